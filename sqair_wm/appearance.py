@@ -1,0 +1,97 @@
+"""p(x | z): decode each object, paint it where it is, and score the frame (paper, section 3 and appendix A)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sqair_wm.attention import FrameView, place_whole, window, windows
+from sqair_wm.config import ModelConfig
+from sqair_wm.networks import MLPDecoder, SubPixelDecoder
+from sqair_wm.packing import Rows
+from sqair_wm.slots import Slots
+
+
+class Appearance(nn.Module):
+    """The image model: additive glimpses under independent Gaussian pixels of a fixed standard deviation."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        shape = (config.what, config.channels, config.glimpse)
+        self.decoder: nn.Module = (
+            SubPixelDecoder(*shape) if config.encoder == "conv" else MLPDecoder(*shape, config.hidden)
+        )
+        self.output_scale = nn.Parameter(torch.tensor(config.output_scale))
+        self.mean_image = (
+            nn.Parameter(torch.zeros(config.channels, *config.frame_size)) if config.mean_image else None
+        )
+
+    def decode(self, what: Tensor) -> Tensor:
+        """`[..., W]` to glimpses `[..., C, h, w]`."""
+        glimpses = self.decoder(what.reshape(-1, what.shape[-1])) * self.output_scale
+        return glimpses.view(*what.shape[:-1], *glimpses.shape[1:])
+
+    def paint(self, slots: Slots, dense: bool) -> Tensor:
+        """The mean image of each scene, `[B, C, H, W]`."""
+        b, n = slots.presence.shape
+        rows = Rows(slots.presence.detach().flatten() > 0, dense)
+        glimpses = self.decode(rows.take(slots.what.flatten(0, 1)))
+        if dense:
+            glimpses = rows.put(glimpses).view(b, n, *glimpses.shape[1:])
+            image = place_whole(glimpses, *window(slots.where), self.config.frame_size)
+            return image if self.mean_image is None else image + self._mean(slots)
+        image = slots.what.new_zeros(b, *self.config.frame_size, self.config.channels)
+        if not rows.empty:
+            image = image.flatten(0, 2).index_add(0, *self._windows(rows, glimpses, slots)).view_as(image)
+        image = image.permute(0, 3, 1, 2)
+        return image if self.mean_image is None else image + self._mean(slots)
+
+    def _windows(self, rows: Rows, glimpses: Tensor, slots: Slots) -> tuple[Tensor, Tensor]:
+        scale, centre = (rows.take(x.flatten(0, 1)) for x in window(slots.where))
+        return windows(rows.numbers() // slots.presence.shape[1], glimpses, scale, centre, self.config.frame_size)
+
+    def _mean(self, slots: Slots) -> Tensor:
+        """The learned mean image where objects are painted, as released."""
+        assert self.mean_image is not None
+        ones = slots.presence[:, :, None, None, None].expand(-1, -1, 1, *self.config.glimpse)
+        covered = place_whole(ones, *window(slots.where), self.config.frame_size)
+        return self.mean_image * torch.sigmoid(-10 + 20 * covered)
+
+    def log_likelihood(self, view: FrameView, slots: Slots, dense: bool) -> Tensor:
+        """log p(x | z) of each scene, `[B]`, in nats."""
+        constant = math.log(self.config.output_std) + 0.5 * math.log(2 * math.pi)
+        pixels = view.channels * view.size[0] * view.size[1]
+        return -0.5 / self.config.output_std**2 * self._squared_error(view, slots, dense) - pixels * constant
+
+    def _squared_error(self, view: FrameView, slots: Slots, dense: bool) -> Tensor:
+        if dense or self.mean_image is not None:
+            return (self.paint(slots, dense) - view.all_rows()).flatten(1).square().sum(1)
+        rows = Rows(slots.presence.detach().flatten() > 0, dense)
+        if rows.empty:
+            return view.all_rows().flatten(1).square().sum(1)
+        index, values = self._windows(rows, self.decode(rows.take(slots.what.flatten(0, 1))), slots)
+        return WindowError.apply(index, values, view.pixels, view.copies)
+
+
+class WindowError(torch.autograd.Function):
+    """Squared error between frames and windows painted on black; the gradient visits only the windows' pixels."""
+
+    @staticmethod
+    def forward(ctx: Any, index: Tensor, values: Tensor, pixels: Tensor, copies: int) -> Tensor:
+        """`index` `[M]`, `values` `[M, C]` as `attention.windows` gives them, `pixels` `[B / K, H * W, C]`: `[B]`."""
+        error = pixels.repeat_interleave(copies, 0).neg_()
+        error.view(-1, pixels.shape[2]).index_add_(0, index, values)
+        ctx.save_for_backward(index, error)
+        flat = error.flatten(1)
+        return torch.linalg.vecdot(flat, flat)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None, None]:
+        """Twice the error under each window pixel, times the gradient of its scene."""
+        index, error = ctx.saved_tensors
+        scene = index // error.shape[1]
+        return None, error.view(-1, error.shape[2])[index] * (2 * grads[0])[scene][:, None], None, None

@@ -1,0 +1,167 @@
+"""Where an object is, and how pixels get from the frame to its glimpse and back.
+
+`where` is (scale y, scale x, shift y, shift x) in an unbounded space; the scale is the share of the frame that the glimpse
+spans, the shift is its centre in [-1, 1]. Pixel centres of an axis of length L lie at linspace(-1, 1, L), as in the
+published model's spatial transformer.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+LEAST_SCALE = 1e-4
+MOST_SHIFT = 0.995
+
+
+def window(where: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale and centre of a glimpse: `[..., 4]` to `[..., 2]` in (0, 1) and `[..., 2]` in (-1, 1), both (y, x)."""
+    scale = where[..., :2].sigmoid()
+    scale = scale + (scale.clamp(min=LEAST_SCALE) - scale).detach()
+    return scale, where[..., 2:].tanh()
+
+
+def to_where(scale: Tensor, centre: Tensor) -> Tensor:
+    """The inverse of `window`; scale is kept in [1e-4, 1 - 1e-4], centre in [-0.995, 0.995]."""
+    scale = scale.clamp(LEAST_SCALE, 1 - LEAST_SCALE)
+    return torch.cat([torch.logit(scale), torch.atanh(centre.clamp(-MOST_SHIFT, MOST_SHIFT))], -1)
+
+
+def boxes(where: Tensor, size: tuple[int, int]) -> Tensor:
+    """Boxes in pixels of a frame of `size` (height, width): `[..., 4]` to `[..., 4]` = (top, left, height, width)."""
+    scale, centre = window(where)
+    length = scale.new_tensor(size)
+    return torch.cat([0.5 * (length - 1) * (centre - scale + 1), (length + 1) * scale], -1)
+
+
+class FrameView:
+    """A batch of frames laid out for reading many small windows; particles share the frame of their example.
+
+    Args:
+        frame: `[B, C, H, W]` in [0, 1].
+        rows: number of scenes that look at it, a multiple of B; scene r sees frame r // (rows / B).
+    """
+
+    def __init__(self, frame: Tensor, rows: int):
+        self.frame = frame
+        self.copies = rows // frame.shape[0]
+        if self.copies * frame.shape[0] != rows:
+            raise ValueError(f"{rows} scenes cannot share {frame.shape[0]} frames evenly")
+        self.size = (frame.shape[2], frame.shape[3])
+        self.channels = frame.shape[1]
+        self.pixels = frame.permute(0, 2, 3, 1).reshape(frame.shape[0], -1, self.channels)
+
+    def read(self, rows: Tensor, scale: Tensor, centre: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Bilinear glimpses, zero outside the frame.
+
+        Args:
+            rows: `[R]` int64, the scene of each glimpse.
+            scale: `[R, 2]` share of the frame that a glimpse spans.
+            centre: `[R, 2]` in [-1, 1].
+            shape: (h, w) of a glimpse.
+
+        Returns:
+            `[R, C, h, w]`.
+        """
+        (ys, xs), (height, width) = sample_points(scale, centre, shape), self.size
+        base = (rows // self.copies) * (height * width)
+        flat = self.pixels.view(-1, self.channels)
+        out: Tensor | float = 0.0
+        for y, wy in _corners(ys, height):
+            for x, wx in _corners(xs, width):
+                index = base[:, None, None] + y[:, :, None] * width + x[:, None, :]
+                pixels = flat.index_select(0, index.reshape(-1)).view(*index.shape, self.channels)
+                out = out + pixels * (wy[:, :, None] * wx[:, None, :]).unsqueeze(-1)
+        assert isinstance(out, Tensor)
+        return out.permute(0, 3, 1, 2)
+
+    def all_rows(self) -> Tensor:
+        """The frame of every scene, `[rows, C, H, W]`."""
+        return self.frame if self.copies == 1 else self.frame.repeat_interleave(self.copies, 0)
+
+
+def sample_points(scale: Tensor, centre: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Places of a glimpse's rows and columns in the frame's coordinates [-1, 1]: `[R, h]` and `[R, w]`."""
+
+    def axis(k: int, n: int) -> Tensor:
+        u = torch.linspace(-1, 1, n, device=scale.device, dtype=scale.dtype)
+        return centre[:, k, None] + scale[:, k, None] * u
+
+    return axis(0, shape[0]), axis(1, shape[1])
+
+
+def _corners(points: Tensor, length: int) -> list[tuple[Tensor, Tensor]]:
+    """The two pixels beside each point of one axis, with their bilinear weights; weight 0 outside the axis."""
+    position = 0.5 * (length - 1) * (points + 1)
+    floor = position.detach().floor()
+    fraction = position - floor
+    low = floor.long()
+    corners = []
+    for index, weight in ((low, 1 - fraction), (low + 1, fraction)):
+        inside = (index >= 0) & (index < length)
+        corners.append((index.clamp(0, length - 1), weight * inside))
+    return corners
+
+
+def _hat(pixels: Tensor, scale: Tensor, centre: Tensor, length: int, n: int) -> Tensor:
+    """Bilinear weight of each of `n` glimpse samples at `pixels` `[R, P]` of an axis: `[R, P, n]`."""
+    place = pixels * (2 / (length - 1)) - 1
+    index = 0.5 * (n - 1) * ((place - centre[:, None]) / scale[:, None] + 1)
+    samples = torch.arange(n, device=scale.device, dtype=scale.dtype)
+    return (1 - (index[..., None] - samples).abs()).clamp(min=0)
+
+
+def place_whole(glimpses: Tensor, scale: Tensor, centre: Tensor, size: tuple[int, int]) -> Tensor:
+    """Draw all glimpses of a scene into its frame and add them up; every pixel of every glimpse is computed.
+
+    Args:
+        glimpses: `[B, N, C, h, w]`, absent ones zero.
+        scale: `[B, N, 2]`; centre: `[B, N, 2]`.
+        size: (H, W) of the frame.
+
+    Returns:
+        `[B, C, H, W]`.
+    """
+    b, n, c, h, w = glimpses.shape
+    scale, centre = scale.reshape(b * n, 2), centre.reshape(b * n, 2)
+    ys = torch.arange(size[0], device=scale.device, dtype=scale.dtype).expand(b * n, -1)
+    xs = torch.arange(size[1], device=scale.device, dtype=scale.dtype).expand(b * n, -1)
+    rows = _hat(ys, scale[:, 0], centre[:, 0], size[0], h)
+    columns = _hat(xs, scale[:, 1], centre[:, 1], size[1], w)
+    tall = rows @ glimpses.reshape(b * n, c, h, w).transpose(1, 2).reshape(b * n, h, c * w)
+    tall = tall.view(b, n, size[0], c, w).permute(0, 3, 2, 1, 4).reshape(b, c * size[0], n * w)
+    wide = columns.view(b, n, size[1], w).permute(0, 1, 3, 2).reshape(b, n * w, size[1])
+    return (tall @ wide).view(b, c, *size)
+
+
+def windows(
+    rows: Tensor, glimpses: Tensor, scale: Tensor, centre: Tensor, size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """Pixels of glimpses in their frames: only those of their windows.
+
+    Args:
+        rows: `[R]` int64, the scene of each glimpse.
+        glimpses: `[R, C, h, w]`.
+        scale: `[R, 2]`; centre: `[R, 2]`.
+        size: (H, W) of a frame.
+
+    Returns:
+        `[M]` int64 places in a flattened `[B, H, W]` and `[M, C]` what is added there; places may repeat.
+    """
+    (height, width), (_, c, h, w) = size, glimpses.shape
+    ys, weight_y = _window_axis(scale[:, 0], centre[:, 0], height, h)
+    xs, weight_x = _window_axis(scale[:, 1], centre[:, 1], width, w)
+    tall = weight_y @ glimpses.permute(0, 2, 3, 1).reshape(-1, h, w * c)
+    tall = tall.view(-1, ys.shape[1], w, c).transpose(1, 2).reshape(-1, w, ys.shape[1] * c)
+    index = (rows * (height * width))[:, None, None] + ys[:, None, :] * width + xs[:, :, None]
+    return index.reshape(-1), (weight_x @ tall).reshape(-1, c)
+
+
+def _window_axis(scale: Tensor, centre: Tensor, length: int, n: int) -> tuple[Tensor, Tensor]:
+    """Pixels of an axis that the widest window covers, `[R, P]`, and the weights of the samples there, `[R, P, n]`."""
+    reach = 0.5 * (length - 1) * scale.detach() * (1 + 2 / (n - 1))
+    span = min(length, int(torch.ceil(2 * reach.max()).item()) + 1)
+    middle = 0.5 * (length - 1) * (centre.detach() + 1)
+    first = (middle - reach).ceil().long().clamp(0, length - span)
+    pixels = first[:, None] + torch.arange(span, device=scale.device)
+    return pixels, _hat(pixels.to(scale.dtype), scale, centre, length, n)

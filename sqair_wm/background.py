@@ -1,0 +1,81 @@
+"""Frames to foreground. The same code makes training data and serves a running game."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+SAME = 8
+"""Two pixels are the same colour if no channel differs by more than this (of 255)."""
+
+UNCOVERED = 4
+"""How much faster background that comes to light is accepted than what stands still in front."""
+
+
+class RunningMode:
+    """Causal background: for every pixel, the colour seen most in the recent past (a majority vote with a capped lead).
+
+    A pixel that shows its background colour adds a vote, any other colour takes one away; at zero the new colour takes
+    over. With a cap of `memory` votes, whatever stands still that long becomes background (a changed score), and what
+    moves on never does. A pixel that now looks like the background beside it was uncovered rather than covered (an
+    eaten pellet, a broken brick): it loses `UNCOVERED` votes a frame.
+
+    Args:
+        initial: `[H, W, C]` uint8, the background at the start of an episode.
+        memory: frames after which something that stands still is background, at most 65535.
+    """
+
+    def __init__(self, initial: np.ndarray, memory: int = 45):
+        if initial.dtype != np.uint8 or initial.ndim != 3:
+            raise ValueError(f"a background is [H, W, C] uint8, got {initial.dtype} {initial.shape}")
+        self.initial, self.memory = initial.copy(), memory
+        self.reset()
+
+    def reset(self) -> None:
+        """Start of an episode: back to the initial background."""
+        self.image = self.initial.copy()
+        self._votes = np.full(self.image.shape[:2], self.memory // 2, np.int32)
+
+    def update(self, frame: np.ndarray) -> np.ndarray:
+        """Take in `frame` `[H, W, C]` uint8 and return the background behind it, a fresh array."""
+        same = _alike(frame, self.image)
+        beside = np.pad(self.image, ((1, 1), (1, 1), (0, 0)), mode="edge")
+        h, w = same.shape
+        uncovered = np.zeros_like(same)
+        for y, x in ((0, 1), (2, 1), (1, 0), (1, 2)):
+            uncovered |= _alike(frame, np.ascontiguousarray(beside[y : y + h, x : x + w]))
+        self._votes += np.where(same, 1, np.where(uncovered, -UNCOVERED, -1))
+        np.minimum(self._votes, self.memory, out=self._votes)
+        lost = self._votes < 0
+        self.image[lost] = frame[lost]
+        self._votes[lost] = 0
+        return self.image.copy()
+
+
+def _alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return cv2.absdiff(a, b).max(2) <= SAME
+
+
+def foreground(frame: Tensor, background: Tensor) -> Tensor:
+    """What differs from the background, as colour times opacity and opacity.
+
+    Args:
+        frame: `[..., H, W, C]` uint8.
+        background: the same shape.
+
+    Returns:
+        `[..., C + 1, H, W]` float in [0, 1]; zero where nothing differs. The last channel is the opacity, so that an
+        object of any colour shows, a black one too.
+    """
+    image, behind = frame.float() / 255, background.float() / 255
+    opacity = (((image - behind).abs().amax(-1, keepdim=True) - 0.02) / 0.13).clamp(0, 1)
+    return torch.cat([image * opacity, opacity], -1).movedim(-1, -3)
+
+
+def compose(image: Tensor, background: Tensor) -> Tensor:
+    """Put a foreground `[..., C + 1, H, W]` before a background `[..., H, W, C]` uint8; returns uint8 like it."""
+    image = image.movedim(-3, -1).clamp(0, 1)
+    behind = background.float() / 255
+    return ((image[..., :-1] + (1 - image[..., -1:]) * behind).clamp(0, 1) * 255).round().to(torch.uint8)

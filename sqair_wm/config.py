@@ -1,0 +1,76 @@
+"""What has to be known to build a model; saved as JSON beside its weights."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes and choices of a SQAIR.
+
+    Attributes:
+        frame_size: (height, width) of a frame in pixels.
+        channels: channels of a frame.
+        object_size: (height, width) in pixels of a typical object; guided inference and the scale prior start from it.
+        slots: most objects in one scene.
+        what: length of the appearance code.
+        glimpse: (height, width) of a glimpse.
+        hidden: width of the networks.
+        inference: `guided` or `paper`.
+        encoder: `mlp` or `conv`, the two published variants; `conv` needs `inference="paper"`.
+        dynamics: `residual` (constant velocity plus learned changes) or `absolute` (as released).
+        output_std: standard deviation of the image likelihood.
+        output_scale: initial factor on decoded glimpses.
+        mean_image: learn an image that is added where objects are, as released.
+        least_std: (what, where) floors of the standard deviations of the posterior and the prior.
+        stay_bias: initial logit of the prior that an object stays.
+        no_discovery_bias: initial logit for "nothing new" after the first frame.
+        search_radius: standard deviation of the search around a predicted place, in object sizes.
+    """
+
+    frame_size: tuple[int, int] = (50, 50)
+    channels: int = 1
+    object_size: tuple[float, float] = (20.0, 20.0)
+    slots: int = 3
+    what: int = 50
+    glimpse: tuple[int, int] = (20, 20)
+    hidden: int = 256
+    inference: str = "guided"
+    encoder: str = "mlp"
+    dynamics: str = "residual"
+    output_std: float = 0.3
+    output_scale: float = 0.25
+    mean_image: bool = False
+    least_std: tuple[float, float] = (0.01, 0.01)
+    stay_bias: float = 6.0
+    no_discovery_bias: float = 10.0
+    search_radius: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, choices in (
+            ("inference", ("guided", "paper")),
+            ("encoder", ("mlp", "conv")),
+            ("dynamics", ("residual", "absolute")),
+        ):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"model.{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")
+        if self.encoder == "conv" and self.inference != "paper":
+            raise ValueError("model.encoder=conv is the published convolutional variant: it needs model.inference=paper")
+        if self.encoder == "conv" and any(side % 4 for side in self.glimpse):
+            raise ValueError(f"the convolutional decoder needs glimpse sides that are multiples of 4, got {self.glimpse}")
+        if self.slots < 1 or self.output_std <= 0:
+            raise ValueError(f"slots ({self.slots}) must be at least 1 and output_std ({self.output_std}) positive")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, tuples as lists."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> ModelConfig:
+        """The inverse of `to_json`; raises ValueError for unknown keys."""
+        unknown = set(data) - set(ModelConfig.__dataclass_fields__)
+        if unknown:
+            raise ValueError(f"unknown model settings {sorted(unknown)}")
+        return ModelConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})

@@ -1,0 +1,102 @@
+"""p of new objects: how many, and where and what they are (paper, appendix B; released form)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sqair_wm.attention import to_where
+from sqair_wm.config import ModelConfig
+from sqair_wm.distributions import Normal, positive
+from sqair_wm.networks import linear, mlp
+from sqair_wm.slots import Noise, Slots
+
+
+class SetEncoder(nn.Module):
+    """An order-free summary of the objects present: the sum of an MLP over them."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.net = mlp(config.what + 4, config.hidden, config.hidden, out=False)
+
+    def forward(self, slots: Slots) -> Tensor:
+        """`[B, hidden]`."""
+        codes = self.net(torch.cat([slots.what, slots.where], -1))
+        return (codes * slots.presence[..., None]).sum(1)
+
+
+class DiscoveryPrior(nn.Module):
+    """p(D_t, where, what of the new objects | objects already tracked).
+
+    The number of new objects is categorical over 0..N with learned logits that depend on how many objects the dynamics
+    expects; where is autoregressive over the new objects; what is standard normal. Guided inference never discovers
+    more objects than there are free slots, so there the number is renormalised over 0..N - tracked.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        n, self.truncated = config.slots, config.inference == "guided"
+        self.count_logit = nn.Parameter(torch.zeros(n + 1))
+        later = torch.zeros(n + 1)
+        later[0] = config.no_discovery_bias
+        self.later_logit = nn.Parameter(later)
+        self.count_net = mlp(1, 10, n + 1)
+        self.first_where = nn.Parameter(torch.zeros(4))
+        self.context_where = nn.Parameter(torch.zeros(4))
+        self.context = nn.Sequential(linear(4 + config.hidden + 1, 128), nn.ELU())
+        self.from_where, self.from_context = linear(4, 4), linear(128, 4)
+        self.where = linear(4, 8)
+        mean = torch.zeros(4)
+        mean[:2] = -2.0
+        if config.inference == "guided":
+            share = torch.tensor([o / s for o, s in zip(config.object_size, config.frame_size, strict=True)])
+            mean = to_where((1.4 * share).clamp(max=0.95), torch.zeros(2))
+            nn.init.zeros_(self.where.weight)
+        raw = torch.ones(4) if config.inference == "paper" else torch.tensor([-1.0, -1.0, 1.0, 1.0])
+        self.where.bias.data = torch.cat([mean, raw])
+
+    def count_log_prob(self, stay_logit: Tensor, before: Slots) -> Tensor:
+        """log p(D_t = d) for d = 0..N, `[B, N + 1]`; `before` are the slots after tracking, `stay_logit` `[B, N]`."""
+        later = (before.step > 0).to(stay_logit.dtype)[:, None]
+        logits = F.elu(self.count_logit + later * self.later_logit + self.count_net(self._expected(stay_logit)))
+        if self.truncated:
+            free = logits.shape[1] - 1 - before.count.detach()
+            too_many = torch.arange(logits.shape[1], device=logits.device) > free[:, None]
+            logits = logits.masked_fill(too_many, -torch.inf)
+        return torch.log_softmax(logits, -1)
+
+    @staticmethod
+    def _expected(stay_logit: Tensor) -> Tensor:
+        return (torch.sigmoid(stay_logit) - 0.5).mean(1, keepdim=True)
+
+    def context_state(self, stay_logit: Tensor, embedding: Tensor) -> Tensor:
+        """What the positions of new objects depend on besides one another, `[B, 4]`."""
+        first = self.context_where.expand(embedding.shape[0], 4)
+        return self.from_context(self.context(torch.cat([first, embedding, self._expected(stay_logit)], -1)))
+
+    def where_given(self, state: Tensor, previous: Tensor) -> Normal:
+        """p(where_i | where_{i-1}); `state` `[..., 4]` from `context_state`, `previous` `[..., 4]`."""
+        mean, raw = self.where(torch.tanh(self.from_where(previous) + state)).chunk(2, -1)
+        return Normal(mean, positive(raw))
+
+    def log_prob(self, tracked: Slots, found: Slots, stay_logit: Tensor, embedding: Tensor) -> Tensor:
+        """log p of the discovered objects `found` given the `tracked` ones, `[B]`."""
+        number = found.presence.detach().sum(1).long()
+        log_count = self.count_log_prob(stay_logit, tracked).gather(1, number[:, None]).squeeze(1)
+        first = self.first_where.expand(found.where.shape[0], 1, 4)
+        previous = torch.cat([first, found.where[:, :-1]], 1)
+        where = self.where_given(self.context_state(stay_logit, embedding)[:, None], previous).log_prob(found.where)
+        what = Normal(torch.zeros_like(found.what), torch.ones_like(found.what)).log_prob(found.what)
+        return log_count + (found.presence * (where + what)).sum(1)
+
+    def sample(self, tracked: Slots, stay_logit: Tensor, embedding: Tensor, noise: Noise) -> tuple[Tensor, Tensor, Tensor]:
+        """New objects from the prior: what `[B, N, W]`, where `[B, N, 4]` and presence `[B, N]`, present ones first."""
+        cumulative = self.count_log_prob(stay_logit, tracked).exp().cumsum(1)[:, :-1]
+        presence = (noise.presence[:, :1] > cumulative).to(noise.what.dtype)
+        state = self.context_state(stay_logit, embedding)
+        previous, places = self.first_where.expand(state.shape[0], 4), []
+        for i in range(noise.where.shape[1]):
+            previous = self.where_given(state, previous).sample(noise.where[:, i])
+            places.append(previous)
+        return noise.what, torch.stack(places, 1), presence

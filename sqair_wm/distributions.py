@@ -1,0 +1,44 @@
+"""Log densities without argument checks: torch.distributions would wait for the device in every call."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Normal(NamedTuple):
+    """Independent Gaussians over the last axis; `mean` and `std` are `[..., D]`."""
+
+    mean: Tensor
+    std: Tensor
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """The reparametrised sample for standard normal `noise` `[..., D]`."""
+        return self.mean + self.std * noise
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density of `value` `[..., D]`, summed over the last axis: `[...]`."""
+        z = (value - self.mean) / self.std
+        return -(0.5 * z * z + self.std.log()).sum(-1) - 0.5 * value.shape[-1] * math.log(2 * math.pi)
+
+
+def positive(raw: Tensor, least: float | Tensor = 0.01) -> Tensor:
+    """A standard deviation from an unconstrained number: softplus plus a floor."""
+    return F.softplus(raw) + least
+
+
+def bernoulli_log_prob(value: Tensor, logit: Tensor) -> Tensor:
+    """Log probability of `value` (0 or 1) under a Bernoulli with that logit, elementwise."""
+    return F.logsigmoid(torch.where(value > 0, logit, -logit))
+
+
+def clamp_probability(logit: Tensor, margin: float) -> Tensor:
+    """Keep sigmoid(logit) in [margin, 1 - margin] with a straight-through gradient."""
+    if margin <= 0:
+        return logit
+    limit = math.log((1 - margin) / margin)
+    return logit + (logit.clamp(-limit, limit) - logit).detach()

@@ -1,0 +1,155 @@
+"""q of new objects, told where to look: the highest peak of the unexplained foreground proposes the next object."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sqair_wm.attention import FrameView, to_where, window
+from sqair_wm.config import ModelConfig
+from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive
+from sqair_wm.inference.parts import GlimpseReader, ObjectMemory
+from sqair_wm.inference.search import EnergyMap, Others, Peak, Residual
+from sqair_wm.networks import VanillaCell, mlp
+from sqair_wm.packing import Rows
+from sqair_wm.slots import Exploration, Noise, Slots
+
+LEAST_ENERGY = 0.3
+WIDE = 1.4
+
+
+class _Step(NamedTuple):
+    """What one discovery step gives every scene; rows that did not take part are zero."""
+
+    what: Tensor
+    where: Tensor
+    presence: Tensor
+    temporal: Tensor
+    prior: Tensor
+    state: Tensor
+    log_q: Tensor
+    log_q_discrete: Tensor
+
+
+class GuidedDiscovery(nn.Module):
+    """Finds objects one after the other, wiping each from the residual, until the first "no" (paper, algorithm 3).
+
+    A peak of less than `LEAST_ENERGY` squared intensity proposes nothing, and discovery never exceeds the free slots.
+    """
+
+    share: Tensor
+
+    def __init__(self, config: ModelConfig, reader: GlimpseReader):
+        super().__init__()
+        hidden, w = config.hidden, config.what
+        self.config, self.reader = config, reader
+        share = torch.tensor([o / s for o, s in zip(config.object_size, config.frame_size, strict=True)])
+        self.register_buffer("share", (1.3 * share).clamp(max=0.9), persistent=False)
+        self.cell = VanillaCell(hidden + 3 + w + 4 + hidden, hidden)
+        self.where = mlp(hidden, hidden, 8, zero=True)
+        self.presence = mlp(hidden + w + 3, hidden // 2, 1, zero=True)
+        self.memory = ObjectMemory(config)
+
+    def forward(
+        self, tracked: Slots, view: FrameView, embedding: Tensor, noise: Noise, explore: Exploration, dense: bool
+    ) -> tuple[Slots, Tensor, Tensor]:
+        """Discover in every scene.
+
+        Returns:
+            The new objects (`N` slots, present ones first), log q of all that was sampled and of its discrete part, `[B]`.
+        """
+        n = tracked.presence.shape[1]
+        with torch.no_grad():
+            scale, centre = window(tracked.where)
+            residual = Residual(EnergyMap(view, self.config.object_size), centre, scale, tracked.presence)
+        active = tracked.count.detach() < n
+        if explore.may_discover is not None:
+            active = active & (explore.may_discover | (tracked.step == 0))
+        steps: list[_Step] = []
+        for i in range(n):
+            peak, rows = self._propose(residual, active, dense)
+            if rows.empty:
+                break
+            steps.append(self._accept(i, peak, rows, tracked, steps, residual, view, embedding, noise, explore))
+            total = tracked.count.detach() + torch.stack([s.presence.detach() for s in steps]).sum(0)
+            active = (steps[-1].presence.detach() > 0) & (total < n)
+        return self._collect(tracked, steps)
+
+    def _propose(self, residual: Residual, active: Tensor, dense: bool) -> tuple[Peak, Rows]:
+        """The next place to look at in each active scene, and the scenes that have one."""
+        rows = Rows(active, dense)
+        peak = Peak(*(rows.put(x) for x in residual.highest(rows.numbers())))
+        worth = Rows(active & (peak.energy > LEAST_ENERGY), dense)
+        return Peak(*(worth.take(x) for x in peak)), worth
+
+    def _accept(
+        self,
+        i: int,
+        peak: Peak,
+        rows: Rows,
+        tracked: Slots,
+        steps: list[_Step],
+        residual: Residual,
+        view: FrameView,
+        embedding: Tensor,
+        noise: Noise,
+        explore: Exploration,
+    ) -> _Step:
+        """Look at the proposal, sample where, what and presence there, and wipe what was accepted."""
+        scene, others = rows.numbers(), self._others(rows, tracked, steps)
+        share = self.share.expand(scene.shape[0], 2)
+        wide = self.reader.around(view, scene, (WIDE * share).clamp(max=1), peak.centre, others)
+        state = self._state(wide, peak, rows, embedding, steps)
+        q_where = self._q_where(state, peak.centre, share)
+        where = q_where.sample(rows.take(noise.where[:, i]))
+        scale, centre = window(where)
+        q_what = self.reader.what(view, scene, scale, centre, others)
+        what = q_what.sample(rows.take(noise.what[:, i]))
+        logit = self.presence(torch.cat([state, what, peak.features], -1)).squeeze(1)
+        first = rows.take(tracked.step) == 0
+        logit = torch.where(first, clamp_probability(logit, explore.presence_margin), logit)
+        presence = (rows.take(noise.presence[:, i]) < torch.sigmoid(logit)).to(what.dtype)
+        with torch.no_grad():
+            residual.wipe(scene, centre, scale, rows.take(rows.put(presence)))
+        temporal, prior = self.memory(what, where)
+        log_discrete = bernoulli_log_prob(presence, logit)
+        log_q = log_discrete + presence * (q_where.log_prob(where) + q_what.log_prob(what))
+        values = (what, where, presence, temporal, prior, state, log_q, log_discrete)
+        return _Step(*(rows.put(x) for x in values))
+
+    def _others(self, rows: Rows, tracked: Slots, steps: list[_Step]) -> Others:
+        """Windows that are taken already: tracked objects and those found in this frame."""
+        where = torch.cat([tracked.where, *(s.where[:, None] for s in steps)], 1).detach()
+        presence = torch.cat([tracked.presence, *(s.presence[:, None] for s in steps)], 1).detach()
+        scale, centre = window(rows.take(where))
+        return Others(centre, scale, rows.take(presence))
+
+    def _state(self, wide: Tensor, peak: Peak, rows: Rows, embedding: Tensor, steps: list[_Step]) -> Tensor:
+        if steps:
+            before = [rows.take(x) for x in (steps[-1].what, steps[-1].where, steps[-1].state)]
+        else:
+            r, like = wide.shape[0], wide
+            before = [like.new_zeros(r, d) for d in (self.config.what, 4, self.config.hidden)]
+        inputs = [wide, peak.features, before[0], before[1], rows.take(embedding)]
+        return self.cell(torch.cat(inputs, -1), before[2])
+
+    def _q_where(self, state: Tensor, proposal: Tensor, share: Tensor) -> Normal:
+        """Around the proposal, with a learned offset of at most one window and a learned scale."""
+        offset, raw = self.where(state).chunk(2, -1)
+        place = to_where(share, proposal + share * torch.tanh(offset[:, 2:]))
+        mean = torch.cat([place[:, :2] + offset[:, :2], place[:, 2:]], -1)
+        return Normal(mean, positive(raw - 3, self.config.least_std[1]))
+
+    def _collect(self, tracked: Slots, steps: list[_Step]) -> tuple[Slots, Tensor, Tensor]:
+        """All steps side by side, padded to `N` slots."""
+        n = tracked.presence.shape[1]
+        fields = {}
+        for name in ("what", "where", "presence", "temporal", "prior"):
+            blank = torch.zeros_like(getattr(tracked, name)[:, len(steps) :])
+            fields[name] = torch.cat([*(getattr(s, name)[:, None] for s in steps), blank], 1)[:, :n]
+        zero = tracked.presence.new_zeros(tracked.presence.shape[0])
+        log_q = sum((s.log_q for s in steps), zero)
+        log_discrete = sum((s.log_q_discrete for s in steps), zero)
+        return tracked.replace(**fields, velocity=torch.zeros_like(tracked.velocity)), log_q, log_discrete

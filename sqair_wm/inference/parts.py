@@ -1,0 +1,52 @@
+"""What guided tracking and guided discovery share: looking at a place, and reading what is there."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sqair_wm.attention import FrameView, sample_points
+from sqair_wm.config import ModelConfig
+from sqair_wm.distributions import Normal, positive
+from sqair_wm.inference.search import Others, claimed
+from sqair_wm.networks import Encoder, linear
+
+
+class GlimpseReader(nn.Module):
+    """Reads a window of the frame; an extra channel says which of its points other objects already claim."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.shape, hidden = config.glimpse, config.hidden
+        self.wide = Encoder(config.channels + 1, self.shape, hidden)
+        self.narrow = Encoder(config.channels + 1, self.shape, hidden)
+        self.head = linear(hidden, 2 * config.what)
+        self.least = config.least_std[0]
+
+    def pixels(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others) -> Tensor:
+        """`[R, C + 1, h, w]`: the frame and the claims in each window."""
+        glimpse = view.read(rows, scale, centre, self.shape)
+        ys, xs = sample_points(scale.detach(), centre.detach(), self.shape)
+        return torch.cat([glimpse, claimed(ys, xs, others)], 1)
+
+    def around(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others) -> Tensor:
+        """Code of a wide look at a place, `[R, hidden]`."""
+        return self.wide(self.pixels(view, rows, scale, centre, others))
+
+    def what(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others) -> Normal:
+        """q of the appearance code from a glimpse alone, `[R, W]`."""
+        mean, raw = self.head(self.narrow(self.pixels(view, rows, scale, centre, others))).chunk(2, -1)
+        return Normal(mean, positive(raw, self.least))
+
+
+class ObjectMemory(nn.Module):
+    """First temporal and dynamics memories of a new object, from what it is and where."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.net = linear(config.what + 4, 2 * config.hidden)
+
+    def forward(self, what: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
+        """`[R, W]` and `[R, 4]` to two `[R, hidden]`."""
+        temporal, prior = torch.tanh(self.net(torch.cat([what, where], -1))).chunk(2, -1)
+        return temporal, prior

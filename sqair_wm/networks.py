@@ -1,0 +1,144 @@
+"""The plain networks everything is made of."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+
+def linear(inputs: int, outputs: int, bias: float = 0.0) -> nn.Linear:
+    """A linear layer with truncated normal weights of std 1/sqrt(inputs) and a constant bias, as in the published model."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.trunc_normal_(layer.weight, std=inputs**-0.5, a=-2 * inputs**-0.5, b=2 * inputs**-0.5)
+    nn.init.constant_(layer.bias, bias)
+    return layer
+
+
+def mlp(*sizes: int, out: bool = True, bias: float = 0.0, zero: bool = False) -> nn.Sequential:
+    """Linear layers with ELU between them.
+
+    Args:
+        sizes: widths, input first.
+        out: whether the last layer is a plain output; otherwise it is followed by an ELU too.
+        bias: initial bias of the last layer.
+        zero: start with the last layer's weights at zero.
+    """
+    layers: list[nn.Module] = []
+    for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        last = i == len(sizes) - 2
+        layers.append(linear(a, b, bias if last else 0.0))
+        if not (last and out):
+            layers.append(nn.ELU())
+    if zero:
+        nn.init.zeros_(cast(nn.Linear, layers[-1]).weight)
+    return nn.Sequential(*layers)
+
+
+class VanillaCell(nn.Module):
+    """tanh(W x + b + U h + c)."""
+
+    def __init__(self, inputs: int, hidden: int):
+        super().__init__()
+        self.input, self.recurrent = linear(inputs, hidden), linear(hidden, hidden)
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        """`[R, inputs]` and `[R, hidden]` to `[R, hidden]`."""
+        return torch.tanh(self.input(x) + self.recurrent(h))
+
+
+class GRUCell(nn.Module):
+    """A GRU whose reset gate acts before the matrix product: c = tanh(W x + U (r * h) + b)."""
+
+    def __init__(self, inputs: int, hidden: int):
+        super().__init__()
+        self.hidden = hidden
+        self.input = nn.Linear(inputs, 3 * hidden)
+        self.gates = nn.Linear(hidden, 2 * hidden, bias=False)
+        self.candidate = nn.Linear(hidden, hidden, bias=False)
+        for weight in (self.input.weight, self.gates.weight, self.candidate.weight):
+            for block in weight.data.split(hidden):
+                nn.init.xavier_uniform_(block)
+        nn.init.uniform_(self.input.bias, -((3 / hidden) ** 0.5), (3 / hidden) ** 0.5)
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        """`[R, inputs]` and `[R, hidden]` to `[R, hidden]`."""
+        update, reset, candidate = self.input(x).split(self.hidden, -1)
+        more_update, more_reset = self.gates(h).chunk(2, -1)
+        z = torch.sigmoid(update + more_update)
+        c = torch.tanh(candidate + self.candidate(torch.sigmoid(reset + more_reset) * h))
+        return (1 - z) * h + z * c
+
+
+class ConvTrunk(nn.Module):
+    """The 3x3 convolutions that images and glimpses share in the convolutional variant; padding keeps ceil(size/stride)."""
+
+    def __init__(self, channels: int, maps: tuple[int, ...] = (16, 32, 32, 64), strides: tuple[int, ...] = (2, 2, 1, 1)):
+        super().__init__()
+        self.strides, self.maps = strides, maps
+        self.layers = nn.ModuleList(
+            nn.Conv2d(a, b, 3, s, 1) for a, b, s in zip((channels, *maps), maps, strides, strict=False)
+        )
+
+    def features(self, size: tuple[int, int]) -> int:
+        """Number of outputs for an input of `size` (height, width)."""
+        h, w = size
+        for s in self.strides:
+            h, w = -(-h // s), -(-w // s)
+        return h * w * self.maps[-1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[R, C, H, W]` to `[R, features]`."""
+        for layer in self.layers:
+            x = torch.nn.functional.elu(layer(x))
+        return x.flatten(1)
+
+
+class Encoder(nn.Module):
+    """Pixels to a code: two ELU layers, or the shared convolutions and one ELU layer."""
+
+    def __init__(self, channels: int, size: tuple[int, int], hidden: int, trunk: ConvTrunk | None = None):
+        super().__init__()
+        self.trunk = trunk
+        if trunk is None:
+            self.head = mlp(channels * size[0] * size[1], hidden, hidden, out=False)
+        else:
+            self.head = mlp(trunk.features(size), hidden, out=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[R, C, H, W]` to `[R, hidden]`."""
+        return self.head(x.flatten(1) if self.trunk is None else self.trunk(x))
+
+
+class SubPixelDecoder(nn.Module):
+    """What-code to glimpse by convolutions and depth-to-space, doubling the size twice; glimpse sides are multiples of 4."""
+
+    def __init__(self, what: int, channels: int, size: tuple[int, int]):
+        super().__init__()
+        self.small = (size[0] // 4, size[1] // 4)
+        self.fc = mlp(what, 256, 32 * self.small[0] * self.small[1], out=False)
+        steps = ((32, 32, 1), (32, 64, 2), (64, 64, 2))
+        self.layers = nn.ModuleList(nn.Conv2d(a, b * s * s, 3, 1, 1) for a, b, s in steps)
+        self.factors = [s for _, _, s in steps]
+        self.out = nn.Conv2d(64, channels, 3, 1, 1)
+
+    def forward(self, what: Tensor) -> Tensor:
+        """`[R, W]` to `[R, C, h, w]`."""
+        x = self.fc(what).view(-1, 32, *self.small)
+        for layer, factor in zip(self.layers, self.factors, strict=True):
+            x = nn.functional.pixel_shuffle(nn.functional.elu(layer(x)), factor)
+        return self.out(x)
+
+
+class MLPDecoder(nn.Module):
+    """What-code to glimpse by two hidden ELU layers."""
+
+    def __init__(self, what: int, channels: int, size: tuple[int, int], hidden: int):
+        super().__init__()
+        self.shape = (channels, *size)
+        self.net = mlp(what, hidden, hidden, channels * size[0] * size[1])
+
+    def forward(self, what: Tensor) -> Tensor:
+        """`[R, W]` to `[R, C, h, w]`."""
+        return self.net(what).view(-1, *self.shape)

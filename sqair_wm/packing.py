@@ -1,0 +1,43 @@
+"""Compute only what is there: rows that hold an object are gathered, processed and scattered back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class Rows:
+    """The rows of a batch that are worth computing.
+
+    Packed (CPU): `take` gathers them and `put` scatters the results, so absent rows cost nothing. Dense (GPU): all rows
+    are computed and `put` masks the results; shapes are static and nothing waits for the device. Both give the same
+    numbers.
+
+    Args:
+        mask: `[M]` bool, the rows that count.
+        dense: keep all rows and mask.
+    """
+
+    def __init__(self, mask: Tensor, dense: bool):
+        self.mask = mask
+        self.index = None if dense else mask.nonzero().squeeze(1)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has to be computed; always False when dense."""
+        return self.index is not None and self.index.numel() == 0
+
+    def take(self, x: Tensor) -> Tensor:
+        """`[M, ...]` to `[R, ...]`."""
+        return x if self.index is None else x.index_select(0, self.index)
+
+    def put(self, x: Tensor, fill: float = 0.0) -> Tensor:
+        """`[R, ...]` to `[M, ...]` with `fill` in the rows that do not count."""
+        m = self.mask.shape[0]
+        if self.index is None:
+            return torch.where(self.mask.reshape((m,) + (1,) * (x.dim() - 1)), x, x.new_full((), fill))
+        return x.new_full((m, *x.shape[1:]), fill).index_copy(0, self.index, x)
+
+    def numbers(self) -> Tensor:
+        """The row number of each of the `R` rows."""
+        return torch.arange(self.mask.shape[0], device=self.mask.device) if self.index is None else self.index

@@ -1,0 +1,171 @@
+"""The state of a scene: a set of objects, and what one step of inference says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Slots:
+    """Objects of a batch of scenes, `N` slots each; the state that `observe` and `imagine` carry from frame to frame.
+
+    A slot whose `presence` is 0 is empty and its other fields mean nothing. Objects may lie in any order and may move
+    between slots from one frame to the next; `identity` says which is which.
+
+    Attributes:
+        what: `[B, N, W]` appearance code.
+        where: `[B, N, 4]` scale (y, x) as logits and centre (y, x) as inverse tanh; see `attention.window`.
+        presence: `[B, N]` 0 or 1.
+        identity: `[B, N]` int64, unique within a scene and constant for as long as an object lives; -1 if empty.
+        velocity: `[B, N, 2]` change of the centre (y, x) since the last frame, in units of half a frame; 0 if new.
+        temporal: `[B, N, H]` memory of the inference network.
+        prior: `[B, N, P]` memory of the dynamics.
+        step: `[B]` int64, frames seen or imagined so far.
+        last_identity: `[B]` int64, the newest identity handed out; -1 before the first.
+    """
+
+    what: Tensor
+    where: Tensor
+    presence: Tensor
+    identity: Tensor
+    velocity: Tensor
+    temporal: Tensor
+    prior: Tensor
+    step: Tensor
+    last_identity: Tensor
+
+    @property
+    def count(self) -> Tensor:
+        """Number of objects of each scene, `[B]`."""
+        return self.presence.sum(1)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Slots:
+        """Apply `function` to every tensor."""
+        return Slots(**{f.name: function(getattr(self, f.name)) for f in fields(self)})
+
+    def repeat(self, copies: int) -> Slots:
+        """`[B, ...]` to `[B * copies, ...]`; the copies of a scene are neighbours."""
+        return self.map(lambda x: x.repeat_interleave(copies, 0))
+
+    def select(self, rows: Tensor) -> Slots:
+        """The scenes named by an index or a boolean mask `rows` over the batch."""
+        return self.map(lambda x: x[rows])
+
+    def replace(self, **changes: Tensor) -> Slots:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+
+@dataclass
+class StepTerms:
+    """Log densities of one step, each `[B]`, in nats; the training bound is made of nothing else.
+
+    Attributes:
+        log_likelihood: log p(x_t | z_t).
+        log_q: log q(z_t | x, z_<t) of all sampled latents, the discrete ones included.
+        log_p: log p(z_t | z_<t) of the same.
+        log_q_discrete: the part of `log_q` that belongs to presence: what a score-function estimator needs.
+        discovered: number of new objects.
+        present: number of objects after the step.
+    """
+
+    log_likelihood: Tensor
+    log_q: Tensor
+    log_p: Tensor
+    log_q_discrete: Tensor
+    discovered: Tensor
+    present: Tensor
+
+    @staticmethod
+    def stack(steps: list[StepTerms]) -> StepTerms:
+        """Terms of T steps with a leading time axis, each `[T, B]`."""
+        return StepTerms(**{f.name: torch.stack([getattr(s, f.name) for s in steps]) for f in fields(StepTerms)})
+
+
+@dataclass
+class Noise:
+    """The random numbers of one step: first the `N` tracked slots, then the `N` that may be discovered.
+
+    Attributes:
+        where: `[B, 2N, 4]` standard normal.
+        what: `[B, 2N, W]` standard normal.
+        presence: `[B, 2N]` uniform in [0, 1); an object is present if it lies below the probability.
+    """
+
+    where: Tensor
+    what: Tensor
+    presence: Tensor
+
+    @staticmethod
+    def draw(slots: Slots) -> Noise:
+        """Fresh noise from the global generator."""
+        (b, n, w), like = slots.what.shape, slots.what
+        return Noise(
+            torch.randn(b, 2 * n, 4, dtype=like.dtype, device=like.device),
+            torch.randn(b, 2 * n, w, dtype=like.dtype, device=like.device),
+            torch.rand(b, 2 * n, dtype=like.dtype, device=like.device),
+        )
+
+    @staticmethod
+    def none(slots: Slots) -> Noise:
+        """Means instead of samples, and the likelier value of every presence: a deterministic step."""
+        (b, n, w), like = slots.what.shape, slots.what
+        return Noise(like.new_zeros(b, 2 * n, 4), like.new_zeros(b, 2 * n, w), like.new_full((b, 2 * n), 0.5))
+
+    def split(self) -> tuple[Noise, Noise]:
+        """Noise of the tracked and of the discovered slots, `N` each."""
+        n = self.where.shape[1] // 2
+        return (
+            Noise(self.where[:, :n], self.what[:, :n], self.presence[:, :n]),
+            Noise(self.where[:, n:], self.what[:, n:], self.presence[:, n:]),
+        )
+
+
+@dataclass
+class Exploration:
+    """What early training does to inference so that it tries things out.
+
+    Attributes:
+        presence_margin: discovery probabilities in the first frame are kept in [margin, 1 - margin].
+        may_discover: `[B]` bool, whether a scene may discover after its first frame; None means all may.
+    """
+
+    presence_margin: float = 0.0
+    may_discover: Tensor | None = None
+
+
+@dataclass
+class Proposed:
+    """Slots sampled by one half of a step (tracking or discovery), `M = N` slots wide, with their densities `[B]`."""
+
+    slots: Slots
+    log_q: Tensor
+    log_p: Tensor
+    log_q_discrete: Tensor
+
+
+def merge(tracked: Slots, discovered: Slots) -> Slots:
+    """Join both halves of a step: objects first, empty slots last, order otherwise kept, cut to `N` slots."""
+    n = tracked.presence.shape[1]
+    presence = torch.cat([tracked.presence, discovered.presence], 1)
+    order = torch.sort(presence, dim=1, descending=True, stable=True).indices[:, :n]
+
+    def join(a: Tensor, b: Tensor) -> Tensor:
+        both = torch.cat([a, b], 1)
+        index = order.reshape(order.shape + (1,) * (both.dim() - 2)).expand(order.shape + both.shape[2:])
+        return both.gather(1, index)
+
+    names = ("what", "where", "presence", "identity", "velocity", "temporal", "prior")
+    joined = {name: join(getattr(tracked, name), getattr(discovered, name)) for name in names}
+    return discovered.replace(**joined)
+
+
+def new_identities(presence: Tensor, last_identity: Tensor) -> tuple[Tensor, Tensor]:
+    """Number newly found objects after `last_identity` `[B]`: their identities `[B, N]` and the newest one `[B]`."""
+    found = presence.detach() > 0
+    number = last_identity[:, None] + found.long().cumsum(1)
+    return torch.where(found, number, -torch.ones_like(number)), last_identity + found.long().sum(1)

@@ -1,0 +1,177 @@
+"""SQAIR: initial, observe, imagine, render. Everything else in the project is built on these (Kosiorek et al. 2018)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from sqair_wm.appearance import Appearance
+from sqair_wm.attention import FrameView, window
+from sqair_wm.config import ModelConfig
+from sqair_wm.discovery import DiscoveryPrior, SetEncoder
+from sqair_wm.dynamics import PaperDynamics, Prediction
+from sqair_wm.inference.guided import GuidedInference
+from sqair_wm.inference.paper import PaperInference
+from sqair_wm.slots import Exploration, Noise, Slots, StepTerms, merge, new_identities
+
+
+class Inference(Protocol):
+    """What an inference network has to offer; `guided` and `paper` are the two there are."""
+
+    def track(
+        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, dense: bool
+    ) -> tuple[Slots, Tensor, Tensor]:
+        """The tracked objects one frame on, log q of all that was sampled and of its discrete part, `[B]`."""
+
+    def discover(
+        self, tracked: Slots, view: FrameView, embedding: Tensor, noise: Noise, explore: Exploration, dense: bool
+    ) -> tuple[Slots, Tensor, Tensor]:
+        """New objects (present ones first), log q of all that was sampled and of its discrete part, `[B]`."""
+
+    def memory(self, what: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
+        """First temporal and dynamics memories of new objects: `[..., W]`, `[..., 4]` to two `[..., hidden]`."""
+
+
+class Rendering(NamedTuple):
+    """`frame` `[B, C, H, W]`, the mean image; `glimpses` `[B, N, C, h, w]`, one an object, zero where absent."""
+
+    frame: Tensor
+    glimpses: Tensor
+
+
+class SQAIR(nn.Module):
+    """Attend, infer, repeat over time.
+
+    Attributes:
+        dense: compute all slots with static shapes and no host synchronisation (for a GPU) instead of packing.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        self.dense = False
+        self.set_encoder = SetEncoder(config)
+        self.dynamics = PaperDynamics(config)
+        self.discovery_prior = DiscoveryPrior(config)
+        self.inference: Inference = (GuidedInference if config.inference == "guided" else PaperInference)(config)
+        self.appearance = Appearance(config)
+
+    def initial(self, batch: int) -> Slots:
+        """An empty scene for each of `batch` rows."""
+        c, like = self.config, self.appearance.output_scale.detach()
+        b, n = batch, c.slots
+        whole = torch.zeros((), dtype=torch.int64, device=like.device)
+        return Slots(
+            what=like.new_zeros(b, n, c.what),
+            where=like.new_zeros(b, n, 4),
+            presence=like.new_zeros(b, n),
+            identity=whole.new_full((b, n), -1),
+            velocity=like.new_zeros(b, n, 2),
+            temporal=like.new_zeros(b, n, c.hidden),
+            prior=like.new_zeros(b, n, c.hidden),
+            step=whole.new_zeros(b),
+            last_identity=whole.new_full((b,), -1),
+        )
+
+    def observe(
+        self,
+        slots: Slots,
+        frame: Tensor,
+        action: Tensor | None = None,
+        *,
+        noise: Noise | None = None,
+        explore: Exploration | None = None,
+    ) -> tuple[Slots, StepTerms]:
+        """Posterior step: propagate every object into the frame, then discover what is new (paper, eq. 4).
+
+        Args:
+            slots: `B` scenes as they were before this frame.
+            frame: `[B, C, H, W]` in [0, 1]; or `[B / K, C, H, W]` when K neighbouring scenes share a frame (particles).
+            action: `[B]` the action that led to this frame; None if there is none.
+            noise: the random numbers; fresh by default, `Noise.none(slots)` for means and likeliest presences.
+            explore: perturbations of early training; none by default.
+
+        Returns:
+            The scenes after this frame, and the log densities of the step.
+
+        Raises:
+            ValueError: if the frame does not fit the model or the batch.
+        """
+        self._check(frame)
+        noise, explore = noise or Noise.draw(slots), explore or Exploration()
+        view = FrameView(frame, slots.presence.shape[0])
+        track_noise, discover_noise = noise.split()
+        prediction = self.dynamics(slots, action, self.dense)
+        tracked, *q_tracked = self.inference.track(slots, view, prediction, track_noise, self.dense)
+        embedding = self.set_encoder(tracked)
+        found, *q_found = self.inference.discover(tracked, view, embedding, discover_noise, explore, self.dense)
+        log_p = prediction.log_prob(slots, tracked)
+        log_p = log_p + self.discovery_prior.log_prob(tracked, found, prediction.stay_logit, embedding)
+        after = self._join(tracked, found)
+        terms = StepTerms(
+            log_likelihood=self.appearance.log_likelihood(view, after, self.dense),
+            log_q=q_tracked[0] + q_found[0],
+            log_p=log_p,
+            log_q_discrete=q_tracked[1] + q_found[1],
+            discovered=found.count.detach(),
+            present=after.count.detach(),
+        )
+        return after, terms
+
+    def imagine(
+        self, slots: Slots, action: Tensor | None = None, *, noise: Noise | None = None, discover: bool = True
+    ) -> Slots:
+        """Prior step: the same without a frame (paper, eq. 3).
+
+        Args:
+            slots: `B` scenes.
+            action: `[B]` the action taken now.
+            noise: the random numbers; fresh by default, `Noise.none(slots)` for the likeliest future.
+            discover: whether new objects may appear; the paper's conditional generation switches it off.
+
+        Returns:
+            The scenes one step later.
+        """
+        noise = noise or Noise.draw(slots)
+        track_noise, discover_noise = noise.split()
+        prediction = self.dynamics(slots, action, self.dense)
+        where = prediction.where.sample(track_noise.where)
+        presence = slots.presence * (track_noise.presence < torch.sigmoid(prediction.stay_logit))
+        tracked = slots.replace(
+            what=prediction.what.sample(track_noise.what),
+            where=where,
+            presence=presence,
+            identity=torch.where(presence > 0, slots.identity, -torch.ones_like(slots.identity)),
+            velocity=window(where)[1] - window(slots.where)[1],
+            prior=prediction.memory,
+        )
+        if not discover:
+            return tracked.replace(step=slots.step + 1)
+        embedding = self.set_encoder(tracked)
+        what, place, found = self.discovery_prior.sample(tracked, prediction.stay_logit, embedding, discover_noise)
+        free = torch.arange(found.shape[1], device=found.device) < found.shape[1] - tracked.count[:, None]
+        temporal, prior = self.inference.memory(what, place)
+        new = tracked.replace(
+            what=what, where=place, presence=found * free, temporal=temporal, prior=prior, velocity=torch.zeros_like(tracked.velocity)
+        )
+        return self._join(tracked, new)
+
+    def render(self, slots: Slots) -> Rendering:
+        """The mean image of each scene and each object's glimpse."""
+        glimpses = self.appearance.decode(slots.what) * slots.presence[:, :, None, None, None]
+        return Rendering(self.appearance.paint(slots, self.dense), glimpses)
+
+    def _join(self, tracked: Slots, found: Slots) -> Slots:
+        """Number the new objects and merge both halves of a step."""
+        identity, last = new_identities(found.presence, tracked.last_identity)
+        return merge(tracked, found.replace(identity=identity, last_identity=last, step=tracked.step + 1))
+
+    def _check(self, frame: Tensor) -> None:
+        expected = (self.config.channels, *self.config.frame_size)
+        if tuple(frame.shape[1:]) != expected:
+            raise ValueError(
+                f"this model takes frames of {expected} (channels, height, width), got {tuple(frame.shape[1:])}; "
+                "was it trained on another game or frame size?"
+            )

@@ -1,0 +1,92 @@
+"""The training loss of a batch of sequences, made of `observe` and `StepTerms` alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from sqair_wm.bounds import iwae, vimco_objective
+from sqair_wm.slots import Exploration, StepTerms
+from sqair_wm.sqair import SQAIR
+
+
+@dataclass(frozen=True)
+class Annealing:
+    """How far early training departs from the bound; the defaults are the bound itself.
+
+    Attributes:
+        kl_weight: factor on log q - log p.
+        presence_margin: discovery probabilities in the first frame stay in [margin, 1 - margin].
+        discovery_dropout: share of sequences that may not discover after their first frame.
+    """
+
+    kl_weight: float = 1.0
+    presence_margin: float = 0.0
+    discovery_dropout: float = 0.0
+
+
+def run(
+    model: SQAIR, frames: Tensor, actions: Tensor | None, particles: int, explore: Exploration | None = None
+) -> tuple[list, StepTerms]:
+    """Observe whole sequences with `particles` samples each.
+
+    Args:
+        model: the model.
+        frames: `[T, B, C, H, W]`.
+        actions: `[T, B]` or None.
+        particles: K; the scenes of a sequence are neighbours in the batch.
+        explore: perturbations of early training.
+
+    Returns:
+        The `T` states, batch B * K, and the terms, each `[T, B * K]`.
+    """
+    slots = model.initial(frames.shape[1] * particles)
+    states, steps = [], []
+    for t in range(frames.shape[0]):
+        action = None if actions is None else actions[t].repeat_interleave(particles, 0)
+        slots, terms = model.observe(slots, frames[t], action, explore=explore)
+        states.append(slots)
+        steps.append(terms)
+    return states, StepTerms.stack(steps)
+
+
+class SequenceBound(nn.Module):
+    """The negative bound a frame of a batch, ready to be minimised.
+
+    Args:
+        model: the model.
+        particles: K of the bound.
+        estimator: `vimco` or `released`.
+    """
+
+    def __init__(self, model: SQAIR, particles: int = 5, estimator: str = "vimco"):
+        super().__init__()
+        self.model, self.particles, self.estimator = model, particles, estimator
+
+    def forward(self, frames: Tensor, actions: Tensor | None, annealing: Annealing) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss and what it is made of, as tensors on the device; nothing is synchronised.
+
+        Args:
+            frames: `[T, B, C, H, W]`.
+            actions: `[T, B]` or None.
+            annealing: departures from the bound.
+        """
+        t, b, k = frames.shape[0], frames.shape[1], self.particles
+        free = torch.rand(b, device=frames.device) >= annealing.discovery_dropout
+        explore = Exploration(annealing.presence_margin, free.repeat_interleave(k, 0))
+        _, terms = run(self.model, frames, actions, k, explore)
+        kl = terms.log_q - terms.log_p
+        log_weight = (terms.log_likelihood - annealing.kl_weight * kl).sum(0).view(b, k)
+        score = terms.log_q_discrete.sum(0).view(b, k)
+        loss = -vimco_objective(log_weight, score, self.estimator).mean() / t
+        statistics = {
+            "loss": -iwae(log_weight.detach()).mean() / t,
+            "log_likelihood": terms.log_likelihood.detach().mean(),
+            "log_q": terms.log_q.detach().mean(),
+            "log_p": terms.log_p.detach().mean(),
+            "objects": terms.present.mean(),
+            "discovered": terms.discovered[1:].mean() if t > 1 else torch.zeros_like(loss.detach()),
+        }
+        return loss, statistics
