@@ -8,6 +8,7 @@ published model's spatial transformer.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 LEAST_SCALE = 1e-4
@@ -49,7 +50,8 @@ class FrameView:
             raise ValueError(f"{rows} scenes cannot share {frame.shape[0]} frames evenly")
         self.size = (frame.shape[2], frame.shape[3])
         self.channels = frame.shape[1]
-        self.pixels = frame.permute(0, 2, 3, 1).reshape(frame.shape[0], -1, self.channels)
+        self.pixels = frame.permute(0, 2, 3, 1).reshape(frame.shape[0], -1, self.channels).contiguous()
+        self._padded = F.pad(frame.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1)).view(-1, self.channels)
 
     def read(self, rows: Tensor, scale: Tensor, centre: Tensor, shape: tuple[int, int]) -> Tensor:
         """Bilinear glimpses, zero outside the frame.
@@ -64,16 +66,17 @@ class FrameView:
             `[R, C, h, w]`.
         """
         (ys, xs), (height, width) = sample_points(scale, centre, shape), self.size
-        base = (rows // self.copies) * (height * width)
-        flat = self.pixels.view(-1, self.channels)
-        out: Tensor | float = 0.0
-        for y, wy in _corners(ys, height):
-            for x, wx in _corners(xs, width):
-                index = base[:, None, None] + y[:, :, None] * width + x[:, None, :]
-                pixels = flat.index_select(0, index.reshape(-1)).view(*index.shape, self.channels)
-                out = out + pixels * (wy[:, :, None] * wx[:, None, :]).unsqueeze(-1)
-        assert isinstance(out, Tensor)
-        return out.permute(0, 3, 1, 2)
+        (y, fraction_y), (x, fraction_x) = _floor(ys, height), _floor(xs, width)
+        base = (rows // self.copies) * ((height + 2) * (width + 2))
+        first = base[:, None, None] + y[:, :, None] * (width + 2) + x[:, None, :]
+
+        def corner(step: int) -> Tensor:
+            return self._padded.index_select(0, (first + step).reshape(-1)).view(*first.shape, self.channels)
+
+        fraction_x = fraction_x[:, None, :, None]
+        top = torch.lerp(corner(0), corner(1), fraction_x)
+        bottom = torch.lerp(corner(width + 2), corner(width + 3), fraction_x)
+        return torch.lerp(top, bottom, fraction_y[:, :, None, None]).permute(0, 3, 1, 2)
 
     def all_rows(self) -> Tensor:
         """The frame of every scene, `[rows, C, H, W]`."""
@@ -90,17 +93,11 @@ def sample_points(scale: Tensor, centre: Tensor, shape: tuple[int, int]) -> tupl
     return axis(0, shape[0]), axis(1, shape[1])
 
 
-def _corners(points: Tensor, length: int) -> list[tuple[Tensor, Tensor]]:
-    """The two pixels beside each point of one axis, with their bilinear weights; weight 0 outside the axis."""
-    position = 0.5 * (length - 1) * (points + 1)
-    floor = position.detach().floor()
-    fraction = position - floor
-    low = floor.long()
-    corners = []
-    for index, weight in ((low, 1 - fraction), (low + 1, fraction)):
-        inside = (index >= 0) & (index < length)
-        corners.append((index.clamp(0, length - 1), weight * inside))
-    return corners
+def _floor(points: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    """The pixel before each point of one axis, counted with a border of one, and the way from it to the next."""
+    position = (0.5 * (length - 1) * (points + 1)).clamp(-1, length)
+    floor = position.detach().floor().clamp(max=length - 1)
+    return floor.long() + 1, position - floor
 
 
 def _hat(pixels: Tensor, scale: Tensor, centre: Tensor, length: int, n: int) -> Tensor:

@@ -107,7 +107,7 @@ class GuidedDiscovery(nn.Module):
         scale, centre = window(where)
         q_what = self.reader.what(view, scene, scale, centre, others)
         what = q_what.sample(rows.take(noise.what[:, i]))
-        logit = self.presence(torch.cat([state, what, peak.features], -1)).squeeze(1)
+        logit = self.presence(torch.cat([state, what, peak.features], -1).detach()).squeeze(1)
         first = rows.take(tracked.step) == 0
         logit = torch.where(first, clamp_probability(logit, explore.presence_margin), logit)
         presence = (rows.take(noise.presence[:, i]) < torch.sigmoid(logit)).to(what.dtype)

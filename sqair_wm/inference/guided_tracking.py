@@ -76,7 +76,7 @@ class GuidedTracking(nn.Module):
         temporal = self.cell(torch.cat(inputs, -1), temporal)
         q_what = self._q_what(temporal, what_before, glimpse)
         what = q_what.sample(take(noise.what))
-        correction = self.presence(torch.cat([evidence, temporal, what, energy], -1)).squeeze(1)
+        correction = self.presence(torch.cat([evidence, temporal, what, energy], -1).detach()).squeeze(1)
         logit = take(prior.stay_logit) + correction
         presence = (take(noise.presence) < torch.sigmoid(logit)).to(what.dtype)
         log_discrete = bernoulli_log_prob(presence, logit)

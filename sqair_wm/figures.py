@@ -1,0 +1,100 @@
+"""Pictures of what the model sees: frames with boxes by identity, glimpses, moving pictures, curves."""
+
+from __future__ import annotations
+
+import colorsys
+import io
+
+import cv2
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+
+
+ZOOM = 3
+
+
+def identity_color(identity: int) -> tuple[int, int, int]:
+    """A colour for an identity, far from those of its neighbours."""
+    red, green, blue = colorsys.hsv_to_rgb((identity * 0.61803) % 1, 0.85, 1.0)
+    return int(255 * red), int(255 * green), int(255 * blue)
+
+
+def to_picture(frame: Tensor) -> np.ndarray:
+    """A model frame `[C, H, W]` (grey, or colour times opacity and opacity) as `[H, W, 3]` uint8 on black."""
+    image = frame.detach().cpu().clamp(0, 1).movedim(0, -1).numpy()
+    image = image[..., :3] if image.shape[2] == 4 else np.repeat(image[..., :1], 3, 2)
+    return (255 * image).round().astype(np.uint8)
+
+
+def enlarge(picture: np.ndarray, zoom: int = ZOOM) -> np.ndarray:
+    """Repeat every pixel `zoom` times each way."""
+    return picture.repeat(zoom, 0).repeat(zoom, 1)
+
+
+def draw_boxes(picture: np.ndarray, boxes: np.ndarray, identities: np.ndarray, zoom: int = ZOOM) -> np.ndarray:
+    """The enlarged picture with a box around every object, coloured by identity.
+
+    Args:
+        picture: `[H, W, 3]` uint8.
+        boxes: `[N, 4]` (top, left, height, width) in pixels of the picture.
+        identities: `[N]`, -1 for empty slots.
+        zoom: enlargement.
+    """
+    canvas = np.ascontiguousarray(enlarge(picture, zoom))
+    for (top, left, height, width), identity in zip(boxes, identities, strict=True):
+        if identity < 0:
+            continue
+        first = round(float(left) * zoom), round(float(top) * zoom)
+        last = round(float(left + width) * zoom), round(float(top + height) * zoom)
+        cv2.rectangle(canvas, first, last, identity_color(int(identity)), 1)
+    return canvas
+
+
+def glimpse_strip(glimpses: Tensor, identities: np.ndarray, slots: int, zoom: int = 2) -> np.ndarray:
+    """Glimpses `[N, C, h, w]` one below the other, framed in the colour of their identity; sorted by identity.
+
+    The strip has room for `slots` glimpses and is as wide as one.
+    """
+    h, w = glimpses.shape[2] * zoom + 4, glimpses.shape[3] * zoom + 4
+    strip = np.zeros((slots * h, w, 3), np.uint8)
+    order = [i for i in np.argsort(identities, kind="stable") if identities[i] >= 0]
+    for row, i in enumerate(order[:slots]):
+        tile = np.full((h, w, 3), identity_color(int(identities[i])), np.uint8)
+        tile[2:-2, 2:-2] = enlarge(to_picture(glimpses[i]), zoom)
+        strip[row * h : (row + 1) * h] = tile
+    return strip
+
+
+def beside(pictures: list[np.ndarray], gap: int = 6) -> np.ndarray:
+    """Pictures of any height in a row on a dark ground."""
+    height = max(p.shape[0] for p in pictures)
+    parts = []
+    for picture in pictures:
+        parts.append(np.pad(picture, ((0, height - picture.shape[0]), (0, gap), (0, 0)), constant_values=32))
+    return np.concatenate(parts, 1)
+
+
+def moving_picture(pictures: list[np.ndarray], milliseconds: int = 120) -> bytes:
+    """A looping GIF."""
+    images = [Image.fromarray(p).quantize(128, dither=Image.Dither.NONE) for p in pictures]
+    buffer = io.BytesIO()
+    images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], duration=milliseconds, loop=0, disposal=1)
+    return buffer.getvalue()
+
+
+def curves(records: list[tuple[int, dict[str, float]]], names: dict[str, str]) -> bytes:
+    """Training curves as one PNG: a panel for each of `names` (statistic: title)."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.4 * len(names), 2.6), layout="constrained")
+    for axes, (name, title) in zip(np.atleast_1d(figure.subplots(1, len(names))), names.items(), strict=True):
+        axes.plot([i for i, _ in records], [r[name] for _, r in records], linewidth=1)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("iteration", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.3)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    return buffer.getvalue()

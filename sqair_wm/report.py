@@ -1,0 +1,152 @@
+"""A run's `report.html`, self-contained: pictures that move, the figures, the curves."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from sqair_wm import figures
+from sqair_wm.attention import boxes
+from sqair_wm.background import compose
+from sqair_wm.data.sequences import Batch
+from sqair_wm.evaluation.summary import Watched, imagine_from, watch
+from sqair_wm.training.checkpoint import write_atomically
+from sqair_wm.world_model import WorldModel
+
+LOOK_BACK, LOOK_AHEAD = 8, 20
+
+MEANING = {
+    "unexplained_energy": "squared error of the reconstruction, as a share of the foreground's squared intensity",
+    "objects_per_frame": "objects the model sees in a frame",
+    "discovered_per_frame": "objects that get a new identity in a frame, after the first of a sequence",
+    "identity_survival_8": "share of objects that still have their identity 8 frames later",
+    "iterations": "training steps",
+    "wall_minutes": "minutes of training, recording and evaluation not included",
+    "frames_per_second": "frames trained on a second",
+}
+
+CURVES = {"loss": "loss a frame (nats)", "objects": "objects a frame", "discovered": "discovered a frame"}
+
+
+def real_frames(batch: Batch) -> Tensor:
+    """The frames as the game showed them, `[T, B, H, W, 3]` uint8; without a background, the foreground on black."""
+    if batch.backgrounds is None:
+        return (255 * batch.frames.movedim(2, -1).expand(*batch.frames.shape[:2], *batch.frames.shape[3:], 3)).byte()
+    return compose(batch.frames, batch.backgrounds)
+
+
+def tracking_picture(model: WorldModel, batch: Batch, watched: Watched, scene: int) -> bytes:
+    """Real frame with boxes, what the model is given, its reconstruction, and each object's glimpse, as a GIF."""
+    real, places, identities = real_frames(batch), watched.boxes(), watched.identities()
+    pictures = []
+    for t, state in enumerate(watched.states):
+        ids = identities[t, scene].cpu().numpy()
+        glimpses = model.render(state.select(torch.tensor([scene], device=state.presence.device))).glimpses[0]
+        row = [
+            figures.draw_boxes(real[t, scene].cpu().numpy(), places[t, scene].cpu().numpy(), ids),
+            figures.enlarge(figures.to_picture(batch.frames[t, scene])),
+            figures.enlarge(figures.to_picture(watched.reconstructions[t, scene])),
+            figures.glimpse_strip(glimpses, ids, model.config.slots, 1),
+        ]
+        pictures.append(figures.beside(row))
+    return figures.moving_picture(pictures)
+
+
+def imagination_picture(model: WorldModel, batch: Batch, watched: Watched, scene: int) -> bytes:
+    """What happened beside what the model imagined from frame `LOOK_BACK` on, as a GIF."""
+    start = watched.states[LOOK_BACK - 1].select(torch.tensor([scene], device=batch.frames.device))
+    futures = imagine_from(model, start, batch.actions[LOOK_BACK:, scene : scene + 1])
+    real, size = real_frames(batch), model.config.frame_size
+    pictures = []
+    for t, state in enumerate(futures, LOOK_BACK):
+        image = model.render(state).frame[0]
+        box = boxes(state.where, size)[0].cpu().numpy()
+        drawn = figures.to_picture(image)
+        if batch.backgrounds is not None:
+            drawn = compose(image, batch.backgrounds[LOOK_BACK - 1, scene]).cpu().numpy()
+        ids = state.identity[0].cpu().numpy()
+        pictures.append(figures.beside([figures.enlarge(real[t, scene].cpu().numpy()), figures.draw_boxes(drawn, box, ids)]))
+    return figures.moving_picture(pictures)
+
+
+def write_report(
+    folder: Path,
+    model: WorldModel,
+    batch: Batch,
+    metrics: dict[str, float],
+    records: list[tuple[int, dict[str, float]]],
+    configuration: str,
+    scenes: int = 3,
+) -> Path:
+    """Write `report.html` into `folder` and return its path.
+
+    Args:
+        folder: of the run.
+        model: trained.
+        batch: held-out sequences of at least `LOOK_BACK + 2` frames; the first `scenes` of them are shown.
+        metrics: the figures to show.
+        records: (iteration, statistics) of training.
+        configuration: the resolved configuration as text.
+        scenes: how many sequences to show.
+    """
+    shown = Batch(*(None if x is None else x[:, :scenes] for x in vars(batch).values()))  # type: ignore[arg-type]
+    watched = watch(model, shown)
+    tracking = [tracking_picture(model, shown, watched, s) for s in range(scenes)]
+    imagined = [imagination_picture(model, shown, watched, s) for s in range(scenes)]
+    path = folder / "report.html"
+    page = _page(folder.name, metrics, tracking, imagined, figures.curves(records, CURVES), configuration)
+    write_atomically(path, lambda target: target.write_text(page))
+    return path
+
+
+def _embed(data: bytes, kind: str, text: str) -> str:
+    return f'<img alt="{html.escape(text)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
+
+
+def _page(
+    name: str, metrics: dict[str, float], tracking: list[bytes], imagined: list[bytes], curves: bytes, configuration: str
+) -> str:
+    rows = "".join(
+        f"<tr><td><code>{key}</code></td><td>{value:.4g}</td><td>{MEANING.get(key, '')}</td></tr>"
+        for key, value in metrics.items()
+    )
+    tracks = "".join(f"<p>{_embed(g, 'gif', 'tracking')}</p>" for g in tracking)
+    futures = "".join(f"<p>{_embed(g, 'gif', 'imagination')}</p>" for g in imagined)
+    style = (
+        "body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}"
+        "img{image-rendering:pixelated;max-width:100%}td{padding:.1em 1em .1em 0;vertical-align:top}"
+        "pre{background:#f4f4f4;padding:1em;overflow:auto;font-size:13px}"
+    )
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(name)}</title><style>{style}</style>"
+        f"<h1>{html.escape(name)}</h1><p>Everything below is measured and drawn on frames that were not trained on.</p>"
+        f"<table>{rows}</table>"
+        "<h2>Objects</h2><p>From the left: the game with the model's boxes (a colour is an identity), the foreground the "
+        f"model is given, its reconstruction, and the glimpse it keeps of each object.</p>{tracks}"
+        f"<h2>Imagination</h2><p>Left: what happened. Right: what the model imagined after seeing {LOOK_BACK} frames "
+        f"(its likeliest future; no object is discovered in it).</p>{futures}"
+        f"<h2>Training</h2><p>{_embed(curves, 'png', 'training curves')}</p>"
+        f"<h2>Configuration</h2><pre>{html.escape(configuration)}</pre></html>"
+    )
+
+
+def write_metrics(folder: Path, metrics: dict[str, float]) -> None:
+    """Write `metrics.json`: flat names and numbers."""
+    write_atomically(folder / "metrics.json", lambda path: path.write_text(json.dumps(metrics, indent=1) + "\n"))
+
+
+def print_table(metrics: dict[str, float]) -> None:
+    """The figures, with what they mean, on the terminal."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("figure", "value", "meaning"):
+        table.add_column(title, justify="right" if title == "value" else "left", no_wrap=title != "meaning")
+    for name, value in metrics.items():
+        table.add_row(name, f"{value:.4g}", MEANING.get(name, ""))
+    Console().print(table)

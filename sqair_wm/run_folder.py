@@ -1,0 +1,87 @@
+"""A run's folder: whose it is, how far it got, what came out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from sqair_wm.setup import ConfigError
+from sqair_wm.training.checkpoint import write_atomically
+from sqair_wm.training.trainer import CHECKPOINT
+
+CONFIG, METRICS, RECORDS, REPORT = "config.yaml", "metrics.json", "records.jsonl", "report.html"
+NOT_PART_OF_A_RUN = ("device", "threads", "processes", "runs")
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Opening it a second time with the same configuration continues the run; with another one it is refused.
+
+    Args:
+        path: of the folder.
+        config: of the run.
+
+    Raises:
+        ConfigError: if the folder cannot be written to, holds something else or the run of another configuration.
+    """
+
+    def __init__(self, path: Path, config: DictConfig):
+        self.path, self.configuration = path, OmegaConf.to_yaml(config, resolve=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if (path / CONFIG).exists():
+                self._compare(config)
+            elif (path / CHECKPOINT).exists() or (path / METRICS).exists():
+                raise ConfigError(f"{path} holds a run without {CONFIG}, so it can't be continued: delete it or choose name=...")
+            else:
+                write_atomically(path / CONFIG, lambda target: target.write_text(self.configuration))
+        except OSError as error:
+            raise ConfigError(f"cannot write to the run's folder {path} ({error}): choose another with runs=...") from error
+
+    def _compare(self, config: DictConfig) -> None:
+        old, new = _flat(OmegaConf.to_container(OmegaConf.load(self.path / CONFIG))), _flat(OmegaConf.to_container(config, resolve=True))
+        changed = [k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k) and k not in NOT_PART_OF_A_RUN]
+        if changed:
+            listed = ", ".join(f"{k}: {old.get(k)} there, {new.get(k)} now" for k in changed[:5])
+            raise ConfigError(f"{self.path} is the run of another configuration ({listed}): choose another name=... or delete it")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is over and its report written."""
+        return (self.path / METRICS).exists() and (self.path / REPORT).exists()
+
+    @property
+    def report(self) -> Path:
+        """Where the report is."""
+        return self.path / REPORT
+
+    def metrics(self) -> dict[str, float]:
+        """What `metrics.json` says."""
+        return json.loads((self.path / METRICS).read_text())
+
+    def append_record(self, iteration: int, record: dict[str, float]) -> None:
+        """Add the statistics of `iteration` to the training curves."""
+        with (self.path / RECORDS).open("a") as file:
+            file.write(json.dumps({"iteration": iteration} | record) + "\n")
+
+    def records(self) -> list[tuple[int, dict[str, float]]]:
+        """The training curves; where a run was continued from an older checkpoint, its later records count."""
+        found: dict[int, dict[str, float]] = {}
+        if (self.path / RECORDS).exists():
+            for line in (self.path / RECORDS).read_text().splitlines():
+                try:
+                    record = json.loads(line)
+                except json.JSONDecodeError:
+                    continue
+                found[int(record.pop("iteration"))] = record
+        return sorted(found.items())
+
+
+def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(tree, dict):
+        return {prefix[:-1]: tree}
+    return {k: v for key, value in tree.items() for k, v in _flat(value, f"{prefix}{key}.").items()}

@@ -1,0 +1,85 @@
+"""What changes over training: sequence length, annealing, learning rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqair_wm.training.bound import Annealing
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained.
+
+    Attributes:
+        iterations: length of training.
+        minutes: stop earlier when this much time has gone by (0: never); what is left of the schedule is then skipped.
+        batch: sequences a step.
+        particles: K of the bound.
+        estimator: `vimco` or `released`.
+        optimizer: `adam` or `rmsprop` (as published: momentum 0.9, squared gradients starting at one).
+        learning_rate: of the optimiser.
+        decay: [[share of the iterations, factor], ...]: from then on the learning rate is multiplied by the factor.
+        clip: largest gradient norm; 0 for none.
+        lengths: [[iteration, frames], ...]: from then on sequences have that many frames.
+        kl_start: weight of the KL terms at first; it rises to 1 at iteration `warm_up`.
+        warm_up: iterations with annealed KL terms and explored presence; discovery dropout falls to 0 at four times that.
+        presence_margin: discovery probabilities in the first frame stay in [margin, 1 - margin] during warm-up.
+        discovery_dropout: share of sequences that at first may not discover after their first frame.
+        log_every: iterations between records.
+        save_every: iterations between checkpoints.
+    """
+
+    iterations: int = 3000
+    minutes: float = 0.0
+    batch: int = 32
+    particles: int = 5
+    estimator: str = "vimco"
+    optimizer: str = "adam"
+    learning_rate: float = 5e-4
+    decay: list[list[float]] = field(default_factory=list)
+    clip: float = 200.0
+    lengths: list[list[int]] = field(default_factory=lambda: [[0, 1], [400, 2], [800, 3], [1250, 4], [1750, 6], [2500, 8]])
+    kl_start: float = 1.0
+    warm_up: int = 1000
+    presence_margin: float = 0.1
+    discovery_dropout: float = 0.5
+    log_every: int = 20
+    save_every: int = 250
+
+    def __post_init__(self) -> None:
+        if self.estimator not in ("vimco", "released"):
+            raise ValueError(f"training.estimator is {self.estimator!r}; choose vimco or released")
+        if self.optimizer not in ("adam", "rmsprop"):
+            raise ValueError(f"training.optimizer is {self.optimizer!r}; choose adam or rmsprop")
+        for name in ("iterations", "batch", "log_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"training.{name} must be at least 1, got {getattr(self, name)}")
+        if self.particles < 2:
+            raise ValueError(f"training.particles must be at least 2 (VIMCO compares particles), got {self.particles}")
+        if not self.lengths or self.lengths[0][0] != 0:
+            raise ValueError("training.lengths must start at iteration 0, as in [[0, 1], [400, 2]]")
+
+    @property
+    def longest(self) -> int:
+        """Frames of the longest sequences."""
+        return max(length for _, length in self.lengths)
+
+    def length(self, iteration: int) -> int:
+        """Frames a sequence at that iteration."""
+        return [length for start, length in self.lengths if iteration >= start][-1]
+
+    def annealing(self, iteration: int) -> Annealing:
+        """Departures from the bound at that iteration."""
+        progress = min(1.0, iteration / self.warm_up) if self.warm_up else 1.0
+        fade = max(0.0, 1 - iteration / (4 * self.warm_up)) if self.warm_up else 0.0
+        return Annealing(
+            kl_weight=self.kl_start + (1 - self.kl_start) * progress,
+            presence_margin=self.presence_margin if progress < 1 else 0.0,
+            discovery_dropout=self.discovery_dropout * fade,
+        )
+
+    def rate(self, iteration: int) -> float:
+        """Learning rate at that iteration."""
+        factors = [factor for share, factor in self.decay if iteration >= share * self.iterations]
+        return self.learning_rate * (factors[-1] if factors else 1.0)

@@ -1,0 +1,69 @@
+"""Train SQAIR: `python train_wm.py env=MsPacman`; `--help` explains the settings."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import hydra
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from sqair_wm.evaluation.summary import summarize, watch
+from sqair_wm.report import print_table, write_metrics, write_report
+from sqair_wm.run_folder import RunFolder
+from sqair_wm.setup import ConfigError, build_data, build_fabric, build_model, check_overrides, check_values, training_config
+from sqair_wm.training.trainer import Trainer
+
+CONFIGS = str(Path(__file__).parent / "configs")
+TEST_SEQUENCES, TEST_LENGTH = 32, 28
+
+
+def train(config: DictConfig) -> None:
+    """Record, train, evaluate and report; continue where the run stopped."""
+    check_values(config)
+    folder = RunFolder(Path(config.runs) / config.name, config)
+    if folder.finished:
+        print(f"{folder.path} is finished; its report is {folder.report}. To train again, choose another name=...")
+        print_table(folder.metrics())
+        return
+    fabric = build_fabric(config)
+    fabric.launch()
+    with fabric.rank_zero_first():
+        sequences, held_out = build_data(config)
+    model = fabric.to_device(build_model(config, sequences))
+    trainer = Trainer(model.sqair, sequences, training_config(config), folder.path, fabric, config.seed)
+    trainer.train(on_record=folder.append_record)
+    if not fabric.is_global_zero:
+        return
+    model.eval().requires_grad_(False).save(folder.path)
+    batch = held_out.first(TEST_SEQUENCES, TEST_LENGTH, fabric.device)
+    metrics = summarize(watch(model, batch)) | trainer.summary()
+    report = write_report(folder.path, model, batch, metrics, folder.records(), folder.configuration)
+    write_metrics(folder.path, metrics)
+    print_table(metrics)
+    print(f"report: {report}")
+
+
+def main() -> None:
+    """Check the command line before Hydra sees it, so that a typing error gets a helpful answer."""
+    try:
+        with initialize_config_dir(CONFIGS, version_base="1.3"):
+            check_overrides(sys.argv[1:], compose("config"))
+        hydra.main(config_path="configs", config_name="config", version_base="1.3")(guarded)()
+    except ConfigError as error:
+        sys.exit(f"error: {error}")
+
+
+def guarded(config: DictConfig) -> None:
+    """Bad input ends in one line, not in a traceback."""
+    try:
+        train(config)
+    except (ValueError, FileNotFoundError, FloatingPointError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; the same command continues from here")
+
+
+if __name__ == "__main__":
+    main()
