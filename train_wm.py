@@ -12,7 +12,15 @@ from omegaconf import DictConfig
 from sqair_wm.evaluation.summary import summarize, watch
 from sqair_wm.report import print_table, write_metrics, write_report
 from sqair_wm.run_folder import RunFolder
-from sqair_wm.setup import ConfigError, build_data, build_fabric, build_model, check_overrides, check_values, training_config
+from sqair_wm.setup import (
+    ConfigError,
+    build_data,
+    build_fabric,
+    build_model,
+    check_overrides,
+    check_values,
+    training_config,
+)
 from sqair_wm.training.trainer import Trainer
 
 CONFIGS = str(Path(__file__).parent / "configs")
@@ -31,7 +39,7 @@ def train(config: DictConfig) -> None:
     fabric.launch()
     with fabric.rank_zero_first():
         sequences, held_out = build_data(config)
-    model = fabric.to_device(build_model(config, sequences))
+    model = build_model(config, sequences).to(fabric.device)
     trainer = Trainer(model.sqair, sequences, training_config(config), folder.path, fabric, config.seed)
     trainer.train(on_record=folder.append_record)
     if not fabric.is_global_zero:

@@ -63,7 +63,9 @@ class AtariFrames(RecordConstructorArgs, gym.Wrapper):
         self.crop = crop or (0, 210)
         self.observation_space = gym.spaces.Box(0, 255, (size, size, 3), np.uint8)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start an episode."""
         frame, info = self.env.reset(seed=seed, options=options)
         return self._see([frame]), info

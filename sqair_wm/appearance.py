@@ -26,9 +26,7 @@ class Appearance(nn.Module):
             SubPixelDecoder(*shape) if config.encoder == "conv" else MLPDecoder(*shape, config.hidden)
         )
         self.output_scale = nn.Parameter(torch.tensor(config.output_scale))
-        self.mean_image = (
-            nn.Parameter(torch.zeros(config.channels, *config.frame_size)) if config.mean_image else None
-        )
+        self.mean_image = nn.Parameter(torch.zeros(config.channels, *config.frame_size)) if config.mean_image else None
 
     def decode(self, what: Tensor) -> Tensor:
         """`[..., W]` to glimpses `[..., C, h, w]`."""

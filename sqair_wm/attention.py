@@ -1,14 +1,15 @@
 """Where an object is, and how pixels get from the frame to its glimpse and back.
 
-`where` is (scale y, scale x, shift y, shift x) in an unbounded space; the scale is the share of the frame that the glimpse
-spans, the shift is its centre in [-1, 1]. Pixel centres of an axis of length L lie at linspace(-1, 1, L), as in the
-published model's spatial transformer.
+`where` is (scale y, scale x, shift y, shift x) in an unbounded space; the scale is the share of the frame that the
+glimpse spans, the shift is its centre in [-1, 1]. Pixel centres of an axis of length L lie at linspace(-1, 1, L), as in
+the published spatial transformer.
 """
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 LEAST_SCALE = 1e-4
@@ -125,10 +126,9 @@ def place_whole(glimpses: Tensor, scale: Tensor, centre: Tensor, size: tuple[int
     xs = torch.arange(size[1], device=scale.device, dtype=scale.dtype).expand(b * n, -1)
     rows = _hat(ys, scale[:, 0], centre[:, 0], size[0], h)
     columns = _hat(xs, scale[:, 1], centre[:, 1], size[1], w)
-    tall = rows @ glimpses.reshape(b * n, c, h, w).transpose(1, 2).reshape(b * n, h, c * w)
-    tall = tall.view(b, n, size[0], c, w).permute(0, 3, 2, 1, 4).reshape(b, c * size[0], n * w)
-    wide = columns.view(b, n, size[1], w).permute(0, 1, 3, 2).reshape(b, n * w, size[1])
-    return (tall @ wide).view(b, c, *size)
+    tall = rows @ rearrange(glimpses, "b n c h w -> (b n) h (c w)")
+    tall = rearrange(tall, "(b n) y (c w) -> b (c y) (n w)", n=n, c=c)
+    return (tall @ rearrange(columns, "(b n) x w -> b (n w) x", n=n)).view(b, c, *size)
 
 
 def windows(

@@ -57,9 +57,13 @@ class ModelConfig:
             if getattr(self, name) not in choices:
                 raise ValueError(f"model.{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")
         if self.encoder == "conv" and self.inference != "paper":
-            raise ValueError("model.encoder=conv is the published convolutional variant: it needs model.inference=paper")
+            raise ValueError(
+                "model.encoder=conv is the published convolutional variant: it needs model.inference=paper"
+            )
         if self.encoder == "conv" and any(side % 4 for side in self.glimpse):
-            raise ValueError(f"the convolutional decoder needs glimpse sides that are multiples of 4, got {self.glimpse}")
+            raise ValueError(
+                f"the convolutional decoder needs glimpse sides that are multiples of 4, got {self.glimpse}"
+            )
         if self.slots < 1 or self.output_std <= 0:
             raise ValueError(f"slots ({self.slots}) must be at least 1 and output_std ({self.output_std}) positive")
 
@@ -73,4 +77,5 @@ class ModelConfig:
         unknown = set(data) - set(ModelConfig.__dataclass_fields__)
         if unknown:
             raise ValueError(f"unknown model settings {sorted(unknown)}")
-        return ModelConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return ModelConfig(**settings)

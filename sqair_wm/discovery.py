@@ -90,7 +90,9 @@ class DiscoveryPrior(nn.Module):
         what = Normal(torch.zeros_like(found.what), torch.ones_like(found.what)).log_prob(found.what)
         return log_count + (found.presence * (where + what)).sum(1)
 
-    def sample(self, tracked: Slots, stay_logit: Tensor, embedding: Tensor, noise: Noise) -> tuple[Tensor, Tensor, Tensor]:
+    def sample(
+        self, tracked: Slots, stay_logit: Tensor, embedding: Tensor, noise: Noise
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """New objects from the prior: what `[B, N, W]`, where `[B, N, 4]` and presence `[B, N]`, present ones first."""
         cumulative = self.count_log_prob(stay_logit, tracked).exp().cumsum(1)[:, :-1]
         presence = (noise.presence[:, :1] > cumulative).to(noise.what.dtype)

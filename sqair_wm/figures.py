@@ -10,8 +10,6 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-
-
 ZOOM = 3
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 
 def linear(inputs: int, outputs: int, bias: float = 0.0) -> nn.Linear:
-    """A linear layer with truncated normal weights of std 1/sqrt(inputs) and a constant bias, as in the published model."""
+    """A linear layer with truncated normal weights of std 1/sqrt(inputs) and a constant bias, as published."""
     layer = nn.Linear(inputs, outputs)
     nn.init.trunc_normal_(layer.weight, std=inputs**-0.5, a=-2 * inputs**-0.5, b=2 * inputs**-0.5)
     nn.init.constant_(layer.bias, bias)
@@ -26,7 +27,7 @@ def mlp(*sizes: int, out: bool = True, bias: float = 0.0, zero: bool = False) ->
         zero: start with the last layer's weights at zero.
     """
     layers: list[nn.Module] = []
-    for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(sizes)):
         last = i == len(sizes) - 2
         layers.append(linear(a, b, bias if last else 0.0))
         if not (last and out):
@@ -72,9 +73,11 @@ class GRUCell(nn.Module):
 
 
 class ConvTrunk(nn.Module):
-    """The 3x3 convolutions that images and glimpses share in the convolutional variant; padding keeps ceil(size/stride)."""
+    """3x3 convolutions that images and glimpses share (convolutional variant); a side becomes ceil(side / stride)."""
 
-    def __init__(self, channels: int, maps: tuple[int, ...] = (16, 32, 32, 64), strides: tuple[int, ...] = (2, 2, 1, 1)):
+    def __init__(
+        self, channels: int, maps: tuple[int, ...] = (16, 32, 32, 64), strides: tuple[int, ...] = (2, 2, 1, 1)
+    ):
         super().__init__()
         self.strides, self.maps = strides, maps
         self.layers = nn.ModuleList(
@@ -112,7 +115,7 @@ class Encoder(nn.Module):
 
 
 class SubPixelDecoder(nn.Module):
-    """What-code to glimpse by convolutions and depth-to-space, doubling the size twice; glimpse sides are multiples of 4."""
+    """What-code to glimpse by convolutions and depth-to-space, twice doubled; glimpse sides are multiples of 4."""
 
     def __init__(self, what: int, channels: int, size: tuple[int, int]):
         super().__init__()

@@ -72,7 +72,9 @@ def imagination_picture(model: WorldModel, batch: Batch, watched: Watched, scene
         if batch.backgrounds is not None:
             drawn = compose(image, batch.backgrounds[LOOK_BACK - 1, scene]).cpu().numpy()
         ids = state.identity[0].cpu().numpy()
-        pictures.append(figures.beside([figures.enlarge(real[t, scene].cpu().numpy()), figures.draw_boxes(drawn, box, ids)]))
+        pictures.append(
+            figures.beside([figures.enlarge(real[t, scene].cpu().numpy()), figures.draw_boxes(drawn, box, ids)])
+        )
     return figures.moving_picture(pictures)
 
 
@@ -111,7 +113,12 @@ def _embed(data: bytes, kind: str, text: str) -> str:
 
 
 def _page(
-    name: str, metrics: dict[str, float], tracking: list[bytes], imagined: list[bytes], curves: bytes, configuration: str
+    name: str,
+    metrics: dict[str, float],
+    tracking: list[bytes],
+    imagined: list[bytes],
+    curves: bytes,
+    configuration: str,
 ) -> str:
     rows = "".join(
         f"<tr><td><code>{key}</code></td><td>{value:.4g}</td><td>{MEANING.get(key, '')}</td></tr>"
@@ -128,8 +135,8 @@ def _page(
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(name)}</title><style>{style}</style>"
         f"<h1>{html.escape(name)}</h1><p>Everything below is measured and drawn on frames that were not trained on.</p>"
         f"<table>{rows}</table>"
-        "<h2>Objects</h2><p>From the left: the game with the model's boxes (a colour is an identity), the foreground the "
-        f"model is given, its reconstruction, and the glimpse it keeps of each object.</p>{tracks}"
+        "<h2>Objects</h2><p>From the left: the game with the model's boxes (a colour is an identity), the foreground "
+        f"the model is given, its reconstruction, and the glimpse it keeps of each object.</p>{tracks}"
         f"<h2>Imagination</h2><p>Left: what happened. Right: what the model imagined after seeing {LOOK_BACK} frames "
         f"(its likeliest future; no object is discovered in it).</p>{futures}"
         f"<h2>Training</h2><p>{_embed(curves, 'png', 'training curves')}</p>"

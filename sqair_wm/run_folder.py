@@ -36,18 +36,29 @@ class RunFolder:
             if (path / CONFIG).exists():
                 self._compare(config)
             elif (path / CHECKPOINT).exists() or (path / METRICS).exists():
-                raise ConfigError(f"{path} holds a run without {CONFIG}, so it can't be continued: delete it or choose name=...")
+                raise ConfigError(
+                    f"{path} holds a run without {CONFIG}, so it can't be continued: delete it or choose name=..."
+                )
             else:
                 write_atomically(path / CONFIG, lambda target: target.write_text(self.configuration))
         except OSError as error:
-            raise ConfigError(f"cannot write to the run's folder {path} ({error}): choose another with runs=...") from error
+            raise ConfigError(
+                f"cannot write to the run's folder {path} ({error}): choose another with runs=..."
+            ) from error
 
     def _compare(self, config: DictConfig) -> None:
-        old, new = _flat(OmegaConf.to_container(OmegaConf.load(self.path / CONFIG))), _flat(OmegaConf.to_container(config, resolve=True))
-        changed = [k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k) and k not in NOT_PART_OF_A_RUN]
+        old, new = (
+            _flat(OmegaConf.to_container(OmegaConf.load(self.path / CONFIG))),
+            _flat(OmegaConf.to_container(config, resolve=True)),
+        )
+        changed = [
+            k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k) and k not in NOT_PART_OF_A_RUN
+        ]
         if changed:
             listed = ", ".join(f"{k}: {old.get(k)} there, {new.get(k)} now" for k in changed[:5])
-            raise ConfigError(f"{self.path} is the run of another configuration ({listed}): choose another name=... or delete it")
+            raise ConfigError(
+                f"{self.path} is the run of another configuration ({listed}): choose another name=... or delete it"
+            )
 
     @property
     def finished(self) -> bool:

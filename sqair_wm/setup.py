@@ -135,4 +135,6 @@ def build_fabric(config: DictConfig) -> Fabric:
     try:
         return Fabric(accelerator=accelerator, devices=devices, strategy=strategy, precision=config.precision)
     except (ValueError, RuntimeError) as error:
-        raise ConfigError(f"device={config.device} precision={config.precision} processes={config.processes}: {error}") from error
+        raise ConfigError(
+            f"device={config.device} precision={config.precision} processes={config.processes}: {error}"
+        ) from error

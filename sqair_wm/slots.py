@@ -132,10 +132,13 @@ class Exploration:
     Attributes:
         presence_margin: discovery probabilities in the first frame are kept in [margin, 1 - margin].
         may_discover: `[B]` bool, whether a scene may discover after its first frame; None means all may.
+        may_leave: `[B]` bool, whether tracked objects of a scene may vanish; None means all may. Until they
+            may, a hidden or blinking object can only be explained by its appearance, and learns to keep its identity.
     """
 
     presence_margin: float = 0.0
     may_discover: Tensor | None = None
+    may_leave: Tensor | None = None
 
 
 @dataclass

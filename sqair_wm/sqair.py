@@ -21,7 +21,7 @@ class Inference(Protocol):
     """What an inference network has to offer; `guided` and `paper` are the two there are."""
 
     def track(
-        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, dense: bool
+        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
     ) -> tuple[Slots, Tensor, Tensor]:
         """The tracked objects one frame on, log q of all that was sampled and of its discrete part, `[B]`."""
 
@@ -104,7 +104,7 @@ class SQAIR(nn.Module):
         view = FrameView(frame, slots.presence.shape[0])
         track_noise, discover_noise = noise.split()
         prediction = self.dynamics(slots, action, self.dense)
-        tracked, *q_tracked = self.inference.track(slots, view, prediction, track_noise, self.dense)
+        tracked, *q_tracked = self.inference.track(slots, view, prediction, track_noise, explore, self.dense)
         embedding = self.set_encoder(tracked)
         found, *q_found = self.inference.discover(tracked, view, embedding, discover_noise, explore, self.dense)
         log_p = prediction.log_prob(slots, tracked)
@@ -154,7 +154,12 @@ class SQAIR(nn.Module):
         free = torch.arange(found.shape[1], device=found.device) < found.shape[1] - tracked.count[:, None]
         temporal, prior = self.inference.memory(what, place)
         new = tracked.replace(
-            what=what, where=place, presence=found * free, temporal=temporal, prior=prior, velocity=torch.zeros_like(tracked.velocity)
+            what=what,
+            where=place,
+            presence=found * free,
+            temporal=temporal,
+            prior=prior,
+            velocity=torch.zeros_like(tracked.velocity),
         )
         return self._join(tracked, new)
 

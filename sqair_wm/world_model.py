@@ -87,7 +87,9 @@ class WorldModel(nn.Module):
         """An empty scene for each of `batch` rows; see `SQAIR.initial`."""
         return self.sqair.initial(batch)
 
-    def observe(self, slots: Slots, frame: Tensor, action: Tensor | None = None, **options: Any) -> tuple[Slots, StepTerms]:
+    def observe(
+        self, slots: Slots, frame: Tensor, action: Tensor | None = None, **options: Any
+    ) -> tuple[Slots, StepTerms]:
         """Posterior step; see `SQAIR.observe`."""
         return self.sqair.observe(slots, frame, action, **options)
 
@@ -150,10 +152,9 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> WorldModel:
     try:
         description = json.loads((folder / DESCRIPTION).read_text())
         config = ModelConfig.from_json(description["model"])
-        source = description["source"]
-        if source is not None:
-            source = Source(**{k: tuple(v) if isinstance(v, list) else v for k, v in source.items()})
-        model = WorldModel(config, source)
+        settings: dict[str, Any] = description["source"] or {}
+        settings = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+        model = WorldModel(config, Source(**settings) if settings else None)
         load_model(model, folder / WEIGHTS)
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"the model in {folder} is damaged or from another version: {error}") from error

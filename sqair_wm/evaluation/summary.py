@@ -1,4 +1,4 @@
-"""What a trained model does with frames it was not trained on: the numbers of `metrics.json` and what the report shows."""
+"""What a trained model does with frames it was not trained on: the numbers of `metrics.json`."""
 
 from __future__ import annotations
 

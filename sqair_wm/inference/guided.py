@@ -23,10 +23,10 @@ class GuidedInference(nn.Module):
         self.discovery = GuidedDiscovery(config, reader)
 
     def track(
-        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, dense: bool
+        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
     ) -> tuple[Slots, Tensor, Tensor]:
         """See `sqair.Inference.track`."""
-        return self.tracking(slots, view, prior, noise, dense)
+        return self.tracking(slots, view, prior, noise, explore, dense)
 
     def discover(
         self, tracked: Slots, view: FrameView, embedding: Tensor, noise: Noise, explore: Exploration, dense: bool

@@ -58,7 +58,7 @@ class GuidedDiscovery(nn.Module):
         """Discover in every scene.
 
         Returns:
-            The new objects (`N` slots, present ones first), log q of all that was sampled and of its discrete part, `[B]`.
+            The new objects (`N` slots, present ones first), log q of all that was sampled and of its discrete part.
         """
         n = tracked.presence.shape[1]
         with torch.no_grad():

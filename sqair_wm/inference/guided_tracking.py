@@ -10,11 +10,11 @@ from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, bernoulli_log_prob, positive
 from sqair_wm.dynamics import Prediction
 from sqair_wm.inference.guided_discovery import WIDE
-from sqair_wm.inference.parts import GlimpseReader
+from sqair_wm.inference.parts import GlimpseReader, keep
 from sqair_wm.inference.search import EnergyMap, Others, search_near
 from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
-from sqair_wm.slots import Noise, Slots
+from sqair_wm.slots import Exploration, Noise, Slots
 
 
 class GuidedTracking(nn.Module):
@@ -41,7 +41,7 @@ class GuidedTracking(nn.Module):
         self.presence = mlp(2 * hidden + w + 3, hidden // 2, 1, zero=True)
 
     def forward(
-        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, dense: bool
+        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
     ) -> tuple[Slots, Tensor, Tensor]:
         """One step of every object.
 
@@ -60,7 +60,8 @@ class GuidedTracking(nn.Module):
         scale_before, centre_before = window(where_before)
         scene, others, start = rows.numbers() // n, self._others(rows, slots, expected), take(predicted)
         with torch.no_grad():
-            radius = tuple(self.config.search_radius * side for side in self.config.object_size)
+            height, width = self.config.object_size
+            radius = (self.config.search_radius * height, self.config.search_radius * width)
             peak = search_near(EnergyMap(view, self.config.object_size), scene, take(expected), others, radius)
         apart, energy = peak.centre - start, peak.features
         seen = torch.cat([apart.detach() / self.share, energy], -1)
@@ -77,7 +78,7 @@ class GuidedTracking(nn.Module):
         q_what = self._q_what(temporal, what_before, glimpse)
         what = q_what.sample(take(noise.what))
         correction = self.presence(torch.cat([evidence, temporal, what, energy], -1).detach()).squeeze(1)
-        logit = take(prior.stay_logit) + correction
+        logit = keep(take(prior.stay_logit) + correction, explore.may_leave, scene)
         presence = (take(noise.presence) < torch.sigmoid(logit)).to(what.dtype)
         log_discrete = bernoulli_log_prob(presence, logit)
         log_q = log_discrete + presence * (q_where.log_prob(where) + q_what.log_prob(what))
@@ -87,7 +88,13 @@ class GuidedTracking(nn.Module):
         )
         identity = torch.where(presence.detach() > 0, slots.identity, -torch.ones_like(slots.identity))
         tracked = slots.replace(
-            what=what, where=where, presence=presence, velocity=velocity, temporal=temporal, prior=prior.memory, identity=identity
+            what=what,
+            where=where,
+            presence=presence,
+            velocity=velocity,
+            temporal=temporal,
+            prior=prior.memory,
+            identity=identity,
         )
         return tracked, log_q.sum(1), log_discrete.sum(1)
 

@@ -9,6 +9,7 @@ from sqair_wm.attention import FrameView, window
 from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive
 from sqair_wm.dynamics import ABSENT, Prediction
+from sqair_wm.inference.parts import keep
 from sqair_wm.networks import ConvTrunk, Encoder, GRUCell, VanillaCell, linear, mlp
 from sqair_wm.slots import Exploration, Noise, Slots
 
@@ -51,7 +52,7 @@ class PaperInference(nn.Module):
         return self.temporal_start.expand(shape), self.prior_start.expand(shape)
 
     def track(
-        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, dense: bool
+        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
     ) -> tuple[Slots, Tensor, Tensor]:
         """Slots one after the other in stored order; see `sqair.Inference.track`."""
         b, n, w = slots.what.shape
@@ -71,7 +72,8 @@ class PaperInference(nn.Module):
             q_what = self._track_what(new_memory, slots.what[:, i], look)
             what = q_what.sample(noise.what[:, i])
             was = slots.presence[:, i]
-            logit = was * self.stay(torch.cat([relation, memory, what], -1)).squeeze(1) + ABSENT * (1 - was)
+            stay = keep(self.stay(torch.cat([relation, memory, what], -1)).squeeze(1), explore.may_leave, scene)
+            logit = was * stay + ABSENT * (1 - was)
             presence = (noise.presence[:, i] < torch.sigmoid(logit)).to(what.dtype) * was
             log_discrete = was * bernoulli_log_prob(presence, logit)
             log_q = log_discrete + was * presence * (log_where + q_what.log_prob(what))
@@ -123,7 +125,12 @@ class PaperInference(nn.Module):
         what, where, presence, log_q, log_discrete = (torch.stack(x, 1) for x in zip(*outputs, strict=True))
         temporal, prior = self.memory(what, where)
         found = tracked.replace(
-            what=what, where=where, presence=presence, temporal=temporal, prior=prior, velocity=torch.zeros_like(tracked.velocity)
+            what=what,
+            where=where,
+            presence=presence,
+            temporal=temporal,
+            prior=prior,
+            velocity=torch.zeros_like(tracked.velocity),
         )
         return found, log_q.sum(1), log_discrete.sum(1)
 
@@ -139,7 +146,9 @@ class PaperInference(nn.Module):
         std = positive(raw + self.where_bias - 1, self.config.least_std[1])
         lower = torch.zeros(4, 4, dtype=std.dtype, device=std.device)
         rows, columns = torch.tril_indices(4, 4, device=std.device)
-        factor = torch.eye(4, device=std.device, dtype=std.dtype) + lower.index_put((rows, columns), self.where_covariance)
+        factor = torch.eye(4, device=std.device, dtype=std.dtype) + lower.index_put(
+            (rows, columns), self.where_covariance
+        )
         where = before + shift + std * (noise @ factor.T)
         log_det = std.log().sum(-1) + factor.diagonal().abs().log().sum()
         return where, Normal(torch.zeros_like(noise), torch.ones_like(noise)).log_prob(noise) - log_det

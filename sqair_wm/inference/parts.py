@@ -11,6 +11,8 @@ from sqair_wm.distributions import Normal, positive
 from sqair_wm.inference.search import Others, claimed
 from sqair_wm.networks import Encoder, linear
 
+CERTAIN = 88.0
+
 
 class GlimpseReader(nn.Module):
     """Reads a window of the frame; an extra channel says which of its points other objects already claim."""
@@ -50,3 +52,8 @@ class ObjectMemory(nn.Module):
         """`[R, W]` and `[R, 4]` to two `[R, hidden]`."""
         temporal, prior = torch.tanh(self.net(torch.cat([what, where], -1))).chunk(2, -1)
         return temporal, prior
+
+
+def keep(logit: Tensor, may_leave: Tensor | None, scene: Tensor) -> Tensor:
+    """Presence logits `[R]` of tracked objects, certain where their `scene` `[R]` forbids leaving."""
+    return logit if may_leave is None else torch.where(may_leave[scene], logit, logit.new_full((), CERTAIN))

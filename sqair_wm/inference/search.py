@@ -1,4 +1,4 @@
-"""Where to look: a map of the foreground that no object explains yet, and its peaks. Nothing here carries a gradient."""
+"""Where to look: the foreground that no object explains yet, and its peaks. Nothing here carries a gradient."""
 
 from __future__ import annotations
 
@@ -115,7 +115,9 @@ class Residual:
         return Peak(centre, energy, torch.stack([energy, area.amax((1, 2)), area.sum((1, 2))], -1).log1p())
 
 
-def search_near(energy: EnergyMap, rows: Tensor, expected: Tensor, windows: Others, radius: tuple[float, float]) -> Peak:
+def search_near(
+    energy: EnergyMap, rows: Tensor, expected: Tensor, windows: Others, radius: tuple[float, float]
+) -> Peak:
     """The highest peak of each object's surroundings, left aside what other objects are expected to cover.
 
     Args:

@@ -20,11 +20,13 @@ class Annealing:
         kl_weight: factor on log q - log p.
         presence_margin: discovery probabilities in the first frame stay in [margin, 1 - margin].
         discovery_dropout: share of sequences that may not discover after their first frame.
+        keep: share of sequences whose objects may not leave.
     """
 
     kl_weight: float = 1.0
     presence_margin: float = 0.0
     discovery_dropout: float = 0.0
+    keep: float = 0.0
 
 
 def run(
@@ -75,7 +77,8 @@ class SequenceBound(nn.Module):
         """
         t, b, k = frames.shape[0], frames.shape[1], self.particles
         free = torch.rand(b, device=frames.device) >= annealing.discovery_dropout
-        explore = Exploration(annealing.presence_margin, free.repeat_interleave(k, 0))
+        leave = torch.rand(b, device=frames.device) >= annealing.keep
+        explore = Exploration(annealing.presence_margin, free.repeat_interleave(k, 0), leave.repeat_interleave(k, 0))
         _, terms = run(self.model, frames, actions, k, explore)
         kl = terms.log_q - terms.log_p
         log_weight = (terms.log_likelihood - annealing.kl_weight * kl).sum(0).view(b, k)

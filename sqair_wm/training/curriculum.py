@@ -23,9 +23,10 @@ class TrainingConfig:
         clip: largest gradient norm; 0 for none.
         lengths: [[iteration, frames], ...]: from then on sequences have that many frames.
         kl_start: weight of the KL terms at first; it rises to 1 at iteration `warm_up`.
-        warm_up: iterations with annealed KL terms and explored presence; discovery dropout falls to 0 at four times that.
+        warm_up: iterations with annealed KL terms and explored presence; discovery dropout ends at four times that.
         presence_margin: discovery probabilities in the first frame stay in [margin, 1 - margin] during warm-up.
         discovery_dropout: share of sequences that at first may not discover after their first frame.
+        keep: [a, b]: before iteration a tracked objects never leave; until b that holds for ever fewer sequences.
         log_every: iterations between records.
         save_every: iterations between checkpoints.
     """
@@ -39,11 +40,14 @@ class TrainingConfig:
     learning_rate: float = 5e-4
     decay: list[list[float]] = field(default_factory=list)
     clip: float = 200.0
-    lengths: list[list[int]] = field(default_factory=lambda: [[0, 1], [400, 2], [800, 3], [1250, 4], [1750, 6], [2500, 8]])
+    lengths: list[list[int]] = field(
+        default_factory=lambda: [[0, 1], [400, 2], [800, 3], [1250, 4], [1750, 6], [2500, 8]]
+    )
     kl_start: float = 1.0
     warm_up: int = 1000
     presence_margin: float = 0.1
     discovery_dropout: float = 0.5
+    keep: list[float] = field(default_factory=lambda: [0.0, 0.0])
     log_every: int = 20
     save_every: int = 250
 
@@ -77,6 +81,15 @@ class TrainingConfig:
             kl_weight=self.kl_start + (1 - self.kl_start) * progress,
             presence_margin=self.presence_margin if progress < 1 else 0.0,
             discovery_dropout=self.discovery_dropout * fade,
+            keep=self._kept(iteration),
+        )
+
+    def _kept(self, iteration: int) -> float:
+        first, last = self.keep
+        return (
+            float(iteration < first)
+            if iteration < first or last <= first
+            else max(0.0, (last - iteration) / (last - first))
         )
 
     def rate(self, iteration: int) -> float:

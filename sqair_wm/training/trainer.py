@@ -56,7 +56,7 @@ class Trainer:
         return self.iteration >= self.config.iterations or late
 
     def train(self, until: int | None = None, on_record: Callable[[int, dict[str, float]], None] | None = None) -> None:
-        """Train to the end, or to iteration `until`; a checkpoint is written on the way, at the end and when interrupted.
+        """Train to the end, or to iteration `until`; a checkpoint is written on the way, at the end, when interrupted.
 
         Args:
             until: iteration to stop at.
@@ -139,7 +139,9 @@ class Trainer:
             self.bound.module.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError, KeyError) as error:
-            raise ValueError(f"{self.checkpoint} does not fit this model ({error}): was it another configuration?") from error
+            raise ValueError(
+                f"{self.checkpoint} does not fit this model ({error}): was it another configuration?"
+            ) from error
         self.iteration, self.seconds = state["iteration"], state["seconds"]
         if self.fabric.global_rank == 0:
             self.generator.set_state(state["generator"])
@@ -159,17 +161,19 @@ class Meter:
     """Means of the statistics over `every` steps; the device is waited for only then."""
 
     def __init__(self, every: int):
-        self.every, self._steps, self._frames, self._since = every, [], 0, None
+        self.every, self._frames = every, 0
+        self._steps: list[dict[str, Tensor]] = []
+        self._since: float | None = None
 
     def add(self, statistics: dict[str, Tensor], frames: int, seconds: float) -> dict[str, float] | None:
         """Take in one step; returns the means, with the frame rate, once `every` steps are in."""
-        self._since = seconds if self._since is None else self._since
+        since = self._since = seconds if self._since is None else self._since
         self._steps.append(statistics)
         self._frames += frames
         if len(self._steps) < self.every:
             return None
         means = {name: float(torch.stack([s[name] for s in self._steps]).mean()) for name in statistics}
-        means["frames_per_second"] = self._frames / max(seconds - self._since, 1e-9)
+        means["frames_per_second"] = self._frames / max(seconds - since, 1e-9)
         self._steps, self._frames, self._since = [], 0, seconds
         return means
 

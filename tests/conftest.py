@@ -1,0 +1,73 @@
+"""Small models and data that the tests share."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from sqair_wm.config import ModelConfig
+from sqair_wm.data.sequences import Batch
+
+ROOT = Path(__file__).parent.parent
+PAPER = {"inference": "paper", "dynamics": "absolute", "mean_image": True, "stay_bias": 10.0}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+def small(**changes: object) -> ModelConfig:
+    """A guided model that is quick to run: 24x24 grey frames, 5x5 objects, 3 slots."""
+    settings: dict = dict(
+        frame_size=(24, 24), object_size=(5.0, 5.0), slots=3, what=4, glimpse=(8, 8), hidden=32, output_std=0.2
+    )
+    return ModelConfig(**(settings | changes))
+
+
+class MovingSquares:
+    """One or two bright squares that drift over a black frame; a data set with known truth."""
+
+    frame_size, channels = (24, 24), 1
+
+    def sample(self, batch: int, length: int, generator: torch.Generator, device: torch.device) -> Batch:
+        def uniform(*shape: int) -> torch.Tensor:
+            return torch.rand(*shape, generator=generator)
+
+        place, step = 3 + 13 * uniform(batch, 2, 2), 3 * (uniform(batch, 2, 2) - 0.5)
+        there = torch.cat([torch.ones(batch, 1), (uniform(batch, 1) < 0.5).float()], 1)
+        places = place + step * torch.arange(length)[:, None, None, None]
+        pixels = torch.arange(24.0)
+        inside = ((pixels - places[..., None]).clamp(min=-1, max=6) * (6 - (pixels - places[..., None]))).clamp(0, 1)
+        squares = inside[..., 0, :, None] * inside[..., 1, None, :] * there[..., None, None]
+        frames = squares.amax(2).unsqueeze(2)
+        zeros = torch.zeros(length, batch)
+        return Batch(frames.to(device), zeros.long(), zeros, zeros.bool())
+
+    def first(self, batch: int, length: int, device: torch.device) -> Batch:
+        return self.sample(batch, length, torch.Generator().manual_seed(99), device)
+
+
+@pytest.fixture
+def squares() -> MovingSquares:
+    return MovingSquares()
+
+
+@pytest.fixture(scope="session")
+def train_wm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess]:
+    """Run `train_wm.py` as a user would, with recordings and runs in one folder of this session."""
+    folder = tmp_path_factory.mktemp("work")
+
+    def run(*settings: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
+        place = cwd or folder
+        command = [sys.executable, str(ROOT / "train_wm.py"), f"runs={place}/runs", f"data.folder={folder}/data", *settings]
+        return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=place)
+
+    run.folder = folder  # type: ignore[attr-defined]
+    return run

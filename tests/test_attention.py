@@ -1,0 +1,74 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from sqair_wm.attention import FrameView, boxes, place_whole, to_where, window, windows
+
+
+def grids(scale, centre, channels, size, invert=False):
+    """The same affine maps for torch's spatial transformer."""
+    theta = torch.zeros(scale.shape[0], 2, 3)
+    for row, axis in ((0, 1), (1, 0)):
+        theta[:, row, row] = 1 / scale[:, axis] if invert else scale[:, axis]
+        theta[:, row, 2] = -centre[:, axis] / scale[:, axis] if invert else centre[:, axis]
+    return F.affine_grid(theta, (scale.shape[0], channels, *size), align_corners=True)
+
+
+def random_windows(n):
+    return 0.05 + 0.6 * torch.rand(n, 2), 2.4 * torch.rand(n, 2) - 1.2
+
+
+def test_where_and_window_are_inverse():
+    scale, centre = 0.05 + 0.9 * torch.rand(7, 2), 1.8 * torch.rand(7, 2) - 0.9
+    again = window(to_where(scale, centre))
+    torch.testing.assert_close(again, (scale, centre), atol=1e-5, rtol=1e-5)
+
+
+def test_boxes_follow_the_published_formula():
+    box = boxes(to_where(torch.tensor([[0.4, 0.2]]), torch.tensor([[0.0, 0.5]])), (50, 30))
+    torch.testing.assert_close(box, torch.tensor([[0.5 * 49 * 0.6, 0.5 * 29 * 1.3, 51 * 0.4, 31 * 0.2]]), atol=1e-4, rtol=0)
+
+
+def test_read_equals_grid_sample_inside_and_outside_the_frame():
+    frame, rows = torch.rand(3, 2, 17, 23), torch.tensor([0, 0, 1, 3, 5, 5])
+    scale, centre = random_windows(6)
+    glimpses = FrameView(frame, 6).read(rows, scale, centre, (9, 7))
+    expected = F.grid_sample(frame[rows // 2], grids(scale, centre, 2, (9, 7)), align_corners=True)
+    torch.testing.assert_close(glimpses, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_read_has_the_gradient_of_grid_sample():
+    frame, rows = torch.rand(2, 1, 15, 15), torch.arange(2)
+    gradients = []
+    for reader in ("ours", "torch"):
+        scale, centre = torch.tensor([[0.31, 0.42], [0.23, 0.37]]), torch.tensor([[0.113, -0.24], [0.31, 0.47]])
+        scale.requires_grad_(), centre.requires_grad_()
+        if reader == "ours":
+            out = FrameView(frame, 2).read(rows, scale, centre, (6, 6))
+        else:
+            out = F.grid_sample(frame, grids(scale, centre, 1, (6, 6)), align_corners=True)
+        (out * torch.arange(36.0).view(6, 6)).sum().backward()
+        gradients.append((scale.grad, centre.grad))
+    torch.testing.assert_close(gradients[0], gradients[1], atol=1e-3, rtol=1e-3)
+
+
+def test_writing_whole_frames_and_windows_equals_grid_sample():
+    glimpses, size = torch.rand(2, 3, 2, 6, 8), (19, 21)
+    scale, centre = (x.view(2, 3, 2) for x in random_windows(6))
+    whole = place_whole(glimpses, scale, centre, size)
+    flat = [glimpses.flatten(0, 1), scale.flatten(0, 1), centre.flatten(0, 1)]
+    expected = F.grid_sample(flat[0], grids(flat[1], flat[2], 2, size, invert=True), align_corners=True)
+    torch.testing.assert_close(whole, expected.view(2, 3, 2, *size).sum(1), atol=1e-4, rtol=1e-4)
+    index, values = windows(torch.arange(6) // 3, *flat, size)
+    canvas = torch.zeros(2 * size[0] * size[1], 2).index_add(0, index, values).view(2, *size, 2)
+    torch.testing.assert_close(canvas.permute(0, 3, 1, 2), whole, atol=1e-4, rtol=1e-4)
+
+
+def test_a_small_window_touches_few_pixels():
+    index, _ = windows(torch.zeros(1).long(), torch.rand(1, 1, 8, 8), torch.full((1, 2), 0.1), torch.zeros(1, 2), (80, 80))
+    assert len(index) <= 14 * 14
+
+
+def test_scenes_must_share_frames_evenly():
+    with pytest.raises(ValueError, match="5 scenes cannot share 2 frames"):
+        FrameView(torch.zeros(2, 1, 4, 4), 5)
