@@ -58,7 +58,7 @@ def main() -> None:
     try:
         with initialize_config_dir(CONFIGS, version_base="1.3"):
             check_overrides(sys.argv[1:], compose("config"))
-        hydra.main(config_path="configs", config_name="config", version_base="1.3")(guarded)()
+        hydra.main(config_path=CONFIGS, config_name="config", version_base="1.3")(guarded)()
     except ConfigError as error:
         sys.exit(f"error: {error}")
 

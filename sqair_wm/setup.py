@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from envs.atari import check_game
 from sqair_wm.config import ModelConfig
@@ -17,6 +19,8 @@ from sqair_wm.data.atari import AtariSequences, Recording, record
 from sqair_wm.data.objects import measure_objects
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.world_model import Source, WorldModel
+
+Settings = TypeVar("Settings", ModelConfig, Recording, TrainingConfig)
 
 
 class ConfigError(ValueError):
@@ -50,32 +54,52 @@ def check_values(config: DictConfig) -> None:
     if config.env is None:
         raise ConfigError("name a game: python train_wm.py env=MsPacman")
     try:
-        check_game(config.env)
+        check_game(str(config.env))
         training_config(config)
-        ModelConfig.from_json(_model_settings(config) | {"slots": 1, "object_size": [4, 4]})
-        recording(config, test=False), recording(config, test=True)
-    except (TypeError, ValueError) as error:
+        model_config(config, frame_size=[80, 80], channels=4, slots=1, object_size=[4.0, 4.0])
+        recording(config, test=False)
+        recording(config, test=True)
+    except ValueError as error:
         raise ConfigError(str(error)) from error
 
 
 def training_config(config: DictConfig) -> TrainingConfig:
     """The schedule."""
-    return TrainingConfig(**OmegaConf.to_container(config.training, resolve=True))  # type: ignore[arg-type]
+    return _typed(TrainingConfig, config.training, "training")
+
+
+def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
+    """The model's settings; `measured` replaces what is `auto` and adds what the data decide."""
+    chosen = {k: v for k, v in measured.items() if config.model.get(k, "auto") == "auto"}
+    return _typed(ModelConfig, {**config.model, **chosen}, "model")
+
+
+def _typed(kind: type[Settings], values: Any, group: str) -> Settings:
+    """A settings object from plain values.
+
+    Raises:
+        ConfigError: if a value has the wrong type; the message names its key.
+    """
+    try:
+        settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), OmegaConf.create(dict(values))))
+    except OmegaConfBaseException as error:
+        message = str(error).splitlines()[0]
+        raise ConfigError(f"{group}.{error.full_key}: {message}") from error
+    assert isinstance(settings, kind)
+    return settings
 
 
 def recording(config: DictConfig, test: bool) -> Recording:
     """What to record for training, or for the held-out test."""
     data = config.data
-    return Recording(
-        game=config.env,
-        frames=data.test_frames if test else data.frames,
-        size=data.size,
-        seed=config.seed + (1_000_000 if test else 0),
-        memory=data.memory,
-        crop=None if data.crop == "auto" else tuple(data.crop),
-        pool=None if data.pool == "auto" else data.pool,
-        sticky=data.sticky,
-    )
+    settings = {
+        "game": config.env,
+        "frames": data.test_frames if test else data.frames,
+        "seed": config.seed + (1_000_000 if test else 0),
+        "crop": None if data.crop == "auto" else data.crop,
+        "pool": None if data.pool == "auto" else data.pool,
+    }
+    return _typed(Recording, settings | {k: data[k] for k in ("size", "memory", "sticky")}, "data")
 
 
 def build_data(config: DictConfig) -> tuple[AtariSequences, AtariSequences]:
@@ -90,31 +114,20 @@ def build_data(config: DictConfig) -> tuple[AtariSequences, AtariSequences]:
     return opened[0], opened[1]
 
 
-def _model_settings(config: DictConfig) -> dict[str, Any]:
-    settings = OmegaConf.to_container(config.model, resolve=True)
-    assert isinstance(settings, dict)
-    return {str(k): v for k, v in settings.items()}
-
-
 def build_model(config: DictConfig, sequences: AtariSequences) -> WorldModel:
     """A fresh model; what is `auto` is measured on the data. Seeds the weights."""
-    settings = _model_settings(config)
-    settings |= {"frame_size": list(sequences.frame_size), "channels": sequences.channels}
     measured = measure_objects(sequences.first(500, 1, torch.device("cpu")).frames[0])
-    if settings["slots"] == "auto":
-        settings["slots"] = measured.slots
-    if settings["object_size"] == "auto":
-        settings["object_size"] = list(measured.size)
-    torch.manual_seed(config.seed)
-    source = Source(
-        game=sequences.recording.game,
-        size=sequences.recording.size,
-        crop=sequences.recording.crop,
-        pool=sequences.recording.pool,
-        sticky=sequences.recording.sticky,
-        memory=sequences.recording.memory,
+    settings = model_config(
+        config,
+        frame_size=list(sequences.frame_size),
+        channels=sequences.channels,
+        slots=measured.slots,
+        object_size=list(measured.size),
     )
-    return WorldModel(ModelConfig.from_json(settings), source, sequences.background)
+    torch.manual_seed(config.seed)
+    recorded = asdict(sequences.recording)
+    source = Source(**{field.name: recorded[field.name] for field in fields(Source)})
+    return WorldModel(settings, source, sequences.background)
 
 
 def build_fabric(config: DictConfig) -> Fabric:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -66,8 +67,31 @@ def train_wm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subproce
 
     def run(*settings: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
         place = cwd or folder
-        command = [sys.executable, str(ROOT / "train_wm.py"), f"runs={place}/runs", f"data.folder={folder}/data", *settings]
+        command = [
+            sys.executable,
+            str(ROOT / "train_wm.py"),
+            f"runs={place}/runs",
+            f"data.folder={folder}/data",
+            *settings,
+        ]
         return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=place)
 
     run.folder = folder  # type: ignore[attr-defined]
     return run
+
+
+@pytest.fixture
+def refuse(train_wm: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., str]:
+    """Call `train_wm.main` in this process with settings that must fail; returns what the user reads."""
+
+    def call(*settings: str) -> str:
+        folder = train_wm.folder  # type: ignore[attr-defined]
+        arguments = [f"runs={folder}/runs", f"data.folder={folder}/data", *settings]
+        monkeypatch.setattr(sys, "argv", ["train_wm.py", *arguments])
+        sys.modules.pop("train_wm", None)
+        with pytest.raises(SystemExit) as stopped:
+            importlib.import_module("train_wm").main()
+        assert stopped.value.code not in (0, None)
+        return f"{stopped.value.code} {capsys.readouterr().err}"
+
+    return call

@@ -26,7 +26,9 @@ def test_where_and_window_are_inverse():
 
 def test_boxes_follow_the_published_formula():
     box = boxes(to_where(torch.tensor([[0.4, 0.2]]), torch.tensor([[0.0, 0.5]])), (50, 30))
-    torch.testing.assert_close(box, torch.tensor([[0.5 * 49 * 0.6, 0.5 * 29 * 1.3, 51 * 0.4, 31 * 0.2]]), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        box, torch.tensor([[0.5 * 49 * 0.6, 0.5 * 29 * 1.3, 51 * 0.4, 31 * 0.2]]), atol=1e-4, rtol=0
+    )
 
 
 def test_read_equals_grid_sample_inside_and_outside_the_frame():
@@ -65,7 +67,9 @@ def test_writing_whole_frames_and_windows_equals_grid_sample():
 
 
 def test_a_small_window_touches_few_pixels():
-    index, _ = windows(torch.zeros(1).long(), torch.rand(1, 1, 8, 8), torch.full((1, 2), 0.1), torch.zeros(1, 2), (80, 80))
+    index, _ = windows(
+        torch.zeros(1).long(), torch.rand(1, 1, 8, 8), torch.full((1, 2), 0.1), torch.zeros(1, 2), (80, 80)
+    )
     assert len(index) <= 14 * 14
 
 

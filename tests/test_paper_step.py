@@ -1,4 +1,4 @@
-"""Two steps of the published form against log densities worked out here, with torch.distributions, from its formulas."""
+"""Two steps of the published form against log densities worked out here from its formulas."""
 
 import math
 

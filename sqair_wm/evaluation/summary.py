@@ -60,12 +60,12 @@ def identity_survival(identities: Tensor, frames: int = SURVIVAL) -> float:
         frames: how much later.
 
     Returns:
-        NaN if there is no object early enough.
+        0 if there is no object early enough.
     """
     early, late = identities[:-frames], identities[frames:]
     there = early >= 0
     survived = (early[..., :, None] == late[..., None, :]).any(-1) & there
-    return float(survived.sum() / there.sum()) if there.any() else float("nan")
+    return float(survived.sum() / there.sum()) if there.any() else 0.0
 
 
 def summarize(watched: Watched) -> dict[str, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a damaged pickle can raise anything
         raise ValueError(f"{path} is not a readable checkpoint ({error}): delete it to start again") from error
     if not isinstance(state, dict) or "iteration" not in state:
         raise ValueError(f"{path} is not a checkpoint of this program: delete it to start again")

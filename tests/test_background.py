@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import torch
+
+from sqair_wm.background import RunningMode, compose, foreground
+
+BLUE, RED, GREEN = (10, 20, 200), (220, 30, 30), (20, 220, 40)
+
+
+def scene(*spots, color=RED, size=20):
+    frame = np.full((size, size, 3), BLUE, np.uint8)
+    for y, x in spots:
+        frame[y : y + 3, x : x + 3] = color
+    return frame
+
+
+def test_a_moving_sprite_never_becomes_background():
+    mode = RunningMode(scene(), memory=10)
+    for t in range(100):
+        background = mode.update(scene((4, t % 17)))
+    assert (background == scene()).all()
+
+
+def test_what_stands_still_becomes_background_after_the_memory():
+    mode = RunningMode(scene(), memory=10)
+    for _ in range(5):
+        background = mode.update(scene((8, 8)))
+    assert (background == scene()).all()
+    for _ in range(8):
+        background = mode.update(scene((8, 8)))
+    assert (background == scene((8, 8))).all()
+
+
+def test_uncovered_background_is_accepted_sooner_than_a_new_object():
+    eaten, parked = RunningMode(scene((8, 8)), memory=40), RunningMode(scene(), memory=40)
+    for _ in range(14):
+        eaten_background, parked_background = eaten.update(scene()), parked.update(scene((8, 8)))
+    assert (eaten_background == scene()).all() and (parked_background == scene()).all()
+
+
+def test_reset_goes_back_to_the_initial_background():
+    mode = RunningMode(scene(), memory=4)
+    for _ in range(20):
+        mode.update(scene((2, 2)))
+    mode.reset()
+    assert (mode.image == scene()).all()
+
+
+def test_the_background_is_causal():
+    frames = [scene((t % 10, 5)) for t in range(30)]
+    whole, part = RunningMode(scene()), RunningMode(scene())
+    early = [whole.update(f) for f in frames][:12]
+    assert all((a == b).all() for a, b in zip(early, (part.update(f) for f in frames[:12]), strict=True))
+
+
+def test_foreground_is_zero_on_the_background_and_shows_objects_of_any_colour():
+    for color in (RED, GREEN, (0, 0, 0)):
+        image = foreground(torch.from_numpy(scene((5, 6), color=color)), torch.from_numpy(scene()))
+        assert image.shape == (4, 20, 20) and float(image[3].sum()) == 9
+        torch.testing.assert_close(image[:3, 6, 7], torch.tensor(color) / 255)
+
+
+def test_compose_puts_the_foreground_back():
+    frame, behind = torch.from_numpy(scene((5, 6))), torch.from_numpy(scene())
+    assert (compose(foreground(frame, behind), behind) == frame).all()
+
+
+def test_a_background_must_be_an_image():
+    with pytest.raises(ValueError, match="uint8"):
+        RunningMode(np.zeros((3, 3, 3)))

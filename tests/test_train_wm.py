@@ -1,0 +1,135 @@
+"""The command a user types, from typing errors to the finished report."""
+
+import json
+import re
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import sqair_wm
+
+TINY = (
+    "env=Pong", "name=tiny", "device=cpu", "data.frames=150", "data.test_frames=80", "data.size=40", "model.hidden=32",
+    "training.iterations=6", "training.batch=2", "training.particles=2", "training.log_every=2",
+    "training.save_every=2", "training.lengths=[[0,1],[2,2],[4,3]]",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tiny(train_wm):
+    result = train_wm(*TINY)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return train_wm.folder / "runs" / "tiny", result
+
+
+def test_a_run_leaves_everything_behind(tiny):
+    folder, result = tiny
+    metrics = json.loads((folder / "metrics.json").read_text())
+    names = {"unexplained_energy", "identity_survival_8", "objects_per_frame", "discovered_per_frame", "wall_minutes"}
+    assert names <= set(metrics) and metrics["iterations"] == 6
+    assert all(isinstance(v, int | float) and v == v for v in metrics.values())
+    assert "unexplained_energy" in result.stdout and str(folder / "report.html") in result.stdout.replace("\n", "")
+    assert (folder / "config.yaml").exists() and list((folder / "tensorboard").iterdir())
+    assert not list(folder.glob("*.partial"))
+
+
+def test_the_report_needs_no_other_file_and_moves(tiny):
+    page = (tiny[0] / "report.html").read_text()
+    assert page.count("data:image/gif;base64") == 6 and page.count("data:image/png;base64") == 1
+    assert not re.findall(r'(?:src|href)="(?!data:)', page)
+    assert "unexplained_energy" in page and "env: Pong" in page
+
+
+def test_the_trained_model_loads_by_one_call(tiny):
+    model = sqair_wm.load(tiny[0])
+    assert model.source.game == "Pong" and "sqair.appearance.output_scale" in load_file(tiny[0] / "model.safetensors")
+    env, eyes = model.make_env(), model.eyes()
+    with torch.no_grad():
+        slots, _ = model.observe(model.initial(1), eyes(env.reset(seed=0)[0]))
+    assert slots.what.shape[0] == 1
+
+
+def test_a_finished_run_says_so_and_changes_nothing(tiny, train_wm):
+    folder, _ = tiny
+    before = {p.name: p.stat().st_mtime_ns for p in folder.rglob("*")}
+    result = train_wm(*TINY)
+    assert result.returncode == 0 and "is finished" in result.stdout
+    assert before == {p.name: p.stat().st_mtime_ns for p in folder.rglob("*")}
+
+
+def test_a_run_of_another_configuration_is_refused(tiny, refuse):
+    weights = (tiny[0] / "model.safetensors").read_bytes()
+    assert "training.batch: 2 there, 3 now" in refuse(*TINY, "training.batch=3")
+    assert (tiny[0] / "model.safetensors").read_bytes() == weights
+
+
+def test_an_interrupted_command_continues(train_wm, tiny):
+    settings = [s for s in TINY if not s.startswith("name")]
+    folder = train_wm.folder / "runs" / "again"
+    folder.mkdir()
+    source = train_wm.folder / "runs" / "tiny"
+    text = (source / "config.yaml").read_text().replace("name: tiny", "name: again")
+    (folder / "config.yaml").write_text(text)
+    (folder / "checkpoint.pt").write_bytes((source / "checkpoint.pt").read_bytes())
+    result = train_wm(*settings, "name=again")
+    assert result.returncode == 0 and (folder / "report.html").exists()
+    again, first = load_file(folder / "model.safetensors"), load_file(source / "model.safetensors")
+    assert all(torch.equal(again[k], first[k]) for k in first)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["env=MsPacmn"], "did you mean MsPacman"),
+        (["env=pong"], "Pong"),
+        ([], "name a game"),
+        (["env=Pong", "trainning.batch=3"], "did you mean training.batch"),
+        (["env=Pong", "iterations=3"], "training.iterations"),
+        (["env=Pong", "sed=1"], "did you mean seed"),
+        (["env=Pong", "data.frames=0"], "at least one frame"),
+        (["env=Pong", "training.estimator=nvil"], "choose vimco or released"),
+        (["env=Pong", "model.inference=magic"], "choose one of guided, paper"),
+        (["env=Pong", "device=cuda:9", "name=x"], "device"),
+        (["env=Pong", "model=gided"], "guided"),
+        (["env=Pong", "training.batch=many"], "training.batch"),
+    ],
+)  # fmt: skip
+def test_bad_settings_end_in_one_helpful_line(refuse, settings, message):
+    if "device=cuda:9" in settings and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    answer = refuse(*settings)
+    assert message in answer and "Traceback" not in answer
+
+
+def test_a_folder_that_cannot_be_written_to_is_an_error(refuse, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert "cannot write to the run's folder" in refuse("env=Pong", "data.frames=50", f"runs={tmp_path}/file")
+
+
+def test_a_half_written_run_is_an_error_and_is_left_alone(train_wm, refuse):
+    folder = train_wm.folder / "runs" / "half"
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.pt").write_bytes(b"something")
+    assert "without config.yaml" in refuse("env=Pong", "name=half", "data.frames=50")
+    assert (folder / "checkpoint.pt").read_bytes() == b"something"
+
+
+def test_a_corrupt_checkpoint_is_an_error_and_is_left_alone(train_wm, refuse, tiny):
+    settings = [s for s in TINY if not s.startswith("name")]
+    folder = train_wm.folder / "runs" / "corrupt"
+    folder.mkdir()
+    text = (tiny[0] / "config.yaml").read_text().replace("name: tiny", "name: corrupt")
+    (folder / "config.yaml").write_text(text)
+    (folder / "checkpoint.pt").write_bytes(b"something")
+    answer = refuse(*settings, "name=corrupt")
+    assert "not a readable checkpoint" in answer and "Traceback" not in answer
+    assert (folder / "checkpoint.pt").read_bytes() == b"something"
+
+
+def test_help_fits_a_screen_and_explains_the_keys(train_wm):
+    result = train_wm("--help")
+    lines = result.stdout.splitlines()
+    assert result.returncode == 0 and len(lines) <= 45 and max(map(len, lines)) <= 120
+    for key in ("env=", "device=", "model.slots", "training.minutes", "data.frames", "processes"):
+        assert key in result.stdout

@@ -1,0 +1,36 @@
+import pytest
+
+from sqair_wm.training.curriculum import TrainingConfig
+
+
+def test_lengths_grow_at_their_iterations():
+    config = TrainingConfig(lengths=[[0, 1], [10, 3]])
+    assert [config.length(i) for i in (0, 9, 10, 999)] == [1, 1, 3, 3] and config.longest == 3
+
+
+def test_annealing_ends_at_the_bound():
+    config = TrainingConfig(warm_up=10, kl_start=0.5, keep=[5, 9])
+    start, late = config.annealing(0), config.annealing(40)
+    assert (start.kl_weight, start.presence_margin, start.discovery_dropout, start.keep) == (0.5, 0.1, 0.5, 1.0)
+    assert config.annealing(7).keep == 0.5
+    assert (late.kl_weight, late.presence_margin, late.discovery_dropout, late.keep) == (1.0, 0.0, 0.0, 0.0)
+
+
+def test_the_learning_rate_falls_by_share_of_the_iterations():
+    config = TrainingConfig(iterations=100, learning_rate=1.0, decay=[[0.2, 0.5], [0.5, 0.1]])
+    assert [config.rate(i) for i in (0, 19, 20, 49, 50, 99)] == [1, 1, 0.5, 0.5, 0.1, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"estimator": "nvil"}, "choose vimco or released"),
+        ({"optimizer": "sgd"}, "choose adam or rmsprop"),
+        ({"particles": 1}, "at least 2"),
+        ({"iterations": 0}, "at least 1"),
+        ({"lengths": [[5, 1]]}, "must start at iteration 0"),
+    ],
+)
+def test_settings_that_cannot_work_are_errors(changes, message):
+    with pytest.raises(ValueError, match=message):
+        TrainingConfig(**changes)

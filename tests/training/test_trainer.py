@@ -1,0 +1,162 @@
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from sqair_wm.sqair import SQAIR
+from sqair_wm.training.bound import Annealing, SequenceBound
+from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
+from sqair_wm.training.curriculum import TrainingConfig
+from sqair_wm.training.trainer import CHECKPOINT, Trainer, check_finite
+from tests.conftest import PAPER, MovingSquares, small
+
+QUICK = dict(iterations=8, batch=3, particles=2, log_every=2, save_every=3, lengths=[[0, 1], [2, 2], [5, 3]], warm_up=4)
+
+
+def make(folder, seed=0, model=None, data=None, **changes):
+    torch.manual_seed(seed)
+    folder.mkdir(exist_ok=True)
+    config = TrainingConfig(**(QUICK | changes))
+    fabric = Fabric(accelerator="cpu", devices=1)
+    return Trainer(model or SQAIR(small()), data or MovingSquares(), config, folder, fabric, seed)
+
+
+def losses(trainer, until=None):
+    found = []
+    step = trainer.step
+
+    def spy():
+        statistics = step()
+        found.append(float(statistics["loss"]))
+        return statistics
+
+    trainer.step = spy
+    trainer.train(until)
+    return found
+
+
+def weights(trainer):
+    return torch.cat([p.detach().flatten() for p in trainer.bound.parameters()])
+
+
+@pytest.mark.parametrize("settings", [{}, {"optimizer": "rmsprop", "estimator": "released", "clip": 0.0}])
+def test_the_same_seed_gives_identical_losses_and_another_does_not(tmp_path, settings):
+    first = losses(make(tmp_path / "a", **settings))
+    assert first == losses(make(tmp_path / "b", **settings))
+    assert first != losses(make(tmp_path / "c", seed=1, **settings))
+
+
+@pytest.mark.parametrize("settings", [{}, {"optimizer": "rmsprop"}])
+def test_stopping_and_continuing_equals_an_uninterrupted_run_to_the_bit(tmp_path, settings):
+    whole = make(tmp_path / "whole", **settings)
+    expected = losses(whole)
+    first = losses(make(tmp_path / "halves", **settings), until=4)
+    torch.rand(100)
+    resumed = make(tmp_path / "halves", seed=0, **settings)
+    assert resumed.iteration == 4
+    assert first + losses(resumed) == expected
+    assert torch.equal(weights(whole), weights(resumed))
+
+
+def test_an_interrupted_run_is_saved(tmp_path):
+    trainer = make(tmp_path)
+    step = trainer.step
+
+    def interrupted():
+        if trainer.iteration == 5:
+            raise KeyboardInterrupt
+        return step()
+
+    trainer.step = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    assert load_checkpoint(tmp_path / CHECKPOINT)["iteration"] == 5
+
+
+def test_a_term_that_is_not_finite_is_named_and_the_last_good_weights_stay(tmp_path):
+    class Poisoned(MovingSquares):
+        calls = 0
+
+        def sample(self, batch, length, generator, device):
+            self.calls += 1
+            found = super().sample(batch, length, generator, device)
+            if self.calls > 4:
+                found.frames[0, 0, 0, 0, 0] = float("nan")
+            return found
+
+    trainer = make(tmp_path, data=Poisoned())
+    with pytest.raises(FloatingPointError, match=r"iteration 4: .*log_likelihood"):
+        trainer.train()
+    saved = load_checkpoint(tmp_path / CHECKPOINT)
+    assert saved["iteration"] == 3
+    assert all(torch.isfinite(v).all() for v in saved["model"].values() if v.is_floating_point())
+
+
+def test_only_terms_that_are_not_finite_are_named():
+    with pytest.raises(FloatingPointError) as caught:
+        check_finite({"loss": float("nan"), "log_q": 1.0, "log_p": float("inf")}, 7)
+    assert "loss, log_p not finite" in str(caught.value)
+
+
+def test_a_damaged_checkpoint_is_an_error_and_is_left_alone(tmp_path):
+    make(tmp_path).train(until=3)
+    path = tmp_path / CHECKPOINT
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="not a readable checkpoint"):
+        make(tmp_path)
+    assert path.stat().st_size == 1000
+
+
+def test_a_checkpoint_of_another_model_is_an_error(tmp_path):
+    make(tmp_path).train(until=3)
+    with pytest.raises(ValueError, match="another configuration"):
+        make(tmp_path, model=SQAIR(small(hidden=16)))
+
+
+def test_no_pickled_object_is_ever_loaded(tmp_path):
+    torch.save({"iteration": 1, "evil": Annealing()}, tmp_path / "x.pt")
+    with pytest.raises(ValueError, match="not a readable checkpoint"):
+        load_checkpoint(tmp_path / "x.pt")
+
+
+def test_writing_a_checkpoint_leaves_the_old_one_if_it_fails(tmp_path):
+    path = tmp_path / "x.pt"
+    save_checkpoint(path, {"iteration": 1})
+    with pytest.raises(AttributeError):
+        save_checkpoint(path, {"iteration": 2, "bad": lambda: None})
+    assert load_checkpoint(path)["iteration"] == 1
+
+
+@pytest.mark.parametrize(
+    "config", [small(), small(**PAPER), small(**PAPER, encoder="conv")], ids=["guided", "paper", "conv"]
+)
+def test_a_dense_training_step_runs_on_the_meta_device(config):
+    """The meta device has no data: anything that waits for a value would raise."""
+    with torch.device("meta"):
+        model = SQAIR(config)
+        model.dense = True
+        bound = SequenceBound(model, particles=3)
+        optimizer = torch.optim.Adam(bound.parameters(), 1e-3)
+        loss, statistics = bound(torch.rand(3, 2, 1, 24, 24), torch.zeros(3, 2).long(), Annealing(0.5, 0.1, 0.5, 0.5))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(bound.parameters(), 10.0)
+        optimizer.step()
+    assert loss.is_meta and all(s.is_meta for s in statistics.values())
+
+
+def test_guided_training_finds_the_squares(tmp_path):
+    schedule = dict(
+        iterations=260, batch=16, particles=3, learning_rate=2e-3, lengths=[[0, 1], [80, 2], [160, 3]], warm_up=80
+    )
+    trainer = make(tmp_path, **schedule, keep=[0, 0], save_every=1000, log_every=20)
+    history = []
+    trainer.train(on_record=lambda _, record: history.append(record))
+    data = MovingSquares().first(64, 4, torch.device("cpu"))
+    model, right = trainer.bound.module.model, []
+    slots = model.initial(64)
+    with torch.no_grad():
+        for frame in data.frames:
+            slots, _ = model.observe(slots, frame)
+            squares = 1 + (frame.sum((1, 2, 3)) > 40).float()
+            right.append((slots.count == squares).float().mean())
+    assert history[-1]["log_likelihood"] > history[0]["log_likelihood"] + 100
+    assert float(torch.stack(right).mean()) > 0.8
