@@ -27,6 +27,7 @@ class ModelConfig:
         least_std: (what, where) floors of the standard deviations of the posterior and the prior.
         stay_bias: initial logit of the prior that an object stays.
         no_discovery_bias: initial logit for "nothing new" after the first frame.
+        patience: guided inference drops an object after so many frames without foreground that only it explains.
         search_radius: standard deviation of the search around a predicted place, in object sizes.
     """
 
@@ -46,6 +47,7 @@ class ModelConfig:
     least_std: tuple[float, float] = (0.01, 0.01)
     stay_bias: float = 6.0
     no_discovery_bias: float = 10.0
+    patience: int = 10
     search_radius: float = 1.0
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from sqair_wm.attention import to_where
 from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, positive
 from sqair_wm.networks import linear, mlp
+from sqair_wm.packing import Rows
 from sqair_wm.slots import Noise, Slots
 
 
@@ -20,10 +21,11 @@ class SetEncoder(nn.Module):
         super().__init__()
         self.net = mlp(config.what + 4, config.hidden, config.hidden, out=False)
 
-    def forward(self, slots: Slots) -> Tensor:
+    def forward(self, slots: Slots, dense: bool) -> Tensor:
         """`[B, hidden]`."""
-        codes = self.net(torch.cat([slots.what, slots.where], -1))
-        return (codes * slots.presence[..., None]).sum(1)
+        rows = Rows(slots.presence.detach().flatten() > 0, dense)
+        codes = rows.put(self.net(rows.take(torch.cat([slots.what, slots.where], -1).flatten(0, 1))))
+        return codes.unflatten(0, slots.presence.shape).sum(1)
 
 
 class DiscoveryPrior(nn.Module):
@@ -36,7 +38,8 @@ class DiscoveryPrior(nn.Module):
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        n, self.truncated = config.slots, config.inference == "guided"
+        n = self.slots = config.slots
+        self.truncated = config.inference == "guided"
         self.count_logit = nn.Parameter(torch.zeros(n + 1))
         later = torch.zeros(n + 1)
         later[0] = config.no_discovery_bias
@@ -66,9 +69,9 @@ class DiscoveryPrior(nn.Module):
             logits = logits.masked_fill(too_many, -torch.inf)
         return torch.log_softmax(logits, -1)
 
-    @staticmethod
-    def _expected(stay_logit: Tensor) -> Tensor:
-        return (torch.sigmoid(stay_logit) - 0.5).mean(1, keepdim=True)
+    def _expected(self, stay_logit: Tensor) -> Tensor:
+        """Share of the slots that the dynamics expects to be taken, less one half: `[B, 1]`."""
+        return torch.sigmoid(stay_logit).sum(1, keepdim=True) / self.slots - 0.5
 
     def context_state(self, stay_logit: Tensor, embedding: Tensor) -> Tensor:
         """What the positions of new objects depend on besides one another, `[B, 4]`."""

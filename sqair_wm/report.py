@@ -87,7 +87,7 @@ def write_report(
     configuration: str,
     scenes: int = 3,
 ) -> Path:
-    """Write `report.html` into `folder` and return its path.
+    """Write `report.html` into `folder`, and its first pictures as `tracking.gif` and `imagination.gif`.
 
     Args:
         folder: of the run.
@@ -97,12 +97,17 @@ def write_report(
         records: (iteration, statistics) of training.
         configuration: the resolved configuration as text.
         scenes: how many sequences to show.
+
+    Returns:
+        The path of the report.
     """
-    shown = Batch(*(None if x is None else x[:, :scenes] for x in vars(batch).values()))  # type: ignore[arg-type]
+    shown = batch.head(scenes)
     watched = watch(model, shown)
     tracking = [tracking_picture(model, shown, watched, s) for s in range(scenes)]
     imagined = [imagination_picture(model, shown, watched, s) for s in range(scenes)]
     path = folder / "report.html"
+    for name, picture in (("tracking.gif", tracking[0]), ("imagination.gif", imagined[0])):
+        (folder / name).write_bytes(picture)
     page = _page(folder.name, metrics, tracking, imagined, figures.curves(records, CURVES), configuration)
     write_atomically(path, lambda target: target.write_text(page))
     return path

@@ -116,7 +116,8 @@ def build_data(config: DictConfig) -> tuple[AtariSequences, AtariSequences]:
 
 def build_model(config: DictConfig, sequences: AtariSequences) -> WorldModel:
     """A fresh model; what is `auto` is measured on the data. Seeds the weights."""
-    measured = measure_objects(sequences.first(500, 1, torch.device("cpu")).frames[0])
+    frames = sequences.first(500, 1, torch.device("cpu")).frames[0]
+    measured = measure_objects(frames)
     settings = model_config(
         config,
         frame_size=list(sequences.frame_size),
@@ -127,7 +128,10 @@ def build_model(config: DictConfig, sequences: AtariSequences) -> WorldModel:
     torch.manual_seed(config.seed)
     recorded = asdict(sequences.recording)
     source = Source(**{field.name: recorded[field.name] for field in fields(Source)})
-    return WorldModel(settings, source, sequences.background)
+    model = WorldModel(settings, source, sequences.background)
+    if model.sqair.appearance.mean_image is not None:
+        model.sqair.appearance.mean_image.data.copy_(frames.mean(0))
+    return model
 
 
 def build_fabric(config: DictConfig) -> Fabric:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
+PER_SLOT = ("what", "where", "presence", "identity", "velocity", "unseen", "temporal", "prior")
+
 
 @dataclass
 class Slots:
@@ -22,6 +24,7 @@ class Slots:
         presence: `[B, N]` 0 or 1.
         identity: `[B, N]` int64, unique within a scene and constant for as long as an object lives; -1 if empty.
         velocity: `[B, N, 2]` change of the centre (y, x) since the last frame, in units of half a frame; 0 if new.
+        unseen: `[B, N]` int64, frames since there was foreground that only this object explains; 0 if empty.
         temporal: `[B, N, H]` memory of the inference network.
         prior: `[B, N, P]` memory of the dynamics.
         step: `[B]` int64, frames seen or imagined so far.
@@ -33,6 +36,7 @@ class Slots:
     presence: Tensor
     identity: Tensor
     velocity: Tensor
+    unseen: Tensor
     temporal: Tensor
     prior: Tensor
     step: Tensor
@@ -54,6 +58,12 @@ class Slots:
     def select(self, rows: Tensor) -> Slots:
         """The scenes named by an index or a boolean mask `rows` over the batch."""
         return self.map(lambda x: x[rows])
+
+    def trim(self) -> Slots:
+        """Without the empty slots behind the last object of any scene (one slot at least); waits for the device."""
+        numbers = torch.arange(1, self.presence.shape[1] + 1, device=self.presence.device)
+        n = max(1, int((self.presence.detach() * numbers).max().item()))
+        return replace(self, **{name: getattr(self, name)[:, :n] for name in PER_SLOT})
 
     def replace(self, **changes: Tensor) -> Slots:
         """A copy with some fields changed."""
@@ -116,11 +126,11 @@ class Noise:
         (b, n, w), like = slots.what.shape, slots.what
         return Noise(like.new_zeros(b, 2 * n, 4), like.new_zeros(b, 2 * n, w), like.new_full((b, 2 * n), 0.5))
 
-    def split(self) -> tuple[Noise, Noise]:
-        """Noise of the tracked and of the discovered slots, `N` each."""
+    def split(self, tracked: int) -> tuple[Noise, Noise]:
+        """Noise of the first `tracked` of the tracked slots, and of the `N` discovered ones."""
         n = self.where.shape[1] // 2
         return (
-            Noise(self.where[:, :n], self.what[:, :n], self.presence[:, :n]),
+            Noise(self.where[:, :tracked], self.what[:, :tracked], self.presence[:, :tracked]),
             Noise(self.where[:, n:], self.what[:, n:], self.presence[:, n:]),
         )
 
@@ -151,20 +161,32 @@ class Proposed:
     log_q_discrete: Tensor
 
 
-def merge(tracked: Slots, discovered: Slots) -> Slots:
-    """Join both halves of a step: objects first, empty slots last, order otherwise kept, cut to `N` slots."""
-    n = tracked.presence.shape[1]
-    presence = torch.cat([tracked.presence, discovered.presence], 1)
-    order = torch.sort(presence, dim=1, descending=True, stable=True).indices[:, :n]
+def merge(tracked: Slots, discovered: Slots, slots: int, dense: bool) -> Slots:
+    """Join both halves of a step into `slots` slots: objects first, empty slots last, order otherwise kept.
 
-    def join(a: Tensor, b: Tensor) -> Tensor:
-        both = torch.cat([a, b], 1)
-        index = order.reshape(order.shape + (1,) * (both.dim() - 2)).expand(order.shape + both.shape[2:])
-        return both.gather(1, index)
+    Args:
+        tracked: the objects followed; discovered: the new ones; of any number of slots each.
+        slots: N of the result.
+        dense: do the same work whatever is there; otherwise what is in order already is only padded.
+    """
+    presence = torch.cat([tracked.presence, discovered.presence], 1).detach()
+    in_order = not dense and bool((presence[:, 1:] <= presence[:, :-1]).all())
+    order = torch.sort(presence, dim=1, descending=True, stable=True).indices[:, :slots]
 
-    names = ("what", "where", "presence", "identity", "velocity", "temporal", "prior")
-    joined = {name: join(getattr(tracked, name), getattr(discovered, name)) for name in names}
-    return discovered.replace(**joined)
+    def join(name: str) -> Tensor:
+        both = torch.cat([getattr(tracked, name), getattr(discovered, name)], 1)
+        if in_order:
+            both = both[:, :slots]
+        else:
+            index = order.reshape(order.shape + (1,) * (both.dim() - 2)).expand(order.shape + both.shape[2:])
+            both = both.gather(1, index)
+        short = slots - both.shape[1]
+        if short <= 0:
+            return both
+        empty = both.new_full((both.shape[0], short, *both.shape[2:]), -1 if name == "identity" else 0)
+        return torch.cat([both, empty], 1)
+
+    return discovered.replace(**{name: join(name) for name in PER_SLOT})
 
 
 def new_identities(presence: Tensor, last_identity: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,13 @@ from sqair_wm.slots import Exploration, Noise, Slots, StepTerms, merge, new_iden
 
 
 class Inference(Protocol):
-    """What an inference network has to offer; `guided` and `paper` are the two there are."""
+    """What an inference network has to offer; `guided` and `paper` are the two there are.
+
+    Attributes:
+        packs: whether empty slots may be left away.
+    """
+
+    packs: bool
 
     def track(
         self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
@@ -69,6 +75,7 @@ class SQAIR(nn.Module):
             presence=like.new_zeros(b, n),
             identity=whole.new_full((b, n), -1),
             velocity=like.new_zeros(b, n, 2),
+            unseen=whole.new_zeros(b, n),
             temporal=like.new_zeros(b, n, c.hidden),
             prior=like.new_zeros(b, n, c.hidden),
             step=whole.new_zeros(b),
@@ -102,10 +109,11 @@ class SQAIR(nn.Module):
         self._check(frame)
         noise, explore = noise or Noise.draw(slots), explore or Exploration()
         view = FrameView(frame, slots.presence.shape[0])
-        track_noise, discover_noise = noise.split()
+        slots = slots.trim() if self.inference.packs and not self.dense else slots
+        track_noise, discover_noise = noise.split(slots.presence.shape[1])
         prediction = self.dynamics(slots, action, self.dense)
         tracked, *q_tracked = self.inference.track(slots, view, prediction, track_noise, explore, self.dense)
-        embedding = self.set_encoder(tracked)
+        embedding = self.set_encoder(tracked, self.dense)
         found, *q_found = self.inference.discover(tracked, view, embedding, discover_noise, explore, self.dense)
         log_p = prediction.log_prob(slots, tracked)
         log_p = log_p + self.discovery_prior.log_prob(tracked, found, prediction.stay_logit, embedding)
@@ -135,7 +143,7 @@ class SQAIR(nn.Module):
             The scenes one step later.
         """
         noise = noise or Noise.draw(slots)
-        track_noise, discover_noise = noise.split()
+        track_noise, discover_noise = noise.split(slots.presence.shape[1])
         prediction = self.dynamics(slots, action, self.dense)
         where = prediction.where.sample(track_noise.where)
         presence = slots.presence * (track_noise.presence < torch.sigmoid(prediction.stay_logit))
@@ -149,7 +157,7 @@ class SQAIR(nn.Module):
         )
         if not discover:
             return tracked.replace(step=slots.step + 1)
-        embedding = self.set_encoder(tracked)
+        embedding = self.set_encoder(tracked, self.dense)
         what, place, found = self.discovery_prior.sample(tracked, prediction.stay_logit, embedding, discover_noise)
         free = torch.arange(found.shape[1], device=found.device) < found.shape[1] - tracked.count[:, None]
         temporal, prior = self.inference.memory(what, place)
@@ -160,6 +168,7 @@ class SQAIR(nn.Module):
             temporal=temporal,
             prior=prior,
             velocity=torch.zeros_like(tracked.velocity),
+            unseen=torch.zeros_like(tracked.unseen),
         )
         return self._join(tracked, new)
 
@@ -171,7 +180,8 @@ class SQAIR(nn.Module):
     def _join(self, tracked: Slots, found: Slots) -> Slots:
         """Number the new objects and merge both halves of a step."""
         identity, last = new_identities(found.presence, tracked.last_identity)
-        return merge(tracked, found.replace(identity=identity, last_identity=last, step=tracked.step + 1))
+        found = found.replace(identity=identity, last_identity=last, step=tracked.step + 1)
+        return merge(tracked, found, self.config.slots, self.dense)
 
     def _check(self, frame: Tensor) -> None:
         expected = (self.config.channels, *self.config.frame_size)

@@ -16,6 +16,8 @@ from sqair_wm.slots import Exploration, Noise, Slots
 class GuidedInference(nn.Module):
     """Guided tracking, then guided discovery; both read glimpses with the same networks."""
 
+    packs = True
+
     def __init__(self, config: ModelConfig):
         super().__init__()
         reader = GlimpseReader(config)

@@ -58,9 +58,9 @@ class GuidedDiscovery(nn.Module):
         """Discover in every scene.
 
         Returns:
-            The new objects (`N` slots, present ones first), log q of all that was sampled and of its discrete part.
+            The new objects (present ones first, at most `N`), log q of all that was sampled and of its discrete part.
         """
-        n = tracked.presence.shape[1]
+        n = self.config.slots
         with torch.no_grad():
             scale, centre = window(tracked.where)
             residual = Residual(EnergyMap(view, self.config.object_size), centre, scale, tracked.presence)
@@ -105,7 +105,7 @@ class GuidedDiscovery(nn.Module):
         q_where = self._q_where(state, peak.centre, share)
         where = q_where.sample(rows.take(noise.where[:, i]))
         scale, centre = window(where)
-        q_what = self.reader.what(view, scene, scale, centre, others)
+        q_what = self.reader.what(self.reader.pixels(view, scene, scale, centre, others))
         what = q_what.sample(rows.take(noise.what[:, i]))
         logit = self.presence(torch.cat([state, what, peak.features], -1).detach()).squeeze(1)
         first = rows.take(tracked.step) == 0
@@ -143,13 +143,14 @@ class GuidedDiscovery(nn.Module):
         return Normal(mean, positive(raw - 3, self.config.least_std[1]))
 
     def _collect(self, tracked: Slots, steps: list[_Step]) -> tuple[Slots, Tensor, Tensor]:
-        """All steps side by side, padded to `N` slots."""
-        n = tracked.presence.shape[1]
+        """All steps side by side; one empty slot if there was none."""
+        zero = tracked.presence.new_zeros(tracked.presence.shape[0])
         fields = {}
         for name in ("what", "where", "presence", "temporal", "prior"):
-            blank = torch.zeros_like(getattr(tracked, name)[:, len(steps) :])
-            fields[name] = torch.cat([*(getattr(s, name)[:, None] for s in steps), blank], 1)[:, :n]
-        zero = tracked.presence.new_zeros(tracked.presence.shape[0])
+            empty = torch.zeros_like(getattr(tracked, name)[:, 0])
+            fields[name] = torch.stack([getattr(s, name) for s in steps] or [empty], 1)
         log_q = sum((s.log_q for s in steps), zero)
         log_discrete = sum((s.log_q_discrete for s in steps), zero)
-        return tracked.replace(**fields, velocity=torch.zeros_like(tracked.velocity)), log_q, log_discrete
+        shape = fields["presence"].shape
+        fields["velocity"], fields["unseen"] = zero.new_zeros(*shape, 2), tracked.unseen.new_zeros(shape)
+        return tracked.replace(**fields), log_q, log_discrete

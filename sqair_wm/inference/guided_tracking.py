@@ -10,11 +10,14 @@ from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, bernoulli_log_prob, positive
 from sqair_wm.dynamics import Prediction
 from sqair_wm.inference.guided_discovery import WIDE
-from sqair_wm.inference.parts import GlimpseReader, keep
-from sqair_wm.inference.search import EnergyMap, Others, search_near
+from sqair_wm.inference.parts import CERTAIN, GlimpseReader, keep
+from sqair_wm.inference.search import EnergyMap, Others, covered, search_near
 from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
+
+VISIBLE, COVERED = 0.04, 0.6
+"""An object is seen if the mean squared intensity in its window is larger, and no older object covers more of it."""
 
 
 class GuidedTracking(nn.Module):
@@ -58,11 +61,12 @@ class GuidedTracking(nn.Module):
 
         what_before, where_before, temporal = take(slots.what), take(slots.where), take(slots.temporal)
         scale_before, centre_before = window(where_before)
-        scene, others, start = rows.numbers() // n, self._others(rows, slots, expected), take(predicted)
+        scene, start, (older, younger) = rows.numbers() // n, take(predicted), self._others(rows, slots, expected)
+        others = older._replace(presence=older.presence + younger.presence)
         with torch.no_grad():
             height, width = self.config.object_size
             radius = (self.config.search_radius * height, self.config.search_radius * width)
-            peak = search_near(EnergyMap(view, self.config.object_size), scene, take(expected), others, radius)
+            peak = search_near(EnergyMap(view, self.config.object_size), scene, take(expected), older, younger, radius)
         apart, energy = peak.centre - start, peak.features
         seen = torch.cat([apart.detach() / self.share, energy], -1)
         base = start + apart * torch.sigmoid(self.trust(torch.cat([temporal, seen], -1)))
@@ -71,14 +75,18 @@ class GuidedTracking(nn.Module):
         q_where = self._q_where(evidence, base, scale_before, take(prior.where.mean))
         where = q_where.sample(take(noise.where))
         scale, centre = window(where)
-        glimpse = self.reader.what(view, scene, scale, centre, others)
+        pixels = self.reader.pixels(view, scene, scale, centre, others)
+        glimpse = self.reader.what(pixels)
         velocity = centre - centre_before
         inputs = [evidence, where, velocity / self.share, glimpse.mean, glimpse.std]
         temporal = self.cell(torch.cat(inputs, -1), temporal)
         q_what = self._q_what(temporal, what_before, glimpse)
         what = q_what.sample(take(noise.what))
         correction = self.presence(torch.cat([evidence, temporal, what, energy], -1).detach()).squeeze(1)
+        brightness = rows.put(pixels[:, :-1].square().sum(1).mean((1, 2))).unflatten(0, (b, n))
+        unseen = self._unseen(slots, rows.put(where).unflatten(0, (b, n)), brightness)
         logit = keep(take(prior.stay_logit) + correction, explore.may_leave, scene)
+        logit = torch.where(take(unseen) < self.config.patience, logit, -CERTAIN)
         presence = (take(noise.presence) < torch.sigmoid(logit)).to(what.dtype)
         log_discrete = bernoulli_log_prob(presence, logit)
         log_q = log_discrete + presence * (q_where.log_prob(where) + q_what.log_prob(what))
@@ -92,6 +100,7 @@ class GuidedTracking(nn.Module):
             where=where,
             presence=presence,
             velocity=velocity,
+            unseen=unseen,
             temporal=temporal,
             prior=prior.memory,
             identity=identity,
@@ -99,13 +108,25 @@ class GuidedTracking(nn.Module):
         return tracked, log_q.sum(1), log_discrete.sum(1)
 
     @torch.no_grad()
-    def _others(self, rows: Rows, slots: Slots, expected: Tensor) -> Others:
-        """Windows where the other objects of each object's scene are expected; `expected` is `[B, N, 4]`."""
+    def _others(self, rows: Rows, slots: Slots, expected: Tensor) -> tuple[Others, Others]:
+        """Windows where the older and the younger objects of a scene are expected; `expected` is `[B, N, 4]`."""
         b, n = slots.presence.shape
-        mine = torch.eye(n, device=expected.device, dtype=expected.dtype)
-        claims = (slots.presence[:, None, :] * (1 - mine)).reshape(b * n, n)
         windows = expected.index_select(0, rows.numbers() // n)
-        return Others(windows[..., :2], windows[..., 2:], rows.take(claims))
+        apart = (slots.identity[:, :, None] - slots.identity[:, None, :]).sign().reshape(b * n, n)
+        there = slots.presence.repeat_interleave(n, 0)
+        older, younger = (rows.take(there * (apart == side)) for side in (1, -1))
+        return Others(windows[..., :2], windows[..., 2:], older), Others(windows[..., :2], windows[..., 2:], younger)
+
+    @torch.no_grad()
+    def _unseen(self, slots: Slots, where: Tensor, energy: Tensor) -> Tensor:
+        """Frames since an object was last seen, `[B, N]`; one whose window an older one covers is not seen.
+
+        `where` `[B, N, 4]` and `energy` `[B, N]`, the mean squared intensity in its window.
+        """
+        share = covered(where[:, :, None], where[:, None])
+        older = (slots.identity[:, None, :] < slots.identity[:, :, None]) * slots.presence[:, None]
+        seen = (energy > VISIBLE) & ((share * older).amax(2) < COVERED)
+        return torch.where(seen, 0, slots.unseen + 1)
 
     def _q_where(self, evidence: Tensor, base: Tensor, scale: Tensor, predicted: Tensor) -> Normal:
         """Around the place found, with a learned offset of at most half a window, and the predicted scale corrected."""

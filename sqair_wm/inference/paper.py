@@ -21,6 +21,8 @@ class PaperInference(nn.Module):
     glimpses, as published.
     """
 
+    packs = False
+
     def __init__(self, config: ModelConfig):
         super().__init__()
         h, w, c = config.hidden, config.what, config.channels
@@ -131,6 +133,7 @@ class PaperInference(nn.Module):
             temporal=temporal,
             prior=prior,
             velocity=torch.zeros_like(tracked.velocity),
+            unseen=torch.zeros_like(tracked.unseen),
         )
         return found, log_q.sum(1), log_discrete.sum(1)
 

@@ -35,9 +35,9 @@ class GlimpseReader(nn.Module):
         """Code of a wide look at a place, `[R, hidden]`."""
         return self.wide(self.pixels(view, rows, scale, centre, others))
 
-    def what(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others) -> Normal:
-        """q of the appearance code from a glimpse alone, `[R, W]`."""
-        mean, raw = self.head(self.narrow(self.pixels(view, rows, scale, centre, others))).chunk(2, -1)
+    def what(self, pixels: Tensor) -> Normal:
+        """q of the appearance code from a glimpse `[R, C + 1, h, w]` alone, `[R, W]`."""
+        mean, raw = self.head(self.narrow(pixels)).chunk(2, -1)
         return Normal(mean, positive(raw, self.least))
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sqair_wm.attention import FrameView
+from sqair_wm.attention import FrameView, window
 
 Pair = tuple[Tensor, Tensor]
 
@@ -116,15 +116,17 @@ class Residual:
 
 
 def search_near(
-    energy: EnergyMap, rows: Tensor, expected: Tensor, windows: Others, radius: tuple[float, float]
+    energy: EnergyMap, rows: Tensor, expected: Tensor, older: Others, younger: Others, radius: tuple[float, float]
 ) -> Peak:
-    """The highest peak of each object's surroundings, left aside what other objects are expected to cover.
+    """The highest peak of each object's surroundings, left aside what others are expected to cover.
+
+    Older objects have the first claim; younger ones only to what lies outside the object's own expected window.
 
     Args:
         energy: of the frames.
         rows: `[R]` int64, the scene of each object.
         expected: `[R, 4]` centre and scale of the window where it is expected.
-        windows: those of the other objects of its scene.
+        older: windows where the older objects of its scene are expected; younger: those of the younger ones.
         radius: (y, x) standard deviation in pixels of the Gaussian under which the peak is sought.
 
     Returns:
@@ -145,7 +147,8 @@ def search_near(
     own = [energy.cover(axis, cells[axis].to(area.dtype), expected[:, axis], expected[:, 2 + axis]) for axis in (0, 1)]
     own_cover = own[0][:, :, None] * own[1][:, None, :]
     ys, xs = (energy.place(axis, cells[axis].to(area.dtype)) for axis in (0, 1))
-    area = area * (1 - claimed(ys, xs, windows).squeeze(1) * (1 - own_cover))
+    taken = torch.maximum(claimed(ys, xs, older), claimed(ys, xs, younger) * (1 - own_cover).unsqueeze(1))
+    area = area * (1 - taken.squeeze(1))
     score = box_blur(area, energy.blur) * near[0][:, :, None] * near[1][:, None, :]
     centre, found = energy.peak(area, score, (first[0], first[1]))
     visible = (found > 1e-3)[:, None].to(centre.dtype)
@@ -166,8 +169,16 @@ def box_blur(image: Tensor, size: tuple[int, ...]) -> Tensor:
     return image
 
 
+def covered(where: Tensor, other: Tensor) -> Tensor:
+    """Share of each window that another one covers: `where` `[..., 4]`, `other` `[..., 4]` to `[...]`."""
+    (scale, centre), (scale_other, centre_other) = window(where), window(other)
+    high = torch.minimum(centre + scale, centre_other + scale_other)
+    low = torch.maximum(centre - scale, centre_other - scale_other)
+    return ((high - low).clamp(min=0) / (2 * scale)).prod(-1)
+
+
 class Others(NamedTuple):
-    """Windows of the other objects of each row's scene: `centre` and `scale` `[R, N, 2]`, `presence` `[R, N]`."""
+    """Windows of other objects of a row's scene: `centre` and `scale` `[R, N, 2]`, `presence` `[R, N]`: which count."""
 
     centre: Tensor
     scale: Tensor

@@ -184,7 +184,7 @@ class Meter:
 def make_optimizer(model: SQAIR, config: TrainingConfig) -> torch.optim.Optimizer:
     """Adam, or RMSProp as published: momentum 0.9, not centred, squared gradients starting at one."""
     if config.optimizer == "adam":
-        return torch.optim.Adam(model.parameters(), config.learning_rate)
+        return torch.optim.Adam(model.parameters(), config.learning_rate, fused=True)
     optimizer = torch.optim.RMSprop(model.parameters(), config.learning_rate, alpha=0.9, eps=1e-10, momentum=0.9)
     for parameter in model.parameters():
         optimizer.state[parameter] = {
