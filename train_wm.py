@@ -24,7 +24,7 @@ from sqair_wm.setup import (
 from sqair_wm.training.trainer import Trainer
 
 CONFIGS = str(Path(__file__).parent / "configs")
-TEST_SEQUENCES, TEST_LENGTH = 32, 28
+TEST_SEQUENCES, TEST_LENGTH = 16, 60
 
 
 def train(config: DictConfig) -> None:
@@ -39,13 +39,13 @@ def train(config: DictConfig) -> None:
     fabric.launch()
     with fabric.rank_zero_first():
         sequences, held_out = build_data(config)
+    batch = held_out.first(TEST_SEQUENCES, TEST_LENGTH, fabric.device)
     model = build_model(config, sequences).to(fabric.device)
     trainer = Trainer(model.sqair, sequences, training_config(config), folder.path, fabric, config.seed)
     trainer.train(on_record=folder.append_record)
     if not fabric.is_global_zero:
         return
     model.eval().requires_grad_(False).save(folder.path)
-    batch = held_out.first(TEST_SEQUENCES, TEST_LENGTH, fabric.device)
     metrics = summarize(watch(model, batch)) | trainer.summary()
     report = write_report(folder.path, model, batch, metrics, folder.records(), folder.configuration)
     write_metrics(folder.path, metrics)

@@ -52,7 +52,9 @@ class FrameView:
         self.size = (frame.shape[2], frame.shape[3])
         self.channels = frame.shape[1]
         self.pixels = frame.permute(0, 2, 3, 1).reshape(frame.shape[0], -1, self.channels).contiguous()
-        self._padded = F.pad(frame.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1)).view(-1, self.channels)
+        padded = F.pad(frame.permute(0, 2, 3, 1), (0, 0, 1, 2, 1, 2))
+        shifts = (padded[:, y : y + self.size[0] + 2, x : x + self.size[1] + 2] for y in (0, 1) for x in (0, 1))
+        self._corners = torch.cat(list(shifts), -1).view(-1, 4 * self.channels)
 
     def read(self, rows: Tensor, scale: Tensor, centre: Tensor, shape: tuple[int, int]) -> Tensor:
         """Bilinear glimpses, zero outside the frame.
@@ -69,14 +71,10 @@ class FrameView:
         (ys, xs), (height, width) = sample_points(scale, centre, shape), self.size
         (y, fraction_y), (x, fraction_x) = _floor(ys, height), _floor(xs, width)
         base = (rows // self.copies) * ((height + 2) * (width + 2))
-        first = base[:, None, None] + y[:, :, None] * (width + 2) + x[:, None, :]
-
-        def corner(step: int) -> Tensor:
-            return self._padded.index_select(0, (first + step).reshape(-1)).view(*first.shape, self.channels)
-
+        index = base[:, None, None] + y[:, :, None] * (width + 2) + x[:, None, :]
+        corners = self._corners.index_select(0, index.reshape(-1)).view(*index.shape, 4, self.channels).unbind(3)
         fraction_x = fraction_x[:, None, :, None]
-        top = torch.lerp(corner(0), corner(1), fraction_x)
-        bottom = torch.lerp(corner(width + 2), corner(width + 3), fraction_x)
+        top, bottom = torch.lerp(corners[0], corners[1], fraction_x), torch.lerp(corners[2], corners[3], fraction_x)
         return torch.lerp(top, bottom, fraction_y[:, :, None, None]).permute(0, 3, 1, 2)
 
     def all_rows(self) -> Tensor:

@@ -16,7 +16,7 @@ from sqair_wm.networks import VanillaCell, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
 
-LEAST_ENERGY = 0.3
+LEAST_ENERGY, LEAST_SHARE = 0.3, 0.01
 WIDE = 1.4
 
 
@@ -36,7 +36,8 @@ class _Step(NamedTuple):
 class GuidedDiscovery(nn.Module):
     """Finds objects one after the other, wiping each from the residual, until the first "no" (paper, algorithm 3).
 
-    A peak of less than `LEAST_ENERGY` squared intensity proposes nothing, and discovery never exceeds the free slots.
+    A peak proposes an object only if its squared intensity is at least `LEAST_ENERGY` and would fill `LEAST_SHARE` of an
+    object, and discovery never exceeds the free slots.
     """
 
     share: Tensor
@@ -47,6 +48,7 @@ class GuidedDiscovery(nn.Module):
         self.config, self.reader = config, reader
         share = torch.tensor([o / s for o, s in zip(config.object_size, config.frame_size, strict=True)])
         self.register_buffer("share", (1.3 * share).clamp(max=0.9), persistent=False)
+        self.least_energy = max(LEAST_ENERGY, LEAST_SHARE * config.object_size[0] * config.object_size[1])
         self.cell = VanillaCell(hidden + 3 + w + 4 + hidden, hidden)
         self.where = mlp(hidden, hidden, 8, zero=True)
         self.presence = mlp(hidden + w + 3, hidden // 2, 1, zero=True)
@@ -81,7 +83,7 @@ class GuidedDiscovery(nn.Module):
         """The next place to look at in each active scene, and the scenes that have one."""
         rows = Rows(active, dense)
         peak = Peak(*(rows.put(x) for x in residual.highest(rows.numbers())))
-        worth = Rows(active & (peak.energy > LEAST_ENERGY), dense)
+        worth = Rows(active & (peak.energy > self.least_energy), dense)
         return Peak(*(worth.take(x) for x in peak)), worth
 
     def _accept(

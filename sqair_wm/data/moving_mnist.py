@@ -1,0 +1,141 @@
+"""Moving MNIST exactly as released with the paper: zero to two digits that drift, bounce and slip out of the frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from sqair_wm.data.sequences import Batch, Truth
+
+DIGIT, CHUNK = 28, 100
+LARGEST_VELOCITY, LARGEST_ACCELERATION, JERK = 10.0, 3.0, 0.01
+TRIES = 5
+
+
+class MovingMNIST:
+    """Endless seeded sequences of moving digits.
+
+    The number of digits of a sequence is uniform on 0..`most` and constant. Digits are cropped to their bounding box,
+    start inside the frame without overlapping boxes, move with a velocity up to 10 and an acceleration up to 3 pixels a
+    frame, bounce with their top left corner at 0 and at the frame's size (so they slip out on the right and at the
+    bottom), and are merged by the pixel-wise maximum.
+
+    Args:
+        images: `[M, 28, 28]` uint8; labels: `[M]`.
+        size: height and width of a frame.
+        most: most digits in a sequence.
+        seed: of the fixed sequences that `first` gives.
+    """
+
+    channels = 1
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray, size: int = 50, most: int = 2, seed: int = 0):
+        self.size, self.most, self.seed, self.labels = size, most, seed, labels
+        self.frame_size = (size, size)
+        self.digits, self.extents = crop_digits(images)
+
+    def sample(self, batch: int, length: int, generator: torch.Generator, device: torch.device) -> Batch:
+        """See `Sequences.sample`."""
+        seed = int(torch.randint(2**62, (), generator=generator))
+        return self._make(batch, length, np.random.default_rng(seed), device)
+
+    def first(self, batch: int, length: int, device: torch.device, start: int = 0) -> Batch:
+        """Sequences `start` to `start + batch` of a fixed endless list; both are multiples of `CHUNK`, or start is 0."""
+        chunks = []
+        for chunk in range(start // CHUNK, -(-(start + batch) // CHUNK)):
+            chunks.append(self._make(CHUNK, length, np.random.default_rng([self.seed, chunk]), device))
+        return Batch.join(chunks).head(batch)
+
+    def _make(self, batch: int, length: int, random: np.random.Generator, device: torch.device) -> Batch:
+        number = random.integers(0, self.most + 1, batch)
+        chosen, place = self._start(number, random)
+        places = self._move(place, length, random)
+        there = np.arange(self.most) < number[:, None]
+        canvas = self._draw(places.round().astype(np.int64), chosen, there)
+        frames = torch.from_numpy(canvas).to(device).float().div_(255).unsqueeze(2)
+        zeros = torch.zeros(length, batch, device=device)
+        boxes = np.concatenate([places.round(), np.broadcast_to(self.extents[chosen], places.shape)], -1)
+        truth = Truth(
+            boxes=torch.from_numpy(boxes).float().to(device),
+            presence=torch.from_numpy(np.broadcast_to(there, places.shape[:3]).copy()).to(device),
+            labels=torch.from_numpy(np.where(there, self.labels[chosen], 0).astype(np.int64)).to(device),
+        )
+        return Batch(frames, zeros.long(), zeros, zeros.bool(), truth=truth)
+
+    def _start(self, number: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Digits `[B, most]`, different within a sequence, and first corners `[B, most, 2]` whose boxes do not meet."""
+        b, most = len(number), self.most
+        chosen, place = np.zeros((b, most), np.int64), np.zeros((b, most, 2))
+        open_rows = np.arange(b)
+        while len(open_rows):
+            chosen[open_rows] = random.integers(0, len(self.digits), (len(open_rows), most))
+            left = np.full(len(open_rows), TRIES)
+            good = np.ones(len(open_rows), bool)
+            for k in range(most):
+                needed = good & (k < number[open_rows])
+                if k:
+                    good &= (chosen[open_rows, :k] != chosen[open_rows, k : k + 1]).all(1) | ~needed
+                trying = needed.copy()
+                while trying.any():
+                    rows = open_rows[trying]
+                    room = self.size - self.extents[chosen[rows, k]]
+                    place[rows, k] = np.round(random.random((len(rows), 2)) * room)
+                    clash = self._clash(place[rows], chosen[rows], k)
+                    left[trying] -= clash
+                    active = np.flatnonzero(trying)
+                    good[active[clash & (left[trying] <= 0)]] = False
+                    trying[active[~clash | (left[active] <= 0)]] = False
+            open_rows = open_rows[~good]
+        return chosen, place
+
+    def _clash(self, place: np.ndarray, chosen: np.ndarray, k: int) -> np.ndarray:
+        """Whether the box of digit `k` meets that of an earlier one."""
+        low, high = place, place + self.extents[chosen]
+        meets = (low[:, :k] < high[:, k : k + 1]) & (low[:, k : k + 1] < high[:, :k])
+        return meets.all(2).any(1)
+
+    def _move(self, place: np.ndarray, length: int, random: np.random.Generator) -> np.ndarray:
+        """Corners over time, `[T, B, most, 2]`."""
+        velocity = random.uniform(-LARGEST_VELOCITY, LARGEST_VELOCITY, place.shape)
+        acceleration = random.uniform(-LARGEST_ACCELERATION, LARGEST_ACCELERATION, place.shape)
+        velocity = (velocity + acceleration).clip(-LARGEST_VELOCITY, LARGEST_VELOCITY)  # released: one step before frame 1
+        places = [place]
+        for _ in range(length - 1):
+            place = place + velocity
+            velocity = velocity + acceleration
+            acceleration = acceleration + JERK * random.standard_normal(place.shape)
+            below, above = place < 0, place > self.size
+            place = np.where(below, -place, np.where(above, 2 * self.size - place, place))
+            sign = np.where(below | above, -1.0, 1.0)
+            place = place.clip(0, self.size)
+            velocity = (sign * velocity).clip(-LARGEST_VELOCITY, LARGEST_VELOCITY)
+            acceleration = (sign * acceleration).clip(-LARGEST_ACCELERATION, LARGEST_ACCELERATION)
+            places.append(place)
+        return np.stack(places)
+
+    def _draw(self, corners: np.ndarray, chosen: np.ndarray, there: np.ndarray) -> np.ndarray:
+        """Frames `[T, B, size, size]` uint8."""
+        t, b = corners.shape[:2]
+        side = self.size + DIGIT
+        frames = np.zeros((t, b, side, side), np.uint8)
+        offsets = np.arange(DIGIT)
+        for k in range(self.most):
+            rows = np.flatnonzero(there[:, k])
+            y = corners[:, rows, k, 0][..., None, None] + offsets[:, None]
+            x = corners[:, rows, k, 1][..., None, None] + offsets
+            index = (np.arange(t)[:, None, None, None], rows[:, None, None], y, x)
+            frames[index] = np.maximum(frames[index], self.digits[chosen[rows, k]])
+        return np.ascontiguousarray(frames[:, :, : self.size, : self.size])
+
+
+def crop_digits(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every digit stretched to the full range and moved to the top left corner, and its box: (height, width) `[M, 2]`."""
+    digits, extents = np.zeros_like(images), np.zeros((len(images), 2), np.int64)
+    for i, image in enumerate(images):
+        rows, columns = np.flatnonzero(image.any(1)), np.flatnonzero(image.any(0))
+        if not len(rows):
+            raise ValueError(f"digit {i} is empty")
+        tight = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(float)
+        digits[i, : tight.shape[0], : tight.shape[1]] = np.round(tight * (255.0 / image.max()))
+        extents[i] = tight.shape
+    return digits, extents

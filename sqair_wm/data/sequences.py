@@ -1,0 +1,80 @@
+"""What every data set gives: batches of short sequences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Truth:
+    """What is really in the frames; for evaluation, never for training.
+
+    Attributes:
+        boxes: `[T, B, M, 4]` (top, left, height, width) in pixels.
+        presence: `[T, B, M]` bool, whether object m is in the scene.
+        labels: `[B, M]` int64, the class of each object.
+    """
+
+    boxes: Tensor
+    presence: Tensor
+    labels: Tensor
+
+
+@dataclass
+class Batch:
+    """`B` sequences of `T` frames.
+
+    Attributes:
+        frames: `[T, B, C, H, W]` float in [0, 1], what the model sees.
+        actions: `[T, B]` int64, the action that led to each frame.
+        rewards: `[T, B]` float, the reward that came with each frame.
+        ends: `[T, B]` bool, whether the episode ended with this frame.
+        backgrounds: `[T, B, H, W, C']` uint8, what the foreground was cut from; None if the data have none.
+        truth: what is really there; None if nobody knows.
+    """
+
+    frames: Tensor
+    actions: Tensor
+    rewards: Tensor
+    ends: Tensor
+    backgrounds: Tensor | None = None
+    truth: Truth | None = None
+
+    @staticmethod
+    def join(batches: list[Batch]) -> Batch:
+        """Batches of equal length side by side."""
+
+        def cat(parts: list[Any], axis: int) -> Any:
+            return None if parts[0] is None else torch.cat(parts, axis)
+
+        names = [f.name for f in fields(Batch) if f.name != "truth"]
+        joined = {name: cat([getattr(b, name) for b in batches], 1) for name in names}
+        truths = [b.truth for b in batches if b.truth is not None]
+        axes = {"boxes": 1, "presence": 1, "labels": 0}
+        truth = Truth(**{n: torch.cat([getattr(t, n) for t in truths], a) for n, a in axes.items()}) if truths else None
+        return Batch(**joined, truth=truth)
+
+    def head(self, number: int) -> Batch:
+        """The first `number` sequences."""
+        cut = {f.name: getattr(self, f.name) for f in fields(Batch) if f.name != "truth"}
+        cut = {name: None if x is None else x[:, :number] for name, x in cut.items()}
+        t = self.truth
+        truth = None if t is None else Truth(t.boxes[:, :number], t.presence[:, :number], t.labels[:number])
+        return Batch(**cut, truth=truth)
+
+
+class Sequences(Protocol):
+    """A data set of sequences."""
+
+    frame_size: tuple[int, int]
+    channels: int
+
+    def sample(self, batch: int, length: int, generator: torch.Generator, device: torch.device) -> Batch:
+        """`batch` random sequences of `length` frames; the same generator state gives the same sequences."""
+
+    def first(self, batch: int, length: int, device: torch.device) -> Batch:
+        """`batch` sequences spread evenly over the data, always the same."""

@@ -1,0 +1,103 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from sqair_wm.data.atari import AtariSequences, Recording, record
+from sqair_wm.data.objects import measure_objects
+
+CPU = torch.device("cpu")
+PONG = Recording("Pong", frames=120, size=40)
+
+
+@pytest.fixture(scope="module")
+def pong(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recordings") / "pong"
+    return record(PONG, folder), folder
+
+
+def test_a_recording_is_reproducible_and_is_not_made_twice(pong, tmp_path):
+    first, folder = pong
+    second = record(PONG, tmp_path / "again")
+    batches = [s.first(4, 6, CPU) for s in (first, second)]
+    assert torch.equal(batches[0].frames, batches[1].frames) and np.array_equal(first.actions, second.actions)
+    before = (folder / "frames.npy").stat().st_mtime_ns
+    record(PONG, folder)
+    assert (folder / "frames.npy").stat().st_mtime_ns == before
+
+
+def test_frames_stay_on_disk(pong):
+    assert isinstance(pong[0]._frames, np.memmap)
+
+
+def test_a_batch_has_the_promised_shapes(pong):
+    batch = pong[0].sample(3, 5, torch.Generator().manual_seed(0), CPU)
+    assert batch.frames.shape == (5, 3, 4, 40, 40) and batch.frames.min() >= 0 and batch.frames.max() <= 1
+    assert batch.actions.shape == batch.rewards.shape == batch.ends.shape == (5, 3)
+    assert batch.backgrounds.shape == (5, 3, 40, 40, 3) and batch.actions.dtype == torch.int64
+
+
+def test_sampling_is_seeded(pong):
+    batches = [pong[0].sample(4, 3, torch.Generator().manual_seed(5), CPU) for _ in range(2)]
+    assert torch.equal(batches[0].frames, batches[1].frames)
+
+
+def test_sequences_do_not_cross_episodes(pong, tmp_path):
+    folder = tmp_path / "cut"
+    record(Recording("Pong", frames=30, size=40), folder)
+    starts = np.zeros(30, bool)
+    starts[[0, 12, 20]] = True
+    np.save(folder / "starts.npy", starts)
+    cut = AtariSequences(folder)
+    assert set(cut.starts(9)) == {0, 1, 2, 3, 20, 21}
+    with pytest.raises(ValueError, match="record more frames"):
+        cut.starts(13)
+
+
+def test_actions_rewards_and_endings_belong_to_the_frame_they_led_to():
+    recording = Recording("MsPacman", frames=60, size=40)
+    env = recording.make()
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as folder:
+        sequences = record(recording, Path(folder) / "x")
+        frame, _ = env.reset(seed=0)
+        for t in range(1, 60):
+            frame, reward, *_ = env.step(int(sequences.actions[t]))
+            assert np.array_equal(frame, sequences._frames[t]) and reward == sequences.rewards[t]
+
+
+def test_an_unfinished_recording_is_made_again(tmp_path):
+    partial = tmp_path / "pong.partial"
+    partial.mkdir()
+    (partial / "frames.npy").write_bytes(b"half")
+    assert len(record(Recording("Pong", frames=20, size=40), tmp_path / "pong")) == 20
+    assert not partial.exists()
+
+
+def test_bad_recordings_are_refused(pong, tmp_path):
+    with pytest.raises(ValueError, match="at least one frame"):
+        Recording("Pong", frames=0)
+    with pytest.raises(ValueError, match="no Atari game"):
+        record(Recording("Pongg", frames=5), tmp_path / "x")
+    with pytest.raises(ValueError, match="another recording"):
+        record(Recording("Pong", frames=7), pong[1])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="delete it to record again"):
+        AtariSequences(tmp_path / "empty")
+    note = json.loads((pong[1] / "recording.json").read_text())
+    assert note["game"] == "Pong"
+
+
+def test_object_size_and_slots_follow_from_the_frames():
+    frames = torch.zeros(50, 1, 40, 40)
+    for i in range(50):
+        for y, x in ((2, i % 30), (20, 30 - i % 30), (30, 5)):
+            frames[i, 0, y : y + 6, x : x + 4] = 1
+        frames[i, 0, 39, 39] = 1
+    measured = measure_objects(frames)
+    assert measured.size == (6.0, 4.0) and measured.slots == 6
+    with pytest.raises(ValueError, match="no foreground"):
+        measure_objects(torch.zeros(3, 1, 8, 8))
