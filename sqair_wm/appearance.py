@@ -91,5 +91,5 @@ class WindowError(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None, None]:
         """Twice the error under each window pixel, times the gradient of its scene."""
         index, error = ctx.saved_tensors
-        scene = index // error.shape[1]
-        return None, error.view(-1, error.shape[2])[index] * (2 * grads[0])[scene][:, None], None, None
+        weight = (2 * grads[0]).index_select(0, index // error.shape[1])
+        return None, error.view(-1, error.shape[2]).index_select(0, index) * weight[:, None], None, None

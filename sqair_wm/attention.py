@@ -7,6 +7,8 @@ the published spatial transformer.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -42,6 +44,9 @@ class FrameView:
     Args:
         frame: `[B, C, H, W]` in [0, 1].
         rows: number of scenes that look at it, a multiple of B; scene r sees frame r // (rows / B).
+
+    Attributes:
+        memo: what others derived from the frames and may want again.
     """
 
     def __init__(self, frame: Tensor, rows: int):
@@ -51,6 +56,7 @@ class FrameView:
             raise ValueError(f"{rows} scenes cannot share {frame.shape[0]} frames evenly")
         self.size = (frame.shape[2], frame.shape[3])
         self.channels = frame.shape[1]
+        self.memo: dict[Any, Any] = {}
         self.pixels = frame.permute(0, 2, 3, 1).reshape(frame.shape[0], -1, self.channels).contiguous()
         padded = F.pad(frame.permute(0, 2, 3, 1), (0, 0, 1, 2, 1, 2))
         shifts = (padded[:, y : y + self.size[0] + 2, x : x + self.size[1] + 2] for y in (0, 1) for x in (0, 1))
@@ -71,7 +77,7 @@ class FrameView:
         (ys, xs), (height, width) = sample_points(scale, centre, shape), self.size
         (y, fraction_y), (x, fraction_x) = _floor(ys, height), _floor(xs, width)
         base = (rows // self.copies) * ((height + 2) * (width + 2))
-        index = base[:, None, None] + y[:, :, None] * (width + 2) + x[:, None, :]
+        index = (base[:, None] + y * (width + 2))[:, :, None] + x[:, None, :]
         corners = self._corners.index_select(0, index.reshape(-1)).view(*index.shape, 4, self.channels).unbind(3)
         fraction_x = fraction_x[:, None, :, None]
         top, bottom = torch.lerp(corners[0], corners[1], fraction_x), torch.lerp(corners[2], corners[3], fraction_x)
@@ -147,7 +153,8 @@ def windows(
     ys, weight_y = _window_axis(scale[:, 0], centre[:, 0], height, h)
     xs, weight_x = _window_axis(scale[:, 1], centre[:, 1], width, w)
     tall = weight_y @ glimpses.permute(0, 2, 3, 1).reshape(-1, h, w * c)
-    tall = tall.view(-1, ys.shape[1], w, c).transpose(1, 2).reshape(-1, w, ys.shape[1] * c)
+    p = ys.shape[1]
+    tall = tall.transpose(1, 2) if c == 1 else tall.view(-1, p, w, c).transpose(1, 2).reshape(-1, w, p * c)
     index = (rows * (height * width))[:, None, None] + ys[:, None, :] * width + xs[:, :, None]
     return index.reshape(-1), (weight_x @ tall).reshape(-1, c)
 

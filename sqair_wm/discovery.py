@@ -87,6 +87,8 @@ class DiscoveryPrior(nn.Module):
         """log p of the discovered objects `found` given the `tracked` ones, `[B]`."""
         number = found.presence.detach().sum(1).long()
         log_count = self.count_log_prob(stay_logit, tracked).gather(1, number[:, None]).squeeze(1)
+        if not found.where.shape[1]:
+            return log_count
         first = self.first_where.expand(found.where.shape[0], 1, 4)
         previous = torch.cat([first, found.where[:, :-1]], 1)
         where = self.where_given(self.context_state(stay_logit, embedding)[:, None], previous).log_prob(found.where)

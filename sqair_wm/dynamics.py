@@ -66,12 +66,11 @@ class PaperDynamics(nn.Module):
         inputs = [what, where] + ([velocity / self._reach()] if self.residual else [])
         memory = self.cell(torch.cat(inputs, -1), memory)
         stay, place, appearance = self._read(self.readout(memory), what, where, velocity)
-        fields = (memory, stay, place.mean, place.std, appearance.mean, appearance.std)
-        fills = (0.0, 0.0, 0.0, 1.0, 0.0, 1.0)
-        memory, stay, *rest = (rows.put(x, f).unflatten(0, (b, n)) for x, f in zip(fields, fills, strict=True))
+        fields = rows.put_all(memory, stay, place.mean, place.std - 1, appearance.mean, appearance.std - 1)
+        memory, stay, *rest = (x.unflatten(0, (b, n)) for x in fields)
         present = slots.presence.detach()
         stay = present * stay + ABSENT * (1 - present)
-        return Prediction(memory, stay, Normal(rest[0], rest[1]), Normal(rest[2], rest[3]))
+        return Prediction(memory, stay, Normal(rest[0], rest[1] + 1), Normal(rest[2], rest[3] + 1))
 
     def _read(self, out: Tensor, what: Tensor, where: Tensor, velocity: Tensor) -> tuple[Tensor, Normal, Normal]:
         w = self.config.what

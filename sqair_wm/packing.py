@@ -19,25 +19,36 @@ class Rows:
     """
 
     def __init__(self, mask: Tensor, dense: bool):
-        self.mask = mask
-        self.index = None if dense else mask.nonzero().squeeze(1)
+        self.mask, self._dense = mask, dense
+        self._index = None if dense else mask.nonzero().squeeze(1)
+        if self._index is not None and self._index.numel() == mask.numel():
+            self._index = None
+        self._all = not dense and self._index is None
 
     @property
     def empty(self) -> bool:
         """Whether nothing has to be computed; always False when dense."""
-        return self.index is not None and self.index.numel() == 0
+        return self._index is not None and self._index.numel() == 0
 
     def take(self, x: Tensor) -> Tensor:
         """`[M, ...]` to `[R, ...]`."""
-        return x if self.index is None else x.index_select(0, self.index)
+        return x if self._index is None else x.index_select(0, self._index)
 
     def put(self, x: Tensor, fill: float = 0.0) -> Tensor:
         """`[R, ...]` to `[M, ...]` with `fill` in the rows that do not count."""
         m = self.mask.shape[0]
-        if self.index is None:
+        if self._all:
+            return x
+        if self._index is None:
             return torch.where(self.mask.reshape((m,) + (1,) * (x.dim() - 1)), x, x.new_full((), fill))
-        return x.new_full((m, *x.shape[1:]), fill).index_copy(0, self.index, x)
+        return x.new_full((m, *x.shape[1:]), fill).index_copy(0, self._index, x)
+
+    def put_all(self, *tensors: Tensor) -> list[Tensor]:
+        """`put` for several tensors `[R]` or `[R, D]` of one dtype at once."""
+        columns = [x[:, None] if x.dim() == 1 else x for x in tensors]
+        whole = self.put(torch.cat(columns, 1)).split([c.shape[1] for c in columns], 1)
+        return [w.squeeze(1) if x.dim() == 1 else w for w, x in zip(whole, tensors, strict=True)]
 
     def numbers(self) -> Tensor:
         """The row number of each of the `R` rows."""
-        return torch.arange(self.mask.shape[0], device=self.mask.device) if self.index is None else self.index
+        return torch.arange(self.mask.shape[0], device=self.mask.device) if self._index is None else self._index

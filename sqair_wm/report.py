@@ -42,6 +42,12 @@ def real_frames(batch: Batch) -> Tensor:
     return compose(batch.frames, batch.backgrounds)
 
 
+def liveliest(batch: Batch, number: int) -> Tensor:
+    """The `number` sequences in which most changes from frame to frame."""
+    change = batch.frames.diff(dim=0).abs().flatten(2).sum((0, 2))
+    return change.topk(min(number, len(change))).indices.sort().values
+
+
 def tracking_picture(model: WorldModel, batch: Batch, watched: Watched, scene: int) -> bytes:
     """Real frame with boxes, what the model is given, its reconstruction, and each object's glimpse, as a GIF."""
     real, places, identities = real_frames(batch), watched.boxes(), watched.identities()
@@ -92,7 +98,7 @@ def write_report(
     Args:
         folder: of the run.
         model: trained.
-        batch: held-out sequences of at least `LOOK_BACK + 2` frames; the first `scenes` of them are shown.
+        batch: held-out sequences of at least `LOOK_BACK + 2` frames; the `scenes` liveliest of them are shown.
         metrics: the figures to show.
         records: (iteration, statistics) of training.
         configuration: the resolved configuration as text.
@@ -101,10 +107,10 @@ def write_report(
     Returns:
         The path of the report.
     """
-    shown = batch.head(scenes)
+    shown = batch.select(liveliest(batch, scenes))
     watched = watch(model, shown)
-    tracking = [tracking_picture(model, shown, watched, s) for s in range(scenes)]
-    imagined = [imagination_picture(model, shown, watched, s) for s in range(scenes)]
+    tracking = [tracking_picture(model, shown, watched, s) for s in range(shown.frames.shape[1])]
+    imagined = [imagination_picture(model, shown, watched, s) for s in range(shown.frames.shape[1])]
     path = folder / "report.html"
     for name, picture in (("tracking.gif", tracking[0]), ("imagination.gif", imagined[0])):
         (folder / name).write_bytes(picture)

@@ -65,6 +65,18 @@ class Slots:
         n = max(1, int((self.presence.detach() * numbers).max().item()))
         return replace(self, **{name: getattr(self, name)[:, :n] for name in PER_SLOT})
 
+    def pad(self, slots: int) -> Slots:
+        """With empty slots at the end, so that there are `slots`."""
+        short = slots - self.presence.shape[1]
+        if short <= 0:
+            return self
+
+        def more(name: str) -> Tensor:
+            x = getattr(self, name)
+            return torch.cat([x, x.new_full((x.shape[0], short, *x.shape[2:]), -1 if name == "identity" else 0)], 1)
+
+        return replace(self, **{name: more(name) for name in PER_SLOT})
+
     def replace(self, **changes: Tensor) -> Slots:
         """A copy with some fields changed."""
         return replace(self, **changes)
@@ -176,17 +188,11 @@ def merge(tracked: Slots, discovered: Slots, slots: int, dense: bool) -> Slots:
     def join(name: str) -> Tensor:
         both = torch.cat([getattr(tracked, name), getattr(discovered, name)], 1)
         if in_order:
-            both = both[:, :slots]
-        else:
-            index = order.reshape(order.shape + (1,) * (both.dim() - 2)).expand(order.shape + both.shape[2:])
-            both = both.gather(1, index)
-        short = slots - both.shape[1]
-        if short <= 0:
-            return both
-        empty = both.new_full((both.shape[0], short, *both.shape[2:]), -1 if name == "identity" else 0)
-        return torch.cat([both, empty], 1)
+            return both[:, :slots]
+        index = order.reshape(order.shape + (1,) * (both.dim() - 2)).expand(order.shape + both.shape[2:])
+        return both.gather(1, index)
 
-    return discovered.replace(**{name: join(name) for name in PER_SLOT})
+    return discovered.replace(**{name: join(name) for name in PER_SLOT}).pad(slots)
 
 
 def new_identities(presence: Tensor, last_identity: Tensor) -> tuple[Tensor, Tensor]:

@@ -143,6 +143,7 @@ class SQAIR(nn.Module):
             The scenes one step later.
         """
         noise = noise or Noise.draw(slots)
+        slots = slots.trim() if self.inference.packs and not self.dense else slots
         track_noise, discover_noise = noise.split(slots.presence.shape[1])
         prediction = self.dynamics(slots, action, self.dense)
         where = prediction.where.sample(track_noise.where)
@@ -156,7 +157,7 @@ class SQAIR(nn.Module):
             prior=prediction.memory,
         )
         if not discover:
-            return tracked.replace(step=slots.step + 1)
+            return tracked.replace(step=slots.step + 1).pad(self.config.slots)
         embedding = self.set_encoder(tracked, self.dense)
         what, place, found = self.discovery_prior.sample(tracked, prediction.stay_logit, embedding, discover_noise)
         free = torch.arange(found.shape[1], device=found.device) < found.shape[1] - tracked.count[:, None]
@@ -167,8 +168,8 @@ class SQAIR(nn.Module):
             presence=found * free,
             temporal=temporal,
             prior=prior,
-            velocity=torch.zeros_like(tracked.velocity),
-            unseen=torch.zeros_like(tracked.unseen),
+            velocity=torch.zeros_like(place[..., 2:]),
+            unseen=torch.zeros_like(found, dtype=torch.int64),
         )
         return self._join(tracked, new)
 

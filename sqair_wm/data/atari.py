@@ -69,7 +69,10 @@ class RepeatingAgent:
     def act(self) -> int:
         """The next action."""
         if self._left == 0:
-            self._action, self._left = int(self._random.integers(self._actions)), int(self._random.integers(1, LONGEST_HOLD + 1))
+            self._action, self._left = (
+                int(self._random.integers(self._actions)),
+                int(self._random.integers(1, LONGEST_HOLD + 1)),
+            )
         self._left -= 1
         return self._action
 
@@ -107,7 +110,9 @@ def record(recording: Recording, folder: Path, background: np.ndarray | None = N
     if folder.exists():
         sequences = AtariSequences(folder)
         if sequences.recording != recording:
-            raise ValueError(f"{folder} holds another recording ({sequences.recording}); name another folder or delete it")
+            raise ValueError(
+                f"{folder} holds another recording ({sequences.recording}); name another folder or delete it"
+            )
         return sequences
     env, partial = recording.make(), folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -155,12 +160,16 @@ class AtariSequences:
     def __init__(self, folder: Path):
         note = folder / "recording.json"
         if not note.exists():
-            raise FileNotFoundError(f"{folder} holds no complete recording (no recording.json): delete it to record again")
+            raise FileNotFoundError(
+                f"{folder} holds no complete recording (no recording.json): delete it to record again"
+            )
         settings = json.loads(note.read_text())
         settings["crop"] = tuple(settings["crop"]) if settings["crop"] else None
         self.recording = Recording(**settings)
         self.frame_size, self.channels = (self.recording.size, self.recording.size), 4
-        self._frames, self._backgrounds = (np.load(folder / f"{n}.npy", mmap_mode="r") for n in ("frames", "backgrounds"))
+        self._frames, self._backgrounds = (
+            np.load(folder / f"{n}.npy", mmap_mode="r") for n in ("frames", "backgrounds")
+        )
         self.background = np.load(folder / "background.npy")
         self.actions, self.rewards, self.ends, starts = (
             np.load(folder / f"{n}.npy") for n in ("actions", "rewards", "ends", "starts")
@@ -179,7 +188,9 @@ class AtariSequences:
         last = len(self) - length
         good = np.flatnonzero(self._episode[: last + 1] == self._episode[length - 1 :]) if last >= 0 else np.zeros(0)
         if not len(good):
-            raise ValueError(f"no episode of the {len(self)} recorded frames has {length} frames in a row: record more frames")
+            raise ValueError(
+                f"no episode of the {len(self)} recorded frames has {length} frames in a row: record more frames"
+            )
         return good
 
     def sample(self, batch: int, length: int, generator: torch.Generator, device: torch.device) -> Batch:

@@ -61,6 +61,6 @@ def _find(folder: Path, name: str) -> Path:
         return Path(pooch.retrieve(SOURCE + f"{name}.gz", CHECKSUMS[name], f"{name}.gz", str(folder), progressbar=True))
     except Exception as error:  # pooch passes on whatever its network library raises
         raise FileNotFoundError(
-            f"MNIST is not in {folder} and could not be downloaded ({error}): put {name} there, or name the folder that "
-            "has it with data.mnist=FOLDER"
+            f"MNIST is not in {folder} and could not be downloaded ({error}): put {name} there, or name the folder "
+            "that has it with data.mnist=FOLDER"
         ) from error

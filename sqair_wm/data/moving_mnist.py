@@ -40,11 +40,11 @@ class MovingMNIST:
         return self._make(batch, length, np.random.default_rng(seed), device)
 
     def first(self, batch: int, length: int, device: torch.device, start: int = 0) -> Batch:
-        """Sequences `start` to `start + batch` of a fixed endless list; both are multiples of `CHUNK`, or start is 0."""
+        """Sequences `start` to `start + batch` of a fixed endless list; `start` is a multiple of `CHUNK`."""
         chunks = []
         for chunk in range(start // CHUNK, -(-(start + batch) // CHUNK)):
             chunks.append(self._make(CHUNK, length, np.random.default_rng([self.seed, chunk]), device))
-        return Batch.join(chunks).head(batch)
+        return Batch.join(chunks).select(torch.arange(batch, device=device))
 
     def _make(self, batch: int, length: int, random: np.random.Generator, device: torch.device) -> Batch:
         number = random.integers(0, self.most + 1, batch)
@@ -98,7 +98,9 @@ class MovingMNIST:
         """Corners over time, `[T, B, most, 2]`."""
         velocity = random.uniform(-LARGEST_VELOCITY, LARGEST_VELOCITY, place.shape)
         acceleration = random.uniform(-LARGEST_ACCELERATION, LARGEST_ACCELERATION, place.shape)
-        velocity = (velocity + acceleration).clip(-LARGEST_VELOCITY, LARGEST_VELOCITY)  # released: one step before frame 1
+        velocity = (velocity + acceleration).clip(
+            -LARGEST_VELOCITY, LARGEST_VELOCITY
+        )  # released: one step before frame 1
         places = [place]
         for _ in range(length - 1):
             place = place + velocity
@@ -129,7 +131,7 @@ class MovingMNIST:
 
 
 def crop_digits(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Every digit stretched to the full range and moved to the top left corner, and its box: (height, width) `[M, 2]`."""
+    """Every digit stretched to the full range and moved to the top left corner, and its (height, width) `[M, 2]`."""
     digits, extents = np.zeros_like(images), np.zeros((len(images), 2), np.int64)
     for i, image in enumerate(images):
         rows, columns = np.flatnonzero(image.any(1)), np.flatnonzero(image.any(0))

@@ -24,8 +24,8 @@ def measure_objects(frames: Tensor, most_slots: int = 12) -> ObjectStatistics:
     """Measure the objects of `frames` `[M, C, H, W]`.
 
     The size is the median over connected parts, each counted by its area (specks count little). The number of slots is
-    the 98th percentile of the parts a frame that are not specks (a fifth of the median area), and three to spare, between
-    3 and `most_slots`.
+    the 98th percentile of the parts a frame that are not specks (a fifth of the median area), and three to spare,
+    between 3 and `most_slots`.
 
     Raises:
         ValueError: if nothing is visible in any frame.

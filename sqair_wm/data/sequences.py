@@ -58,13 +58,12 @@ class Batch:
         truth = Truth(**{n: torch.cat([getattr(t, n) for t in truths], a) for n, a in axes.items()}) if truths else None
         return Batch(**joined, truth=truth)
 
-    def head(self, number: int) -> Batch:
-        """The first `number` sequences."""
+    def select(self, rows: Tensor) -> Batch:
+        """The sequences named by an index over the batch."""
         cut = {f.name: getattr(self, f.name) for f in fields(Batch) if f.name != "truth"}
-        cut = {name: None if x is None else x[:, :number] for name, x in cut.items()}
+        cut = {name: None if x is None else x[:, rows] for name, x in cut.items()}
         t = self.truth
-        truth = None if t is None else Truth(t.boxes[:, :number], t.presence[:, :number], t.labels[:number])
-        return Batch(**cut, truth=truth)
+        return Batch(**cut, truth=None if t is None else Truth(t.boxes[:, rows], t.presence[:, rows], t.labels[rows]))
 
 
 class Sequences(Protocol):

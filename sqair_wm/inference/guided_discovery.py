@@ -11,7 +11,7 @@ from sqair_wm.attention import FrameView, to_where, window
 from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive
 from sqair_wm.inference.parts import GlimpseReader, ObjectMemory
-from sqair_wm.inference.search import EnergyMap, Others, Peak, Residual
+from sqair_wm.inference.search import Others, Peak, Residual, energy_map
 from sqair_wm.networks import VanillaCell, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
@@ -36,8 +36,8 @@ class _Step(NamedTuple):
 class GuidedDiscovery(nn.Module):
     """Finds objects one after the other, wiping each from the residual, until the first "no" (paper, algorithm 3).
 
-    A peak proposes an object only if its squared intensity is at least `LEAST_ENERGY` and would fill `LEAST_SHARE` of an
-    object, and discovery never exceeds the free slots.
+    A peak proposes an object only if its squared intensity is at least `LEAST_ENERGY` and would fill `LEAST_SHARE` of
+    an object, and discovery never exceeds the free slots.
     """
 
     share: Tensor
@@ -65,7 +65,7 @@ class GuidedDiscovery(nn.Module):
         n = self.config.slots
         with torch.no_grad():
             scale, centre = window(tracked.where)
-            residual = Residual(EnergyMap(view, self.config.object_size), centre, scale, tracked.presence)
+            residual = Residual(energy_map(view, self.config.object_size), centre, scale, tracked.presence)
         active = tracked.count.detach() < n
         if explore.may_discover is not None:
             active = active & (explore.may_discover | (tracked.step == 0))
@@ -82,7 +82,7 @@ class GuidedDiscovery(nn.Module):
     def _propose(self, residual: Residual, active: Tensor, dense: bool) -> tuple[Peak, Rows]:
         """The next place to look at in each active scene, and the scenes that have one."""
         rows = Rows(active, dense)
-        peak = Peak(*(rows.put(x) for x in residual.highest(rows.numbers())))
+        peak = Peak(*rows.put_all(*residual.highest(rows.numbers())))
         worth = Rows(active & (peak.energy > self.least_energy), dense)
         return Peak(*(worth.take(x) for x in peak)), worth
 
@@ -118,8 +118,7 @@ class GuidedDiscovery(nn.Module):
         temporal, prior = self.memory(what, where)
         log_discrete = bernoulli_log_prob(presence, logit)
         log_q = log_discrete + presence * (q_where.log_prob(where) + q_what.log_prob(what))
-        values = (what, where, presence, temporal, prior, state, log_q, log_discrete)
-        return _Step(*(rows.put(x) for x in values))
+        return _Step(*rows.put_all(what, where, presence, temporal, prior, state, log_q, log_discrete))
 
     def _others(self, rows: Rows, tracked: Slots, steps: list[_Step]) -> Others:
         """Windows that are taken already: tracked objects and those found in this frame."""
@@ -145,14 +144,15 @@ class GuidedDiscovery(nn.Module):
         return Normal(mean, positive(raw - 3, self.config.least_std[1]))
 
     def _collect(self, tracked: Slots, steps: list[_Step]) -> tuple[Slots, Tensor, Tensor]:
-        """All steps side by side; one empty slot if there was none."""
+        """All steps side by side: as many slots as there were steps."""
         zero = tracked.presence.new_zeros(tracked.presence.shape[0])
-        fields = {}
-        for name in ("what", "where", "presence", "temporal", "prior"):
-            empty = torch.zeros_like(getattr(tracked, name)[:, 0])
-            fields[name] = torch.stack([getattr(s, name) for s in steps] or [empty], 1)
-        log_q = sum((s.log_q for s in steps), zero)
-        log_discrete = sum((s.log_q_discrete for s in steps), zero)
+        names = ("what", "where", "presence", "temporal", "prior")
+        if steps:
+            fields = {name: torch.stack([getattr(s, name) for s in steps], 1) for name in names}
+        else:
+            fields = {name: getattr(tracked, name)[:, :0] for name in names}
         shape = fields["presence"].shape
         fields["velocity"], fields["unseen"] = zero.new_zeros(*shape, 2), tracked.unseen.new_zeros(shape)
+        log_q = sum((s.log_q for s in steps), zero)
+        log_discrete = sum((s.log_q_discrete for s in steps), zero)
         return tracked.replace(**fields), log_q, log_discrete

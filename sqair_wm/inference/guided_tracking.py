@@ -11,7 +11,7 @@ from sqair_wm.distributions import Normal, bernoulli_log_prob, positive
 from sqair_wm.dynamics import Prediction
 from sqair_wm.inference.guided_discovery import WIDE
 from sqair_wm.inference.parts import CERTAIN, GlimpseReader, keep
-from sqair_wm.inference.search import EnergyMap, Others, covered, search_near
+from sqair_wm.inference.search import Others, covered, energy_map, search_near
 from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
@@ -66,7 +66,7 @@ class GuidedTracking(nn.Module):
         with torch.no_grad():
             height, width = self.config.object_size
             radius = (self.config.search_radius * height, self.config.search_radius * width)
-            peak = search_near(EnergyMap(view, self.config.object_size), scene, take(expected), older, younger, radius)
+            peak = search_near(energy_map(view, self.config.object_size), scene, take(expected), older, younger, radius)
         apart, energy = peak.centre - start, peak.features
         seen = torch.cat([apart.detach() / self.share, energy], -1)
         base = start + apart * torch.sigmoid(self.trust(torch.cat([temporal, seen], -1)))
@@ -90,10 +90,8 @@ class GuidedTracking(nn.Module):
         presence = (take(noise.presence) < torch.sigmoid(logit)).to(what.dtype)
         log_discrete = bernoulli_log_prob(presence, logit)
         log_q = log_discrete + presence * (q_where.log_prob(where) + q_what.log_prob(what))
-        fields = (what, where, presence, velocity, temporal, log_q, log_discrete)
-        what, where, presence, velocity, temporal, log_q, log_discrete = (
-            rows.put(x).unflatten(0, (b, n)) for x in fields
-        )
+        fields = rows.put_all(what, where, presence, velocity, temporal, log_q, log_discrete)
+        what, where, presence, velocity, temporal, log_q, log_discrete = (x.unflatten(0, (b, n)) for x in fields)
         identity = torch.where(presence.detach() > 0, slots.identity, -torch.ones_like(slots.identity))
         tracked = slots.replace(
             what=what,

@@ -80,6 +80,13 @@ class EnergyMap:
         return torch.stack([y, x], -1), energy
 
 
+def energy_map(view: FrameView, object_size: tuple[float, float]) -> EnergyMap:
+    """The energy map of a view, made once."""
+    if object_size not in view.memo:
+        view.memo[object_size] = EnergyMap(view, object_size)
+    return view.memo[object_size]
+
+
 class Residual:
     """The energy of each scene that no object explains, `[B, h, w]`: windows of explained objects are wiped.
 

@@ -1,0 +1,1 @@
+"""Speed of every part, beside the machine's own: `python -m benchmarks`."""

@@ -1,0 +1,63 @@
+"""Time and arithmetic of a function, and the machine's own speed at matrix products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch.utils.benchmark import Timer
+from torch.utils.flop_counter import FlopCounterMode
+
+
+@dataclass
+class Row:
+    """One line of the table.
+
+    Attributes:
+        name: of the benchmark.
+        rate: units a second, from the median time.
+        unit: what is counted.
+        peak_share: matrix-product arithmetic a second, as a share of the machine's peak; None where there is none.
+        vs_dense: rate over that of the dense computation in the same run; None where there is none.
+    """
+
+    name: str
+    rate: float
+    unit: str
+    peak_share: float | None = None
+    vs_dense: float | None = None
+
+
+def seconds(function: Callable[[], object], least: float = 0.8) -> float:
+    """Median time of a call, measured for at least `least` seconds after a warm-up."""
+    function()
+    timer = Timer("function()", globals={"function": function}, num_threads=torch.get_num_threads())
+    return timer.blocked_autorange(min_run_time=least).median
+
+
+def arithmetic(function: Callable[[], object]) -> int:
+    """Floating point operations of the matrix products of one call, backward included."""
+    with FlopCounterMode(display=False) as counter:
+        function()
+    return counter.get_total_flops()
+
+
+@cache
+def peak(threads: int, device: str = "cpu") -> float:
+    """Operations a second of a large float32 matrix product with that many threads."""
+    a, b = torch.randn(2, 1024, 1024, device=device).unbind(0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        return max(2 * 1024**3 / seconds(lambda: a @ b, 0.5) for _ in range(3))
+    finally:
+        torch.set_num_threads(before)
+
+
+def compare(name: str, unit: str, count: int, packed: Callable[[], object], dense: Callable[[], object] | None) -> Row:
+    """Time `packed`, which does `count` units a call, and `dense` beside it."""
+    time = seconds(packed)
+    share = arithmetic(packed) / time / peak(torch.get_num_threads())
+    return Row(name, count / time, unit, share, None if dense is None else seconds(dense) / time)

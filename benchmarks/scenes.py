@@ -1,0 +1,62 @@
+"""Scenes with a known number of objects, and a model that sees exactly these: what is timed must not depend on luck."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sqair_wm.config import ModelConfig
+from sqair_wm.inference.guided import GuidedInference
+from sqair_wm.slots import Noise, Slots
+from sqair_wm.sqair import SQAIR
+
+MNIST = ModelConfig(frame_size=(50, 50), object_size=(20.0, 16.0), slots=3)
+ATARI = ModelConfig(
+    frame_size=(80, 80),
+    channels=4,
+    object_size=(6.0, 5.0),
+    slots=6,
+    what=16,
+    glimpse=(12, 12),
+    hidden=128,
+    output_std=0.1,
+)
+
+
+def moving_sprites(config: ModelConfig, batch: int, length: int, objects: int) -> Tensor:
+    """Frames `[T, B, C, H, W]` with `objects` bright rectangles each, drifting in lanes of their own."""
+    (height, width), (h, w) = config.frame_size, (round(side) for side in config.object_size)
+    frames = torch.zeros(length, batch, config.channels, height, width)
+    generator = torch.Generator().manual_seed(0)
+    lane = width // max(objects, 1)
+    starts = torch.randint(0, height - h - length, (batch, objects), generator=generator)
+    for k in range(objects):
+        left = k * lane + max(0, (lane - w) // 2)
+        for b in range(batch):
+            for t in range(length):
+                top = int(starts[b, k]) + t
+                frames[t, b, :, top : top + h, left : left + w] = 0.5 + 0.5 * torch.rand((), generator=generator)
+    return frames
+
+
+def certain_model(config: ModelConfig, dense: bool = False) -> SQAIR:
+    """A guided model with fresh weights that takes every proposal for an object and keeps it.
+
+    Its windows are generous, since fresh weights do not correct a proposal yet.
+    """
+    torch.manual_seed(0)
+    model = SQAIR(config)
+    model.dense = dense
+    assert isinstance(model.inference, GuidedInference)
+    torch.nn.init.constant_(list(model.inference.discovery.presence.children())[-1].bias, 12.0)  # type: ignore[arg-type]
+    model.inference.discovery.share.mul_(1.4)
+    return model
+
+
+@torch.no_grad()
+def settled(model: SQAIR, frames: Tensor, steps: int = 2) -> Slots:
+    """The scenes after the first `steps` of `frames`."""
+    slots = model.initial(frames.shape[1])
+    for frame in frames[:steps]:
+        slots, _ = model.observe(slots, frame, noise=Noise.none(slots))
+    return slots
