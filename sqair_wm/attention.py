@@ -74,7 +74,11 @@ class FrameView:
         Returns:
             `[R, C, h, w]`.
         """
-        (ys, xs), (height, width) = sample_points(scale, centre, shape), self.size
+        return self.read_points(rows, *sample_points(scale, centre, shape))
+
+    def read_points(self, rows: Tensor, ys: Tensor, xs: Tensor) -> Tensor:
+        """`read` at the crossings of rows `ys` `[R, h]` and columns `xs` `[R, w]`, in [-1, 1]."""
+        height, width = self.size
         (y, fraction_y), (x, fraction_x) = _floor(ys, height), _floor(xs, width)
         base = (rows // self.copies) * ((height + 2) * (width + 2))
         index = (base[:, None] + y * (width + 2))[:, :, None] + x[:, None, :]
@@ -91,11 +95,9 @@ class FrameView:
 def sample_points(scale: Tensor, centre: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Places of a glimpse's rows and columns in the frame's coordinates [-1, 1]: `[R, h]` and `[R, w]`."""
 
-    def axis(k: int, n: int) -> Tensor:
-        u = torch.linspace(-1, 1, n, device=scale.device, dtype=scale.dtype)
-        return centre[:, k, None] + scale[:, k, None] * u
-
-    return axis(0, shape[0]), axis(1, shape[1])
+    unit = {n: torch.linspace(-1, 1, n, device=scale.device, dtype=scale.dtype) for n in set(shape)}
+    ys, xs = (torch.addcmul(centre[:, k, None], scale[:, k, None], unit[n]) for k, n in enumerate(shape))
+    return ys, xs
 
 
 def _floor(points: Tensor, length: int) -> tuple[Tensor, Tensor]:

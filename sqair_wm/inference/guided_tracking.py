@@ -61,12 +61,11 @@ class GuidedTracking(nn.Module):
 
         what_before, where_before, temporal = take(slots.what), take(slots.where), take(slots.temporal)
         scale_before, centre_before = window(where_before)
-        scene, start, (older, younger) = rows.numbers() // n, take(predicted), self._others(rows, slots, expected)
-        others = older._replace(presence=older.presence + younger.presence)
+        scene, start, (others, older) = rows.numbers() // n, take(predicted), self._others(rows, slots, expected)
         with torch.no_grad():
             height, width = self.config.object_size
             radius = (self.config.search_radius * height, self.config.search_radius * width)
-            peak = search_near(energy_map(view, self.config.object_size), scene, take(expected), older, younger, radius)
+            peak = search_near(energy_map(view, self.config.object_size), scene, take(expected), others, older, radius)
         apart, energy = peak.centre - start, peak.features
         seen = torch.cat([apart.detach() / self.share, energy], -1)
         base = start + apart * torch.sigmoid(self.trust(torch.cat([temporal, seen], -1)))
@@ -106,14 +105,16 @@ class GuidedTracking(nn.Module):
         return tracked, log_q.sum(1), log_discrete.sum(1)
 
     @torch.no_grad()
-    def _others(self, rows: Rows, slots: Slots, expected: Tensor) -> tuple[Others, Others]:
-        """Windows where the older and the younger objects of a scene are expected; `expected` is `[B, N, 4]`."""
+    def _others(self, rows: Rows, slots: Slots, expected: Tensor) -> tuple[Others, Tensor]:
+        """Windows where the other objects of each object's scene are expected, and which are older, `[R, N]`.
+
+        `expected` is `[B, N, 4]`.
+        """
         b, n = slots.presence.shape
         windows = expected.index_select(0, rows.numbers() // n)
-        apart = (slots.identity[:, :, None] - slots.identity[:, None, :]).sign().reshape(b * n, n)
-        there = slots.presence.repeat_interleave(n, 0)
-        older, younger = (rows.take(there * (apart == side)) for side in (1, -1))
-        return Others(windows[..., :2], windows[..., 2:], older), Others(windows[..., :2], windows[..., 2:], younger)
+        newer = (slots.identity[:, :, None] - slots.identity[:, None, :]).reshape(b * n, n)
+        there = slots.presence.repeat_interleave(n, 0) * (newer != 0)
+        return Others(windows[..., :2], windows[..., 2:], rows.take(there)), rows.take(newer > 0).to(expected.dtype)
 
     @torch.no_grad()
     def _unseen(self, slots: Slots, where: Tensor, energy: Tensor) -> Tensor:

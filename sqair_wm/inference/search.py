@@ -123,7 +123,7 @@ class Residual:
 
 
 def search_near(
-    energy: EnergyMap, rows: Tensor, expected: Tensor, older: Others, younger: Others, radius: tuple[float, float]
+    energy: EnergyMap, rows: Tensor, expected: Tensor, others: Others, older: Tensor, radius: tuple[float, float]
 ) -> Peak:
     """The highest peak of each object's surroundings, left aside what others are expected to cover.
 
@@ -133,7 +133,7 @@ def search_near(
         energy: of the frames.
         rows: `[R]` int64, the scene of each object.
         expected: `[R, 4]` centre and scale of the window where it is expected.
-        older: windows where the older objects of its scene are expected; younger: those of the younger ones.
+        others: windows where the other objects of its scene are expected; older: `[R, N]` which of them are older.
         radius: (y, x) standard deviation in pixels of the Gaussian under which the peak is sought.
 
     Returns:
@@ -154,8 +154,10 @@ def search_near(
     own = [energy.cover(axis, cells[axis].to(area.dtype), expected[:, axis], expected[:, 2 + axis]) for axis in (0, 1)]
     own_cover = own[0][:, :, None] * own[1][:, None, :]
     ys, xs = (energy.place(axis, cells[axis].to(area.dtype)) for axis in (0, 1))
-    taken = torch.maximum(claimed(ys, xs, older), claimed(ys, xs, younger) * (1 - own_cover).unsqueeze(1))
-    area = area * (1 - taken.squeeze(1))
+    inside_y, inside_x = _inside(ys, xs, others)
+    by_older = inside_y @ (inside_x * (others.presence * older)[:, :, None])
+    by_younger = inside_y @ (inside_x * (others.presence * (1 - older))[:, :, None])
+    area = area * (1 - by_older.addcmul(by_younger, 1 - own_cover).clamp_(max=1))
     score = box_blur(area, energy.blur) * near[0][:, :, None] * near[1][:, None, :]
     centre, found = energy.peak(area, score, (first[0], first[1]))
     visible = (found > 1e-3)[:, None].to(centre.dtype)
@@ -202,7 +204,13 @@ def claimed(ys: Tensor, xs: Tensor, others: Others) -> Tensor:
     Returns:
         `[R, 1, h, w]` in {0, 1}.
     """
-    centre, scale, presence = others
-    y = ((ys[:, :, None] - centre[:, None, :, 0]).abs() < scale[:, None, :, 0]).to(ys.dtype) * presence[:, None]
-    x = ((xs[:, :, None] - centre[:, None, :, 1]).abs() < scale[:, None, :, 1]).to(xs.dtype)
-    return (y @ x.transpose(1, 2)).clamp(max=1).unsqueeze(1)
+    inside_y, inside_x = _inside(ys, xs, others)
+    return (inside_y @ (inside_x * others.presence[:, :, None])).clamp_(max=1).unsqueeze(1)
+
+
+def _inside(ys: Tensor, xs: Tensor, others: Others) -> Pair:
+    """Rows `[R, h, N]` and columns `[R, N, w]` of a grid that lie in the windows, as numbers."""
+    (centre_y, centre_x), (scale_y, scale_x) = others.centre.unbind(2), others.scale.unbind(2)
+    y = (ys[:, :, None] - centre_y[:, None]).abs() < scale_y[:, None]
+    x = (xs[:, None] - centre_x[:, :, None]).abs() < scale_x[:, :, None]
+    return y.to(ys.dtype), x.to(xs.dtype)

@@ -50,7 +50,7 @@ def test_explained_objects_are_not_in_the_residual():
 def test_search_finds_the_object_near_the_expected_place_and_not_the_farther_one():
     energy = EnergyMap(FrameView(blobs((10, 10), (10, 30)), 1), (5, 5))
     expected = torch.tensor([[2 * 14 / 39 - 1, 2 * 15 / 39 - 1, 6 / 40, 6 / 40]])
-    peak = search_near(energy, torch.zeros(1).long(), expected, nobody(), nobody(), (5.0, 5.0))
+    peak = search_near(energy, torch.zeros(1).long(), expected, nobody(), torch.zeros(1, 1), (5.0, 5.0))
     torch.testing.assert_close(pixel(peak.centre[0], 40), torch.tensor([12.0, 12.0]), atol=0.7, rtol=0)
 
 
@@ -59,15 +59,15 @@ def test_search_leaves_aside_what_another_object_is_expected_to_cover():
     expected = torch.tensor([[2 * 12 / 39 - 1, 2 * 17 / 39 - 1, 6 / 40, 6 / 40]])
     other = torch.tensor([[[2 * 12 / 39 - 1, 2 * 20 / 39 - 1]]])
     others = Others(other, torch.full((1, 1, 2), 7 / 40), torch.ones(1, 1))
-    for claims in ((others, nobody()), (nobody(), others)):
-        peak = search_near(energy, torch.zeros(1).long(), expected, *claims, (6.0, 6.0))
+    for older in (0.0, 1.0):
+        peak = search_near(energy, torch.zeros(1).long(), expected, others, torch.full((1, 1), older), (6.0, 6.0))
         assert abs(float(pixel(peak.centre[0, 1], 40)) - 12) < 1.5
 
 
 def test_search_stays_at_the_expected_place_if_nothing_is_visible():
     energy = EnergyMap(FrameView(torch.zeros(1, 1, 40, 40), 1), (5, 5))
     expected = torch.tensor([[0.3, -0.2, 0.1, 0.1]])
-    peak = search_near(energy, torch.zeros(1).long(), expected, nobody(), nobody(), (5.0, 5.0))
+    peak = search_near(energy, torch.zeros(1).long(), expected, nobody(), torch.zeros(1, 1), (5.0, 5.0))
     torch.testing.assert_close(peak.centre, expected[:, :2])
 
 
