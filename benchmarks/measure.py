@@ -44,6 +44,22 @@ def arithmetic(function: Callable[[], object]) -> int:
     return counter.get_total_flops()
 
 
+def saved_bytes(function: Callable[[], object]) -> int:
+    """Memory that `function` keeps for its backward pass, in bytes; tensors that share memory count once."""
+    storages: dict[int, int] = {}
+    kept: list[torch.Tensor] = []
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        kept.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        result = function()
+    del result
+    return sum(storages.values())
+
+
 @cache
 def peak(threads: int, device: str = "cpu") -> float:
     """Operations a second of a large float32 matrix product with that many threads."""

@@ -7,12 +7,17 @@ the published spatial transformer.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 LEAST_SCALE = 1e-4
 MOST_SHIFT = 0.995
@@ -115,6 +120,18 @@ def _hat(pixels: Tensor, scale: Tensor, centre: Tensor, length: int, n: int) -> 
     return (1 - (index[..., None] - samples).abs()).clamp(min=0)
 
 
+def full_precision(function: Callable[P, R]) -> Callable[P, R]:
+    """Run a function outside of autocast: pixels are placed in float32."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with torch.autocast("cuda", enabled=False), torch.autocast("cpu", enabled=False):
+            return function(*args, **kwargs)
+
+    return run
+
+
+@full_precision
 def place_whole(glimpses: Tensor, scale: Tensor, centre: Tensor, size: tuple[int, int]) -> Tensor:
     """Draw all glimpses of a scene into its frame and add them up; every pixel of every glimpse is computed.
 
@@ -137,6 +154,7 @@ def place_whole(glimpses: Tensor, scale: Tensor, centre: Tensor, size: tuple[int
     return (tall @ rearrange(columns, "(b n) x w -> b (n w) x", n=n)).view(b, c, *size)
 
 
+@full_precision
 def windows(
     rows: Tensor, glimpses: Tensor, scale: Tensor, centre: Tensor, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:

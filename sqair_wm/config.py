@@ -51,6 +51,8 @@ class ModelConfig:
     search_radius: float = 1.0
 
     def __post_init__(self) -> None:
+        for name in ("frame_size", "object_size", "glimpse", "least_std"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         for name, choices in (
             ("inference", ("guided", "paper")),
             ("encoder", ("mlp", "conv")),

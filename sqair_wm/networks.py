@@ -9,9 +9,17 @@ import torch
 from torch import Tensor, nn
 
 
-def linear(inputs: int, outputs: int, bias: float = 0.0) -> nn.Linear:
+class Linear(nn.Linear):
+    """A linear layer whose product may run in low precision (autocast); its result is as precise as its weights."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., inputs]` to `[..., outputs]`."""
+        return super().forward(x).to(self.weight.dtype)
+
+
+def linear(inputs: int, outputs: int, bias: float = 0.0) -> Linear:
     """A linear layer with truncated normal weights of std 1/sqrt(inputs) and a constant bias, as published."""
-    layer = nn.Linear(inputs, outputs)
+    layer = Linear(inputs, outputs)
     nn.init.trunc_normal_(layer.weight, std=inputs**-0.5, a=-2 * inputs**-0.5, b=2 * inputs**-0.5)
     nn.init.constant_(layer.bias, bias)
     return layer
@@ -55,9 +63,9 @@ class GRUCell(nn.Module):
     def __init__(self, inputs: int, hidden: int):
         super().__init__()
         self.hidden = hidden
-        self.input = nn.Linear(inputs, 3 * hidden)
-        self.gates = nn.Linear(hidden, 2 * hidden, bias=False)
-        self.candidate = nn.Linear(hidden, hidden, bias=False)
+        self.input = Linear(inputs, 3 * hidden)
+        self.gates = Linear(hidden, 2 * hidden, bias=False)
+        self.candidate = Linear(hidden, hidden, bias=False)
         for weight in (self.input.weight, self.gates.weight, self.candidate.weight):
             for block in weight.data.split(hidden):
                 nn.init.xavier_uniform_(block)
@@ -94,7 +102,7 @@ class ConvTrunk(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`[R, C, H, W]` to `[R, features]`."""
         for layer in self.layers:
-            x = torch.nn.functional.elu(layer(x))
+            x = nn.functional.elu(layer(x))
         return x.flatten(1)
 
 
@@ -131,7 +139,7 @@ class SubPixelDecoder(nn.Module):
         x = self.fc(what).view(-1, 32, *self.small)
         for layer, factor in zip(self.layers, self.factors, strict=True):
             x = nn.functional.pixel_shuffle(nn.functional.elu(layer(x)), factor)
-        return self.out(x)
+        return self.out(x).float()
 
 
 class MLPDecoder(nn.Module):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from sqair_wm.bounds import iwae, vimco_objective
-from sqair_wm.slots import Exploration, StepTerms
+from sqair_wm.slots import Exploration, Slots, StepTerms
 from sqair_wm.sqair import SQAIR
 
 
@@ -30,8 +32,13 @@ class Annealing:
 
 
 def run(
-    model: SQAIR, frames: Tensor, actions: Tensor | None, particles: int, explore: Exploration | None = None
-) -> tuple[list, StepTerms]:
+    model: SQAIR,
+    frames: Tensor,
+    actions: Tensor | None,
+    particles: int,
+    explore: Exploration | None = None,
+    recompute: bool = False,
+) -> tuple[list[Slots], StepTerms]:
     """Observe whole sequences with `particles` samples each.
 
     Args:
@@ -40,6 +47,7 @@ def run(
         actions: `[T, B]` or None.
         particles: K; the scenes of a sequence are neighbours in the batch.
         explore: perturbations of early training.
+        recompute: trade time for memory, see `TrainingConfig`.
 
     Returns:
         The `T` states, batch B * K, and the terms, each `[T, B * K]`.
@@ -48,7 +56,11 @@ def run(
     states, steps = [], []
     for t in range(frames.shape[0]):
         action = None if actions is None else actions[t].repeat_interleave(particles, 0)
-        slots, terms = model.observe(slots, frames[t], action, explore=explore)
+        step = partial(model.observe, explore=explore)
+        if recompute:
+            slots, terms = checkpoint(step, slots, frames[t], action, use_reentrant=False)
+        else:
+            slots, terms = step(slots, frames[t], action)
         states.append(slots)
         steps.append(terms)
     return states, StepTerms.stack(steps)
@@ -61,11 +73,12 @@ class SequenceBound(nn.Module):
         model: the model.
         particles: K of the bound.
         estimator: `vimco` or `released`.
+        recompute: trade time for memory, see `TrainingConfig`.
     """
 
-    def __init__(self, model: SQAIR, particles: int = 5, estimator: str = "vimco"):
+    def __init__(self, model: SQAIR, particles: int = 5, estimator: str = "vimco", recompute: bool = False):
         super().__init__()
-        self.model, self.particles, self.estimator = model, particles, estimator
+        self.model, self.particles, self.estimator, self.recompute = model, particles, estimator, recompute
 
     def forward(self, frames: Tensor, actions: Tensor | None, annealing: Annealing) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss and what it is made of, as tensors on the device; nothing is synchronised.
@@ -79,7 +92,7 @@ class SequenceBound(nn.Module):
         free = torch.rand(b, device=frames.device) >= annealing.discovery_dropout
         leave = torch.rand(b, device=frames.device) >= annealing.keep
         explore = Exploration(annealing.presence_margin, free.repeat_interleave(k, 0), leave.repeat_interleave(k, 0))
-        _, terms = run(self.model, frames, actions, k, explore)
+        _, terms = run(self.model, frames, actions, k, explore, self.recompute)
         kl = terms.log_q - terms.log_p
         log_weight = (terms.log_likelihood - annealing.kl_weight * kl).sum(0).view(b, k)
         score = terms.log_q_discrete.sum(0).view(b, k)

@@ -14,7 +14,7 @@ class TrainingConfig:
     Attributes:
         iterations: length of training.
         minutes: stop earlier when this much time has gone by (0: never); what is left of the schedule is then skipped.
-        batch: sequences a step.
+        batch: sequences a step, of each process.
         particles: K of the bound.
         estimator: `vimco` or `released`.
         optimizer: `adam` or `rmsprop` (as published: momentum 0.9, squared gradients starting at one).
@@ -27,6 +27,8 @@ class TrainingConfig:
         presence_margin: discovery probabilities in the first frame stay in [margin, 1 - margin] during warm-up.
         discovery_dropout: share of sequences that at first may not discover after their first frame.
         keep: [a, b]: before iteration a tracked objects never leave; until b that holds for ever fewer sequences.
+        compile: compile the step (dense, one graph); worth its minutes on a GPU.
+        recompute: keep only the state between frames and compute each step again in the backward pass: less memory.
         log_every: iterations between records.
         save_every: iterations between checkpoints.
     """
@@ -48,6 +50,8 @@ class TrainingConfig:
     presence_margin: float = 0.1
     discovery_dropout: float = 0.5
     keep: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    compile: bool = False
+    recompute: bool = False
     log_every: int = 20
     save_every: int = 250
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
-from sqair_wm.data.sequences import Sequences
+from sqair_wm.data.sequences import Batch, Sequences
 from sqair_wm.sqair import SQAIR
 from sqair_wm.training.bound import SequenceBound
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.training.curriculum import TrainingConfig
+from sqair_wm.training.journal import Journal, OnRecord, check_finite
+from sqair_wm.training.prefetch import Prefetcher
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -39,13 +37,16 @@ class Trainer:
         self, model: SQAIR, sequences: Sequences, config: TrainingConfig, folder: Path, fabric: Fabric, seed: int = 0
     ):
         self.config, self.sequences, self.folder, self.fabric = config, sequences, folder, fabric
-        model.dense = fabric.device.type != "cpu"
+        model.dense = config.compile or fabric.device.type != "cpu"
+        if config.compile:
+            model.observe = torch.compile(model.observe, fullgraph=True, dynamic=False)  # type: ignore[method-assign]
         optimizer = make_optimizer(model, config)
-        bound = SequenceBound(model, config.particles, config.estimator)
+        bound = SequenceBound(model, config.particles, config.estimator, config.recompute)
         self.bound, self.optimizer = fabric.setup(bound, optimizer)
-        self.generator = torch.Generator().manual_seed(seed * 1000 + fabric.global_rank)
         torch.manual_seed(seed * 1000 + 500 + fabric.global_rank)
-        self.iteration, self.seconds = 0, 0.0
+        generator = torch.Generator().manual_seed(seed * 1000 + fabric.global_rank)
+        self.batches = Prefetcher(self._sample, generator, ahead=fabric.device.type == "cuda")
+        self.iteration, self.seconds, self._late = 0, 0.0, False
         self.checkpoint = folder / CHECKPOINT
         if self.checkpoint.exists():
             self._restore(load_checkpoint(self.checkpoint))
@@ -53,10 +54,9 @@ class Trainer:
     @property
     def finished(self) -> bool:
         """Whether the iterations, or the minutes, are used up."""
-        late = self.config.minutes > 0 and self.seconds >= 60 * self.config.minutes
-        return self.iteration >= self.config.iterations or late
+        return self.iteration >= self.config.iterations or self._late
 
-    def train(self, until: int | None = None, on_record: Callable[[int, dict[str, float]], None] | None = None) -> None:
+    def train(self, until: int | None = None, on_record: OnRecord | None = None) -> None:
         """Train to the end, or to iteration `until`; a checkpoint is written on the way, at the end, when interrupted.
 
         Args:
@@ -67,24 +67,17 @@ class Trainer:
             FloatingPointError: if a term of the loss is not finite; the last good weights are in the checkpoint.
         """
         stop = min(self.config.iterations, until or self.config.iterations)
-        log = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.iteration + 1)
-        bar = tqdm(
-            total=self.config.iterations, initial=self.iteration, desc="training", unit="it", mininterval=_interval()
-        )
-        meter = Meter(self.config.log_every)
+        folder = self.folder if self.fabric.is_global_zero else None
+        journal = Journal(folder, self.iteration, self.config.iterations, self.config.log_every, on_record)
         clock = time.perf_counter()
         try:
             while self.iteration < stop and not self.finished:
-                frames = self.config.batch * self.config.length(self.iteration)
+                frames = self.config.batch * self.config.length(self.iteration) * self.fabric.world_size
                 statistics = self.step()
                 now = time.perf_counter()
                 self.seconds, clock = self.seconds + now - clock, now
-                bar.update()
-                record = meter.add(statistics, frames, self.seconds)
-                if record is not None:
-                    self._record(record, log, bar)
-                    if on_record:
-                        on_record(self.iteration, record)
+                if journal.add(statistics, frames, self.seconds):
+                    self._late = self._is_late()
                 if self.iteration % self.config.save_every == 0:
                     self.save()
             self.save()
@@ -92,8 +85,16 @@ class Trainer:
             self.save()
             raise
         finally:
-            bar.close()
-            log.close()
+            journal.close()
+
+    def _is_late(self) -> bool:
+        """Whether the minutes are used up; the first process decides for all."""
+        late = 0 < 60 * self.config.minutes <= self.seconds
+        return bool(self.fabric.broadcast(late)) if self.fabric.world_size > 1 else late
+
+    def _sample(self, iteration: int, generator: torch.Generator) -> Batch:
+        length = self.config.length(iteration)
+        return self.sequences.sample(self.config.batch, length, generator, self.fabric.device)
 
     def step(self) -> dict[str, Tensor]:
         """One optimiser step; the statistics stay on the device.
@@ -102,7 +103,7 @@ class Trainer:
             FloatingPointError: on the CPU at once, on a GPU when the statistics are next read.
         """
         config, i = self.config, self.iteration
-        batch = self.sequences.sample(config.batch, config.length(i), self.generator, self.fabric.device)
+        batch = self.batches.next(i)
         for group in self.optimizer.param_groups:
             group["lr"] = config.rate(i)
         loss, statistics = self.bound(batch.frames, batch.actions, config.annealing(i))
@@ -126,7 +127,7 @@ class Trainer:
             "seconds": self.seconds,
             "model": self.bound.module.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "generator": self.generator.get_state(),
+            "generator": self.batches.state,
             "random": torch.get_rng_state(),
         }
         if torch.cuda.is_available():
@@ -147,38 +148,15 @@ class Trainer:
             ) from error
         self.iteration, self.seconds = state["iteration"], state["seconds"]
         if self.fabric.global_rank == 0:
-            self.generator.set_state(state["generator"])
+            self.batches.set_state(state["generator"])
             torch.set_rng_state(state["random"])
             if torch.cuda.is_available() and "random_cuda" in state:
                 torch.cuda.set_rng_state(state["random_cuda"])
-
-    def _record(self, record: dict[str, float], log: SummaryWriter, bar: tqdm) -> None:
-        check_finite(record, self.iteration)
-        for name, value in record.items():
-            log.add_scalar(f"train/{name}", value, self.iteration)
-        shown = ("loss", "objects", "discovered", "frames_per_second")
-        bar.set_postfix({name: f"{record[name]:.4g}" for name in shown})
-
-
-class Meter:
-    """Means of the statistics over `every` steps; the device is waited for only then."""
-
-    def __init__(self, every: int):
-        self.every, self._frames = every, 0
-        self._steps: list[dict[str, Tensor]] = []
-        self._since: float | None = None
-
-    def add(self, statistics: dict[str, Tensor], frames: int, seconds: float) -> dict[str, float] | None:
-        """Take in one step; returns the means, with the frame rate, once `every` steps are in."""
-        since = self._since = seconds if self._since is None else self._since
-        self._steps.append(statistics)
-        self._frames += frames
-        if len(self._steps) < self.every:
-            return None
-        means = {name: float(torch.stack([s[name] for s in self._steps]).mean()) for name in statistics}
-        means["frames_per_second"] = self._frames / max(seconds - since, 1e-9)
-        self._steps, self._frames, self._since = [], 0, seconds
-        return means
+        else:
+            seed = int(state["iteration"]) * 1000 + self.fabric.global_rank
+            self.batches.set_state(torch.Generator().manual_seed(seed).get_state())
+            torch.manual_seed(seed)
+        self._late = self._is_late()
 
 
 def make_optimizer(model: SQAIR, config: TrainingConfig) -> torch.optim.Optimizer:
@@ -193,18 +171,3 @@ def make_optimizer(model: SQAIR, config: TrainingConfig) -> torch.optim.Optimize
             "momentum_buffer": torch.zeros_like(parameter),
         }
     return optimizer
-
-
-def _interval() -> float:
-    """Seconds between updates of the progress bar: seldom in a log file."""
-    return 0.2 if sys.stderr.isatty() else 30.0
-
-
-def check_finite(statistics: dict[str, float], iteration: int) -> None:
-    """Raise FloatingPointError that names the terms that are not finite."""
-    bad = [name for name, value in statistics.items() if not abs(value) < float("inf")]
-    if bad:
-        raise FloatingPointError(
-            f"iteration {iteration}: {', '.join(bad)} not finite; the last good weights are in the run's checkpoint. "
-            "A smaller training.learning_rate usually helps."
-        )

@@ -6,7 +6,8 @@ from sqair_wm.sqair import SQAIR
 from sqair_wm.training.bound import Annealing, SequenceBound
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.training.curriculum import TrainingConfig
-from sqair_wm.training.trainer import CHECKPOINT, Trainer, check_finite
+from sqair_wm.training.journal import check_finite
+from sqair_wm.training.trainer import CHECKPOINT, Trainer
 from tests.conftest import PAPER, MovingSquares, small
 
 QUICK = dict(iterations=8, batch=3, particles=2, log_every=2, save_every=3, lengths=[[0, 1], [2, 2], [5, 3]], warm_up=4)

@@ -1,0 +1,36 @@
+"""Run by torchrun: each process takes the gradient of its half of a batch; the first saves what Fabric made of both."""
+
+import sys
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+
+from sqair_wm.sqair import SQAIR
+from sqair_wm.training.bound import Annealing, SequenceBound
+from tests.conftest import MovingSquares, small
+
+
+def model() -> SQAIR:
+    torch.manual_seed(7)
+    return SQAIR(small())
+
+
+def half_batch(rank: int) -> torch.Tensor:
+    return MovingSquares().first(4, 3, torch.device("cpu")).frames[:, 2 * rank : 2 * rank + 2]
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    fabric = Fabric(accelerator="cpu", devices=2, strategy=DDPStrategy(find_unused_parameters=True))
+    fabric.launch()
+    bound = fabric.setup(SequenceBound(model(), 2))
+    torch.manual_seed(100 + fabric.global_rank)
+    loss, _ = bound(half_batch(fabric.global_rank), None, Annealing(discovery_dropout=0.3))
+    fabric.backward(loss)
+    if fabric.is_global_zero:
+        torch.save(torch.cat([p.grad.flatten() for p in bound.parameters() if p.grad is not None]), sys.argv[1])
+
+
+if __name__ == "__main__":
+    main()
