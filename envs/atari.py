@@ -66,8 +66,10 @@ class AtariFrames(RecordConstructorArgs, gym.Wrapper):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Start an episode."""
+        """Start an episode, with one step of doing nothing: some games show another picture while they boot."""
         frame, info = self.env.reset(seed=seed, options=options)
+        for _ in range(self.frame_skip):
+            frame, *_, info = self.env.step(0)
         return self._see([frame]), info
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:

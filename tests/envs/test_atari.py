@@ -17,9 +17,17 @@ def test_frames_are_cropped_and_resized():
 def test_an_action_lasts_four_raw_frames_and_rewards_add_up():
     env, raw = make_atari("MsPacman"), gym.make("ALE/MsPacman-v5", frameskip=1, repeat_action_probability=0.0)
     env.reset(seed=3), raw.reset(seed=3)
+    for _ in range(4):
+        raw.step(0)
     for action in (2, 2, 3, 3, 3, 4, 1) * 12:
         reward = env.step(action)[1]
         assert reward == sum(float(raw.step(action)[1]) for _ in range(4))
+
+
+def test_an_episode_does_not_start_with_the_boot_screen():
+    env = make_atari("Pong")
+    first, _ = env.reset(seed=0)
+    assert (np.median(first, (0, 1)) == np.median(env.step(0)[0], (0, 1))).all()
 
 
 def test_the_same_seed_gives_the_same_game():

@@ -1,4 +1,4 @@
-"""Run by torchrun: each process takes the gradient of its half of a batch; the first saves what Fabric made of both."""
+"""Run as a program: two processes take the gradients of half a batch each; one saves what Fabric makes of both."""
 
 import sys
 
