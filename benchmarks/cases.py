@@ -78,14 +78,19 @@ def imagine_call(config: ModelConfig, batch: int, objects: int, dense: bool) -> 
     return call
 
 
+def _contract(call: Callable[[ModelConfig, int, int, bool], Callable[[], object]], batch: int, unit: str) -> None:
+    """Register `observe` or `imagine` for one batch size, with five objects a scene."""
+
+    def measure(name: str) -> Row:
+        return compare(name, unit, batch, call(ATARI, batch, 5, False), call(ATARI, batch, 5, True))
+
+    case(f"{call.__name__.removesuffix('_call')}_{batch}")(measure)
+
+
 for size in (1, 8, 64):
-    case(f"observe_{size}")(
-        lambda name, n=size: compare(name, "frames/s", n, *(observe_call(ATARI, n, 5, d) for d in (False, True)))
-    )
+    _contract(observe_call, size, "frames/s")
 for size in (1, 256, 1024):
-    case(f"imagine_{size}")(
-        lambda name, n=size: compare(name, "steps/s", n, *(imagine_call(ATARI, n, 5, d) for d in (False, True)))
-    )
+    _contract(imagine_call, size, "steps/s")
 
 
 @case("render_64")

@@ -1,0 +1,82 @@
+"""Time from scratch until two-frame moving MNIST is counted right: `python -m benchmarks.counting --mnist FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import torch
+
+from sqair_wm.config import ModelConfig
+from sqair_wm.data.mnist import load_mnist
+from sqair_wm.data.moving_mnist import MovingMNIST
+from sqair_wm.data.objects import measure_objects
+from sqair_wm.slots import Noise
+from sqair_wm.sqair import SQAIR
+from sqair_wm.training.bound import SequenceBound
+from sqair_wm.training.curriculum import TrainingConfig
+
+CPU = torch.device("cpu")
+SCHEDULE = TrainingConfig(
+    learning_rate=5e-4,
+    lengths=[[0, 1], [150, 2]],
+    kl_start=0.2,
+    warm_up=300,
+    presence_margin=0.1,
+    discovery_dropout=0.5,
+    keep=[0, 0],
+)
+
+
+@torch.no_grad()
+def counting_accuracy(model: SQAIR, data: MovingMNIST, sequences: int = 1000, length: int = 2) -> float:
+    """Share of the frames of `sequences` fixed sequences in which the number of objects is right."""
+    batch = data.first(sequences, length, CPU)
+    assert batch.truth is not None
+    slots, right = model.initial(sequences), []
+    for frame, there in zip(batch.frames, batch.truth.presence, strict=True):
+        slots, _ = model.observe(slots, frame, noise=Noise.none(slots))
+        right.append((slots.count == there.sum(1)).float().mean())
+    return float(torch.stack(right).mean())
+
+
+def seconds_to(target: float, folder: Path, seed: int, every: int = 50, limit: float = 600) -> dict[str, float]:
+    """Train until the accuracy on test digits reaches `target`; time of evaluation does not count."""
+    train, test = (MovingMNIST(*load_mnist(folder, train=part)) for part in (True, False))
+    measured = measure_objects(train.first(400, 1, CPU).frames[0])
+    torch.manual_seed(seed)
+    model = SQAIR(ModelConfig(object_size=measured.size, slots=measured.slots))
+    bound, generator = SequenceBound(model, SCHEDULE.particles), torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(model.parameters(), SCHEDULE.learning_rate, fused=True)
+    spent, iteration, accuracy = 0.0, 0, 0.0
+    while accuracy < target and spent < limit:
+        start = time.perf_counter()
+        for _ in range(every):
+            batch = train.sample(SCHEDULE.batch, SCHEDULE.length(iteration), generator, CPU)
+            loss, _ = bound(batch.frames, None, SCHEDULE.annealing(iteration))
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), SCHEDULE.clip)
+            optimizer.step()
+            iteration += 1
+        spent += time.perf_counter() - start
+        accuracy = counting_accuracy(model, test)
+    return {"seed": seed, "seconds": round(spent, 1), "iterations": iteration, "counting_accuracy": round(accuracy, 4)}
+
+
+def main() -> None:
+    """One line of JSON a seed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.counting", description=__doc__)
+    parser.add_argument("--mnist", type=Path, default=Path("data/mnist"), help="folder with the IDX files (data/mnist)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--target", type=float, default=0.95)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    for seed in options.seeds:
+        print(json.dumps(seconds_to(options.target, options.mnist, seed)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
