@@ -29,14 +29,26 @@ def case(name: str) -> Callable[[Callable[[str], Row]], Callable[[str], Row]]:
     return add
 
 
-def training_step(config: ModelConfig, batch: int, length: int, objects: int, dense: bool) -> Callable[[], object]:
-    """A whole training step: bound with five particles, backward, clipping, Adam."""
-    model = certain_model(config, dense)
-    bound, frames = SequenceBound(model, 5), moving_sprites(config, batch, length, objects)
+def training_step(
+    config: ModelConfig,
+    batch: int,
+    length: int,
+    objects: int,
+    dense: bool,
+    device: str = "cpu",
+    compiled: bool = False,
+    low: bool = False,
+) -> Callable[[], object]:
+    """A whole training step: bound with five particles (in bfloat16 if `low`), backward, clipping, Adam."""
+    model = certain_model(config, dense).to(device)
+    if compiled:
+        model.observe = torch.compile(model.observe, fullgraph=True, dynamic=False)  # type: ignore[method-assign]
+    bound, frames = SequenceBound(model, 5), moving_sprites(config, batch, length, objects).to(device)
     optimizer = torch.optim.Adam(model.parameters(), 0.0, fused=True)
 
     def step() -> None:
-        loss, _ = bound(frames, None, Annealing())
+        with torch.autocast(device, torch.bfloat16, enabled=low):
+            loss, _ = bound(frames, None, Annealing())
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 200.0)

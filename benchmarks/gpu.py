@@ -14,10 +14,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.cases import training_step
 from benchmarks.scenes import ATARI, MNIST, certain_model, moving_sprites, settled
-from sqair_wm.config import ModelConfig
 from sqair_wm.slots import Noise
-from sqair_wm.training.bound import Annealing, SequenceBound
 
 
 @dataclass
@@ -48,27 +47,6 @@ def time_on_gpu(function: Callable[[], object], least: float = 1.0) -> tuple[flo
     return seconds, max(0.0, 1 - busy / seconds)
 
 
-def training_step(
-    config: ModelConfig, batch: int, length: int, objects: int, compiled: bool, low: bool
-) -> Callable[[], object]:
-    """A whole dense training step on the GPU."""
-    model = certain_model(config, dense=True).to("cuda")
-    if compiled:
-        model.observe = torch.compile(model.observe, fullgraph=True, dynamic=False)  # type: ignore[method-assign]
-    bound, frames = SequenceBound(model, 5), moving_sprites(config, batch, length, objects).to("cuda")
-    optimizer = torch.optim.Adam(model.parameters(), 0.0, fused=True)
-
-    def step() -> None:
-        with torch.autocast("cuda", torch.bfloat16, enabled=low):
-            loss, _ = bound(frames, None, Annealing())
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 200.0)
-        optimizer.step()
-
-    return step
-
-
 def contract_calls(batch: int) -> dict[str, Callable[[], object]]:
     """`observe`, `imagine` and `render` of the Atari model on known scenes."""
     model = certain_model(ATARI, dense=True).requires_grad_(False).to("cuda")
@@ -90,7 +68,7 @@ def rows(compiled: bool) -> list[GpuRow]:
         ("train_step_atari", ATARI, 64, 8, 5),
     ):
         for low in (False, True):
-            step = training_step(config, batch, length, objects, compiled, low)
+            step = training_step(config, batch, length, objects, True, "cuda", compiled, low)
             seconds, waiting = time_on_gpu(step)
             found.append(GpuRow(f"{name}{'_bf16' if low else ''}", batch * length / seconds, "frames/s", waiting))
     for batch in (1, 64, 1024):

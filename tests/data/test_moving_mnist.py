@@ -116,5 +116,5 @@ def test_damaged_and_missing_files_are_errors(tmp_path, monkeypatch):
         raise OSError("no network")
 
     monkeypatch.setattr(pooch, "retrieve", offline)
-    with pytest.raises(FileNotFoundError, match="data[.]mnist=FOLDER"):
+    with pytest.raises(FileNotFoundError, match=r"data\.mnist=FOLDER"):
         load_mnist(tmp_path, train=True)
