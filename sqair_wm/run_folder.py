@@ -13,7 +13,7 @@ from sqair_wm.training.checkpoint import write_atomically
 from sqair_wm.training.trainer import CHECKPOINT
 
 CONFIG, METRICS, RECORDS, REPORT = "config.yaml", "metrics.json", "records.jsonl", "report.html"
-NOT_PART_OF_A_RUN = ("device", "threads", "processes", "runs")
+NOT_PART_OF_A_RUN = ("device", "threads", "runs")
 
 
 class RunFolder:

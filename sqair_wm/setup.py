@@ -148,9 +148,15 @@ def build_fabric(config: DictConfig) -> Fabric:
     if accelerator == "gpu" and not torch.cuda.is_available():
         raise ConfigError("device=cuda, but PyTorch sees no CUDA device here: use device=cpu or device=auto")
     devices: int | list[int] = [int(number)] if number and config.processes == 1 else config.processes
-    strategy = DDPStrategy(find_unused_parameters=True) if config.processes > 1 else "auto"
+    strategy = DDPStrategy(find_unused_parameters=True) if config.processes * config.nodes > 1 else "auto"
     try:
-        return Fabric(accelerator=accelerator, devices=devices, strategy=strategy, precision=config.precision)
+        return Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=config.nodes,
+            strategy=strategy,
+            precision=config.precision,
+        )
     except (ValueError, RuntimeError) as error:
         raise ConfigError(
             f"device={config.device} precision={config.precision} processes={config.processes}: {error}"

@@ -81,7 +81,9 @@ class GuidedDiscovery(nn.Module):
 
     def _propose(self, residual: Residual, active: Tensor, dense: bool) -> tuple[Peak, Rows]:
         """The next place to look at in each active scene, and the scenes that have one."""
-        rows = Rows(active, dense)
+        rows = Rows(active & (residual.map.sum((1, 2)) > self.least_energy), dense)
+        if rows.empty:
+            return Peak(*(active.new_zeros(0) for _ in Peak._fields)), rows
         peak = Peak(*rows.put_all(*residual.highest(rows.numbers())))
         worth = Rows(active & (peak.energy > self.least_energy), dense)
         return Peak(*(worth.take(x) for x in peak)), worth

@@ -15,7 +15,7 @@ def write_atomically(path: Path, write: Any) -> None:
     Raises:
         OSError: if the folder cannot be written to; `path` is then as it was.
     """
-    temporary = path.with_name(path.name + ".partial")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
     write(temporary)
     os.replace(temporary, path)
 

@@ -1,0 +1,63 @@
+"""Guided inference on scenes whose truth is known, with weights that take every proposal."""
+
+import torch
+
+from benchmarks.scenes import ATARI, certain_model, moving_sprites
+from sqair_wm.attention import boxes
+from sqair_wm.slots import Exploration, Noise
+
+
+def follow(frames, explore=None):
+    model = certain_model(ATARI).requires_grad_(False)
+    slots, states = model.initial(frames.shape[1]), []
+    for frame in frames:
+        slots, terms = model.observe(slots, frame, noise=Noise.none(slots), explore=explore)
+        states.append((slots, terms))
+    return states
+
+
+def test_fresh_weights_find_sprites_once_and_follow_them():
+    states = follow(moving_sprites(ATARI, 3, 12, 4))
+    assert all((slots.count == 4).all() for slots, _ in states)
+    assert all((terms.discovered == 0).all() for _, terms in states[1:])
+    first, last = states[0][0], states[-1][0]
+    assert torch.equal(first.identity, last.identity)
+    moved = boxes(last.where, (80, 80))[..., 0] - boxes(first.where, (80, 80))[..., 0]
+    torch.testing.assert_close(moved[:, :4], torch.full((3, 4), 11.0), atol=1.5, rtol=0)
+
+
+def test_an_object_that_vanishes_is_given_up_after_the_patience_and_not_before():
+    frames = moving_sprites(ATARI, 1, 1, 2).repeat(6 + ATARI.patience, 1, 1, 1, 1)
+    frames[3:, :, :, :, :40] = 0
+    counts = [int(slots.count) for slots, _ in follow(frames)]
+    assert counts[: 2 + ATARI.patience] == [2] * (2 + ATARI.patience) and counts[-1] == 1
+
+
+def test_of_two_windows_on_one_object_the_younger_is_given_up():
+    frames = moving_sprites(ATARI, 1, 1, 1).repeat(3 + ATARI.patience, 1, 1, 1, 1)
+    model = certain_model(ATARI).requires_grad_(False)
+    slots, _ = model.observe(model.initial(1), frames[0], noise=Noise.none(model.initial(1)))
+    double = {
+        name: getattr(slots, name).index_copy(1, torch.tensor([1]), getattr(slots, name)[:, :1])
+        for name in ("what", "where", "presence", "temporal", "prior")
+    }
+    slots = slots.replace(**double, identity=torch.tensor([[0, 1, -1, -1, -1, -1]]), last_identity=torch.tensor([1]))
+    for frame in frames[1:]:
+        slots, _ = model.observe(slots, frame, noise=Noise.none(slots))
+    assert slots.identity[0, 0] == 0 and int(slots.count) == 1
+
+
+def test_exploration_can_forbid_discovery_and_leaving():
+    frames = moving_sprites(ATARI, 2, 2, 3)
+    frames[0, :, :, :, 27:] = 0
+    explore = Exploration(may_discover=torch.tensor([True, False]))
+    last, _ = follow(frames, explore)[-1]
+    assert last.count.tolist() == [3, 1]
+    model = certain_model(ATARI).requires_grad_(False)
+    slots = model.initial(2)
+    slots, _ = model.observe(slots, frames[0], noise=Noise.none(slots))
+    noise = Noise.none(slots)
+    noise.presence = torch.full_like(noise.presence, 0.999999)
+    keep = Exploration(may_leave=torch.tensor([False, True]), may_discover=torch.tensor([False, False]))
+    after, _ = model.observe(slots, frames[0], noise=noise, explore=keep)
+    assert after.count.tolist() == [1, 0]
