@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +20,14 @@ from sqair_wm.slots import Exploration, Noise, Slots
 
 VISIBLE, COVERED = 0.04, 0.6
 """An object is seen if the mean squared intensity in its window is larger, and no older object covers more of it."""
+
+
+class _Packed(NamedTuple):
+    """Tracked objects before the step, `[R, ...]`."""
+
+    what: Tensor
+    where: Tensor
+    temporal: Tensor
 
 
 class GuidedTracking(nn.Module):
@@ -51,58 +61,61 @@ class GuidedTracking(nn.Module):
         Returns:
             The tracked objects in their old slots, log q of all that was sampled and of its discrete part, `[B]`.
         """
-        b, n = slots.presence.shape
         rows = Rows(slots.presence.detach().flatten() > 0, dense)
-        predicted_scale, predicted = window(prior.where.mean)
-        expected = torch.cat([predicted, predicted_scale], -1).detach()
-
-        def take(x: Tensor) -> Tensor:
-            return rows.take(x.flatten(0, 1))
-
-        what_before, where_before, temporal = take(slots.what), take(slots.where), take(slots.temporal)
-        scale_before, centre_before = window(where_before)
-        scene, start, (others, older) = rows.numbers() // n, take(predicted), self._others(rows, slots, expected)
-        with torch.no_grad():
-            height, width = self.config.object_size
-            radius = (self.config.search_radius * height, self.config.search_radius * width)
-            peak = search_near(energy_map(view, self.config.object_size), scene, take(expected), others, older, radius)
-        apart, energy = peak.centre - start, peak.features
-        seen = torch.cat([apart.detach() / self.share, energy], -1)
-        base = start + apart * torch.sigmoid(self.trust(torch.cat([temporal, seen], -1)))
+        before = _Packed(*(rows.take(x.flatten(0, 1)) for x in (slots.what, slots.where, slots.temporal)))
+        noise = Noise(*(rows.take(x.flatten(0, 1)) for x in (noise.where, noise.what, noise.presence)))
+        scene, (others, seen, base) = (
+            rows.numbers() // slots.presence.shape[1],
+            self._find(rows, slots, view, prior, before),
+        )
+        scale_before, centre_before = window(before.where)
         wide = self.reader.around(view, scene, (WIDE * scale_before).clamp(max=1), base, others)
-        evidence = self.evidence(torch.cat([wide, seen, what_before, where_before, temporal], -1))
-        q_where = self._q_where(evidence, base, scale_before, take(prior.where.mean))
-        where = q_where.sample(take(noise.where))
+        evidence = self.evidence(torch.cat([wide, seen, before.what, before.where, before.temporal], -1))
+        q_where = self._q_where(evidence, base, scale_before, rows.take(prior.where.mean.flatten(0, 1)))
+        where = q_where.sample(noise.where)
         scale, centre = window(where)
         pixels = self.reader.pixels(view, scene, scale, centre, others)
-        glimpse = self.reader.what(pixels)
-        velocity = centre - centre_before
+        glimpse, velocity = self.reader.what(pixels), centre - centre_before
         inputs = [evidence, where, velocity / self.share, glimpse.mean, glimpse.std]
-        temporal = self.cell(torch.cat(inputs, -1), temporal)
-        q_what = self._q_what(temporal, what_before, glimpse)
-        what = q_what.sample(take(noise.what))
-        correction = self.presence(torch.cat([evidence, temporal, what, energy], -1).detach()).squeeze(1)
-        brightness = rows.put(pixels[:, :-1].square().sum(1).mean((1, 2))).unflatten(0, (b, n))
-        unseen = self._unseen(slots, rows.put(where).unflatten(0, (b, n)), brightness)
-        logit = keep(take(prior.stay_logit) + correction, explore.may_leave, scene)
-        logit = torch.where(take(unseen) < self.config.patience, logit, -CERTAIN)
-        presence = (take(noise.presence) < torch.sigmoid(logit)).to(what.dtype)
+        temporal = self.cell(torch.cat(inputs, -1), before.temporal)
+        q_what = self._q_what(temporal, before.what, glimpse)
+        what = q_what.sample(noise.what)
+        correction = self.presence(torch.cat([evidence, temporal, what, seen[:, 2:]], -1).detach()).squeeze(1)
+        unseen = self._unseen(rows, slots, where, pixels)
+        logit = keep(rows.take(prior.stay_logit.flatten()) + correction, explore.may_leave, scene)
+        logit = torch.where(rows.take(unseen.flatten()) < self.config.patience, logit, -CERTAIN)
+        presence = (noise.presence < torch.sigmoid(logit)).to(what.dtype)
         log_discrete = bernoulli_log_prob(presence, logit)
         log_q = log_discrete + presence * (q_where.log_prob(where) + q_what.log_prob(what))
         fields = rows.put_all(what, where, presence, velocity, temporal, log_q, log_discrete)
-        what, where, presence, velocity, temporal, log_q, log_discrete = (x.unflatten(0, (b, n)) for x in fields)
-        identity = torch.where(presence.detach() > 0, slots.identity, -torch.ones_like(slots.identity))
-        tracked = slots.replace(
-            what=what,
-            where=where,
-            presence=presence,
-            velocity=velocity,
-            unseen=unseen,
-            temporal=temporal,
-            prior=prior.memory,
-            identity=identity,
-        )
-        return tracked, log_q.sum(1), log_discrete.sum(1)
+        *fields, log_q, log_discrete = (x.unflatten(0, slots.presence.shape) for x in fields)
+        names = ("what", "where", "presence", "velocity", "temporal")
+        tracked = slots.replace(**dict(zip(names, fields, strict=True)), unseen=unseen, prior=prior.memory)
+        identity = torch.where(tracked.presence > 0, slots.identity, -torch.ones_like(slots.identity))
+        return tracked.replace(identity=identity), log_q.sum(1), log_discrete.sum(1)
+
+    def _find(
+        self, rows: Rows, slots: Slots, view: FrameView, prior: Prediction, before: _Packed
+    ) -> tuple[Others, Tensor, Tensor]:
+        """Search around each predicted place.
+
+        Returns:
+            What other objects are expected to cover; displacement and energies of the peak found `[R, 5]`; and the place
+            between prediction and peak where to look, `[R, 2]`.
+        """
+        scene = rows.numbers() // slots.presence.shape[1]
+        predicted_scale, predicted = window(prior.where.mean)
+        expected = torch.cat([predicted, predicted_scale], -1).detach()
+        others, older = self._others(rows, slots, expected)
+        size, radius = self.config.object_size, self.config.search_radius
+        with torch.no_grad():
+            place = rows.take(expected.flatten(0, 1))
+            reach = (radius * size[0], radius * size[1])
+            peak = search_near(energy_map(view, size), scene, place, others, older, reach)
+        start = rows.take(predicted.flatten(0, 1))
+        apart = peak.centre - start
+        seen = torch.cat([apart.detach() / self.share, peak.features], -1)
+        return others, seen, start + apart * torch.sigmoid(self.trust(torch.cat([before.temporal, seen], -1)))
 
     @torch.no_grad()
     def _others(self, rows: Rows, slots: Slots, expected: Tensor) -> tuple[Others, Tensor]:
@@ -117,11 +130,13 @@ class GuidedTracking(nn.Module):
         return Others(windows[..., :2], windows[..., 2:], rows.take(there)), rows.take(newer > 0).to(expected.dtype)
 
     @torch.no_grad()
-    def _unseen(self, slots: Slots, where: Tensor, energy: Tensor) -> Tensor:
+    def _unseen(self, rows: Rows, slots: Slots, where: Tensor, pixels: Tensor) -> Tensor:
         """Frames since an object was last seen, `[B, N]`; one whose window an older one covers is not seen.
 
-        `where` `[B, N, 4]` and `energy` `[B, N]`, the mean squared intensity in its window.
+        `where` `[R, 4]` and `pixels` `[R, C + 1, h, w]` are those of this frame.
         """
+        energy = pixels[:, :-1].square().sum(1).mean((1, 2))
+        where, energy = (x.unflatten(0, slots.presence.shape) for x in rows.put_all(where, energy))
         share = covered(where[:, :, None], where[:, None])
         older = (slots.identity[:, None, :] < slots.identity[:, :, None]) * slots.presence[:, None]
         seen = (energy > VISIBLE) & ((share * older).amax(2) < COVERED)

@@ -60,6 +60,12 @@ class Journal:
         self._write(means)
         return True
 
+    def check(self) -> None:
+        """Raise FloatingPointError if a step since the last record was not finite; to be called before saving."""
+        if self._steps:
+            totals = {name: float(torch.stack([s[name] for s in self._steps]).sum()) for name in self._steps[0]}
+            check_finite(totals, self.iteration - 1)
+
     def _write(self, means: dict[str, float]) -> None:
         if self._log is None:
             return

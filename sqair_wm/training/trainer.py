@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.journal import Journal, OnRecord, check_finite
 from sqair_wm.training.prefetch import Prefetcher
+from sqair_wm.training.stopping import StopRequests
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -57,7 +59,7 @@ class Trainer:
         return self.iteration >= self.config.iterations or self._late
 
     def train(self, until: int | None = None, on_record: OnRecord | None = None) -> None:
-        """Train to the end, or to iteration `until`; a checkpoint is written on the way, at the end, when interrupted.
+        """Train to the end, or to iteration `until`; a checkpoint is written on the way, at the end, and when stopped.
 
         Args:
             until: iteration to stop at.
@@ -65,13 +67,14 @@ class Trainer:
 
         Raises:
             FloatingPointError: if a term of the loss is not finite; the last good weights are in the checkpoint.
+            KeyboardInterrupt: after SIGINT or SIGTERM, once the step under way is done and saved.
         """
         stop = min(self.config.iterations, until or self.config.iterations)
         folder = self.folder if self.fabric.is_global_zero else None
         journal = Journal(folder, self.iteration, self.config.iterations, self.config.log_every, on_record)
         clock = time.perf_counter()
-        try:
-            while self.iteration < stop and not self.finished:
+        with StopRequests() as requests, closing(journal):
+            while self.iteration < stop and not self.finished and not requests.asked:
                 frames = self.config.batch * self.config.length(self.iteration) * self.fabric.world_size
                 statistics = self.step()
                 now = time.perf_counter()
@@ -79,13 +82,12 @@ class Trainer:
                 if journal.add(statistics, frames, self.seconds):
                     self._late = self._is_late()
                 if self.iteration % self.config.save_every == 0:
+                    journal.check()
                     self.save()
+            journal.check()
             self.save()
-        except KeyboardInterrupt:
-            self.save()
-            raise
-        finally:
-            journal.close()
+        if requests.asked:
+            raise KeyboardInterrupt
 
     def _is_late(self) -> bool:
         """Whether the minutes are used up; the first process decides for all."""

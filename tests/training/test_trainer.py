@@ -1,3 +1,6 @@
+import os
+import signal
+
 import pytest
 import torch
 from lightning_fabric import Fabric
@@ -6,7 +9,7 @@ from sqair_wm.sqair import SQAIR
 from sqair_wm.training.bound import Annealing, SequenceBound
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.training.curriculum import TrainingConfig
-from sqair_wm.training.journal import check_finite
+from sqair_wm.training.journal import Journal, check_finite
 from sqair_wm.training.trainer import CHECKPOINT, Trainer
 from tests.conftest import PAPER, MovingSquares, small
 
@@ -58,19 +61,35 @@ def test_stopping_and_continuing_equals_an_uninterrupted_run_to_the_bit(tmp_path
     assert torch.equal(weights(whole), weights(resumed))
 
 
-def test_an_interrupted_run_is_saved(tmp_path):
-    trainer = make(tmp_path)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_request_waits_for_the_step_and_continues_to_the_bit(tmp_path, number):
+    whole = make(tmp_path / "whole")
+    whole.train()
+    trainer = make(tmp_path / "stopped")
     step = trainer.step
 
     def interrupted():
-        if trainer.iteration == 5:
-            raise KeyboardInterrupt
+        if trainer.iteration == 4:
+            os.kill(os.getpid(), number)
         return step()
 
     trainer.step = interrupted
     with pytest.raises(KeyboardInterrupt):
         trainer.train()
-    assert load_checkpoint(tmp_path / CHECKPOINT)["iteration"] == 5
+    assert load_checkpoint(tmp_path / "stopped" / CHECKPOINT)["iteration"] == 5
+    resumed = make(tmp_path / "stopped")
+    resumed.train()
+    assert torch.equal(weights(whole), weights(resumed))
+    assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+
+
+def test_weights_that_went_bad_since_the_last_record_are_not_saved():
+    journal = Journal(None, 0, 10, every=5, on_record=None)
+    journal.add({"loss": torch.tensor(1.0)}, 1, 0.1)
+    journal.check()
+    journal.add({"loss": torch.tensor(float("nan"))}, 1, 0.2)
+    with pytest.raises(FloatingPointError, match="loss not finite"):
+        journal.check()
 
 
 def test_a_term_that_is_not_finite_is_named_and_the_last_good_weights_stay(tmp_path):
