@@ -100,7 +100,7 @@ class GuidedTracking(nn.Module):
         """Search around each predicted place.
 
         Returns:
-            What other objects are expected to cover; displacement and energies of the peak found `[R, 5]`; and the place
+            What others are expected to cover; displacement and energies of the peak found, `[R, 5]`; and the place
             between prediction and peak where to look, `[R, 2]`.
         """
         scene = rows.numbers() // slots.presence.shape[1]
