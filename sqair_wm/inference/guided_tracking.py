@@ -64,10 +64,8 @@ class GuidedTracking(nn.Module):
         rows = Rows(slots.presence.detach().flatten() > 0, dense)
         before = _Packed(*(rows.take(x.flatten(0, 1)) for x in (slots.what, slots.where, slots.temporal)))
         noise = Noise(*(rows.take(x.flatten(0, 1)) for x in (noise.where, noise.what, noise.presence)))
-        scene, (others, seen, base) = (
-            rows.numbers() // slots.presence.shape[1],
-            self._find(rows, slots, view, prior, before),
-        )
+        scene = rows.numbers() // slots.presence.shape[1]
+        others, seen, base = self._find(rows, slots, view, prior, before)
         scale_before, centre_before = window(before.where)
         wide = self.reader.around(view, scene, (WIDE * scale_before).clamp(max=1), base, others)
         evidence = self.evidence(torch.cat([wide, seen, before.what, before.where, before.temporal], -1))
