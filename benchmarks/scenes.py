@@ -40,7 +40,7 @@ def moving_sprites(config: ModelConfig, batch: int, length: int, objects: int) -
 
 
 def certain_model(config: ModelConfig, dense: bool = False) -> SQAIR:
-    """A guided model with fresh weights that takes every proposal for an object and keeps it.
+    """A guided model with fresh weights that takes every proposal for an object, keeps it, and does not jitter.
 
     Its windows are generous, since fresh weights do not correct a proposal yet.
     """
@@ -48,9 +48,17 @@ def certain_model(config: ModelConfig, dense: bool = False) -> SQAIR:
     model = SQAIR(config)
     model.dense = dense
     assert isinstance(model.inference, GuidedInference)
-    torch.nn.init.constant_(list(model.inference.discovery.presence.children())[-1].bias, 12.0)  # type: ignore[arg-type]
     model.inference.discovery.share.mul_(1.4)
+    for half in (model.inference.discovery, model.inference.tracking):
+        _last_bias(half.presence).fill_(12.0)
+        _last_bias(half.where)[4:] = -6.0
     return model
+
+
+def _last_bias(net: torch.nn.Sequential) -> Tensor:
+    layer = net[-1]
+    assert isinstance(layer, torch.nn.Linear)
+    return layer.bias.data
 
 
 @torch.no_grad()

@@ -63,6 +63,8 @@ class Slots:
         """Without the empty slots behind the last object of any scene (one slot at least); waits for the device."""
         numbers = torch.arange(1, self.presence.shape[1] + 1, device=self.presence.device)
         n = max(1, int((self.presence.detach() * numbers).max().item()))
+        if n == self.presence.shape[1]:
+            return self
         return replace(self, **{name: getattr(self, name)[:, :n] for name in PER_SLOT})
 
     def pad(self, slots: int) -> Slots:
@@ -123,9 +125,10 @@ class Noise:
     presence: Tensor
 
     @staticmethod
-    def draw(slots: Slots) -> Noise:
-        """Fresh noise from the global generator."""
+    def draw(slots: Slots, number: int | None = None) -> Noise:
+        """Fresh noise from the global generator; for `number` slots, by default those that `slots` has."""
         (b, n, w), like = slots.what.shape, slots.what
+        n = number or n
         return Noise(
             torch.randn(b, 2 * n, 4, dtype=like.dtype, device=like.device),
             torch.randn(b, 2 * n, w, dtype=like.dtype, device=like.device),
@@ -174,12 +177,12 @@ class Proposed:
 
 
 def merge(tracked: Slots, discovered: Slots, slots: int, dense: bool) -> Slots:
-    """Join both halves of a step into `slots` slots: objects first, empty slots last, order otherwise kept.
+    """Join both halves of a step into at most `slots` slots: objects first, empty ones last, order otherwise kept.
 
     Args:
         tracked: the objects followed; discovered: the new ones; of any number of slots each.
-        slots: N of the result.
-        dense: do the same work whatever is there; otherwise what is in order already is only padded.
+        slots: most slots of the result.
+        dense: do the same work whatever is there; otherwise what is in order already is left as it is.
     """
     presence = torch.cat([tracked.presence, discovered.presence], 1).detach()
     in_order = not dense and bool((presence[:, 1:] <= presence[:, :-1]).all())
@@ -192,7 +195,7 @@ def merge(tracked: Slots, discovered: Slots, slots: int, dense: bool) -> Slots:
         index = order.reshape(order.shape + (1,) * (both.dim() - 2)).expand(order.shape + both.shape[2:])
         return both.gather(1, index)
 
-    return discovered.replace(**{name: join(name) for name in PER_SLOT}).pad(slots)
+    return discovered.replace(**{name: join(name) for name in PER_SLOT})
 
 
 def new_identities(presence: Tensor, last_identity: Tensor) -> tuple[Tensor, Tensor]:

@@ -90,6 +90,7 @@ class SQAIR(nn.Module):
         *,
         noise: Noise | None = None,
         explore: Exploration | None = None,
+        pad: bool = True,
     ) -> tuple[Slots, StepTerms]:
         """Posterior step: propagate every object into the frame, then discover what is new (paper, eq. 4).
 
@@ -99,6 +100,7 @@ class SQAIR(nn.Module):
             action: `[B]` the action that led to this frame; None if there is none.
             noise: the random numbers; fresh by default, `Noise.none(slots)` for means and likeliest presences.
             explore: perturbations of early training; none by default.
+            pad: return all `N` slots; otherwise empty ones behind the last object may be left away.
 
         Returns:
             The scenes after this frame, and the log densities of the step.
@@ -107,7 +109,7 @@ class SQAIR(nn.Module):
             ValueError: if the frame does not fit the model or the batch.
         """
         self._check(frame)
-        noise, explore = noise or Noise.draw(slots), explore or Exploration()
+        noise, explore = noise or Noise.draw(slots, self.config.slots), explore or Exploration()
         view = FrameView(frame, slots.presence.shape[0])
         slots = slots.trim() if self.inference.packs and not self.dense else slots
         track_noise, discover_noise = noise.split(slots.presence.shape[1])
@@ -126,7 +128,7 @@ class SQAIR(nn.Module):
             discovered=found.count.detach(),
             present=after.count.detach(),
         )
-        return after, terms
+        return after.pad(self.config.slots) if pad else after, terms
 
     def imagine(
         self, slots: Slots, action: Tensor | None = None, *, noise: Noise | None = None, discover: bool = True
@@ -142,7 +144,7 @@ class SQAIR(nn.Module):
         Returns:
             The scenes one step later.
         """
-        noise = noise or Noise.draw(slots)
+        noise = noise or Noise.draw(slots, self.config.slots)
         slots = slots.trim() if self.inference.packs and not self.dense else slots
         track_noise, discover_noise = noise.split(slots.presence.shape[1])
         prediction = self.dynamics(slots, action, self.dense)
@@ -171,7 +173,7 @@ class SQAIR(nn.Module):
             velocity=torch.zeros_like(place[..., 2:]),
             unseen=torch.zeros_like(found, dtype=torch.int64),
         )
-        return self._join(tracked, new)
+        return self._join(tracked, new).pad(self.config.slots)
 
     def render(self, slots: Slots) -> Rendering:
         """The mean image of each scene and each object's glimpse."""

@@ -24,11 +24,11 @@ def test_merging_puts_objects_first_and_keeps_their_order():
         assert merged.what[0, :, 0].tolist() == [0, 2, 10] and merged.presence[1].tolist() == [1, 1, 0]
 
 
-def test_merging_pads_what_was_trimmed():
+def test_what_was_trimmed_is_padded_again():
     tracked, nothing = scenes([[1, 1, 0, 0], [1, 0, 0, 0]]).trim(), scenes([[0], [0]])
     nothing = nothing.replace(**{name: getattr(nothing, name)[:, :0] for name in PER_SLOT})
     assert tracked.presence.shape == (2, 2)
-    merged = merge(tracked, nothing, 4, dense=False)
+    merged = merge(tracked, nothing, 4, dense=False).pad(4)
     assert merged.identity.tolist() == [[0, 1, -1, -1], [0, -1, -1, -1]] and merged.temporal.shape == (2, 4, 32)
 
 

@@ -50,13 +50,13 @@ def run(
         recompute: trade time for memory, see `TrainingConfig`.
 
     Returns:
-        The `T` states, batch B * K, and the terms, each `[T, B * K]`.
+        The `T` states, batch B * K, without empty slots behind the last object, and the terms, each `[T, B * K]`.
     """
     slots = model.initial(frames.shape[1] * particles)
     states, steps = [], []
     for t in range(frames.shape[0]):
         action = None if actions is None else actions[t].repeat_interleave(particles, 0)
-        step = partial(model.observe, explore=explore)
+        step = partial(model.observe, explore=explore, pad=False)
         if recompute:
             slots, terms = checkpoint(step, slots, frames[t], action, use_reentrant=False)
         else:

@@ -54,6 +54,7 @@ def test_exploration_can_forbid_discovery_and_leaving():
     last, _ = follow(frames, explore)[-1]
     assert last.count.tolist() == [3, 1]
     model = certain_model(ATARI).requires_grad_(False)
+    torch.nn.init.zeros_(list(model.inference.tracking.presence.children())[-1].bias)
     slots = model.initial(2)
     slots, _ = model.observe(slots, frames[0], noise=Noise.none(slots))
     noise = Noise.none(slots)

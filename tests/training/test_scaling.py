@@ -119,6 +119,9 @@ def test_cost_follows_the_objects_that_are_present_not_the_slots(what):
         calls = [observe_call(c, 64, 2, False) for c in configs]
     else:
         calls = [training_step(c, 16, 4, 2, False) for c in configs]
+        for c in configs:
+            _, statistics = SequenceBound(certain_model(c), 5)(moving_sprites(c, 16, 4, 2), None, Annealing())
+            assert abs(float(statistics["objects"]) - 2) < 0.05
     ratios = []
     for _ in range(4):
         few, many = (seconds(call, 0.4) for call in calls)
