@@ -71,6 +71,11 @@ class ModelConfig:
         if self.slots < 1 or self.output_std <= 0:
             raise ValueError(f"slots ({self.slots}) must be at least 1 and output_std ({self.output_std}) positive")
 
+    @property
+    def object_share(self) -> tuple[float, float]:
+        """(height, width) of a typical object as shares of the frame."""
+        return self.object_size[0] / self.frame_size[0], self.object_size[1] / self.frame_size[1]
+
     def to_json(self) -> dict[str, Any]:
         """Plain data, tuples as lists."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}

@@ -53,7 +53,7 @@ class DiscoveryPrior(nn.Module):
         mean = torch.zeros(4)
         mean[:2] = -2.0
         if config.inference == "guided":
-            share = torch.tensor([o / s for o, s in zip(config.object_size, config.frame_size, strict=True)])
+            share = torch.tensor(config.object_share)
             mean = to_where((1.4 * share).clamp(max=0.95), torch.zeros(2))
             nn.init.zeros_(self.where.weight)
         raw = torch.ones(4) if config.inference == "paper" else torch.tensor([-1.0, -1.0, 1.0, 1.0])

@@ -49,8 +49,7 @@ class PaperDynamics(nn.Module):
         hidden, w = config.hidden, config.what
         self.cell = GRUCell(w + 4 + 2 * self.residual, hidden)
         self.readout = linear(hidden, 2 * (w + 4) + 1 + 2 * self.residual)
-        share = [o / s for o, s in zip(config.object_size, config.frame_size, strict=True)]
-        self.register_buffer("reach", 2 * torch.tensor(share), persistent=False)
+        self.register_buffer("reach", 2 * torch.tensor(config.object_share), persistent=False)
         if self.residual:
             nn.init.zeros_(self.readout.weight)
             self.readout.bias.data[4:8] = torch.tensor([-3.0, -3.0, -2.0, -2.0])

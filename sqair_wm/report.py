@@ -20,7 +20,7 @@ from sqair_wm.evaluation.summary import Watched, imagine_from, watch
 from sqair_wm.training.checkpoint import write_atomically
 from sqair_wm.world_model import WorldModel
 
-LOOK_BACK, LOOK_AHEAD = 8, 20
+LOOK_BACK = 8
 
 MEANING = {
     "unexplained_energy": "squared error of the reconstruction, as a share of the foreground's squared intensity",

@@ -166,16 +166,6 @@ class Exploration:
     may_leave: Tensor | None = None
 
 
-@dataclass
-class Proposed:
-    """Slots sampled by one half of a step (tracking or discovery), `M = N` slots wide, with their densities `[B]`."""
-
-    slots: Slots
-    log_q: Tensor
-    log_p: Tensor
-    log_q_discrete: Tensor
-
-
 def merge(tracked: Slots, discovered: Slots, slots: int, dense: bool) -> Slots:
     """Join both halves of a step into at most `slots` slots: objects first, empty ones last, order otherwise kept.
 
@@ -186,11 +176,11 @@ def merge(tracked: Slots, discovered: Slots, slots: int, dense: bool) -> Slots:
     """
     presence = torch.cat([tracked.presence, discovered.presence], 1).detach()
     in_order = not dense and bool((presence[:, 1:] <= presence[:, :-1]).all())
-    order = torch.sort(presence, dim=1, descending=True, stable=True).indices[:, :slots]
+    order = None if in_order else torch.sort(presence, dim=1, descending=True, stable=True).indices[:, :slots]
 
     def join(name: str) -> Tensor:
         both = torch.cat([getattr(tracked, name), getattr(discovered, name)], 1)
-        if in_order:
+        if order is None:
             return both[:, :slots]
         index = order.reshape(order.shape + (1,) * (both.dim() - 2)).expand(order.shape + both.shape[2:])
         return both.gather(1, index)

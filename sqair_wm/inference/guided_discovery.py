@@ -46,7 +46,7 @@ class GuidedDiscovery(nn.Module):
         super().__init__()
         hidden, w = config.hidden, config.what
         self.config, self.reader = config, reader
-        share = torch.tensor([o / s for o, s in zip(config.object_size, config.frame_size, strict=True)])
+        share = torch.tensor(config.object_share)
         self.register_buffer("share", (1.3 * share).clamp(max=0.9), persistent=False)
         self.least_energy = max(LEAST_ENERGY, LEAST_SHARE * config.object_size[0] * config.object_size[1])
         self.cell = VanillaCell(hidden + 3 + w + 4 + hidden, hidden)

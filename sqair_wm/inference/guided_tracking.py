@@ -43,7 +43,7 @@ class GuidedTracking(nn.Module):
         super().__init__()
         hidden, w = config.hidden, config.what
         self.config, self.reader = config, reader
-        share = torch.tensor([o / s for o, s in zip(config.object_size, config.frame_size, strict=True)])
+        share = torch.tensor(config.object_share)
         self.register_buffer("share", share, persistent=False)
         self.trust = mlp(hidden + 5, hidden // 2, 1, bias=1.0, zero=True)
         self.evidence = mlp(hidden + 5 + w + 4 + hidden, hidden, out=False)
