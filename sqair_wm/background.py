@@ -58,24 +58,28 @@ def _alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return cv2.absdiff(a, b).max(2) <= SAME
 
 
-def foreground(frame: Tensor, background: Tensor) -> Tensor:
-    """What differs from the background, as colour times opacity and opacity.
+def separate(frame: Tensor, background: Tensor) -> Tensor:
+    """A frame as the model takes it: what differs from the background, and the background.
 
     Args:
         frame: `[..., H, W, C]` uint8.
         background: the same shape.
 
     Returns:
-        `[..., C + 1, H, W]` float in [0, 1]; zero where nothing differs. The last channel is the opacity, so that an
-        object of any colour shows, a black one too.
+        `[..., 2 C + 1, H, W]` float in [0, 1]: colour times opacity, opacity (both zero where nothing differs), and the
+        background. Opacity is a channel of its own, so that an object of any colour shows, a black one too.
     """
     image, behind = frame.float() / 255, background.float() / 255
     opacity = (((image - behind).abs().amax(-1, keepdim=True) - 0.02) / 0.13).clamp(0, 1)
-    return torch.cat([image * opacity, opacity], -1).movedim(-1, -3)
+    return torch.cat([image * opacity, opacity, behind], -1).movedim(-1, -3)
 
 
 def compose(image: Tensor, background: Tensor) -> Tensor:
-    """Put a foreground `[..., C + 1, H, W]` before a background `[..., H, W, C]` uint8; returns uint8 like it."""
-    image = image.movedim(-3, -1).clamp(0, 1)
-    behind = background.float() / 255
-    return ((image[..., :-1] + (1 - image[..., -1:]) * behind).clamp(0, 1) * 255).round().to(torch.uint8)
+    """Put a foreground `[..., C + 1, H, W]` before a background `[..., C, H, W]`, both floats in [0, 1].
+
+    Returns:
+        `[..., H, W, C]` uint8.
+    """
+    image = image.clamp(0, 1)
+    whole = image[..., :-1, :, :] + (1 - image[..., -1:, :, :]) * background
+    return (whole.movedim(-3, -1).clamp(0, 1) * 255).round().to(torch.uint8)

@@ -12,7 +12,9 @@ class ModelConfig:
 
     Attributes:
         frame_size: (height, width) of a frame in pixels.
-        channels: channels of a frame.
+        channels: channels of a frame that are painted, the foreground.
+        scenery: channels of a frame that follow them, the background; only the `interactive` dynamics looks at them.
+        actions: number of discrete actions; 0 if there are none.
         object_size: (height, width) in pixels of a typical object; guided inference and the scale prior start from it.
         slots: most objects in one scene.
         what: length of the appearance code.
@@ -20,7 +22,8 @@ class ModelConfig:
         hidden: width of the networks.
         inference: `guided` or `paper`.
         encoder: `mlp` or `conv`, the two published variants; `conv` needs `inference="paper"`.
-        dynamics: `residual` (constant velocity plus learned changes) or `absolute` (as released).
+        dynamics: `paper` (each object by itself) or `interactive` (action, other objects and background).
+        residual: predict changes of position and appearance; otherwise both anew, as released.
         output_std: standard deviation of the image likelihood.
         output_scale: initial factor on decoded glimpses.
         mean_image: learn an image that is added where objects are, as released.
@@ -33,6 +36,8 @@ class ModelConfig:
 
     frame_size: tuple[int, int] = (50, 50)
     channels: int = 1
+    scenery: int = 0
+    actions: int = 0
     object_size: tuple[float, float] = (20.0, 20.0)
     slots: int = 3
     what: int = 50
@@ -40,7 +45,8 @@ class ModelConfig:
     hidden: int = 256
     inference: str = "guided"
     encoder: str = "mlp"
-    dynamics: str = "residual"
+    dynamics: str = "paper"
+    residual: bool = True
     output_std: float = 0.3
     output_scale: float = 0.25
     mean_image: bool = False
@@ -56,7 +62,7 @@ class ModelConfig:
         for name, choices in (
             ("inference", ("guided", "paper")),
             ("encoder", ("mlp", "conv")),
-            ("dynamics", ("residual", "absolute")),
+            ("dynamics", ("paper", "interactive")),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"model.{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")
@@ -75,6 +81,17 @@ class ModelConfig:
     def object_share(self) -> tuple[float, float]:
         """(height, width) of a typical object as shares of the frame."""
         return self.object_size[0] / self.frame_size[0], self.object_size[1] / self.frame_size[1]
+
+    @property
+    def scenery_cell(self) -> int:
+        """Pixels of a frame that one cell of the scenery spans each way: about a third of an object."""
+        return max(1, round(sum(self.object_size) / 6))
+
+    @property
+    def scenery_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the scenery that `Slots` carry."""
+        height, width = (side // self.scenery_cell for side in self.frame_size)
+        return self.scenery, height, width
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, tuples as lists."""

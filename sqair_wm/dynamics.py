@@ -1,4 +1,4 @@
-"""p of tracked objects: each object moves, changes and stays on its own (paper, appendix B)."""
+"""p of tracked objects: each moves, changes and stays, by itself (paper, appendix B) or among the others."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from torch import Tensor, nn
 from sqair_wm.attention import to_where, window
 from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, bernoulli_log_prob, positive
+from sqair_wm.interaction import Surroundings
 from sqair_wm.networks import GRUCell, linear
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Slots
 
 ABSENT = -88.0
+MOST_INERTIA, FIRST_INERTIA = 1.25, 0.67
+"""Bound of the factor on the velocity, which may turn negative (an object bounces), and the start of its tanh: 0.73."""
 
 
 class Prediction(NamedTuple):
@@ -36,33 +39,42 @@ class Prediction(NamedTuple):
         return (before.presence * stay + stayed * places).sum(1)
 
 
-class PaperDynamics(nn.Module):
-    """A GRU for each object by itself, blind to actions and to other objects.
+class Dynamics(nn.Module):
+    """A GRU for each object; what it reads out is the distribution of the object's next state.
 
-    `absolute` (released): the GRU's readout is the mean of the next state. `residual`: the next place is the last one
-    moved on by its velocity times a learned gate plus a learned change, the next what the last one plus a change.
+    `paper`: each object by itself, blind to the action and to other objects. `interactive`: the GRU is also shown the
+    object's surroundings, see `Surroundings`. With `residual`, the next place is the last one moved on by its velocity
+    times a learned factor plus a learned change, both bounded, and the next what is the last one plus a change;
+    otherwise both are read out anew, as released.
     """
+
+    reach: Tensor
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        self.config, self.residual = config, config.dynamics == "residual"
+        self.config, self.residual = config, config.residual
         hidden, w = config.hidden, config.what
-        self.cell = GRUCell(w + 4 + 2 * self.residual, hidden)
+        self.surroundings = Surroundings(config) if config.dynamics == "interactive" else None
+        around = self.surroundings.width if self.surroundings else 0
+        self.cell = GRUCell(w + 4 + 2 * self.residual + around, hidden)
         self.readout = linear(hidden, 2 * (w + 4) + 1 + 2 * self.residual)
-        self.register_buffer("reach", 2 * torch.tensor(config.object_share), persistent=False)
+        reach = 2 * max(s / f for s, f in zip(config.object_size, config.frame_size, strict=True))
+        self.register_buffer("reach", torch.tensor(reach), persistent=False)
         if self.residual:
             nn.init.zeros_(self.readout.weight)
             self.readout.bias.data[4:8] = torch.tensor([-3.0, -3.0, -2.0, -2.0])
             self.readout.bias.data[8 + w : 8 + 2 * w] = -1.0
 
     def forward(self, slots: Slots, action: Tensor | None, dense: bool) -> Prediction:
-        """Predict every object one step ahead; `action` `[B]` is not looked at by this dynamics."""
+        """Predict every object one step ahead under `action` `[B]`, which only the `interactive` kind looks at."""
         b, n = slots.presence.shape
         rows = Rows(slots.presence.detach().flatten() > 0, dense)
         what, where, velocity, memory = (
             rows.take(x.flatten(0, 1)) for x in (slots.what, slots.where, slots.velocity, slots.prior)
         )
-        inputs = [what, where] + ([velocity / self._reach()] if self.residual else [])
+        inputs = [what, where] + ([velocity / self.reach] if self.residual else [])
+        if self.surroundings is not None:
+            inputs.append(self.surroundings(slots, action, rows))
         memory = self.cell(torch.cat(inputs, -1), memory)
         stay, place, appearance = self._read(self.readout(memory), what, where, velocity)
         fields = rows.put_all(memory, stay, place.mean, place.std - 1, appearance.mean, appearance.std - 1)
@@ -76,12 +88,10 @@ class PaperDynamics(nn.Module):
         place, place_raw, look, look_raw, rest = out.split((4, 4, w, w, out.shape[-1] - 8 - 2 * w), -1)
         if self.residual:
             scale, centre = window(where)
-            moved = centre + velocity * torch.sigmoid(rest[:, 1:] + 1) + self._reach() * torch.tanh(place[:, 2:])
+            inertia = MOST_INERTIA * torch.tanh(rest[:, 1:] + FIRST_INERTIA)
+            moved = centre + velocity * inertia + self.reach * torch.tanh(place[:, 2:])
             place = torch.cat([where[:, :2] + torch.tanh(place[:, :2]), to_where(scale, moved)[:, 2:]], -1)
             look = what + look
         floors = self.config.least_std
         stay = rest[:, 0] + self.config.stay_bias
         return stay, Normal(place, positive(place_raw, floors[1])), Normal(look, positive(look_raw, floors[0]))
-
-    def _reach(self) -> Tensor:
-        return self.get_buffer("reach")

@@ -35,11 +35,18 @@ MEANING = {
 CURVES = {"loss": "loss a frame (nats)", "objects": "objects a frame", "discovered": "discovered a frame"}
 
 
-def real_frames(batch: Batch) -> Tensor:
-    """The frames as the game showed them, `[T, B, H, W, 3]` uint8; without a background, the foreground on black."""
-    if batch.backgrounds is None:
-        return (255 * batch.frames.movedim(2, -1).expand(*batch.frames.shape[:2], *batch.frames.shape[3:], 3)).byte()
-    return compose(batch.frames, batch.backgrounds)
+def real_frames(frames: Tensor, channels: int) -> Tensor:
+    """Frames as the game showed them, `[..., H, W, 3]` uint8; without a background, the foreground on black.
+
+    Args:
+        frames: `[..., C, H, W]` as the model takes them.
+        channels: how many of the C are foreground.
+    """
+    shown, background = frames[..., :channels, :, :], frames[..., channels:, :, :]
+    if background.shape[-3]:
+        return compose(shown, background)
+    grey = shown.movedim(-3, -1)
+    return (255 * grey.expand(*grey.shape[:-1], 3)).byte()
 
 
 def liveliest(batch: Batch, number: int) -> Tensor:
@@ -50,14 +57,15 @@ def liveliest(batch: Batch, number: int) -> Tensor:
 
 def tracking_picture(model: WorldModel, batch: Batch, watched: Watched, scene: int) -> bytes:
     """Real frame with boxes, what the model is given, its reconstruction, and each object's glimpse, as a GIF."""
-    real, places, identities = real_frames(batch), watched.boxes(), watched.identities()
+    real = real_frames(batch.frames, model.config.channels)
+    places, identities = watched.boxes(), watched.identities()
     pictures = []
     for t, state in enumerate(watched.states):
         ids = identities[t, scene].cpu().numpy()
         glimpses = model.render(state.select(torch.tensor([scene], device=state.presence.device))).glimpses[0]
         row = [
             figures.draw_boxes(real[t, scene].cpu().numpy(), places[t, scene].cpu().numpy(), ids),
-            figures.enlarge(figures.to_picture(batch.frames[t, scene])),
+            figures.enlarge(figures.to_picture(watched.frames[t, scene])),
             figures.enlarge(figures.to_picture(watched.reconstructions[t, scene])),
             figures.glimpse_strip(glimpses, ids, model.config.slots, 1),
         ]
@@ -69,14 +77,13 @@ def imagination_picture(model: WorldModel, batch: Batch, watched: Watched, scene
     """What happened beside what the model imagined from frame `LOOK_BACK` on, as a GIF."""
     start = watched.states[LOOK_BACK - 1].select(torch.tensor([scene], device=batch.frames.device))
     futures = imagine_from(model, start, batch.actions[LOOK_BACK:, scene : scene + 1])
-    real, size = real_frames(batch), model.config.frame_size
+    channels, size = model.config.channels, model.config.frame_size
+    real, background = real_frames(batch.frames, channels), batch.frames[LOOK_BACK - 1, scene, channels:]
     pictures = []
     for t, state in enumerate(futures, LOOK_BACK):
         image = model.render(state).frame[0]
         box = boxes(state.where, size)[0].cpu().numpy()
-        drawn = figures.to_picture(image)
-        if batch.backgrounds is not None:
-            drawn = compose(image, batch.backgrounds[LOOK_BACK - 1, scene]).cpu().numpy()
+        drawn = real_frames(torch.cat([image, background]), channels).cpu().numpy()
         ids = state.identity[0].cpu().numpy()
         pictures.append(
             figures.beside([figures.enlarge(real[t, scene].cpu().numpy()), figures.draw_boxes(drawn, box, ids)])

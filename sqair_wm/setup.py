@@ -56,7 +56,7 @@ def check_values(config: DictConfig) -> None:
     try:
         check_game(str(config.env))
         training_config(config)
-        model_config(config, frame_size=[80, 80], channels=4, slots=1, object_size=[4.0, 4.0])
+        model_config(config, frame_size=[80, 80], channels=4, slots=1, object_size=[4.0, 4.0], actions=1)
         recording(config, test=False)
         recording(config, test=True)
     except ValueError as error:
@@ -71,7 +71,10 @@ def training_config(config: DictConfig) -> TrainingConfig:
 def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
     """The model's settings; `measured` replaces what is `auto` and adds what the data decide."""
     chosen = {k: v for k, v in measured.items() if config.model.get(k, "auto") == "auto"}
-    return _typed(ModelConfig, {**config.model, **chosen}, "model")
+    dynamics = config.dynamics
+    if dynamics == "auto":
+        dynamics = "interactive" if measured["actions"] and config.model.inference == "guided" else "paper"
+    return _typed(ModelConfig, {**config.model, **chosen, "dynamics": dynamics}, "model")
 
 
 def _typed(kind: type[Settings], values: Any, group: str) -> Settings:
@@ -117,11 +120,13 @@ def build_data(config: DictConfig) -> tuple[AtariSequences, AtariSequences]:
 def build_model(config: DictConfig, sequences: AtariSequences) -> WorldModel:
     """A fresh model; what is `auto` is measured on the data. Seeds the weights."""
     frames = sequences.first(500, 1, torch.device("cpu")).frames[0]
-    measured = measure_objects(frames)
+    measured = measure_objects(frames[:, : sequences.channels])
     settings = model_config(
         config,
         frame_size=list(sequences.frame_size),
         channels=sequences.channels,
+        scenery=sequences.scenery,
+        actions=sequences.number_of_actions,
         slots=measured.slots,
         object_size=list(measured.size),
     )
@@ -130,7 +135,7 @@ def build_model(config: DictConfig, sequences: AtariSequences) -> WorldModel:
     source = Source(**{field.name: recorded[field.name] for field in fields(Source)})
     model = WorldModel(settings, source, sequences.background)
     if model.sqair.appearance.mean_image is not None:
-        model.sqair.appearance.mean_image.data.copy_(frames.mean(0))
+        model.sqair.appearance.mean_image.data.copy_(frames[:, : sequences.channels].mean(0))
     return model
 
 

@@ -27,6 +27,7 @@ class Slots:
         unseen: `[B, N]` int64, frames since there was foreground that only this object explains; 0 if empty.
         temporal: `[B, N, H]` memory of the inference network.
         prior: `[B, N, P]` memory of the dynamics.
+        scenery: `[B, S, h, w]` the background when it was last seen, reduced to `ModelConfig.scenery_shape`.
         step: `[B]` int64, frames seen or imagined so far.
         last_identity: `[B]` int64, the newest identity handed out; -1 before the first.
     """
@@ -39,6 +40,7 @@ class Slots:
     unseen: Tensor
     temporal: Tensor
     prior: Tensor
+    scenery: Tensor
     step: Tensor
     last_identity: Tensor
 
@@ -58,6 +60,15 @@ class Slots:
     def select(self, rows: Tensor) -> Slots:
         """The scenes named by an index or a boolean mask `rows` over the batch."""
         return self.map(lambda x: x[rows])
+
+    def overwrite(self, rows: Tensor, other: Slots) -> Slots:
+        """The scenes of `other` where `rows` `[B]` is true, those of this state elsewhere."""
+
+        def choose(name: str) -> Tensor:
+            here, there = getattr(self, name), getattr(other, name)
+            return torch.where(rows.reshape(rows.shape + (1,) * (here.dim() - 1)), there, here)
+
+        return Slots(**{f.name: choose(f.name) for f in fields(self)})
 
     def trim(self) -> Slots:
         """Without the empty slots behind the last object of any scene (one slot at least); waits for the device."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sqair_wm.appearance import Appearance
 from sqair_wm.attention import FrameView, window
 from sqair_wm.config import ModelConfig
 from sqair_wm.discovery import DiscoveryPrior, SetEncoder
-from sqair_wm.dynamics import PaperDynamics, Prediction
+from sqair_wm.dynamics import Dynamics, Prediction
 from sqair_wm.inference.guided import GuidedInference
 from sqair_wm.inference.paper import PaperInference
 from sqair_wm.slots import Exploration, Noise, Slots, StepTerms, merge, new_identities
@@ -59,7 +60,7 @@ class SQAIR(nn.Module):
         self.config = config
         self.dense = False
         self.set_encoder = SetEncoder(config)
-        self.dynamics = PaperDynamics(config)
+        self.dynamics = Dynamics(config)
         self.discovery_prior = DiscoveryPrior(config)
         self.inference: Inference = (GuidedInference if config.inference == "guided" else PaperInference)(config)
         self.appearance = Appearance(config)
@@ -78,6 +79,7 @@ class SQAIR(nn.Module):
             unseen=whole.new_zeros(b, n),
             temporal=like.new_zeros(b, n, c.hidden),
             prior=like.new_zeros(b, n, c.hidden),
+            scenery=like.new_zeros(b, *c.scenery_shape),
             step=whole.new_zeros(b),
             last_identity=whole.new_full((b,), -1),
         )
@@ -96,7 +98,8 @@ class SQAIR(nn.Module):
 
         Args:
             slots: `B` scenes as they were before this frame.
-            frame: `[B, C, H, W]` in [0, 1]; or `[B / K, C, H, W]` when K neighbouring scenes share a frame (particles).
+            frame: `[B, C, H, W]` in [0, 1], the foreground's channels and then the background's, if the model takes
+                any; or `[B / K, C, H, W]` when K neighbouring scenes share a frame (particles).
             action: `[B]` the action that led to this frame; None if there is none.
             noise: the random numbers; fresh by default, `Noise.none(slots)` for means and likeliest presences.
             explore: perturbations of early training; none by default.
@@ -110,7 +113,7 @@ class SQAIR(nn.Module):
         """
         self._check(frame)
         noise, explore = noise or Noise.draw(slots, self.config.slots), explore or Exploration()
-        view = FrameView(frame, slots.presence.shape[0])
+        view = FrameView(frame[:, : self.config.channels], slots.presence.shape[0])
         slots = slots.trim() if self.inference.packs and not self.dense else slots
         track_noise, discover_noise = noise.split(slots.presence.shape[1])
         prediction = self.dynamics(slots, action, self.dense)
@@ -119,7 +122,7 @@ class SQAIR(nn.Module):
         found, *q_found = self.inference.discover(tracked, view, embedding, discover_noise, explore, self.dense)
         log_p = prediction.log_prob(slots, tracked)
         log_p = log_p + self.discovery_prior.log_prob(tracked, found, prediction.stay_logit, embedding)
-        after = self._join(tracked, found)
+        after = self._join(tracked, found).replace(scenery=self._scenery(frame, view.copies))
         terms = StepTerms(
             log_likelihood=self.appearance.log_likelihood(view, after, self.dense),
             log_q=q_tracked[0] + q_found[0],
@@ -156,6 +159,7 @@ class SQAIR(nn.Module):
             presence=presence,
             identity=torch.where(presence > 0, slots.identity, -torch.ones_like(slots.identity)),
             velocity=window(where)[1] - window(slots.where)[1],
+            unseen=slots.unseen + (slots.unseen > 0),
             prior=prediction.memory,
         )
         if not discover:
@@ -186,8 +190,15 @@ class SQAIR(nn.Module):
         found = found.replace(identity=identity, last_identity=last, step=tracked.step + 1)
         return merge(tracked, found, self.config.slots, self.dense)
 
+    def _scenery(self, frame: Tensor, copies: int) -> Tensor:
+        """The background in `frame`, reduced, for each of `copies` scenes that share it."""
+        if not self.config.scenery:
+            return frame.new_zeros(frame.shape[0] * copies, *self.config.scenery_shape)
+        reduced = F.avg_pool2d(frame[:, self.config.channels :], self.config.scenery_cell)
+        return reduced if copies == 1 else reduced.repeat_interleave(copies, 0)
+
     def _check(self, frame: Tensor) -> None:
-        expected = (self.config.channels, *self.config.frame_size)
+        expected = (self.config.channels + self.config.scenery, *self.config.frame_size)
         if tuple(frame.shape[1:]) != expected:
             raise ValueError(
                 f"this model takes frames of {expected} (channels, height, width), got {tuple(frame.shape[1:])}; "

@@ -14,8 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
-from sqair_wm.background import RunningMode, foreground
+from sqair_wm.background import RunningMode, separate
 from sqair_wm.config import ModelConfig
+from sqair_wm.outcome import Outcome, OutcomeHeads
 from sqair_wm.slots import Slots, StepTerms
 from sqair_wm.sqair import SQAIR, Rendering
 from sqair_wm.training.checkpoint import write_atomically
@@ -60,13 +61,13 @@ class Eyes:
         return self._mode.image.copy()
 
     def __call__(self, frame: np.ndarray) -> Tensor:
-        """A frame `[H, W, 3]` uint8 to `[1, 4, H, W]` on the model's device."""
+        """A frame `[H, W, 3]` uint8 to `[1, 7, H, W]` on the model's device: foreground, opacity, background."""
         background = torch.from_numpy(self._mode.update(frame)).to(self._device)
-        return foreground(torch.from_numpy(frame).to(self._device), background)[None]
+        return separate(torch.from_numpy(frame).to(self._device), background)[None]
 
 
 class WorldModel(nn.Module):
-    """SQAIR, the background of its game and where its frames come from.
+    """SQAIR, heads for reward and ending, the background of the game and where its frames come from.
 
     Args:
         config: of the model.
@@ -80,6 +81,7 @@ class WorldModel(nn.Module):
         super().__init__()
         self.config, self.source = config, source
         self.sqair = SQAIR(config)
+        self.heads = OutcomeHeads(config) if config.actions else None
         blank = np.zeros((*config.frame_size, 3), np.uint8)
         self.register_buffer("background", torch.from_numpy((blank if background is None else background).copy()))
 
@@ -100,6 +102,16 @@ class WorldModel(nn.Module):
     def render(self, slots: Slots) -> Rendering:
         """Mean image and glimpses; see `SQAIR.render`."""
         return self.sqair.render(slots)
+
+    def outcome(self, slots: Slots, action: Tensor, after: Slots) -> Outcome:
+        """Reward and ending of a step from `slots` under `action` `[B]` to `after`, observed or imagined.
+
+        Raises:
+            ValueError: if the model was trained on data without actions.
+        """
+        if self.heads is None:
+            raise ValueError("this model was trained on data without actions and rewards, so it has no outcome")
+        return self.heads(slots, action, after, self.sqair.dense)
 
     def make_env(self, **kwargs: Any) -> gym.Env:
         """The game with the frames that this model was trained on; `kwargs` go to `gymnasium.make`.

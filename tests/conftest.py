@@ -15,7 +15,7 @@ from sqair_wm.config import ModelConfig
 from sqair_wm.data.sequences import Batch
 
 ROOT = Path(__file__).parent.parent
-PAPER = {"inference": "paper", "dynamics": "absolute", "mean_image": True, "stay_bias": 10.0}
+PAPER = {"inference": "paper", "residual": False, "mean_image": True, "stay_bias": 10.0}
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def small(**changes: object) -> ModelConfig:
 class MovingSquares:
     """One or two bright squares that drift over a black frame; a data set with known truth."""
 
-    frame_size, channels = (24, 24), 1
+    frame_size, channels, scenery, number_of_actions = (24, 24), 1, 0, 0
 
     def sample(self, batch: int, length: int, generator: torch.Generator, device: torch.device) -> Batch:
         def uniform(*shape: int) -> torch.Tensor:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from sqair_wm.background import RunningMode, compose, foreground
+from sqair_wm.background import RunningMode, compose, separate
 
 BLUE, RED, GREEN = (10, 20, 200), (220, 30, 30), (20, 220, 40)
 
@@ -55,14 +55,15 @@ def test_the_background_is_causal():
 
 def test_foreground_is_zero_on_the_background_and_shows_objects_of_any_colour():
     for color in (RED, GREEN, (0, 0, 0)):
-        image = foreground(torch.from_numpy(scene((5, 6), color=color)), torch.from_numpy(scene()))
-        assert image.shape == (4, 20, 20) and float(image[3].sum()) == 9
+        image = separate(torch.from_numpy(scene((5, 6), color=color)), torch.from_numpy(scene()))
+        assert image.shape == (7, 20, 20) and float(image[3].sum()) == 9
         torch.testing.assert_close(image[:3, 6, 7], torch.tensor(color) / 255)
 
 
 def test_compose_puts_the_foreground_back():
     frame, behind = torch.from_numpy(scene((5, 6))), torch.from_numpy(scene())
-    assert (compose(foreground(frame, behind), behind) == frame).all()
+    whole = separate(frame, behind)
+    assert (compose(whole[:4], whole[4:]) == frame).all()
 
 
 def test_a_background_must_be_an_image():

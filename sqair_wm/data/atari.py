@@ -14,7 +14,7 @@ import torch
 from tqdm import tqdm
 
 from envs.atari import make_atari
-from sqair_wm.background import RunningMode, foreground
+from sqair_wm.background import RunningMode, separate
 from sqair_wm.data.sequences import Batch
 
 LONGEST_HOLD = 8
@@ -167,6 +167,7 @@ class AtariSequences:
         settings["crop"] = tuple(settings["crop"]) if settings["crop"] else None
         self.recording = Recording(**settings)
         self.frame_size, self.channels = (self.recording.size, self.recording.size), 4
+        self.scenery, self.number_of_actions = 3, _actions(self.recording)
         self._frames, self._backgrounds = (
             np.load(folder / f"{n}.npy", mmap_mode="r") for n in ("frames", "backgrounds")
         )
@@ -207,7 +208,7 @@ class AtariSequences:
         index = np.arange(length)[:, None] + starts
         arrays = (self._frames, self._backgrounds, self.actions, self.rewards, self.ends)
         frames, backgrounds, actions, rewards, ends = (self._upload(x[index], device) for x in arrays)
-        return Batch(foreground(frames, backgrounds), actions, rewards, ends, backgrounds)
+        return Batch(separate(frames, backgrounds), actions, rewards, ends)
 
     @staticmethod
     def _upload(array: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -27,7 +27,7 @@ class MovingMNIST:
         seed: of the fixed sequences that `first` gives.
     """
 
-    channels = 1
+    channels, scenery, number_of_actions = 1, 0, 0
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, size: int = 50, most: int = 2, seed: int = 0):
         self.size, self.most, self.seed, self.labels = size, most, seed, labels

@@ -29,11 +29,10 @@ class Batch:
     """`B` sequences of `T` frames.
 
     Attributes:
-        frames: `[T, B, C, H, W]` float in [0, 1], what the model sees.
+        frames: `[T, B, C, H, W]` float in [0, 1], what the model sees: foreground, then background if there is any.
         actions: `[T, B]` int64, the action that led to each frame.
         rewards: `[T, B]` float, the reward that came with each frame.
         ends: `[T, B]` bool, whether the episode ended with this frame.
-        backgrounds: `[T, B, H, W, C']` uint8, what the foreground was cut from; None if the data have none.
         truth: what is really there; None if nobody knows.
     """
 
@@ -41,7 +40,6 @@ class Batch:
     actions: Tensor
     rewards: Tensor
     ends: Tensor
-    backgrounds: Tensor | None = None
     truth: Truth | None = None
 
     @staticmethod
@@ -67,10 +65,18 @@ class Batch:
 
 
 class Sequences(Protocol):
-    """A data set of sequences."""
+    """A data set of sequences.
+
+    Attributes:
+        frame_size: (height, width) of a frame in pixels.
+        channels: of the foreground; scenery: of the background that follows them in a frame.
+        number_of_actions: 0 if there are none.
+    """
 
     frame_size: tuple[int, int]
     channels: int
+    scenery: int
+    number_of_actions: int
 
     def sample(self, batch: int, length: int, generator: torch.Generator, device: torch.device) -> Batch:
         """`batch` random sequences of `length` frames; the same generator state gives the same sequences."""

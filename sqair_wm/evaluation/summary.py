@@ -21,7 +21,7 @@ class Watched:
 
     Attributes:
         states: the scenes after each frame.
-        frames: `[T, B, C, H, W]` what was shown; reconstructions: the same shape.
+        frames: `[T, B, C, H, W]` the foreground that was shown; reconstructions: the same shape.
         discovered: `[T, B]` new objects in each frame.
     """
 
@@ -49,7 +49,8 @@ def watch(model: WorldModel, batch: Batch) -> Watched:
         states.append(slots)
         images.append(model.render(slots).frame)
         found.append(terms.discovered)
-    return Watched(states, batch.frames, torch.stack(images), torch.stack(found))
+    shown = batch.frames[:, :, : model.config.channels]
+    return Watched(states, shown, torch.stack(images), torch.stack(found))
 
 
 def identity_survival(identities: Tensor, frames: int = SURVIVAL) -> float:

@@ -1,0 +1,140 @@
+"""Reward and ending of a step, predicted from the sets of objects before and after it; and how sure that is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sqair_wm.attention import window
+from sqair_wm.config import ModelConfig
+from sqair_wm.interaction import Surroundings
+from sqair_wm.networks import linear, mlp
+from sqair_wm.packing import Rows
+from sqair_wm.slots import Slots
+
+BINS, HIGHEST = 37, 9.0
+"""Reward bins: evenly spaced on a signed logarithmic scale up to exp(9) - 1 = 8,102, with one at zero."""
+
+
+class Outcome(NamedTuple):
+    """What a step brings; tensors `[B]` unless said otherwise.
+
+    Attributes:
+        reward: expected reward, unclipped, in the game's units.
+        nonzero: probability that the reward is not zero.
+        ends: probability that the episode ends with this step.
+        uncertainty: disagreement of the members about where the objects go, in object sizes: the worst of the objects.
+        reward_logits: `[E, B, BINS]` of each member.
+        end_logits: `[E, B]`.
+        moves: `[E, B, N, 2]` displacement (y, x) of each object as each member sees it, in object sizes.
+    """
+
+    reward: Tensor
+    nonzero: Tensor
+    ends: Tensor
+    uncertainty: Tensor
+    reward_logits: Tensor
+    end_logits: Tensor
+    moves: Tensor
+
+
+def reward_bins(device: torch.device | None = None) -> Tensor:
+    """The rewards that the bins stand for, `[BINS]`."""
+    x = torch.linspace(-HIGHEST, HIGHEST, BINS, device=device)
+    return x.sign() * (x.abs().exp() - 1)
+
+
+def two_hot(reward: Tensor, bins: Tensor) -> Tensor:
+    """The distribution over the two bins next to `reward` `[...]` that has it as its mean, `[..., BINS]`."""
+    reward = reward.clamp(bins[0], bins[-1])
+    above = torch.searchsorted(bins, reward.contiguous()).clamp(1, BINS - 1)
+    low, high = bins[above - 1], bins[above]
+    share = ((reward - low) / (high - low))[..., None]
+    return F.one_hot(above - 1, BINS) * (1 - share) + F.one_hot(above, BINS) * share
+
+
+class SetCode(nn.Module):
+    """An order-free code of a scene: an MLP over each object among its surroundings, summed."""
+
+    def __init__(self, config: ModelConfig, extra: int, width: int):
+        super().__init__()
+        self.surroundings = Surroundings(config)
+        self.net = mlp(config.what + 7 + extra + self.surroundings.width, width, width, out=False)
+
+    def forward(self, slots: Slots, action: Tensor | None, extra: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
+        """The codes of the objects `[R, width]` and of the scenes `[B, width]`; `extra` is `[B, N, D]`."""
+        alone = rows.take(torch.cat([self.surroundings.code(slots), extra], -1).flatten(0, 1))
+        codes = self.net(torch.cat([alone, self.surroundings(slots, action, rows)], -1))
+        return codes, rows.put(codes).unflatten(0, slots.presence.shape).sum(1)
+
+
+class OutcomeHeads(nn.Module):
+    """A small ensemble of heads on the objects before a step (and what became of them) and on those after it.
+
+    Args:
+        config: of the model.
+        members: size E of the ensemble.
+        width: of the networks.
+    """
+
+    bins: Tensor
+
+    def __init__(self, config: ModelConfig, members: int = 4, width: int = 64):
+        super().__init__()
+        self.before, self.after = SetCode(config, 3, width), SetCode(config, 1, width)
+        self.plan = Surroundings(config, width)
+        code = config.what + 7
+        self.heads = nn.ModuleList(mlp(2 * width, width, BINS + 1) for _ in range(members))
+        self.moves = nn.ModuleList(mlp(code + width, width, 2) for _ in range(members))
+        self.register_buffer("bins", reward_bins(), persistent=False)
+        self.rest = linear(2 * width, 2 * width)
+
+    def forward(self, slots: Slots, action: Tensor | None, after: Slots, dense: bool) -> Outcome:
+        """See `WorldModel.outcome`."""
+        after = after.replace(scenery=slots.scenery)
+        rows = Rows(slots.presence.detach().flatten() > 0, dense)
+        later = Rows(after.presence.detach().flatten() > 0, dense)
+        _, left = self.before(slots, action, self._fate(slots, after), rows)
+        _, right = self.after(after, action, self._news(slots, after), later)
+        scene = F.elu(self.rest(torch.cat([left, right], -1)))
+        logits = torch.stack([head(scene) for head in self.heads])
+        chance = logits[..., :BINS].softmax(-1).mean(0)
+        moves = self._moves(slots, action, rows)
+        spread = moves.var(0, unbiased=False).sum(-1).sqrt() * slots.presence
+        return Outcome(
+            reward=chance @ self.bins,
+            nonzero=1 - chance[:, BINS // 2],
+            ends=logits[..., BINS].sigmoid().mean(0),
+            uncertainty=spread.amax(1),
+            reward_logits=logits[..., :BINS],
+            end_logits=logits[..., BINS],
+            moves=moves,
+        )
+
+    def _moves(self, slots: Slots, action: Tensor | None, rows: Rows) -> Tensor:
+        code = rows.take(self.plan.code(slots).flatten(0, 1))
+        seen = torch.cat([code, self.plan(slots, action, rows)], -1)
+        moves = torch.cat([member(seen) for member in self.moves], -1)
+        whole = rows.put(moves).unflatten(0, slots.presence.shape)
+        return whole.unflatten(-1, (len(self.moves), 2)).movedim(2, 0)
+
+    def _fate(self, slots: Slots, after: Slots) -> Tensor:
+        """Whether each object is still there, and how far it went, `[B, N, 3]`."""
+        same = _same(slots, after)
+        there = same.any(2).to(slots.presence.dtype)[..., None]
+        centre = window(after.where)[1].detach()
+        went = same.to(centre.dtype) @ centre - window(slots.where)[1] * there
+        return torch.cat([there, went / self.before.surroundings.unit], -1)
+
+    def _news(self, slots: Slots, after: Slots) -> Tensor:
+        """Whether each object is new, `[B, N, 1]`."""
+        return 1 - _same(slots, after).any(1).to(slots.presence.dtype)[..., None]
+
+
+def _same(slots: Slots, after: Slots) -> Tensor:
+    """`[B, N, N']` bool: which object before is which after."""
+    same = slots.identity[:, :, None] == after.identity[:, None, :]
+    return same & (slots.presence.detach() > 0)[:, :, None] & (after.presence.detach() > 0)[:, None, :]
