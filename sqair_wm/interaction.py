@@ -100,4 +100,4 @@ class Surroundings(nn.Module):
         index = ys[:, :, None] * (width + 2 * half + 2) + xs[:, None, :]
         table = padded.movedim(1, 2).reshape(-1, channels)
         pixels = table.index_select(0, (scene[:, None, None] * padded.shape[2] + index).flatten())
-        return torch.cat([pixels.view(centre.shape[0], -1), place - cell - 0.5], -1)
+        return torch.cat([pixels.view(centre.shape[0], CELLS**2 * channels), place - cell - 0.5], -1)
