@@ -1,4 +1,4 @@
-"""Train SQAIR: `python train_wm.py env=MsPacman`; `--help` explains the settings."""
+"""Train a world model: `python train_wm.py env=MsPacman`; `--help` explains the settings."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import hydra
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
+from sqair_wm.data.encoded import encode
 from sqair_wm.evaluation.summary import summarize, watch
 from sqair_wm.report import print_table, write_metrics, write_report
 from sqair_wm.run_folder import RunFolder
@@ -19,8 +21,11 @@ from sqair_wm.setup import (
     build_model,
     check_overrides,
     check_values,
+    imagination_config,
     training_config,
 )
+from sqair_wm.training.imagination import ImaginationTrainer
+from sqair_wm.training.loop import total
 from sqair_wm.training.trainer import Trainer
 
 CONFIGS = str(Path(__file__).parent / "configs")
@@ -41,13 +46,18 @@ def train(config: DictConfig) -> None:
         sequences, held_out = build_data(config)
     batch = held_out.first(TEST_SEQUENCES, TEST_LENGTH, fabric.device)
     model = build_model(config, sequences).to(fabric.device)
-    trainer = Trainer(model.sqair, sequences, training_config(config), folder.path, fabric, config.seed)
-    trainer.train(on_record=folder.append_record)
+    objects = Trainer(model.sqair, sequences, training_config(config), folder.path, fabric, config.seed)
+    objects.train(on_record=folder.recorder(objects.title))
+    torch.manual_seed(config.seed)
+    play = encode(model.eval(), sequences, fabric.device)
+    imagination = ImaginationTrainer(model, play, imagination_config(config), folder.path, fabric, config.seed)
+    imagination.train(on_record=folder.recorder(imagination.title))
     if not fabric.is_global_zero:
         return
     model.eval().requires_grad_(False).save(folder.path)
-    metrics = summarize(watch(model, batch)) | trainer.summary()
-    report = write_report(folder.path, model, batch, metrics, folder.records(), folder.configuration)
+    metrics = summarize(watch(model, batch)) | total([objects.summary(), imagination.summary()])
+    curves = {kind: folder.records(kind) for kind in (objects.title, imagination.title)}
+    report = write_report(folder.path, model, batch, metrics, curves, folder.configuration)
     write_metrics(folder.path, metrics)
     print_table(metrics)
     print(f"report: {report}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 import ale_py
@@ -29,16 +28,6 @@ PLAYING_FIELD = {
 def games() -> list[str]:
     """Names of all games that can be played."""
     return sorted(i[4:-3] for i in gym.registry if i.startswith("ALE/") and i.endswith("-v5"))
-
-
-def check_game(name: str) -> None:
-    """Raise ValueError, naming the nearest games, if there is no game of that name."""
-    if name in games():
-        return
-    near = difflib.get_close_matches(name.lower(), [g.lower() for g in games()], 3, 0.5)
-    near = [g for n in near for g in games() if g.lower() == n]
-    hint = f"did you mean {' or '.join(near)}?" if near else "names are written like MsPacman or SpaceInvaders"
-    raise ValueError(f"there is no Atari game {name!r}: {hint}")
 
 
 class AtariFrames(RecordConstructorArgs, gym.Wrapper):
@@ -106,11 +95,7 @@ def make_atari(
         crop: (first, last) raw row; by default the playing field where it is known, else the whole frame.
         sticky: probability that the game repeats the last action instead.
         kwargs: passed on to `gymnasium.make`.
-
-    Raises:
-        ValueError: if there is no such game.
     """
-    check_game(game)
     env = gym.make(f"ALE/{game}-v5", frameskip=1, repeat_action_probability=sticky, **kwargs)
     pool = pool or (4 if game in FLICKERING else 2)
     return AtariFrames(env, size=size, pool=pool, crop=crop or PLAYING_FIELD.get(game))

@@ -18,6 +18,9 @@ from sqair_wm.slots import Slots
 BINS, HIGHEST = 37, 9.0
 """Reward bins: evenly spaced on a signed logarithmic scale up to exp(9) - 1 = 8,102, with one at zero."""
 
+RARELY = 5.0
+"""Initial logit of no reward and of going on: most steps bring neither a reward nor an end."""
+
 
 class Outcome(NamedTuple):
     """What a step brings; tensors `[B]` unless said otherwise.
@@ -87,7 +90,7 @@ class OutcomeHeads(nn.Module):
         self.before, self.after = SetCode(config, 3, width), SetCode(config, 1, width)
         self.plan = Surroundings(config, width)
         code = config.what + 7
-        self.heads = nn.ModuleList(mlp(2 * width, width, BINS + 1) for _ in range(members))
+        self.heads = nn.ModuleList(_rare(mlp(2 * width, width, BINS + 1)) for _ in range(members))
         self.moves = nn.ModuleList(mlp(code + width, width, 2) for _ in range(members))
         self.register_buffer("bins", reward_bins(), persistent=False)
         self.rest = linear(2 * width, 2 * width)
@@ -132,6 +135,15 @@ class OutcomeHeads(nn.Module):
     def _news(self, slots: Slots, after: Slots) -> Tensor:
         """Whether each object is new, `[B, N, 1]`."""
         return 1 - _same(slots, after).any(1).to(slots.presence.dtype)[..., None]
+
+
+def _rare(head: nn.Sequential) -> nn.Sequential:
+    """`head` with small last weights and biases that say: no reward, no end."""
+    last = head[-1]
+    assert isinstance(last, nn.Linear)
+    last.weight.data.mul_(0.1)
+    last.bias.data[BINS // 2], last.bias.data[BINS] = RARELY, -RARELY
+    return head
 
 
 def _same(slots: Slots, after: Slots) -> Tensor:

@@ -32,7 +32,14 @@ MEANING = {
     "frames_per_second": "frames trained on a second",
 }
 
-CURVES = {"loss": "loss a frame (nats)", "objects": "objects a frame", "discovered": "discovered a frame"}
+CURVES = {
+    "training": {"loss": "loss a frame (nats)", "objects": "objects a frame", "discovered": "discovered a frame"},
+    "imagination": {
+        "distance": "error of a place (object sizes)",
+        "reward": "reward (nats)",
+        "ending": "ending (nats)",
+    },
+}
 
 
 def real_frames(frames: Tensor, channels: int) -> Tensor:
@@ -96,7 +103,7 @@ def write_report(
     model: WorldModel,
     batch: Batch,
     metrics: dict[str, float],
-    records: list[tuple[int, dict[str, float]]],
+    records: dict[str, list[tuple[int, dict[str, float]]]],
     configuration: str,
     scenes: int = 3,
 ) -> Path:
@@ -107,7 +114,7 @@ def write_report(
         model: trained.
         batch: held-out sequences of at least `LOOK_BACK + 2` frames; the `scenes` liveliest of them are shown.
         metrics: the figures to show.
-        records: (iteration, statistics) of training.
+        records: (iteration, statistics) of each kind of training.
         configuration: the resolved configuration as text.
         scenes: how many sequences to show.
 
@@ -121,7 +128,14 @@ def write_report(
     path = folder / "report.html"
     for name, picture in (("tracking.gif", tracking[0]), ("imagination.gif", imagined[0])):
         (folder / name).write_bytes(picture)
-    page = _page(folder.name, metrics, tracking, imagined, figures.curves(records, CURVES), configuration)
+    page = _page(
+        folder.name,
+        metrics,
+        tracking,
+        imagined,
+        [figures.curves(records[kind], CURVES[kind]) for kind in CURVES if records.get(kind)],
+        configuration,
+    )
     write_atomically(path, lambda target: target.write_text(page))
     return path
 
@@ -135,7 +149,7 @@ def _page(
     metrics: dict[str, float],
     tracking: list[bytes],
     imagined: list[bytes],
-    curves: bytes,
+    curves: list[bytes],
     configuration: str,
 ) -> str:
     rows = "".join(
@@ -144,6 +158,7 @@ def _page(
     )
     tracks = "".join(f"<p>{_embed(g, 'gif', 'tracking')}</p>" for g in tracking)
     futures = "".join(f"<p>{_embed(g, 'gif', 'imagination')}</p>" for g in imagined)
+    learned = "".join(f"<p>{_embed(c, 'png', 'training curves')}</p>" for c in curves)
     style = (
         "body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}"
         "img{image-rendering:pixelated;max-width:100%}td{padding:.1em 1em .1em 0;vertical-align:top}"
@@ -157,7 +172,7 @@ def _page(
         f"the model is given, its reconstruction, and the glimpse it keeps of each object.</p>{tracks}"
         f"<h2>Imagination</h2><p>Left: what happened. Right: what the model imagined after seeing {LOOK_BACK} frames "
         f"(its likeliest future; no object is discovered in it).</p>{futures}"
-        f"<h2>Training</h2><p>{_embed(curves, 'png', 'training curves')}</p>"
+        f"<h2>Training</h2>{learned}"
         f"<h2>Configuration</h2><pre>{html.escape(configuration)}</pre></html>"
     )
 

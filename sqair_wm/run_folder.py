@@ -10,9 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.setup import ConfigError
 from sqair_wm.training.checkpoint import write_atomically
+from sqair_wm.training.journal import OnRecord
 from sqair_wm.training.trainer import CHECKPOINT
 
-CONFIG, METRICS, RECORDS, REPORT = "config.yaml", "metrics.json", "records.jsonl", "report.html"
+CONFIG, METRICS, REPORT = "config.yaml", "metrics.json", "report.html"
 NOT_PART_OF_A_RUN = ("device", "threads", "runs")
 
 
@@ -74,16 +75,21 @@ class RunFolder:
         """What `metrics.json` says."""
         return json.loads((self.path / METRICS).read_text())
 
-    def append_record(self, iteration: int, record: dict[str, float]) -> None:
-        """Add the statistics of `iteration` to the training curves."""
-        with (self.path / RECORDS).open("a") as file:
-            file.write(json.dumps({"iteration": iteration} | record) + "\n")
+    def recorder(self, kind: str) -> OnRecord:
+        """What adds statistics to the curves of one kind of training."""
 
-    def records(self) -> list[tuple[int, dict[str, float]]]:
-        """The training curves; where a run was continued from an older checkpoint, its later records count."""
+        def append(iteration: int, record: dict[str, float]) -> None:
+            with (self.path / f"{kind}.jsonl").open("a") as file:
+                file.write(json.dumps({"iteration": iteration} | record) + "\n")
+
+        return append
+
+    def records(self, kind: str) -> list[tuple[int, dict[str, float]]]:
+        """The curves of one kind; where a run was continued from an older checkpoint, its later records count."""
         found: dict[int, dict[str, float]] = {}
-        if (self.path / RECORDS).exists():
-            for line in (self.path / RECORDS).read_text().splitlines():
+        path = self.path / f"{kind}.jsonl"
+        if path.exists():
+            for line in path.read_text().splitlines():
                 try:
                     record = json.loads(line)
                 except json.JSONDecodeError:

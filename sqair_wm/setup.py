@@ -13,14 +13,15 @@ from lightning_fabric.strategies import DDPStrategy
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from envs.atari import check_game
+from envs.games import check_game
 from sqair_wm.config import ModelConfig
 from sqair_wm.data.atari import AtariSequences, Recording, record
 from sqair_wm.data.objects import measure_objects
 from sqair_wm.training.curriculum import TrainingConfig
+from sqair_wm.training.imagination import ImaginationConfig
 from sqair_wm.world_model import Source, WorldModel
 
-Settings = TypeVar("Settings", ModelConfig, Recording, TrainingConfig)
+Settings = TypeVar("Settings", ModelConfig, Recording, TrainingConfig, ImaginationConfig)
 
 
 class ConfigError(ValueError):
@@ -56,6 +57,7 @@ def check_values(config: DictConfig) -> None:
     try:
         check_game(str(config.env))
         training_config(config)
+        imagination_config(config)
         model_config(config, frame_size=[80, 80], channels=4, slots=1, object_size=[4.0, 4.0], actions=1)
         recording(config, test=False)
         recording(config, test=True)
@@ -64,8 +66,13 @@ def check_values(config: DictConfig) -> None:
 
 
 def training_config(config: DictConfig) -> TrainingConfig:
-    """The schedule."""
+    """The schedule of SQAIR."""
     return _typed(TrainingConfig, config.training, "training")
+
+
+def imagination_config(config: DictConfig) -> ImaginationConfig:
+    """The schedule of imagination."""
+    return _typed(ImaginationConfig, config.imagination, "imagination")
 
 
 def model_config(config: DictConfig, **measured: Any) -> ModelConfig:

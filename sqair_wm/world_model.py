@@ -119,10 +119,10 @@ class WorldModel(nn.Module):
         Raises:
             ValueError: if the model was not trained on a game.
         """
-        from envs.atari import make_atari
+        from envs.games import make_game
 
         source = self._source()
-        return make_atari(
+        return make_game(
             source.game, size=source.size, crop=source.crop, pool=source.pool, sticky=source.sticky, **kwargs
         )
 

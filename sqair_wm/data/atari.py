@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from envs.atari import make_atari
+from envs.games import make_game
 from sqair_wm.background import RunningMode, separate
 from sqair_wm.data.sequences import Batch
 
@@ -57,7 +57,7 @@ class Recording:
 
     def make(self) -> gym.Env:
         """The environment that is recorded."""
-        return make_atari(self.game, size=self.size, pool=self.pool, crop=self.crop, sticky=self.sticky)
+        return make_game(self.game, size=self.size, pool=self.pool, crop=self.crop, sticky=self.sticky)
 
 
 class RepeatingAgent:
@@ -175,10 +175,10 @@ class AtariSequences:
         self.actions, self.rewards, self.ends, starts = (
             np.load(folder / f"{n}.npy") for n in ("actions", "rewards", "ends", "starts")
         )
-        self._episode = np.cumsum(starts)
+        self.begins, self.episodes = starts, np.cumsum(starts)
 
     def __len__(self) -> int:
-        return len(self._episode)
+        return len(self.episodes)
 
     def starts(self, length: int) -> np.ndarray:
         """First frames of all sequences of `length` frames within one episode.
@@ -187,7 +187,7 @@ class AtariSequences:
             ValueError: if no episode is that long.
         """
         last = len(self) - length
-        good = np.flatnonzero(self._episode[: last + 1] == self._episode[length - 1 :]) if last >= 0 else np.zeros(0)
+        good = np.flatnonzero(self.episodes[: last + 1] == self.episodes[length - 1 :]) if last >= 0 else np.zeros(0)
         if not len(good):
             raise ValueError(
                 f"no episode of the {len(self)} recorded frames has {length} frames in a row: record more frames"
@@ -197,14 +197,15 @@ class AtariSequences:
     def sample(self, batch: int, length: int, generator: torch.Generator, device: torch.device) -> Batch:
         """See `Sequences.sample`."""
         starts = self.starts(length)
-        return self._cut(starts[torch.randint(len(starts), (batch,), generator=generator).numpy()], length, device)
+        return self.cut(starts[torch.randint(len(starts), (batch,), generator=generator).numpy()], length, device)
 
     def first(self, batch: int, length: int, device: torch.device) -> Batch:
         """See `Sequences.first`."""
         starts = self.starts(length)
-        return self._cut(starts[np.linspace(0, len(starts) - 1, batch).astype(int)], length, device)
+        return self.cut(starts[np.linspace(0, len(starts) - 1, batch).astype(int)], length, device)
 
-    def _cut(self, starts: np.ndarray, length: int, device: torch.device) -> Batch:
+    def cut(self, starts: np.ndarray, length: int, device: torch.device) -> Batch:
+        """The sequences of `length` frames that begin at `starts` `[B]`."""
         index = np.arange(length)[:, None] + starts
         arrays = (self._frames, self._backgrounds, self.actions, self.rewards, self.ends)
         frames, backgrounds, actions, rewards, ends = (self._upload(x[index], device) for x in arrays)

@@ -1,26 +1,21 @@
-"""What changes over training: sequence length, annealing, learning rate."""
+"""What changes while SQAIR is trained: sequence length, annealing, exploration."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from sqair_wm.training.bound import Annealing
+from sqair_wm.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
-    """How a model is trained.
+class TrainingConfig(Schedule):
+    """How SQAIR is trained.
 
     Attributes:
-        iterations: length of training.
-        minutes: stop earlier when this much time has gone by (0: never); what is left of the schedule is then skipped.
-        batch: sequences a step, of each process.
         particles: K of the bound.
         estimator: `vimco` or `released`.
         optimizer: `adam` or `rmsprop` (as published: momentum 0.9, squared gradients starting at one).
-        learning_rate: of the optimiser.
-        decay: [[share of the iterations, factor], ...]: from then on the learning rate is multiplied by the factor.
-        clip: largest gradient norm; 0 for none.
         lengths: [[iteration, frames], ...]: from then on sequences have that many frames.
         kl_start: weight of the KL terms at first; it rises to 1 at iteration `warm_up`.
         warm_up: iterations with annealed KL terms and explored presence; discovery dropout ends at four times that.
@@ -29,19 +24,11 @@ class TrainingConfig:
         keep: [a, b]: before iteration a tracked objects never leave; until b that holds for ever fewer sequences.
         compile: compile the step (dense, one graph); worth its minutes on a GPU.
         recompute: keep only the state between frames and compute each step again in the backward pass: less memory.
-        log_every: iterations between records.
-        save_every: iterations between checkpoints.
     """
 
-    iterations: int = 3000
-    minutes: float = 0.0
-    batch: int = 32
     particles: int = 5
     estimator: str = "vimco"
     optimizer: str = "adam"
-    learning_rate: float = 5e-4
-    decay: list[list[float]] = field(default_factory=list)
-    clip: float = 200.0
     lengths: list[list[int]] = field(
         default_factory=lambda: [[0, 1], [400, 2], [800, 3], [1250, 4], [1750, 6], [2500, 8]]
     )
@@ -52,17 +39,13 @@ class TrainingConfig:
     keep: list[float] = field(default_factory=lambda: [0.0, 0.0])
     compile: bool = False
     recompute: bool = False
-    log_every: int = 20
-    save_every: int = 250
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.estimator not in ("vimco", "released"):
             raise ValueError(f"training.estimator is {self.estimator!r}; choose vimco or released")
         if self.optimizer not in ("adam", "rmsprop"):
             raise ValueError(f"training.optimizer is {self.optimizer!r}; choose adam or rmsprop")
-        for name in ("iterations", "batch", "log_every", "save_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"training.{name} must be at least 1, got {getattr(self, name)}")
         if self.particles < 2:
             raise ValueError(f"training.particles must be at least 2 (VIMCO compares particles), got {self.particles}")
         if not self.lengths or self.lengths[0][0] != 0:
@@ -95,8 +78,3 @@ class TrainingConfig:
             if iteration < first or last <= first
             else max(0.0, (last - iteration) / (last - first))
         )
-
-    def rate(self, iteration: int) -> float:
-        """Learning rate at that iteration."""
-        factors = [factor for share, factor in self.decay if iteration >= share * self.iterations]
-        return self.learning_rate * (factors[-1] if factors else 1.0)

@@ -23,10 +23,19 @@ class Journal:
         iteration: where training stands; iterations: where it ends.
         every: steps between records.
         on_record: called with the iteration and the means.
+        title: of the progress bar and of the curves in TensorBoard.
     """
 
-    def __init__(self, folder: Path | None, iteration: int, iterations: int, every: int, on_record: OnRecord | None):
-        self.every, self.iteration, self._on_record = every, iteration, on_record
+    def __init__(
+        self,
+        folder: Path | None,
+        iteration: int,
+        iterations: int,
+        every: int,
+        on_record: OnRecord | None,
+        title: str = "training",
+    ):
+        self.every, self.iteration, self._on_record, self._title = every, iteration, on_record, title
         self._steps: list[dict[str, Tensor]] = []
         self._frames, self._since = 0, -1.0
         self._log = None if folder is None else SummaryWriter(str(folder / "tensorboard"), purge_step=iteration + 1)
@@ -34,7 +43,7 @@ class Journal:
         self._bar = tqdm(
             total=iterations,
             initial=iteration,
-            desc="training",
+            desc=title,
             unit="it",
             mininterval=interval,
             disable=folder is None,
@@ -70,7 +79,7 @@ class Journal:
         if self._log is None:
             return
         for name, value in means.items():
-            self._log.add_scalar(f"train/{name}", value, self.iteration)
+            self._log.add_scalar(f"{self._title}/{name}", value, self.iteration)
         self._bar.set_postfix({name: f"{means[name]:.4g}" for name in SHOWN if name in means})
         if self._on_record:
             self._on_record(self.iteration, means)

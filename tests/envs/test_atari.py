@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from envs.atari import AtariFrames, check_game, games, make_atari
+from envs.atari import AtariFrames, games, make_atari
+from envs.games import check_game
 
 
 def test_frames_are_cropped_and_resized():

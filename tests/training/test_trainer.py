@@ -39,7 +39,7 @@ def losses(trainer, until=None):
 
 
 def weights(trainer):
-    return torch.cat([p.detach().flatten() for p in trainer.bound.parameters()])
+    return torch.cat([p.detach().flatten() for p in trainer.loss.parameters()])
 
 
 @pytest.mark.parametrize("settings", [{}, {"optimizer": "rmsprop", "estimator": "released", "clip": 0.0}])
@@ -171,7 +171,7 @@ def test_guided_training_finds_the_squares(tmp_path):
     history = []
     trainer.train(on_record=lambda _, record: history.append(record))
     data = MovingSquares().first(64, 4, torch.device("cpu"))
-    model, right = trainer.bound.module.model, []
+    model, right = trainer.loss.module.model, []
     slots = model.initial(64)
     with torch.no_grad():
         for frame in data.frames:

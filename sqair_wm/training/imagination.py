@@ -1,0 +1,243 @@
+"""Training of imagination: the dynamics over many steps without a look, and the heads for reward and ending."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from sqair_wm.attention import window
+from sqair_wm.data.encoded import EncodedPlay, Play
+from sqair_wm.dynamics import Dynamics, Prediction
+from sqair_wm.outcome import Outcome, OutcomeHeads, two_hot
+from sqair_wm.slots import Slots
+from sqair_wm.training.loop import Loop
+from sqair_wm.training.schedule import Schedule
+from sqair_wm.world_model import WorldModel
+
+CHECKPOINT = "imagination.pt"
+
+
+@dataclass(frozen=True)
+class ImaginationConfig(Schedule):
+    """How imagination is trained.
+
+    Attributes:
+        context: frames that are seen before imagination begins.
+        steps: [[iteration, steps], ...]: from then on so many steps are imagined.
+        density: weight of the negative log density of the next state (the prior's term of the bound).
+        stay: weight of losing and keeping objects.
+        look: weight of the error of size and appearance, beside that of position.
+        outcome: weight of reward and ending.
+    """
+
+    iterations: int = 1500
+    batch: int = 32
+    learning_rate: float = 1e-3
+    clip: float = 10.0
+    context: int = 4
+    steps: list[list[int]] = field(default_factory=lambda: [[0, 2], [200, 5], [500, 10], [1000, 16]])
+    density: float = 0.02
+    stay: float = 1.0
+    look: float = 0.2
+    outcome: float = 1.0
+
+    group = "imagination"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.context < 2:
+            raise ValueError(
+                f"imagination.context must be at least 2 (a velocity takes two frames), got {self.context}"
+            )
+        if not self.steps or self.steps[0][0] != 0 or min(n for _, n in self.steps) < 1:
+            raise ValueError("imagination.steps must start at iteration 0, as in [[0, 2], [500, 10]]")
+
+    def imagined(self, iteration: int) -> int:
+        """Steps imagined at that iteration."""
+        return [steps for start, steps in self.steps if iteration >= start][-1]
+
+
+class ImaginationLoss(nn.Module):
+    """What imagination gets wrong, step for step, along with what it makes of reward and ending.
+
+    For `context` frames the dynamics is shown what was seen; then it goes on from its own predictions. Positions
+    count by their distance, in object sizes, for as long as an object is there and in sight.
+
+    Args:
+        world: the model whose dynamics and heads learn.
+        config: weights and context.
+    """
+
+    unit: Tensor
+
+    def __init__(self, world: WorldModel, config: ImaginationConfig):
+        super().__init__()
+        if world.heads is None:
+            raise ValueError("this model was built for data without actions, so it has no imagination to train")
+        self.dynamics: Dynamics = world.sqair.dynamics
+        self.heads: OutcomeHeads = world.heads
+        self.config, self.dense = config, world.sqair.dense
+        self.register_buffer("unit", torch.tensor(sum(world.config.object_share)), persistent=False)
+
+    def forward(self, play: Play) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss and what it is made of, as tensors on the device."""
+        c = self.config
+        before, after, terms = [], [], []
+        slots = play.scene(0)
+        for t in range(1, len(play)):
+            target = play.scene(t)
+            prediction = self.dynamics(slots, play.actions[t], self.dense)
+            imagined = advance(slots, prediction, target)
+            terms.append(self._terms(slots, imagined, target, prediction))
+            before.append(slots)
+            after.append(imagined)
+            slots = imagined if t >= c.context else self._seen(imagined, target)
+        distance, look, density, stay = (torch.stack(x) for x in zip(*terms, strict=True))
+        losses = {
+            "distance": distance.mean(),
+            "look": look.mean(),
+            "density": density[: c.context].mean(),
+            "stay": stay.mean(),
+        }
+        statistics = {"distance_last": distance[-1].detach()}
+        outcome = self._outcomes(play, before, after)
+        total = losses["distance"] + c.look * losses["look"] + c.density * losses["density"] + c.stay * losses["stay"]
+        total = total + c.outcome * sum(outcome.values(), torch.zeros_like(total))
+        statistics |= {name: x.detach() for name, x in (losses | outcome).items()}
+        return total, {"loss": total.detach()} | statistics
+
+    @staticmethod
+    def _seen(imagined: Slots, target: Slots) -> Slots:
+        """The scenes as they were seen, with the memory that the dynamics has of objects it already followed."""
+        followed = (imagined.identity == target.identity) & (target.identity >= 0)
+        return target.replace(prior=torch.where(followed[..., None], imagined.prior, target.prior))
+
+    def _terms(self, slots: Slots, imagined: Slots, target: Slots, prediction: Prediction) -> tuple[Tensor, ...]:
+        """Distance, look, density and stay of one step, each the mean over the objects that count."""
+        alive = imagined.presence
+        seen = alive * (target.unseen == 0)
+        (scale, centre), (true_scale, true_centre) = window(imagined.where), window(target.where)
+        apart = ((centre - true_centre).square().sum(-1) + 1e-6).sqrt() / self.unit
+        look = (imagined.what - target.what).abs().mean(-1) + (scale - true_scale).abs().sum(-1) / self.unit
+        density = -prediction.where.log_prob(target.where) - prediction.what.log_prob(target.what)
+        stay = F.binary_cross_entropy_with_logits(prediction.stay_logit.clamp(-20, 20), alive, reduction="none")
+        return tuple(_mean(x, w) for x, w in ((apart, seen), (look, seen), (density, alive), (stay, slots.presence)))
+
+    def _outcomes(self, play: Play, before: list[Slots], after: list[Slots]) -> dict[str, Tensor]:
+        """Losses of the heads, on what was seen and on what was imagined."""
+        steps = range(1, len(play))
+        actions, rewards, ends = (x[1:].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
+        seen = [play.scene(t) for t in range(len(play))]
+        observed = self.heads(_join(seen[:-1]), actions, _join(seen[1:]), self.dense)
+        imagined = self.heads(_join(before), actions, _join(after), self.dense)
+        target = two_hot(rewards, self.heads.bins)
+        moves = _moves(seen, self.unit)
+        assert len(steps) * play.actions.shape[1] == len(rewards)
+        return {
+            "reward": 0.5 * (_reward(observed, target) + _reward(imagined, target)),
+            "ending": 0.5 * (_ending(observed, ends) + _ending(imagined, ends)),
+            "moves": _spread(observed, *moves),
+        }
+
+
+def advance(slots: Slots, prediction: Prediction, target: Slots) -> Slots:
+    """The likeliest next scenes, of the objects that `target` still holds in the same rows."""
+    alive = slots.presence * ((slots.identity == target.identity) & (target.presence > 0))
+    where = prediction.where.mean
+    return slots.replace(
+        what=prediction.what.mean,
+        where=where,
+        presence=alive,
+        identity=torch.where(alive > 0, slots.identity, -1),
+        velocity=window(where)[1] - window(slots.where)[1],
+        unseen=slots.unseen + (slots.unseen > 0),
+        prior=prediction.memory,
+        step=target.step,
+    )
+
+
+def _mean(x: Tensor, weight: Tensor) -> Tensor:
+    """Mean of `x` where `weight` is one; 0 if it is nowhere."""
+    return torch.where(weight > 0, x, 0).sum() / weight.sum().clamp(min=1)
+
+
+def _join(scenes: list[Slots]) -> Slots:
+    """Scenes of several steps as one batch, without gradient."""
+    names = vars(scenes[0])
+    return Slots(**{name: torch.cat([getattr(s, name) for s in scenes]).detach() for name in names})
+
+
+def _reward(outcome: Outcome, target: Tensor) -> Tensor:
+    return -(target * outcome.reward_logits.log_softmax(-1)).sum(-1).mean()
+
+
+def _ending(outcome: Outcome, ends: Tensor) -> Tensor:
+    logits = outcome.end_logits
+    return F.binary_cross_entropy_with_logits(logits, ends.to(logits.dtype).expand_as(logits))
+
+
+def _moves(seen: list[Slots], unit: Tensor) -> tuple[Tensor, Tensor]:
+    """How far each object went in each step, in object sizes, `[M, N, 2]`, and whether it was in sight `[M, N]`."""
+    moves, weights = [], []
+    for before, after in pairwise(seen):
+        same = (before.identity == after.identity) & (before.identity >= 0)
+        weights.append(same & (before.unseen == 0) & (after.unseen == 0))
+        moves.append((window(after.where)[1] - window(before.where)[1]) / unit)
+    return torch.cat(moves), torch.cat(weights)
+
+
+def _spread(outcome: Outcome, moves: Tensor, weight: Tensor) -> Tensor:
+    """Error of every member on a random half of the examples, so that members differ where there are few."""
+    errors = (outcome.moves - moves).abs().sum(-1)
+    chosen = weight & (torch.rand(errors.shape, device=errors.device) < 0.5)
+    return _mean(errors, chosen.to(errors.dtype))
+
+
+class ImaginationTrainer(Loop):
+    """Trains dynamics and heads of a model on a recording that it has looked at.
+
+    Args:
+        world: the model.
+        sequences: the recording; every frame of it is looked at first.
+        config: the schedule.
+        folder: of the run; holds the checkpoint and the TensorBoard log.
+        fabric: devices, precision and processes.
+        seed: of sampling.
+    """
+
+    title = "imagination"
+
+    def __init__(
+        self,
+        world: WorldModel,
+        play: EncodedPlay,
+        config: ImaginationConfig,
+        folder: Path,
+        fabric: Fabric,
+        seed: int = 0,
+    ):
+        self.config, self.play = config, play
+        loss = ImaginationLoss(world, config)
+        optimizer = torch.optim.Adam(loss.parameters(), config.learning_rate, fused=True)
+        super().__init__(loss, optimizer, config, folder / CHECKPOINT, fabric, seed)
+
+    def _length(self, iteration: int) -> int:
+        return self.config.context + self.config.imagined(iteration)
+
+    def sample(self, iteration: int, generator: torch.Generator) -> Play:
+        """Stretches of play: the context and the steps to imagine."""
+        return self.play.sample(self.config.batch, self._length(iteration), generator, self.fabric.device)
+
+    def arguments(self, batch: Play, iteration: int) -> tuple:
+        """See `ImaginationLoss.forward`."""
+        return (batch,)
+
+    def frames(self, iteration: int) -> int:
+        """See `Loop.frames`."""
+        return self.config.batch * self._length(iteration)

@@ -1,0 +1,173 @@
+"""The training loop: sample, step, record, checkpoint; stops and continues to the bit."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
+from sqair_wm.training.journal import Journal, OnRecord, check_finite
+from sqair_wm.training.prefetch import Prefetcher
+from sqair_wm.training.schedule import Schedule
+from sqair_wm.training.stopping import StopRequests
+
+
+class Loop(ABC):
+    """Minimises a loss; what the loss is and where its batches come from is up to the kinds of training.
+
+    Args:
+        loss: a module whose `forward(*arguments)` gives the loss and its statistics.
+        optimizer: of its parameters.
+        config: the schedule.
+        checkpoint: the file that holds the state of the run; read if it is there.
+        fabric: devices, precision and processes.
+        seed: of sampling and noise.
+    """
+
+    title = "training"
+
+    def __init__(
+        self,
+        loss: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        config: Schedule,
+        checkpoint: Path,
+        fabric: Fabric,
+        seed: int,
+    ):
+        self.schedule, self.checkpoint, self.fabric = config, checkpoint, fabric
+        self.loss, self.optimizer = fabric.setup(loss, optimizer)
+        torch.manual_seed(seed * 1000 + 500 + fabric.global_rank)
+        generator = torch.Generator().manual_seed(seed * 1000 + fabric.global_rank)
+        self.batches = Prefetcher(self.sample, generator, ahead=fabric.device.type == "cuda")
+        self.iteration, self.seconds, self._late = 0, 0.0, False
+        if self.checkpoint.exists():
+            self._restore(load_checkpoint(self.checkpoint))
+
+    @abstractmethod
+    def sample(self, iteration: int, generator: torch.Generator) -> Any:
+        """The batch of an iteration."""
+
+    @abstractmethod
+    def arguments(self, batch: Any, iteration: int) -> tuple[Any, ...]:
+        """What the loss is called with."""
+
+    @abstractmethod
+    def frames(self, iteration: int) -> int:
+        """Frames of the batch of an iteration."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the iterations, or the minutes, are used up."""
+        return self.iteration >= self.schedule.iterations or self._late
+
+    def train(self, until: int | None = None, on_record: OnRecord | None = None) -> None:
+        """Train to the end, or to iteration `until`; a checkpoint is written on the way, at the end, and when stopped.
+
+        Args:
+            until: iteration to stop at.
+            on_record: called with the iteration and the means of the statistics whenever they are recorded.
+
+        Raises:
+            FloatingPointError: if a term of the loss is not finite; the last good weights are in the checkpoint.
+            KeyboardInterrupt: after SIGINT or SIGTERM, once the step under way is done and saved.
+        """
+        config = self.schedule
+        stop = min(config.iterations, until or config.iterations)
+        folder = self.checkpoint.parent if self.fabric.is_global_zero else None
+        journal = Journal(folder, self.iteration, config.iterations, config.log_every, on_record, self.title)
+        clock = time.perf_counter()
+        with StopRequests() as requests, closing(journal):
+            while self.iteration < stop and not self.finished and not requests.asked:
+                frames = self.frames(self.iteration) * self.fabric.world_size
+                statistics = self.step()
+                now = time.perf_counter()
+                self.seconds, clock = self.seconds + now - clock, now
+                if journal.add(statistics, frames, self.seconds):
+                    self._late = self._is_late()
+                if self.iteration % config.save_every == 0:
+                    journal.check()
+                    self.save()
+            journal.check()
+            self.save()
+        if requests.asked:
+            raise KeyboardInterrupt
+
+    def _is_late(self) -> bool:
+        """Whether the minutes are used up; the first process decides for all."""
+        late = 0 < 60 * self.schedule.minutes <= self.seconds
+        return bool(self.fabric.broadcast(late)) if self.fabric.world_size > 1 else late
+
+    def step(self) -> dict[str, Tensor]:
+        """One optimiser step; the statistics stay on the device.
+
+        Raises:
+            FloatingPointError: on the CPU at once, on a GPU when the statistics are next read.
+        """
+        config, i = self.schedule, self.iteration
+        batch = self.batches.next(i)
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.rate(i)
+        loss, statistics = self.loss(*self.arguments(batch, i))
+        self.optimizer.zero_grad()
+        self.fabric.backward(loss)
+        norm = torch.nn.utils.clip_grad_norm_(self.loss.parameters(), config.clip or torch.inf)
+        statistics["gradient_norm"] = norm.detach()
+        if self.fabric.device.type == "cpu":
+            check_finite({name: float(value) for name, value in statistics.items()}, i)
+        self.optimizer.step()
+        self.iteration += 1
+        return statistics
+
+    def save(self) -> None:
+        """Write the checkpoint atomically."""
+        self.fabric.barrier()
+        if not self.fabric.is_global_zero:
+            return
+        state: dict[str, Any] = {
+            "iteration": self.iteration,
+            "seconds": self.seconds,
+            "model": self.loss.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.batches.state,
+            "random": torch.get_rng_state(),
+        }
+        if torch.cuda.is_available():
+            state["random_cuda"] = torch.cuda.get_rng_state()
+        save_checkpoint(self.checkpoint, state)
+
+    def summary(self) -> dict[str, float]:
+        """How long training took."""
+        return {"iterations": self.iteration, "wall_minutes": self.seconds / 60}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        try:
+            self.loss.module.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise ValueError(
+                f"{self.checkpoint} does not fit this model ({error}): was it another configuration?"
+            ) from error
+        self.iteration, self.seconds = state["iteration"], state["seconds"]
+        if self.fabric.global_rank == 0:
+            self.batches.set_state(state["generator"])
+            torch.set_rng_state(state["random"])
+            if torch.cuda.is_available() and "random_cuda" in state:
+                torch.cuda.set_rng_state(state["random_cuda"])
+        else:
+            seed = int(state["iteration"]) * 1000 + self.fabric.global_rank
+            self.batches.set_state(torch.Generator().manual_seed(seed).get_state())
+            torch.manual_seed(seed)
+        self._late = self._is_late()
+
+
+def total(summaries: list[dict[str, float]]) -> dict[str, float]:
+    """The sums of several trainings that followed one another."""
+    return {name: sum(s[name] for s in summaries) for name in summaries[0]}

@@ -1,0 +1,42 @@
+"""What every kind of training has: how long, how fast, how often it is written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast.
+
+    Attributes:
+        iterations: length of training.
+        minutes: stop earlier when this much time has gone by (0: never); what is left of the schedule is then skipped.
+        batch: sequences a step, of each process.
+        learning_rate: of the optimiser.
+        decay: [[share of the iterations, factor], ...]: from then on the learning rate is multiplied by the factor.
+        clip: largest gradient norm; 0 for none.
+        log_every: iterations between records.
+        save_every: iterations between checkpoints.
+    """
+
+    iterations: int = 3000
+    minutes: float = 0.0
+    batch: int = 32
+    learning_rate: float = 5e-4
+    decay: list[list[float]] = field(default_factory=list)
+    clip: float = 200.0
+    log_every: int = 20
+    save_every: int = 250
+
+    group = "training"
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "batch", "log_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{self.group}.{name} must be at least 1, got {getattr(self, name)}")
+
+    def rate(self, iteration: int) -> float:
+        """Learning rate at that iteration."""
+        factors = [factor for share, factor in self.decay if iteration >= share * self.iterations]
+        return self.learning_rate * (factors[-1] if factors else 1.0)
