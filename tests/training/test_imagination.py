@@ -1,0 +1,137 @@
+"""Imagination is trained on scenes whose next state is known."""
+
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from sqair_wm.attention import to_where, window
+from sqair_wm.data.encoded import EncodedPlay, Play
+from sqair_wm.slots import Noise, Slots
+from sqair_wm.training.imagination import ImaginationConfig, ImaginationLoss, ImaginationTrainer
+from sqair_wm.world_model import WorldModel
+from tests.conftest import small
+
+CONFIG = small(actions=3, dynamics="interactive")
+QUICK = dict(iterations=6, batch=4, log_every=2, save_every=2, steps=[[0, 1], [3, 3]], context=2)
+
+
+def steered(frames: int, seed: int = 0) -> EncodedPlay:
+    """One object: action 1 moves it down, 2 moves it up, 0 lets it be; the reward is 1 whenever it moves down."""
+    generator = torch.Generator().manual_seed(seed)
+    actions = torch.randint(0, 3, (frames,), generator=generator)
+    step = torch.tensor([0.0, 0.06, -0.06])[actions]
+    place = torch.zeros(frames)
+    for t in range(1, frames):
+        place[t] = (place[t - 1] + step[t]).clamp(-0.6, 0.6)
+    world = WorldModel(CONFIG)
+    states = world.initial(frames)
+    centre = torch.stack([place, torch.zeros(frames)], -1)
+    where, velocity = torch.zeros(frames, 3, 4), torch.zeros(frames, 3, 2)
+    where[:, 0] = to_where(torch.full((frames, 2), 0.2), centre)
+    velocity[1:, 0, 0] = place.diff()
+    presence, identity = torch.zeros(frames, 3), torch.full((frames, 3), -1)
+    presence[:, 0], identity[:, 0] = 1, 4
+    states = states.replace(where=where, velocity=velocity, presence=presence, identity=identity)
+    rewards = (place.diff(prepend=place[:1]) > 0.01).float()
+    return EncodedPlay(states, torch.zeros(frames, dtype=torch.int64), actions, rewards, torch.zeros(frames).bool())
+
+
+def trainer(folder, play: EncodedPlay, seed: int = 0, **changes) -> ImaginationTrainer:
+    torch.manual_seed(seed)
+    folder.mkdir(exist_ok=True)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    return ImaginationTrainer(WorldModel(CONFIG), play, ImaginationConfig(**(QUICK | changes)), folder, fabric, seed)
+
+
+def weights(loop: ImaginationTrainer) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in loop.loss.parameters()])
+
+
+def test_a_steered_object_is_learned_with_its_reward(tmp_path):
+    loop = trainer(tmp_path / "a", steered(600), iterations=260, batch=16, steps=[[0, 2], [80, 6]], log_every=100)
+    loop.train()
+    world = loop.loss.module
+    play, unit = steered(400, seed=1), float(world.unit)
+    batch = play.cut(torch.arange(0, 380, 5), 9, torch.device("cpu"))
+    slots, errors, still, hits = batch.scene(1), [], [], []
+    with torch.no_grad():
+        for t in range(2, 9):
+            prediction = world.dynamics(slots, batch.actions[t], False)
+            after = slots.replace(
+                where=prediction.where.mean,
+                velocity=window(prediction.where.mean)[1] - window(slots.where)[1],
+                prior=prediction.memory,
+            )
+            outcome = world.heads(batch.scene(t - 1), batch.actions[t], batch.scene(t), False)
+            hits.append((outcome.nonzero > 0.5) == (batch.rewards[t] > 0))
+            true = window(batch.scene(t).where)[1][:, 0]
+            errors.append((window(after.where)[1][:, 0] - true).norm(dim=-1).mean() / unit)
+            still.append((window(batch.scene(1).where)[1][:, 0] - true).norm(dim=-1).mean() / unit)
+            slots = after
+    assert errors[-1] < 0.35 * still[-1]
+    assert torch.cat(hits).float().mean() > 0.95
+
+
+def test_stopping_and_continuing_equals_an_uninterrupted_training_to_the_bit(tmp_path):
+    play = steered(80)
+    whole = trainer(tmp_path / "whole", play)
+    whole.train()
+    first = trainer(tmp_path / "halves", play)
+    first.train(until=3)
+    torch.rand(10)
+    second = trainer(tmp_path / "halves", play, seed=0)
+    assert second.iteration == 3
+    second.train()
+    assert torch.equal(weights(second), weights(whole))
+
+
+def test_objects_that_left_or_are_out_of_sight_do_not_count_for_the_distance():
+    torch.manual_seed(0)
+    world, play = WorldModel(CONFIG), steered(6).cut(torch.tensor([0]), 6, torch.device("cpu"))
+    loss = ImaginationLoss(world, ImaginationConfig(**QUICK))
+    seen = loss(play)[1]["distance"]
+    hidden = play.states.replace(unseen=torch.ones_like(play.states.unseen))
+    assert float(seen) > 0 and float(loss(Play(hidden, play.actions, play.rewards, play.ends))[1]["distance"]) == 0
+    other = play.states.replace(identity=play.states.identity + torch.arange(6)[:, None, None])
+    assert float(loss(Play(other, play.actions, play.rewards, play.ends))[1]["distance"]) == 0
+
+
+def test_the_loss_needs_no_value_on_the_host():
+    with torch.device("meta"):
+        world = WorldModel(CONFIG)
+        world.sqair.dense = True
+        loss = ImaginationLoss(world, ImaginationConfig(**QUICK))
+        loss.dense = True
+    play = steered(5).cut(torch.tensor([0]), 5, torch.device("cpu"))
+    states = play.states.map(lambda x: x.to("meta"))
+    total, _ = loss(Play(states, *(x.to("meta") for x in (play.actions, play.rewards, play.ends))))
+    total.backward()
+    assert total.device.type == "meta"
+
+
+def test_stretches_never_cross_an_ending():
+    play = steered(30)
+    play.part[17:] = 1
+    starts = play.starts(5).tolist()
+    assert starts == [*range(13), *range(17, 26)]
+    with pytest.raises(ValueError, match="40 frames in a row"):
+        play.starts(40)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"context": 1}, "context"), ({"steps": [[3, 2]]}, "steps"), ({"batch": 0}, "imagination.batch")],
+)
+def test_settings_that_cannot_work_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        ImaginationConfig(**change)
+
+
+def test_imagined_objects_out_of_sight_stay_out_of_sight_longer_and_longer():
+    world = WorldModel(CONFIG)
+    slots: Slots = steered(2).cut(torch.tensor([0]), 2, torch.device("cpu")).scene(1)
+    later = world.imagine(
+        slots.replace(unseen=3 * torch.ones_like(slots.unseen)), noise=Noise.none(slots), discover=False
+    )
+    assert later.unseen[0, 0] == 4
+    assert world.imagine(slots, noise=Noise.none(slots), discover=False).unseen[0, 0] == 0
