@@ -1,0 +1,24 @@
+import json
+
+import pytest
+
+from sqair_wm.evaluation.table import main
+
+
+def test_every_game_and_seed_has_its_row(tmp_path, capsys):
+    for game, seed, value in (("Pong", 0, 1.25), ("Pong", 1, 2.0), ("Freeway", 0, 0.125)):
+        (tmp_path / game).mkdir(exist_ok=True)
+        (tmp_path / game / f"seed{seed}.json").write_text(json.dumps({"position_error_5": value, "seed": seed}))
+    main([str(tmp_path), "--columns", "position_error_5", "reward_f1"])
+    assert capsys.readouterr().out.splitlines() == [
+        "| game | seed | position_error_5 | reward_f1 |",
+        "| --- | --- | --- | --- |",
+        "| Freeway | 0 | 0.125 |  |",
+        "| Pong | 0 | 1.25 |  |",
+        "| Pong | 1 | 2 |  |",
+    ]
+
+
+def test_a_folder_without_results_is_an_error(tmp_path):
+    with pytest.raises(SystemExit, match="holds no results"):
+        main([str(tmp_path)])
