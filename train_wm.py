@@ -55,7 +55,7 @@ def train(config: DictConfig) -> None:
     if not fabric.is_global_zero:
         return
     model.eval().requires_grad_(False).save(folder.path)
-    metrics = summarize(watch(model, batch)) | total([objects.summary(), imagination.summary()])
+    metrics = summarize(watch(model, batch)) | total(objects, imagination)
     curves = {kind: folder.records(kind) for kind in (objects.title, imagination.title)}
     report = write_report(folder.path, model, batch, metrics, curves, folder.configuration)
     write_metrics(folder.path, metrics)

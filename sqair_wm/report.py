@@ -28,7 +28,9 @@ MEANING = {
     "discovered_per_frame": "objects that get a new identity in a frame, after the first of a sequence",
     "identity_survival_8": "share of objects that still have their identity 8 frames later",
     "iterations": "training steps",
+    "imagination_iterations": "steps of the second training, of prediction, reward and ending",
     "wall_minutes": "minutes of training, recording and evaluation not included",
+    "computing_minutes": "of these, minutes in which the machine worked on this training and not on something else",
     "frames_per_second": "frames trained on a second",
 }
 

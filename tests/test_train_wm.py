@@ -12,7 +12,8 @@ import sqair_wm
 TINY = (
     "env=Pong", "name=tiny", "device=cpu", "data.frames=150", "data.test_frames=80", "data.size=40", "model.hidden=32",
     "training.iterations=6", "training.batch=2", "training.particles=2", "training.log_every=2",
-    "training.save_every=2", "training.lengths=[[0,1],[2,2],[4,3]]",
+    "training.save_every=2", "training.lengths=[[0,1],[2,2],[4,3]]", "imagination.iterations=4",
+    "imagination.steps=[[0,1],[2,2]]", "imagination.batch=2", "imagination.log_every=2", "imagination.save_every=2",
 )  # fmt: skip
 
 
@@ -27,7 +28,7 @@ def test_a_run_leaves_everything_behind(tiny):
     folder, result = tiny
     metrics = json.loads((folder / "metrics.json").read_text())
     names = {"unexplained_energy", "identity_survival_8", "objects_per_frame", "discovered_per_frame", "wall_minutes"}
-    assert names <= set(metrics) and metrics["iterations"] == 6
+    assert names <= set(metrics) and (metrics["iterations"], metrics["imagination_iterations"]) == (6, 4)
     assert all(isinstance(v, int | float) and v == v for v in metrics.values())
     assert "unexplained_energy" in result.stdout and str(folder / "report.html") in result.stdout.replace("\n", "")
     assert (folder / "config.yaml").exists() and list((folder / "tensorboard").iterdir())
@@ -36,7 +37,7 @@ def test_a_run_leaves_everything_behind(tiny):
 
 def test_the_report_needs_no_other_file_and_moves(tiny):
     page = (tiny[0] / "report.html").read_text()
-    assert page.count("data:image/gif;base64") == 6 and page.count("data:image/png;base64") == 1
+    assert page.count("data:image/gif;base64") == 6 and page.count("data:image/png;base64") == 2
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
     assert "unexplained_energy" in page and "env: Pong" in page
 

@@ -14,8 +14,8 @@ from sqair_wm.seating import seat
 from sqair_wm.slots import Noise, Slots
 from sqair_wm.world_model import WorldModel
 
-STREAMS = 32
-"""Parts of a recording that are looked at side by side."""
+STREAMS, SHORTEST = 32, 64
+"""Most parts of a recording that are looked at side by side, and the fewest frames of a part."""
 
 
 @dataclass
@@ -81,7 +81,7 @@ class EncodedPlay:
 
 @torch.no_grad()
 def encode(model: WorldModel, sequences: AtariSequences, device: torch.device, progress: bool = True) -> EncodedPlay:
-    """Look at every frame of a recording, `STREAMS` stretches of it side by side.
+    """Look at every frame of a recording, many stretches of it side by side.
 
     What and where are sampled, so that the dynamics learns the distribution that it is the prior of; presences are the
     likelier ones, so that no object is lost by chance.
@@ -93,9 +93,10 @@ def encode(model: WorldModel, sequences: AtariSequences, device: torch.device, p
         progress: show a bar.
     """
     frames = len(sequences)
-    length = -(-frames // STREAMS)
-    first = np.linspace(0, frames - length, STREAMS).round().astype(np.int64)
-    slots, empty = model.initial(STREAMS), model.initial(STREAMS)
+    streams = max(1, min(STREAMS, frames // SHORTEST))
+    length = -(-frames // streams)
+    first = np.linspace(0, frames - length, streams).round().astype(np.int64)
+    slots, empty = model.initial(streams), model.initial(streams)
     seats, kept = empty.identity, _room(empty, frames)
     part = torch.zeros(frames, dtype=torch.int64)
     for t in tqdm(range(length), desc="encoding", unit="step", leave=False, disable=None if progress else True):
@@ -108,7 +109,7 @@ def encode(model: WorldModel, sequences: AtariSequences, device: torch.device, p
         seats = seated.identity
         for name, store in kept.items():
             store[rows] = getattr(seated, name).cpu()
-        part[rows] = torch.from_numpy(sequences.episodes[rows] * STREAMS + np.arange(STREAMS))
+        part[rows] = torch.from_numpy(sequences.episodes[rows] * streams + np.arange(streams))
     arrays = (sequences.actions, sequences.rewards, sequences.ends)
     return EncodedPlay(Slots(**kept), part, *(torch.from_numpy(x) for x in arrays))
 

@@ -47,7 +47,7 @@ class Loop(ABC):
         torch.manual_seed(seed * 1000 + 500 + fabric.global_rank)
         generator = torch.Generator().manual_seed(seed * 1000 + fabric.global_rank)
         self.batches = Prefetcher(self.sample, generator, ahead=fabric.device.type == "cuda")
-        self.iteration, self.seconds, self._late = 0, 0.0, False
+        self.iteration, self.seconds, self.computing, self._late = 0, 0.0, 0.0, False
         if self.checkpoint.exists():
             self._restore(load_checkpoint(self.checkpoint))
 
@@ -83,13 +83,14 @@ class Loop(ABC):
         stop = min(config.iterations, until or config.iterations)
         folder = self.checkpoint.parent if self.fabric.is_global_zero else None
         journal = Journal(folder, self.iteration, config.iterations, config.log_every, on_record, self.title)
-        clock = time.perf_counter()
+        clock, work = time.perf_counter(), time.thread_time()
         with StopRequests() as requests, closing(journal):
             while self.iteration < stop and not self.finished and not requests.asked:
                 frames = self.frames(self.iteration) * self.fabric.world_size
                 statistics = self.step()
-                now = time.perf_counter()
+                now, done = time.perf_counter(), time.thread_time()
                 self.seconds, clock = self.seconds + now - clock, now
+                self.computing, work = self.computing + done - work, done
                 if journal.add(statistics, frames, self.seconds):
                     self._late = self._is_late()
                 if self.iteration % config.save_every == 0:
@@ -102,7 +103,7 @@ class Loop(ABC):
 
     def _is_late(self) -> bool:
         """Whether the minutes are used up; the first process decides for all."""
-        late = 0 < 60 * self.schedule.minutes <= self.seconds
+        late = 0 < 60 * self.schedule.minutes <= self.computing
         return bool(self.fabric.broadcast(late)) if self.fabric.world_size > 1 else late
 
     def step(self) -> dict[str, Tensor]:
@@ -134,6 +135,7 @@ class Loop(ABC):
         state: dict[str, Any] = {
             "iteration": self.iteration,
             "seconds": self.seconds,
+            "computing": self.computing,
             "model": self.loss.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.batches.state,
@@ -145,7 +147,11 @@ class Loop(ABC):
 
     def summary(self) -> dict[str, float]:
         """How long training took."""
-        return {"iterations": self.iteration, "wall_minutes": self.seconds / 60}
+        return {
+            "iterations": self.iteration,
+            "wall_minutes": self.seconds / 60,
+            "computing_minutes": self.computing / 60,
+        }
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:
@@ -155,7 +161,7 @@ class Loop(ABC):
             raise ValueError(
                 f"{self.checkpoint} does not fit this model ({error}): was it another configuration?"
             ) from error
-        self.iteration, self.seconds = state["iteration"], state["seconds"]
+        self.iteration, self.seconds, self.computing = (state[n] for n in ("iteration", "seconds", "computing"))
         if self.fabric.global_rank == 0:
             self.batches.set_state(state["generator"])
             torch.set_rng_state(state["random"])
@@ -168,6 +174,8 @@ class Loop(ABC):
         self._late = self._is_late()
 
 
-def total(summaries: list[dict[str, float]]) -> dict[str, float]:
-    """The sums of several trainings that followed one another."""
-    return {name: sum(s[name] for s in summaries) for name in summaries[0]}
+def total(first: Loop, second: Loop) -> dict[str, float]:
+    """How long two trainings took that followed one another; the iterations of the second stand under its title."""
+    a, b = first.summary(), second.summary()
+    iterations = {"iterations": a.pop("iterations"), f"{second.title}_iterations": b.pop("iterations")}
+    return iterations | {name: a[name] + b[name] for name in a}

@@ -11,7 +11,8 @@ class Schedule:
 
     Attributes:
         iterations: length of training.
-        minutes: stop earlier when this much time has gone by (0: never); what is left of the schedule is then skipped.
+        minutes: stop earlier when the training thread has computed for so long (0: never), which on an idle machine
+            is the time that went by; what is left of the schedule is then skipped.
         batch: sequences a step, of each process.
         learning_rate: of the optimiser.
         decay: [[share of the iterations, factor], ...]: from then on the learning rate is multiplied by the factor.
