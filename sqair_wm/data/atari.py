@@ -165,7 +165,7 @@ class AtariSequences:
             )
         settings = json.loads(note.read_text())
         settings["crop"] = tuple(settings["crop"]) if settings["crop"] else None
-        self.recording = Recording(**settings)
+        self.folder, self.recording = folder, Recording(**settings)
         self.frame_size, self.channels = (self.recording.size, self.recording.size), 4
         self.scenery, self.number_of_actions = 3, _actions(self.recording)
         self._frames, self._backgrounds = (
@@ -179,6 +179,11 @@ class AtariSequences:
 
     def __len__(self) -> int:
         return len(self.episodes)
+
+    @property
+    def pictures(self) -> np.ndarray:
+        """What the game showed, `[F, H, W, 3]` uint8; stays on disk until it is indexed."""
+        return self._frames
 
     def starts(self, length: int) -> np.ndarray:
         """First frames of all sequences of `length` frames within one episode.
@@ -206,7 +211,10 @@ class AtariSequences:
 
     def cut(self, starts: np.ndarray, length: int, device: torch.device) -> Batch:
         """The sequences of `length` frames that begin at `starts` `[B]`."""
-        index = np.arange(length)[:, None] + starts
+        return self.take(np.arange(length)[:, None] + starts, device)
+
+    def take(self, index: np.ndarray, device: torch.device) -> Batch:
+        """The frames with the numbers `index` `[T, B]`, whatever episode they belong to."""
         arrays = (self._frames, self._backgrounds, self.actions, self.rewards, self.ends)
         frames, backgrounds, actions, rewards, ends = (self._upload(x[index], device) for x in arrays)
         return Batch(separate(frames, backgrounds), actions, rewards, ends)

@@ -1,0 +1,1 @@
+"""What a trained model does with play that it was not trained on."""
