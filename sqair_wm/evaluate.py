@@ -1,0 +1,117 @@
+"""Measure a finished run on held-out play: `python -m sqair_wm.evaluate runs/MsPacman`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from sqair_wm.data.atari import AtariSequences, record
+from sqair_wm.evaluation.ram import NoTruth
+from sqair_wm.evaluation.show import print_world_tables
+from sqair_wm.evaluation.truth import GameTruth, true_boxes
+from sqair_wm.evaluation.world import world_metrics
+from sqair_wm.report import write_metrics
+from sqair_wm.run_folder import CONFIG, RunFolder
+from sqair_wm.setup import ConfigError, recording
+from sqair_wm.training.checkpoint import write_atomically
+from sqair_wm.world_model import WorldModel, load
+
+
+def evaluate(run: Path, data: Path | None = None, device: str = "cpu") -> dict[str, float]:
+    """The figures of the world model of a finished run; they are added to its `metrics.json`.
+
+    Args:
+        run: folder of the run.
+        data: where recordings are kept; by default where the run kept them. The test recording is made if it is gone.
+        device: where to compute.
+
+    Raises:
+        ConfigError: if there is no run, it is not finished, or the device does not exist.
+        FileNotFoundError: if the recording is not complete.
+        ValueError: if the model or the recording does not belong to the run.
+    """
+    folder, config = open_run(run)
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"device {device}: PyTorch sees no CUDA device here; use --device cpu")
+    torch.set_num_threads(config.threads)
+    model = load(run, device)
+    sequences = open_test_recording(config, model, data)
+    metrics = world_metrics(model, sequences, truth_if_any(sequences))
+    write_metrics(run, folder.metrics() | metrics)
+    return metrics
+
+
+def open_run(run: Path) -> tuple[RunFolder, DictConfig]:
+    """A finished run and its configuration.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    if not (run / CONFIG).exists():
+        raise ConfigError(f"{run} holds no run ({CONFIG} is missing): train one with python train_wm.py env=GAME")
+    config = OmegaConf.load(run / CONFIG)
+    assert isinstance(config, DictConfig)
+    folder = RunFolder(run, config)
+    if not folder.finished:
+        raise ConfigError(f"{run} is not finished: the train_wm.py command that began it continues it")
+    return folder, config
+
+
+def open_test_recording(config: DictConfig, model: WorldModel, data: Path | None = None) -> AtariSequences:
+    """The held-out recording of a run, made again if it is gone: with the background that the model was trained with.
+
+    Raises:
+        ConfigError: if recordings cannot be kept in `data`.
+        FileNotFoundError: if it is not complete.
+    """
+    settings, root = recording(config, test=True), data or Path(config.data.folder)
+    try:
+        return record(settings, root / settings.folder_name, model.background.cpu().numpy())
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigError(f"no recordings in {root} ({error}): name their folder with --data") from error
+
+
+def truth_if_any(sequences: AtariSequences) -> GameTruth | None:
+    """The true boxes of a recording, or None and a word on standard error why there are none."""
+    try:
+        return true_boxes(sequences)
+    except NoTruth as reason:
+        print(f"no true boxes, errors are against the model's own tracks: {reason}", file=sys.stderr)
+        return None
+
+
+def write_result(path: Path, run: Path, metrics: dict[str, float]) -> None:
+    """Write a file for `results/`: what was measured on which game and seed, and the figures."""
+    config = open_run(run)[1]
+    data = {"game": str(config.env), "seed": int(config.seed), "test_frames": int(config.data.test_frames)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(data | metrics, indent=1) + "\n"
+    write_atomically(path, lambda target: target.write_text(text))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m sqair_wm.evaluate", description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/MsPacman")
+    parser.add_argument("--data", type=Path, help="where recordings are kept (by default as in the run)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
+    parser.add_argument("--json", type=Path, help="write game, seed and figures to this file too")
+    options = parser.parse_args(arguments)
+    try:
+        metrics = evaluate(options.run, options.data, options.device)
+        if options.json:
+            write_result(options.json, options.run, metrics)
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+    print_world_tables(metrics)
+
+
+if __name__ == "__main__":
+    main()
