@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from sqair_wm.data.atari import AtariSequences
@@ -117,6 +116,8 @@ def outcome_metrics(steps: Steps) -> dict[str, float]:
         many there were. `uncertainty_correlation`, Spearman's between the model's uncertainty and its next error.
         What is undefined is left out.
     """
+    from scipy.stats import spearmanr
+
     metrics = {"rewards_seen": float(steps.rewarded.sum()), "endings_seen": float(steps.ended.sum())}
     for suffix, nonzero, ends in (
         ("", steps.nonzero, steps.ends),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from sqair_wm.attention import window
@@ -56,6 +55,8 @@ def match(places: Tensor, half: Tensor, others: Tensor, allowed: Tensor, among: 
     Returns:
         `[B, N]` int64, which of the others; -1 where there is none.
     """
+    from scipy.optimize import linear_sum_assignment
+
     way = places[:, :, None] - others[:, None]
     inside = (way.abs() <= half[:, :, None]).all(-1) & allowed[:, :, None] & among[:, None, :]
     distance, possible = way.norm(dim=-1).cpu().numpy(), inside.cpu().numpy()

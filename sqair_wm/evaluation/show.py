@@ -71,7 +71,9 @@ def print_world_tables(metrics: dict[str, float], console: Console | None = None
         rest.add_row(name, f"{value:.4g}", MEANING.get(name.removesuffix("_imagined"), "") + imagined)
     console.print(ahead)
     legend = [f"{name}: {meaning}" for name, meaning in ROWS.items() if name in rows]
-    console.print("\n".join([*legend, "_still: if all stood still; _velocity: if all kept their velocity"]), style="dim")
+    console.print(
+        "\n".join([*legend, "_still: if all stood still; _velocity: if all kept their velocity"]), style="dim"
+    )
     console.print()
     console.print(rest)
 

@@ -1,0 +1,104 @@
+"""The command that measures a finished run; and that training does without true boxes."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from sqair_wm import evaluate
+from tests.conftest import ROOT
+
+TINY = (
+    "env=Pong", "name=tiny", "device=cpu", "data.frames=80", "data.test_frames=80", "data.size=40", "model.hidden=32",
+    "training.iterations=3", "training.batch=2", "training.particles=2", "training.log_every=2",
+    "training.lengths=[[0,1],[2,2]]",
+)  # fmt: skip
+
+TRAIN = """
+import pkgutil, sys
+import train_wm, sqair_wm.data, sqair_wm.training
+for room in (sqair_wm.data, sqair_wm.training):
+    for module in pkgutil.iter_modules(room.__path__, room.__name__ + "."):
+        __import__(module.name)
+train_wm.main()
+sys.exit("training imported OCAtari" if "ocatari" in sys.modules else 0)
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluate")
+    command = [sys.executable, "-c", TRAIN, f"runs={folder}/runs", f"data.folder={folder}/data", *TINY]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT)
+    return folder, result
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """A copy of the finished run, which may be changed."""
+    shutil.copytree(trained[0] / "runs" / "tiny", tmp_path / "tiny")
+    return tmp_path / "tiny"
+
+
+def test_training_does_without_true_boxes(trained):
+    assert trained[1].returncode == 0, trained[1].stdout + trained[1].stderr
+
+
+def test_figures_are_added_to_a_finished_run(run, tmp_path, capsys):
+    before = json.loads((run / "metrics.json").read_text())
+    evaluate.main([str(run), "--json", str(tmp_path / "results" / "Pong" / "seed0.json")])
+    after = json.loads((run / "metrics.json").read_text())
+    assert before.items() <= after.items() and after["against_truth"] == 1
+    new = {"image_error_1", "image_error_still_20", "reward_ece", "ending_ece_imagined", "rewards_seen", "starts"}
+    assert new <= set(after) - set(before)
+    assert all(isinstance(v, int | float) and v == v for v in after.values())
+    result = json.loads((tmp_path / "results" / "Pong" / "seed0.json").read_text())
+    assert result["game"] == "Pong" and result["seed"] == 0 and result["reward_ece"] == after["reward_ece"]
+    assert "steps ahead" in capsys.readouterr().out
+
+
+def test_a_lost_recording_is_made_again_and_figures_are_the_same(run, tmp_path):
+    assert evaluate.evaluate(run, tmp_path / "elsewhere") == evaluate.evaluate(run)
+
+
+def test_without_ocatari_errors_are_against_the_models_tracks(run, tmp_path, trained, monkeypatch, capsys):
+    shutil.copytree(trained[0] / "data", tmp_path / "data")
+    for cache in (tmp_path / "data").rglob("truth.npz"):
+        cache.unlink()
+    monkeypatch.setitem(sys.modules, "ocatari.ram.extract_ram_info", None)
+    assert evaluate.evaluate(run, tmp_path / "data")["against_truth"] == 0
+    assert "pip install --no-deps ocatari" in capsys.readouterr().err
+
+
+def refusal(*arguments):
+    with pytest.raises(SystemExit) as stopped:
+        evaluate.main([str(a) for a in arguments])
+    return str(stopped.value.code)
+
+
+def test_what_cannot_be_evaluated_is_refused_in_one_line(run, tmp_path):
+    assert "holds no run" in refusal(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("in the way")
+    assert "--data" in refusal(run, "--data", tmp_path / "file")
+    (run / "model.safetensors").write_bytes(b"half")
+    assert "damaged" in refusal(run)
+    (run / "report.html").unlink()
+    assert "not finished" in refusal(run)
+
+
+def test_a_recording_of_another_game_version_is_refused(run, tmp_path, trained):
+    shutil.copytree(trained[0] / "data", tmp_path / "data")
+    for path in (tmp_path / "data").glob("*seed1000000*"):
+        (path / "truth.npz").unlink(missing_ok=True)
+        frames = bytearray((path / "frames.npy").read_bytes())
+        frames[-1] ^= 1
+        (path / "frames.npy").write_bytes(frames)
+    assert "differs from the recording at frame 79" in refusal(run, "--data", tmp_path / "data")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_device_that_does_not_exist_is_refused(run):
+    assert "use --device cpu" in refusal(run, "--device", "cuda")
