@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.data.atari import AtariSequences, record
-from sqair_wm.evaluation.ram import NoTruth
+from sqair_wm.evaluation.replay import NoTruth
 from sqair_wm.evaluation.show import print_world_tables
 from sqair_wm.evaluation.truth import GameTruth, true_boxes
 from sqair_wm.evaluation.world import world_metrics

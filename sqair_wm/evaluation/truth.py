@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sqair_wm.data.atari import AtariSequences
-from sqair_wm.evaluation.ram import Found, replay
+from sqair_wm.evaluation.replay import Found, replay
 from sqair_wm.training.checkpoint import write_atomically
 
 CACHE, VERSION = "truth.npz", 1
@@ -49,7 +49,7 @@ def true_boxes(sequences: AtariSequences) -> GameTruth:
     """The true boxes of a recording; it is replayed once, after that they are read from the file beside it.
 
     Raises:
-        NoTruth: if OCAtari is not installed, does not know the game or cannot read it.
+        NoTruth: if nobody knows where the objects of this game are, see `replay`.
         ValueError: if the replay shows other frames than were recorded.
     """
     path = sequences.folder / CACHE

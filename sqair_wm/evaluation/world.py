@@ -29,7 +29,7 @@ def world_metrics(model: WorldModel, sequences: AtariSequences, truth: GameTruth
     Raises:
         ValueError: if the recording has no step.
     """
-    play = rows_of(sequences.episode)
+    play = rows_of(sequences.episodes)
     chosen, first = choose(play), 0
     rollouts, steps = [], []
     for part in play.parts():

@@ -30,16 +30,16 @@ class Paths:
     """
 
     def __init__(self, path: Callable[[int], tuple[float, float, bool]], episodes: int = 2):
-        self.episode = np.repeat(np.arange(episodes), EPISODE)
-        self.actions = np.zeros(len(self.episode), np.int64)
-        self.rewards, self.ends = np.zeros(len(self.episode), np.float32), np.zeros(len(self.episode), bool)
-        frames = [path(t % EPISODE) for t in range(len(self.episode))]
+        self.episodes = np.repeat(np.arange(episodes), EPISODE)
+        self.actions = np.zeros(len(self.episodes), np.int64)
+        self.rewards, self.ends = np.zeros(len(self.episodes), np.float32), np.zeros(len(self.episodes), bool)
+        frames = [path(t % EPISODE) for t in range(len(self.episodes))]
         still = (20.0, 150.0, True)
         self.centres = torch.tensor([[f[:2], still[:2]] for f in frames])
         self.there = torch.tensor([[f[2], still[2]] for f in frames])
 
     def __len__(self) -> int:
-        return len(self.episode)
+        return len(self.episodes)
 
     def take(self, index: np.ndarray, device: torch.device) -> Batch:
         frames = torch.ones(*index.shape, 2, SIZE, SIZE)
@@ -49,7 +49,7 @@ class Paths:
 
     def truth(self) -> GameTruth:
         boxes = torch.cat([self.centres - 3, torch.full_like(self.centres, 6)], -1)
-        number = 2 * torch.from_numpy(self.episode)[:, None] + torch.arange(2)
+        number = 2 * torch.from_numpy(self.episodes)[:, None] + torch.arange(2)
         identity = torch.where(self.there, number, -1)
         return GameTruth(boxes.numpy(), identity.numpy(), np.array([0, 1]), ("Ball", "Rock"))
 

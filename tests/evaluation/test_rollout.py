@@ -73,7 +73,7 @@ def test_lost_and_invented_objects_are_counted():
 
 def test_an_object_that_imagination_lets_go_stays_where_it_was():
     model, paths = Foreseer(speed=1, drop_after=1), Paths(line)
-    play = rows_of(paths.episode)
+    play = rows_of(paths.episodes)
     starts = gather(choose(play), play, observe_play(model, paths, play))
     futures = imagine_from(model, starts.slots, torch.zeros(20, len(starts.index), dtype=torch.int64))
     paths_ahead = forecast(starts.slots, futures, (SIZE, SIZE))
@@ -82,7 +82,7 @@ def test_an_object_that_imagination_lets_go_stays_where_it_was():
 
 def test_the_constant_velocity_stays_in_the_frame():
     model, paths = Foreseer(speed=1), Paths(lambda t: (3.0 * t + 5, 100.0, True))
-    play = rows_of(paths.episode)
+    play = rows_of(paths.episodes)
     starts = gather(choose(play), play, observe_play(model, paths, play))
     ahead = forecast(starts.slots, [starts.slots] * 60, (SIZE, SIZE))
     assert ahead[:, 2].max() == SIZE and ahead[:, 2, -1, 0, 0].min() == SIZE
@@ -94,7 +94,7 @@ def test_image_errors_are_shares_of_the_foreground():
 
 
 def test_starts_are_spread_and_have_frames_on_both_sides():
-    play = rows_of(Paths(line, episodes=9).episode)
+    play = rows_of(Paths(line, episodes=9).episodes)
     chosen = choose(play, most=20)
     assert len(chosen) == 20 and set(chosen[:, 1]) == set(range(9))
     assert chosen[:, 0].min() >= 9 and chosen[:, 0].max() <= EPISODE - 21
@@ -110,6 +110,6 @@ def test_figures_without_data_are_left_out():
 
 def test_a_short_recording_gives_no_rollouts():
     paths = Paths(line, episodes=1)
-    paths.episode = paths.episode[:25]
+    paths.episodes = paths.episodes[:25]
     metrics = world_metrics(Foreseer(speed=1), paths)
     assert "starts" not in metrics and "reward_ece" in metrics
