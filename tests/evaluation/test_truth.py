@@ -85,7 +85,7 @@ def test_an_identity_lives_as_long_as_its_object():
 
 
 def test_a_jump_and_another_episode_make_another_object():
-    assert identities([[ball(1)], [ball(21)], [ball(41.5)]]).ravel().tolist() == [0, 0, 1]
+    assert identities([[ball(1)], [ball(15)], [ball(29.5)]]).ravel().tolist() == [0, 0, 1]
     assert identities([[ball(1)], [ball(1)]], [0, 1]).ravel().tolist() == [0, 1]
 
 
