@@ -166,12 +166,12 @@ def fates(model: WorldModel, starts: Starts, actions: Tensor, seed: int = 0) -> 
         for step, action in enumerate(actions, 1):
             slots = model.imagine(slots, action)
             if step in HORIZONS:
-                counts.append(_count_fates(starts.slots, slots, starts.after[step - 1], size))
+                counts.append(count_fates(starts.slots, slots, starts.after[step - 1], size))
     return torch.stack(counts, 1)
 
 
-def _count_fates(start: Slots, imagined: Slots, seen: Slots, size: tuple[int, int]) -> Tensor:
-    """One horizon of `fates`, `[K, 4]`."""
+def count_fates(start: Slots, imagined: Slots, seen: Slots, size: tuple[int, int]) -> Tensor:
+    """One horizon of `fates`, `[K, 4]`, from the scenes at the start, imagined and observed."""
     stayed, kept = (follow(start.identity, s, centres(s, size))[1] for s in (seen, imagined))
     # Identities given after the start, in imagination and by observation, have nothing to do with each other.
     new, unexpected = ((s.presence > 0) & (s.identity > start.last_identity[:, None]) for s in (imagined, seen))

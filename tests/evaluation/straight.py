@@ -26,14 +26,15 @@ class Paths:
 
     Args:
         path: centre (y, x) in pixels of the first object in frame t of an episode, and whether it is there.
-        episodes: number of them, each of `EPISODE` frames.
+        episodes: number of them.
+        length: frames of each.
     """
 
-    def __init__(self, path: Callable[[int], tuple[float, float, bool]], episodes: int = 2):
-        self.episodes = np.repeat(np.arange(episodes), EPISODE)
+    def __init__(self, path: Callable[[int], tuple[float, float, bool]], episodes: int = 2, length: int = EPISODE):
+        self.episodes = np.repeat(np.arange(episodes), length)
         self.actions = np.zeros(len(self.episodes), np.int64)
         self.rewards, self.ends = np.zeros(len(self.episodes), np.float32), np.zeros(len(self.episodes), bool)
-        frames = [path(t % EPISODE) for t in range(len(self.episodes))]
+        frames = [path(t % length) for t in range(len(self.episodes))]
         still = (20.0, 150.0, True)
         self.centres = torch.tensor([[f[:2], still[:2]] for f in frames])
         self.there = torch.tensor([[f[2], still[2]] for f in frames])
@@ -93,12 +94,13 @@ class Foreseer(WorldModel):
             identity[:, 2] = torch.where(new, 2, -1)
             where[:, 2] = to_where(torch.full((2,), 8 / SIZE), torch.tensor([0.9, -0.9]))
         identity = torch.where(presence > 0, identity, -1)
-        return slots.replace(presence=presence, identity=identity, where=where)
+        return slots.replace(presence=presence, identity=identity, where=where, step=slots.step + 1)
 
     def render(self, slots: Slots) -> Rendering:
         return Rendering(torch.full((len(slots.step), 1, SIZE, SIZE), 0.5), torch.zeros(0))
 
     def outcome(self, slots: Slots, action: Tensor, after: Slots):
+        assert torch.equal(after.step, slots.step + 1)
         return SimpleNamespace(
             nonzero=0.2 + 0.7 * (action == REWARDED).float(),
             ends=(action == ENDING).float(),

@@ -53,6 +53,12 @@ def test_figures_of_known_play():
         assert metrics[f"reward_ece{suffix}"] == pytest.approx((4 * 0.15 + 114 * (0.2 - 1 / 114)) / 118, abs=1e-6)
 
 
+def test_every_step_of_a_long_episode_counts_once():
+    paths = Paths(lambda t: (50.0, 50.0, True), episodes=1, length=150)
+    paths.rewards[:] = 1
+    assert world_metrics(Foreseer(speed=1), paths)["rewards_seen"] == 149
+
+
 def test_uncertainty_that_rises_with_the_error_correlates():
     # Both grow with time: velocity lags ever further behind the cube of time.
     assert world_metrics(Foreseer(speed=1), play())["uncertainty_correlation"] > 0.99

@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
+from sqair_wm.attention import to_where
 from sqair_wm.evaluation import world_metrics
 from sqair_wm.evaluation.held_out import observe_play, rows_of
-from sqair_wm.evaluation.rollout import HORIZONS, choose, forecast, gather
+from sqair_wm.evaluation.rollout import HORIZONS, choose, count_fates, forecast, gather
 from sqair_wm.evaluation.summary import imagine_from
 from tests.evaluation.straight import EPISODE, SIZE, Foreseer, Paths
 
@@ -69,6 +70,21 @@ def test_lost_and_invented_objects_are_counted():
     metrics = world_metrics(Foreseer(speed=1, drop_after=3, invent_after=6), Paths(line))
     assert [metrics[f"lost_{h}"] for h in HORIZONS] == [0, 0, 0.5, 0.5, 0.5]
     assert [metrics[f"invented_{h}"] for h in HORIZONS] == [0, 0, 0, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(("place", "invented"), [((100.0, 100.0), 0), ((150.0, 100.0), 1)])
+def test_a_discovery_is_not_invented_if_something_new_is_there(place, invented):
+    def scene(*objects):
+        slots = Foreseer(speed=1).initial(1).replace(last_identity=torch.tensor([0]))
+        centre = (torch.tensor([[p for _, p in objects]]) - 0.5) * 2 / (SIZE - 1) - 1
+        n = len(objects)
+        slots.where[:, :n], slots.presence[:, :n] = to_where(torch.full((1, n, 2), 0.04), centre), 1
+        slots.identity[:, :n] = torch.tensor([i for i, _ in objects])
+        return slots
+
+    known = (0, (20.0, 20.0))
+    imagined, seen = scene(known, (1, (102.0, 99.0))), scene((2, place), known)
+    assert count_fates(scene(known), imagined, seen, (SIZE, SIZE)).tolist() == [[0, 1, invented, 2]]
 
 
 def test_an_object_that_imagination_lets_go_stays_where_it_was():
