@@ -87,12 +87,12 @@ def truth_if_any(sequences: AtariSequences) -> GameTruth | None:
         return None
 
 
-def write_result(path: Path, run: Path, metrics: dict[str, float]) -> None:
-    """Write a file for `results/`: what was measured on which game and seed, and the figures."""
-    config = open_run(run)[1]
-    data = {"game": str(config.env), "seed": int(config.seed), "test_frames": int(config.data.test_frames)}
+def write_result(path: Path, run: Path) -> None:
+    """Write a file for `results/`, as `results/world_model/GAME/seedK.json`: game, seed and all figures of a run."""
+    folder, config = open_run(run)
+    about = {"game": str(config.env), "seed": int(config.seed), "test_frames": int(config.data.test_frames)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(data | metrics, indent=1) + "\n"
+    text = json.dumps(about | folder.metrics(), indent=1) + "\n"
     write_atomically(path, lambda target: target.write_text(text))
 
 
@@ -102,12 +102,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/MsPacman")
     parser.add_argument("--data", type=Path, help="where recordings are kept (by default as in the run)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
-    parser.add_argument("--json", type=Path, help="write game, seed and figures to this file too")
+    parser.add_argument("--json", type=Path, help="write game, seed and all figures of the run to this file too")
     options = parser.parse_args(arguments)
     try:
         metrics = evaluate(options.run, options.data, options.device)
         if options.json:
-            write_result(options.json, options.run, metrics)
+            write_result(options.json, options.run)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
     print_world_tables(metrics)

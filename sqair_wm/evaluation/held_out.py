@@ -17,7 +17,7 @@ LENGTH, WARM_UP, TOGETHER = 60, 10, 32
 
 
 @dataclass(frozen=True)
-class Play:
+class HeldOut:
     """Rows of a recording, each within one episode; `T` frames of `B` rows.
 
     Attributes:
@@ -31,17 +31,17 @@ class Play:
     real: np.ndarray
     counted: np.ndarray
 
-    def select(self, rows: np.ndarray) -> Play:
+    def select(self, rows: np.ndarray) -> HeldOut:
         """Some of the rows."""
-        return Play(self.index[:, rows], self.real[:, rows], self.counted[:, rows])
+        return HeldOut(self.index[:, rows], self.real[:, rows], self.counted[:, rows])
 
-    def parts(self, rows: int = TOGETHER) -> Iterator[Play]:
+    def parts(self, rows: int = TOGETHER) -> Iterator[HeldOut]:
         """At most `rows` rows at a time."""
         for first in range(0, self.index.shape[1], rows):
             yield self.select(np.arange(first, min(first + rows, self.index.shape[1])))
 
 
-def rows_of(episode: np.ndarray, length: int = LENGTH, warm_up: int = WARM_UP) -> Play:
+def rows_of(episode: np.ndarray, length: int = LENGTH, warm_up: int = WARM_UP) -> HeldOut:
     """Cut a recording into rows.
 
     Args:
@@ -62,11 +62,11 @@ def rows_of(episode: np.ndarray, length: int = LENGTH, warm_up: int = WARM_UP) -
     if not columns:
         raise ValueError(f"no episode of the {len(episode)} recorded frames has two frames: record more frames")
     index, real, late = (np.stack(parts, 1) for parts in zip(*columns, strict=True))
-    return Play(index, real, real & late)
+    return HeldOut(index, real, real & late)
 
 
 @torch.no_grad()
-def observe_play(model: WorldModel, sequences: AtariSequences, play: Play) -> list[Slots]:
+def observe_play(model: WorldModel, sequences: AtariSequences, play: HeldOut) -> list[Slots]:
     """The scenes after each of the `T` frames, seen deterministically; frames are read one step at a time."""
     slots, states = model.initial(play.index.shape[1]), []
     for numbers in play.index:

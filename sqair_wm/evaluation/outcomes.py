@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sqair_wm.data.atari import AtariSequences
-from sqair_wm.evaluation.held_out import Play
+from sqair_wm.evaluation.held_out import HeldOut
 from sqair_wm.evaluation.places import centres, follow
 from sqair_wm.slots import Noise, Slots
 from sqair_wm.world_model import WorldModel
@@ -45,7 +45,7 @@ class Steps:
 
 
 @torch.no_grad()
-def foresee(model: WorldModel, sequences: AtariSequences, play: Play, states: list[Slots]) -> Steps:
+def foresee(model: WorldModel, sequences: AtariSequences, play: HeldOut, states: list[Slots]) -> Steps:
     """What the model says about every counted step of `play`.
 
     Args:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sqair_wm.attention import to_where, window
 from sqair_wm.data.atari import AtariSequences
-from sqair_wm.evaluation.held_out import WARM_UP, Play
+from sqair_wm.evaluation.held_out import WARM_UP, HeldOut
 from sqair_wm.evaluation.places import centres, displacements, follow, match, pick, reach
 from sqair_wm.evaluation.summary import imagine_from
 from sqair_wm.evaluation.truth import GameTruth, box_centres, moves
@@ -58,7 +58,7 @@ class Starts:
     after: list[Slots]
 
 
-def choose(play: Play, most: int = MOST) -> np.ndarray:
+def choose(play: HeldOut, most: int = MOST) -> np.ndarray:
     """`[K, 2]` (time, row) of the scenes to start from, spread evenly over the rows and sorted by row."""
     times = np.arange(WARM_UP - 1, len(play.index) - LONGEST, SPACING)
     good = np.argwhere(play.real[times + LONGEST].T)
@@ -66,7 +66,7 @@ def choose(play: Play, most: int = MOST) -> np.ndarray:
     return np.stack([times[good[:, 1]], good[:, 0]], 1)
 
 
-def gather(chosen: np.ndarray, play: Play, states: list[Slots]) -> Starts:
+def gather(chosen: np.ndarray, play: HeldOut, states: list[Slots]) -> Starts:
     """Collect the scenes `chosen` `[K, 2]`, sorted by time, and what was observed around them.
 
     Args:
