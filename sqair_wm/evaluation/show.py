@@ -97,6 +97,7 @@ def horizon_curves(metrics: dict[str, float]) -> bytes:
             axes.plot(list(values), list(values.values()), style, marker="o", markersize=3, label=label)
         axes.set_title("median" if kind else "mean", fontsize=10)
         axes.set_xlabel("steps ahead", fontsize=8)
+        axes.set_xticks(HORIZONS)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
     axes = figure.axes[0]
