@@ -11,8 +11,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from sqair_wm.data.encoded import encode
+from sqair_wm.evaluation import world_metrics
+from sqair_wm.evaluation.show import print_tables
 from sqair_wm.evaluation.summary import summarize, watch
-from sqair_wm.report import print_table, write_metrics, write_report
+from sqair_wm.report import write_metrics, write_report
 from sqair_wm.run_folder import RunFolder
 from sqair_wm.setup import (
     ConfigError,
@@ -38,7 +40,7 @@ def train(config: DictConfig) -> None:
     folder = RunFolder(Path(config.runs) / config.name, config)
     if folder.finished:
         print(f"{folder.path} is finished; its report is {folder.report}. To train again, choose another name=...")
-        print_table(folder.metrics())
+        print_tables(folder.metrics())
         return
     fabric = build_fabric(config)
     fabric.launch()
@@ -55,11 +57,11 @@ def train(config: DictConfig) -> None:
     if not fabric.is_global_zero:
         return
     model.eval().requires_grad_(False).save(folder.path)
-    metrics = summarize(watch(model, batch)) | total(objects, imagination)
+    metrics = summarize(watch(model, batch)) | total(objects, imagination) | world_metrics(model, held_out)
     curves = {kind: folder.records(kind) for kind in (objects.title, imagination.title)}
     report = write_report(folder.path, model, batch, metrics, curves, folder.configuration)
     write_metrics(folder.path, metrics)
-    print_table(metrics)
+    print_tables(metrics)
     print(f"report: {report}")
 
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.evaluation.replay import NoTruth
-from sqair_wm.evaluation.show import print_world_tables
+from sqair_wm.evaluation.show import print_tables
 from sqair_wm.evaluation.truth import GameTruth, true_boxes
 from sqair_wm.evaluation.world import world_metrics
 from sqair_wm.report import write_metrics
@@ -110,7 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
             write_result(options.json, options.run)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
-    print_world_tables(metrics)
+    print_tables(metrics)
 
 
 if __name__ == "__main__":

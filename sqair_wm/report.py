@@ -8,31 +8,19 @@ import json
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from sqair_wm import figures
 from sqair_wm.attention import boxes
 from sqair_wm.background import compose
 from sqair_wm.data.sequences import Batch
+from sqair_wm.evaluation.rollout import HORIZONS
+from sqair_wm.evaluation.show import MEANING, ROWS, horizon_curves, split_by_horizon
 from sqair_wm.evaluation.summary import Watched, imagine_from, watch
 from sqair_wm.training.checkpoint import write_atomically
 from sqair_wm.world_model import WorldModel
 
 LOOK_BACK = 8
-
-MEANING = {
-    "unexplained_energy": "squared error of the reconstruction, as a share of the foreground's squared intensity",
-    "objects_per_frame": "objects the model sees in a frame",
-    "discovered_per_frame": "objects that get a new identity in a frame, after the first of a sequence",
-    "identity_survival_8": "share of objects that still have their identity 8 frames later",
-    "iterations": "training steps",
-    "imagination_iterations": "steps of the second training, of prediction, reward and ending",
-    "wall_minutes": "minutes of training, recording and evaluation not included",
-    "computing_minutes": "of these, minutes in which the machine worked on this training and not on something else",
-    "frames_per_second": "frames trained on a second",
-}
 
 CURVES = {
     "training": {"loss": "loss a frame (nats)", "objects": "objects a frame", "discovered": "discovered a frame"},
@@ -154,9 +142,10 @@ def _page(
     curves: list[bytes],
     configuration: str,
 ) -> str:
+    ahead, rest = split_by_horizon(metrics)
     rows = "".join(
         f"<tr><td><code>{key}</code></td><td>{value:.4g}</td><td>{MEANING.get(key, '')}</td></tr>"
-        for key, value in metrics.items()
+        for key, value in rest.items()
     )
     tracks = "".join(f"<p>{_embed(g, 'gif', 'tracking')}</p>" for g in tracking)
     futures = "".join(f"<p>{_embed(g, 'gif', 'imagination')}</p>" for g in imagined)
@@ -173,22 +162,28 @@ def _page(
         "<h2>Objects</h2><p>From the left: the game with the model's boxes (a colour is an identity), the foreground "
         f"the model is given, its reconstruction, and the glimpse it keeps of each object.</p>{tracks}"
         f"<h2>Imagination</h2><p>Left: what happened. Right: what the model imagined after seeing {LOOK_BACK} frames "
-        f"(its likeliest future; no object is discovered in it).</p>{futures}"
+        f"under the same actions (its likeliest future; no object is discovered in it).</p>{futures}"
+        f"{_ahead(ahead, metrics)}"
         f"<h2>Training</h2>{learned}"
         f"<h2>Configuration</h2><pre>{html.escape(configuration)}</pre></html>"
     )
 
 
+def _ahead(rows: dict[str, dict[int, float]], metrics: dict[str, float]) -> str:
+    """The figures over the horizon: curves of the position error, and a table."""
+    if "position_error" not in rows:
+        return ""
+    head = "".join(f"<th>{h}</th>" for h in HORIZONS)
+    lines = "".join(
+        f"<tr><td><code>{name}</code></td>"
+        + "".join(f"<td>{values[h]:.3g}</td>" if h in values else "<td></td>" for h in HORIZONS)
+        + f"<td>{ROWS.get(name, '')}</td></tr>"
+        for name, values in rows.items()
+    )
+    picture = _embed(horizon_curves(metrics), "png", "position error over the horizon")
+    return f"<p>{picture}</p><table><tr><th>steps ahead</th>{head}</tr>{lines}</table>"
+
+
 def write_metrics(folder: Path, metrics: dict[str, float]) -> None:
     """Write `metrics.json`: flat names and numbers."""
     write_atomically(folder / "metrics.json", lambda path: path.write_text(json.dumps(metrics, indent=1) + "\n"))
-
-
-def print_table(metrics: dict[str, float]) -> None:
-    """The figures, with what they mean, on the terminal."""
-    table = Table(box=None, pad_edge=False)
-    for title in ("figure", "value", "meaning"):
-        table.add_column(title, justify="right" if title == "value" else "left", no_wrap=title != "meaning")
-    for name, value in metrics.items():
-        table.add_row(name, f"{value:.4g}", MEANING.get(name, ""))
-    Console().print(table)

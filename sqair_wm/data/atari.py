@@ -19,6 +19,8 @@ from sqair_wm.data.sequences import Batch
 
 LONGEST_HOLD = 8
 WARM_UP = 1500
+VERSION = 2
+"""To be raised when equal settings no longer give equal recordings; older ones are then made again."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Recording:
     @property
     def folder_name(self) -> str:
         """A name that differs whenever the settings do."""
-        code = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+        settings = json.dumps(asdict(self) | {"version": VERSION}, sort_keys=True)
+        code = hashlib.sha256(settings.encode()).hexdigest()[:8]
         return f"{self.game}-{self.frames}-seed{self.seed}-{code}"
 
     def make(self) -> gym.Env:

@@ -1,4 +1,4 @@
-"""The figures of the world model for people: tables on the terminal, curves over the horizon."""
+"""Figures for people: what they mean, tables on the terminal, curves over the horizon."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ ROWS = {
 BESIDES = ("still", "velocity", "median", "still_median", "velocity_median", "objects", "all_still", "all_velocity")
 
 MEANING = {
+    "unexplained_energy": "squared error of the reconstruction, as a share of the foreground's squared intensity",
+    "objects_per_frame": "objects the model sees in a frame",
+    "discovered_per_frame": "objects that get a new identity in a frame, after the first of a sequence",
+    "identity_survival_8": "share of objects that still have their identity 8 frames later",
+    "iterations": "training steps",
+    "imagination_iterations": "steps of the second training, of prediction, reward and ending",
+    "wall_minutes": "minutes of training, recording and evaluation not included",
+    "computing_minutes": "of these, minutes in which the machine worked on this training and not on something else",
+    "frames_per_second": "frames trained on a second",
     "starts": "scenes imagined from",
     "against_truth": "1: position errors against true boxes, 0: against the model's own tracks",
     "moving_matched": "share of the moving true objects that the model sees at the start",
@@ -53,7 +62,7 @@ def split_by_horizon(metrics: dict[str, float]) -> tuple[dict[str, dict[int, flo
     return rows, others
 
 
-def print_world_tables(metrics: dict[str, float], console: Console | None = None) -> None:
+def print_tables(metrics: dict[str, float], console: Console | None = None) -> None:
     """One table over the horizons and one of the rest, with what the figures mean.
 
     Args:
@@ -69,6 +78,9 @@ def print_world_tables(metrics: dict[str, float], console: Console | None = None
     for name, value in others.items():
         imagined = " (scene after the step imagined)" if name.endswith("_imagined") else ""
         rest.add_row(name, f"{value:.4g}", MEANING.get(name.removesuffix("_imagined"), "") + imagined)
+    if not rows:
+        console.print(rest)
+        return
     console.print(ahead)
     legend = [f"{name}: {meaning}" for name, meaning in ROWS.items() if name in rows]
     console.print(

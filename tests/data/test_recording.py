@@ -33,9 +33,9 @@ def test_frames_stay_on_disk(pong):
 
 def test_a_batch_has_the_promised_shapes(pong):
     batch = pong[0].sample(3, 5, torch.Generator().manual_seed(0), CPU)
-    assert batch.frames.shape == (5, 3, 4, 40, 40) and batch.frames.min() >= 0 and batch.frames.max() <= 1
+    assert batch.frames.shape == (5, 3, 7, 40, 40) and batch.frames.min() >= 0 and batch.frames.max() <= 1
     assert batch.actions.shape == batch.rewards.shape == batch.ends.shape == (5, 3)
-    assert batch.backgrounds.shape == (5, 3, 40, 40, 3) and batch.actions.dtype == torch.int64
+    assert batch.actions.dtype == torch.int64
 
 
 def test_sampling_is_seeded(pong):

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from sqair_wm.evaluation import world_metrics
-from sqair_wm.evaluation.show import horizon_curves, print_world_tables, split_by_horizon
+from sqair_wm.evaluation.show import horizon_curves, print_tables, split_by_horizon
 from tests.evaluation.straight import Foreseer, Paths
 
 
@@ -23,7 +23,7 @@ def test_figures_are_sorted_by_horizon(metrics):
 
 def test_tables_hold_every_figure(metrics):
     text = io.StringIO()
-    print_world_tables(metrics, Console(file=text, width=80))
+    print_tables(metrics, Console(file=text, width=80))
     rows, others = split_by_horizon(metrics)
     assert max(map(len, text.getvalue().splitlines())) <= 80
     assert all(f"\n{name} " in text.getvalue() for name in (*rows, *others))
