@@ -177,8 +177,11 @@ class ImaginationVectorEnv(VectorEnv):
         idle = ~self.rollout.running
         if self._generator is None or (idle.any() and self.autoreset_mode is not AutoresetMode.NEXT_STEP):
             raise ResetNeeded(f"no episode is running in rows {np.flatnonzero(idle).tolist()}: reset them first")
+        if idle.all():
+            return self._begin_all(actions, self._generator)
         reward, terminated, truncated, uncertainty = self.rollout.step(actions, self._generator)
-        fresh, infos = idle, {}
+        fresh: np.ndarray = idle
+        infos: Info = {}
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             fresh = terminated | truncated
             infos = self._finish(fresh, uncertainty)
@@ -193,6 +196,16 @@ class ImaginationVectorEnv(VectorEnv):
     def render(self) -> tuple[np.ndarray, ...] | None:
         """The imagined frame of every row, `[H, W, 3]` uint8."""
         return None if self.render_mode is None else tuple(self.rollout.pictures())
+
+    def _begin_all(
+        self, actions: np.ndarray, generator: torch.Generator
+    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
+        """The step after all rows ended together, as at a common horizon: nothing has to be imagined."""
+        self.rollout.check(actions)
+        rows, no = np.ones(self.num_envs, bool), np.zeros(self.num_envs, bool)
+        self.rollout.start(rows, generator)
+        infos = with_masks(self.rollout.layout.info(self.slots), rows)
+        return self._see(), np.zeros(self.num_envs), no, no.copy(), infos
 
     def _finish(self, ended: np.ndarray, uncertainty: np.ndarray) -> Info:
         """The last observations and infos of the rows that ended."""

@@ -163,7 +163,7 @@ class Rollout:
             FloatingPointError: if the model's reward, ending or uncertainty is not finite.
         """
         before = self.scenes.state
-        action = torch.from_numpy(self._checked(actions)).to(before.step.device)
+        action = torch.from_numpy(self.check(actions)).to(before.step.device)
         noise = Noise.draw(before, generator=generator) if self.rules.stochastic else Noise.none(before)
         after = self.model.imagine(before, action, noise=noise, discover=self.rules.discover)
         outcome = self.model.outcome(before, action, after)
@@ -187,7 +187,8 @@ class Rollout:
             painted = self.model.render(self.scenes.state).frame.cpu()
         return list(compose(painted, self._backgrounds.float() / 255).numpy())
 
-    def _checked(self, actions: np.ndarray) -> np.ndarray:
+    def check(self, actions: np.ndarray) -> np.ndarray:
+        """`actions` as int64 `[B]`; raises ValueError if one is none of the game's."""
         actions = np.asarray(actions)
         good = actions.shape == (self.number,) and actions.dtype.kind in "iu"
         if not good or (actions < 0).any() or (actions >= self.action_space.n).any():

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 
-from envs.atari import PLAYING_FIELD, AtariFrames
+from envs.atari import PLAYING_FIELD, WHOLE
 from envs.layout import Layout, Observation, row
 from envs.scenes import Encoder, load_for_game
 from sqair_wm.figures import identity_color
@@ -56,7 +56,8 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         RecordConstructorArgs.__init__(self, model=str(model), form=form, units=units, device=device, draw=draw)
         gym.Wrapper.__init__(self, env)
         self.model = load_for_game(model, device)
-        check_fits(self.model, env.observation_space, env.action_space, env.spec)
+        crop = env.get_wrapper_attr("crop") if env.has_wrapper_attr("crop") else None
+        check_fits(self.model, env.observation_space, env.action_space, env.unwrapped.spec, crop)
         self.layout, self.draw = Layout.of(self.model.config, form, units), draw
         self.observation_space = self.layout.space
         self._encoder = Encoder(self.model, 1)
@@ -98,9 +99,7 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         for box, identity in zip(who["boxes"], who["identities"], strict=True):
             if identity >= 0:
                 start = (box[:2] + 0.5) * scale + (first, 0)
-                top_left, bottom_right = (
-                    c[::-1].round().astype(int).tolist() for c in (start, start + box[2:] * scale)
-                )
+                corners = np.stack([start, start + box[2:] * scale])[:, ::-1].round().astype(int).tolist()
                 cv2.rectangle(picture, corners[0], corners[1], identity_color(int(identity)), 1)
         return picture
 
@@ -128,22 +127,26 @@ def make_slots(
     return SlotObservation(env, model, form=form, units=units, device=device, draw=draw)
 
 
-def check_fits(model: WorldModel, frames: gym.Space, actions: gym.Space, spec: EnvSpec | None) -> None:
-    """Raise ValueError if a game's frames, actions or name are not those that the model was trained on."""
+def check_fits(
+    model: WorldModel, frames: gym.Space, actions: gym.Space, spec: EnvSpec | None, crop: tuple[int, int] | None
+) -> None:
+    """Raise ValueError if a game's frames, actions, name or crop are not those that the model was trained on.
+
+    What nobody knows (None) is not checked.
+    """
     source, config = model.source, model.config
     assert source is not None
     shape, advice = (*config.frame_size, 3), "model.make_env() makes the game as the model was trained on it"
+    game = _name(spec)
+    if game not in (None, source.game):
+        raise ValueError(f"the model was trained on {source.game}, the game is {game}: {advice}")
     if frames.shape != shape or frames.dtype != np.uint8:
         raise ValueError(f"the model takes frames {shape} uint8, not {frames.shape} {frames.dtype}: {advice}")
     if config.actions and getattr(actions, "n", None) != config.actions:
         raise ValueError(f"the model knows {config.actions} actions, the game takes {actions}: {advice}")
-    game = _name(spec)
-    if game not in (None, source.game):
-        raise ValueError(f"the model was trained on {source.game}, the game is {game}: {advice}")
-    wrappers = [w.kwargs for w in spec.additional_wrappers if w.name == AtariFrames.class_name()] if spec else []
-    given, wanted = ((w or {}).get("crop") for w in wrappers[-1:]), source.crop or PLAYING_FIELD.get(source.game)
-    if any(tuple(crop or (0, 210)) != tuple(wanted or (0, 210)) for crop in given):
-        raise ValueError(f"the model was trained on raw rows {wanted}, the game is cropped otherwise: {advice}")
+    wanted = source.crop or PLAYING_FIELD.get(source.game, WHOLE)
+    if crop is not None and tuple(crop) != tuple(wanted):
+        raise ValueError(f"the model was trained on raw rows {wanted}, the game shows {crop}: {advice}")
 
 
 def _name(spec: EnvSpec | None) -> str | None:

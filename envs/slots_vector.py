@@ -7,10 +7,12 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 from torch import Tensor
 
+from envs.atari import WHOLE, AtariFrames
 from envs.layout import Layout, Observation, row
 from envs.scenes import Encoder, load_for_game
 from envs.slots import check_fits
@@ -48,7 +50,7 @@ class SlotVectorObservation(VectorWrapper):
         super().__init__(env)
         self.model = load_for_game(model, device)
         spec = env.get_attr("spec")[0] if hasattr(env, "get_attr") else env.spec
-        check_fits(self.model, env.single_observation_space, env.single_action_space, spec)
+        check_fits(self.model, env.single_observation_space, env.single_action_space, spec, _crop(spec))
         mode = env.metadata.get("autoreset_mode")
         if not isinstance(mode, AutoresetMode):
             raise ValueError(f"metadata['autoreset_mode'] of {env} has to be an AutoresetMode, not {mode!r}")
@@ -107,6 +109,12 @@ class SlotVectorObservation(VectorWrapper):
     def _show(self, infos: Info) -> tuple[Observation, Info]:
         who = with_masks(self.layout.info(self.slots), np.ones(self.num_envs, bool))
         return self.layout.observe(self.slots), {**infos, **who}
+
+
+def _crop(spec: EnvSpec | None) -> tuple[int, int] | None:
+    """The rows that `AtariFrames` cuts out of the raw picture, as the spec of the wrapped game tells."""
+    wrappers = [w.kwargs for w in spec.additional_wrappers if w.name == AtariFrames.class_name()] if spec else []
+    return (wrappers[-1] or {}).get("crop", WHOLE) if wrappers else None
 
 
 def with_masks(infos: dict[str, np.ndarray], rows: np.ndarray) -> Info:

@@ -63,7 +63,7 @@ class Collection:
     model: str
     size: int = 256
     seed: int = 0
-    games: int = 8
+    games: int = 4
     every: int = 2
     form: str = "array"
     units: str = "normalised"
