@@ -12,7 +12,8 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 
-from envs.atari import PLAYING_FIELD, WHOLE
+from envs.atari import PLAYING_FIELD, WHOLE, games
+from envs.games import BOUNCING
 from envs.layout import Layout, Observation, row
 from envs.scenes import Encoder, load_for_game
 from sqair_wm.figures import identity_color
@@ -27,8 +28,9 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
     """Shows an agent the objects that the model sees in a game, each in a row of its own for as long as it lives.
 
     The observation is laid out as `Layout` says. `info` gains `identities` `[N]` and `boxes` `[N, 4]` (top, left,
-    height, width; pixels of the frame). The wrapper is deterministic: the same frames and actions give the same
-    observations. A planner finds the state to plan from in `env.get_wrapper_attr("slots")`, a batch of one scene.
+    height, width; pixels of the frame), which hide what the game itself may tell by these names. The wrapper is
+    deterministic: the same frames and actions give the same observations. A planner finds the state to plan from in
+    `env.get_wrapper_attr("slots")`, a batch of one scene.
 
     Args:
         env: the game as the model was trained on it; `WorldModel.make_env` makes it.
@@ -137,7 +139,7 @@ def check_fits(
     source, config = model.source, model.config
     assert source is not None
     shape, advice = (*config.frame_size, 3), "model.make_env() makes the game as the model was trained on it"
-    game = _name(spec)
+    game = _name(spec, source.game)
     if game not in (None, source.game):
         raise ValueError(f"the model was trained on {source.game}, the game is {game}: {advice}")
     if frames.shape != shape or frames.dtype != np.uint8:
@@ -149,8 +151,12 @@ def check_fits(
         raise ValueError(f"the model was trained on raw rows {wanted}, the game shows {crop}: {advice}")
 
 
-def _name(spec: EnvSpec | None) -> str | None:
-    """The game, if it is one of ale-py's."""
-    if spec is None or not str(spec.entry_point).startswith("ale_py"):
+def _name(spec: EnvSpec | None, wanted: str) -> str | None:
+    """The game as `make_game` calls it; None if an Atari game may hide behind another registered name."""
+    if spec is None:
         return None
+    if spec.entry_point == "envs.bouncing:Bouncing":
+        return BOUNCING
+    if not str(spec.entry_point).startswith("ale_py"):
+        return None if wanted in games() else spec.id
     return re.sub(r"^ALE/|(-ram)?(NoFrameskip|Deterministic)?-v\d+$", "", spec.id)

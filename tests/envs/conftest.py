@@ -1,4 +1,4 @@
-"""A small model of Pong that takes every proposal for an object, saved, and states that it saw in the game."""
+"""Small saved models that take every proposal for an object, and states that one of them saw in its game."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import torch
 
 from benchmarks.scenes import certain_model
 from envs.atari import make_atari
+from envs.bouncing import GROUND
+from envs.games import BOUNCING
 from envs.starts import Collection, StatePool
 from sqair_wm.world_model import Source, WorldModel
 from tests.conftest import small
@@ -18,19 +20,11 @@ from tests.conftest import small
 SIZE, ACTIONS = 24, 6
 
 
-@pytest.fixture(scope="session")
-def background() -> np.ndarray:
-    """The colour that Pong shows most, everywhere."""
-    frame, _ = make_atari("Pong", size=SIZE).reset(seed=0)
-    return np.median(frame, (0, 1)).astype(np.uint8) + np.zeros_like(frame)
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory, background: np.ndarray) -> str:
-    """A saved model; its dynamics, rewards and uncertainties are random, an episode ends with probability 0.27."""
+def save_model(game: str, actions: int, background: np.ndarray, place: Path) -> str:
+    """Save a model; its dynamics, rewards and uncertainties are random, an episode ends with probability 0.27."""
     torch.manual_seed(0)
-    config = small(channels=4, scenery=3, actions=ACTIONS, dynamics="interactive", what=3)
-    model = WorldModel(config, Source("Pong", SIZE), background)
+    config = small(channels=4, scenery=3, actions=actions, dynamics="interactive", what=3)
+    model = WorldModel(config, Source(game, SIZE), background)
     model.sqair = certain_model(config)
     torch.nn.init.normal_(model.sqair.dynamics.readout.weight, std=0.1)
     assert model.heads is not None
@@ -39,9 +33,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory, background: np.ndarray) -> 
             torch.nn.init.normal_(weight, std=0.3)
     for head in model.heads.heads:
         head[-1].weight.data[-1], head[-1].bias.data[-1] = 0.0, -1.0
-    place = tmp_path_factory.mktemp("pong")
     model.save(place)
     return str(place)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A saved model of Pong, before the colour that Pong shows most."""
+    frame, _ = make_atari("Pong", size=SIZE).reset(seed=0)
+    background = np.median(frame, (0, 1)).astype(np.uint8) + np.zeros_like(frame)
+    return save_model("Pong", ACTIONS, background, tmp_path_factory.mktemp("pong"))
+
+
+@pytest.fixture(scope="session")
+def bouncing(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A saved model of the game of two sprites; it starts otherwise with every seed, and quickly."""
+    background = np.full((SIZE, SIZE, 3), GROUND, np.uint8)
+    return save_model(BOUNCING, 5, background, tmp_path_factory.mktemp("bouncing"))
 
 
 @pytest.fixture(scope="session")

@@ -41,8 +41,10 @@ def test_both_checkers_accept_it(folder, form, units):
         only_explained(caught, *(() if form == "flat" else EXPLAINED[2:]))
 
 
-def test_it_shows_what_the_model_sees(folder):
-    """Against the contract itself: eyes, observe, render; every row keeps its object."""
+@pytest.mark.parametrize("game", ["folder", "bouncing"])
+def test_it_shows_what_the_model_sees(game, request):
+    """Against the contract itself: eyes and observe; every row keeps its object."""
+    folder = request.getfixturevalue(game)
     env, model = make_slots(folder), sqair_wm.load(folder)
     game, eyes = model.make_env(), model.eyes()
     slots, rows, rows_before, seen = model.initial(1), {}, {}, 0
@@ -58,7 +60,7 @@ def test_it_shows_what_the_model_sees(folder):
         for i, n in rows.items():
             what = slots.what[0][slots.identity[0] == i][0]
             np.testing.assert_allclose(observation[n, 7:], what, rtol=1e-5)
-        seen, rows_before, action = seen + len(rows), rows, t % 6
+        seen, rows_before, action = seen + len(rows), rows, t % 5
         frame, observation, info = game.step(action)[0], *env.step(action)[::4]
     assert seen > 25
 

@@ -5,6 +5,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorWrapper
 
 import sqair_wm
 from envs import layout
+from envs.atari import make_atari
 from envs.slots import make_slots
 from envs.slots_vector import SlotVectorObservation, make_slots_vector
 from tests.envs.conftest import SIZE, same
@@ -13,16 +14,16 @@ LIMIT, ROWS = 5, 2
 
 
 def actions(t):
-    return np.array([t % 6, (3 * t + 1) % 6])
+    return np.array([t % 5, (3 * t + 1) % 5])
 
 
 @pytest.fixture(scope="module")
-def expected(folder):
+def expected(bouncing):
     """What each row has to see with `LIMIT` steps an episode, from the single wrapper.
 
     For every row a list of (observation, identities, whether it is the first of an episode).
     """
-    env, histories = make_slots(folder), []
+    env, histories = make_slots(bouncing), []
     for row in range(ROWS):
         history, t = [], 0
         observation, info = env.reset(seed=row)
@@ -37,13 +38,13 @@ def expected(folder):
     return histories
 
 
-def vector(folder, mode, **options):
-    return make_slots_vector(folder, ROWS, autoreset_mode=mode, max_episode_steps=LIMIT, **options)
+def vector(bouncing, mode, **options):
+    return make_slots_vector(bouncing, ROWS, autoreset_mode=mode, max_episode_steps=LIMIT, **options)
 
 
 @pytest.mark.parametrize("form", ["array", "dict"])
-def test_restarting_within_the_step_equals_the_single_wrapper(folder, expected, form):
-    env = vector(folder, "SameStep", form=form)
+def test_restarting_within_the_step_equals_the_single_wrapper(bouncing, expected, form):
+    env = vector(bouncing, "SameStep", form=form)
     observation, infos = env.reset(seed=0)
     assert infos["identities"].shape == (ROWS, 3)
     at = [0, 0]
@@ -63,21 +64,21 @@ def test_restarting_within_the_step_equals_the_single_wrapper(folder, expected, 
     assert infos["_identities"].all()
 
 
-def test_restarting_with_the_next_step_equals_the_single_wrapper(folder, expected):
-    env = vector(folder, AutoresetMode.NEXT_STEP)
+def test_restarting_with_the_next_step_equals_the_single_wrapper(bouncing, expected):
+    env = vector(bouncing, AutoresetMode.NEXT_STEP)
     observation, infos = env.reset(seed=0)
     played = 0
     for t in range(9):
         check_rows(observation, infos, expected, [t, t])
         restarts = t % (LIMIT + 1) == LIMIT
-        observation, rewards, _, truncated, infos = env.step(np.array([5, 5]) if restarts else actions(played))
+        observation, rewards, _, truncated, infos = env.step(np.array([3, 3]) if restarts else actions(played))
         played += not restarts
         assert truncated.all() == ((t + 1) % (LIMIT + 1) == LIMIT)
         assert not restarts or not rewards.any()
 
 
-def test_rows_can_be_restarted_by_hand(folder, expected):
-    env = vector(folder, "Disabled")
+def test_rows_can_be_restarted_by_hand(bouncing, expected):
+    env = vector(bouncing, "Disabled")
     observation, infos = env.reset(seed=0)
     for t in range(LIMIT):
         observation, _, _, truncated, infos = env.step(actions(t))
@@ -105,16 +106,16 @@ def close(seen, wanted):
     np.testing.assert_allclose(seen, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_gymnasium_makes_it(folder):
-    env = gym.make_vec("sqair_wm/Slots-v0", num_envs=2, model=folder, form="flat", max_episode_steps=3)
+def test_gymnasium_makes_it(bouncing):
+    env = gym.make_vec("sqair_wm/Slots-v0", num_envs=2, model=bouncing, form="flat", max_episode_steps=3)
     assert isinstance(env, SlotVectorObservation) and env.observation_space.shape == (2, 30)
     env.reset(seed=0)
     assert [env.step([0, 0])[3].all() for _ in range(3)] == [False, False, True]
     assert gym.make_vec(env.spec).observation_space == env.observation_space
 
 
-def test_games_can_run_in_processes_of_their_own(folder):
-    plain, parallel = vector(folder, "SameStep"), vector(folder, "SameStep", processes=True)
+def test_games_can_run_in_processes_of_their_own(bouncing):
+    plain, parallel = vector(bouncing, "SameStep"), vector(bouncing, "SameStep", processes=True)
     assert same(plain.reset(seed=3)[0], parallel.reset(seed=3)[0])
     for t in range(LIMIT + 1):
         ours, theirs = plain.step(actions(t)), parallel.step(actions(t))
@@ -122,19 +123,16 @@ def test_games_can_run_in_processes_of_their_own(folder):
     parallel.close()
 
 
-def test_vectors_that_cannot_be_are_errors(folder):
-    games = SyncVectorEnv([sqair_wm.load(folder).make_env])
-    with pytest.raises(ValueError, match="trained on Pong, the game is Freeway"):
-        SlotVectorObservation(gym.vector.SyncVectorEnv([lambda: _freeway()]), folder)
+def test_vectors_that_cannot_be_are_errors(bouncing, folder):
+    games = SyncVectorEnv([sqair_wm.load(bouncing).make_env])
+    with pytest.raises(ValueError, match="trained on Bouncing, the game is Pong"):
+        SlotVectorObservation(SyncVectorEnv([sqair_wm.load(folder).make_env]), bouncing)
+    cropped = SyncVectorEnv([lambda: make_atari("Pong", size=SIZE, crop=(0, 210))])
+    with pytest.raises(ValueError, match="raw rows"):
+        SlotVectorObservation(cropped, folder)
     silent = VectorWrapper(games)
     silent.metadata = {}
     with pytest.raises(ValueError, match="AutoresetMode, not None"):
-        SlotVectorObservation(silent, folder)
+        SlotVectorObservation(silent, bouncing)
     with pytest.raises(ValueError, match="Sometimes"):
-        make_slots_vector(folder, 1, autoreset_mode="Sometimes")
-
-
-def _freeway():
-    from envs.atari import make_atari
-
-    return make_atari("Freeway", size=SIZE)
+        make_slots_vector(bouncing, 1, autoreset_mode="Sometimes")

@@ -38,8 +38,8 @@ class Holder:
         return np.full(len(observation), 2), len(self.asked)
 
 
-def test_a_pool_can_be_filled_anew_by_a_policy_and_kept(folder, tmp_path):
-    pool, holder = StatePool.collect(Collection(folder, 3, games=1, form="flat")), Holder()
+def test_a_pool_can_be_filled_anew_by_a_policy_and_kept(bouncing, tmp_path):
+    pool, holder = StatePool.collect(Collection(bouncing, 3, games=1, form="flat")), Holder()
     before = pool.slots
     pool.refresh(holder)
     assert len(pool) == 3 and not equal(before, pool.slots)
@@ -47,14 +47,14 @@ def test_a_pool_can_be_filled_anew_by_a_policy_and_kept(folder, tmp_path):
     pool.refresh()
     assert equal(before, pool.slots)
     pool.save(tmp_path / "deeper" / "pool.safetensors")
-    again = StatePool.load(tmp_path / "deeper" / "pool.safetensors", sqair_wm.load(folder))
+    again = StatePool.load(tmp_path / "deeper" / "pool.safetensors", sqair_wm.load(bouncing))
     assert equal(again.slots, pool.slots) and torch.equal(again.backgrounds, pool.backgrounds)
     with pytest.raises(ValueError, match="given its states"):
         again.refresh()
 
 
-def test_an_environment_collects_when_first_needed(folder):
-    env = ImaginationEnv(folder, start_states=5, pool_seed=1)
+def test_an_environment_collects_when_first_needed(bouncing):
+    env = ImaginationEnv(bouncing, start_states=5, pool_seed=1)
     env.reset(seed=0)
     assert len(env.pool) == 5 and env.pool.collection.seed == 1
 
