@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ from torch import Tensor
 import sqair_wm
 from envs.layout import check_finite
 from sqair_wm.seating import seat
-from sqair_wm.slots import Noise, Slots
+from sqair_wm.slots import PER_SLOT, Noise, Slots
 from sqair_wm.world_model import WorldModel
+
+NAMES = tuple(field.name for field in fields(Slots))
 
 
 class Scenes:
@@ -42,10 +45,13 @@ class Scenes:
         if rows.all():
             self.state, self.slots = state, slots
             return
-        device = state.step.device
-        mask, number = torch.from_numpy(rows).to(device), torch.from_numpy(rows.cumsum().clip(1) - 1).to(device)
-        self.state = self.state.overwrite(mask, state.select(number))
-        self.slots = self.slots.overwrite(mask, slots.select(number))
+        index = torch.from_numpy(np.flatnonzero(rows)).to(state.step.device)
+
+        def put(whole: Slots, part: Slots, names: tuple[str, ...]) -> dict[str, Tensor]:
+            return {name: getattr(whole, name).index_copy(0, index, getattr(part, name)) for name in names}
+
+        self.state = Slots(**put(self.state, state, NAMES))
+        self.slots = self.state.replace(**put(self.slots, slots, PER_SLOT))
 
 
 class Encoder:
