@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env import VecCheckNan, VecFrameStack, VecMoni
 from envs.imagination import ImaginationVectorEnv
 from envs.sb3 import ImaginationVecEnv, RestartEachRollout, as_sb3, split
 from envs.slots_vector import make_slots_vector
+from envs.starts import Collection, StatePool
 from tests.envs.conftest import same
 
 QUICK = {"policy_kwargs": {"net_arch": [8]}, "seed": 0, "device": "cpu"}
@@ -124,6 +125,18 @@ def test_real_games_come_through_the_same_door(folder):
     assert env.get_attr("pool") == [2, 4]
     with pytest.raises(ValueError, match=r"autoreset_mode=AutoresetMode\.SAME_STEP"):
         as_sb3(make_slots_vector(folder, 1))
+
+
+def test_a_policy_of_imagination_plays_the_real_game_and_fills_the_pool(imagined):
+    env = VecMonitor(dreams(imagined))
+    agent = PPO("MlpPolicy", env, n_steps=4, batch_size=16, n_epochs=1, **QUICK).learn(16)
+    pool = StatePool.collect(Collection(imagined["model"], 3, games=1), agent)
+    env.set_attr("pool", pool)
+    assert env.get_attr("pool", [0]) == [pool]
+    real = as_sb3(make_slots_vector(imagined["model"], 1, autoreset_mode="SameStep", max_episode_steps=3))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Evaluation environment is not wrapped with a ``Monitor``")
+        assert evaluate_policy(agent, real, n_eval_episodes=1, return_episode_rewards=True)[1] == [3]
 
 
 def test_every_rollout_can_begin_afresh(imagined):
