@@ -67,6 +67,16 @@ def test_a_step_is_what_the_model_says(imagined):
     assert objects
 
 
+def test_new_objects_appear_only_if_they_may(imagined):
+    found = []
+    for discover in (True, False):
+        env = ImaginationEnv(**imagined, stochastic=False, discover=discover)
+        env.rollout.model.sqair.discovery_prior.later_logit.data[0] = -30.0
+        before = env.reset(options={"start": 0})[1]["identities"].max()
+        found.append(env.step(0)[4]["identities"].max() > before)
+    assert found == [True, False]
+
+
 @pytest.mark.parametrize("stochastic", [True, False])
 def test_seeds_decide_everything(imagined, stochastic):
     def play(seed):
@@ -114,9 +124,11 @@ def test_horizons_truncate_and_predicted_endings_terminate(imagined, tmp_path):
         assert [env.step(0)[2:4] for _ in range(4)] == [(False, False)] * 3 + [(False, True)]
     with pytest.raises(ResetNeeded, match="call reset"):
         env.step(0)
-    env = ImaginationEnv(**imagined | {"model": ending(imagined["model"], tmp_path, 0.1), "horizon": 2})
-    env.reset(seed=0)
-    assert env.step(0)[2:4] == (True, False)
+    ends = imagined | {"model": ending(imagined["model"], tmp_path, 0.1)}
+    for limits in ({}, {"max_uncertainty": -1.0}):
+        env = ImaginationEnv(**ends | limits)
+        env.reset(seed=0)
+        assert env.step(0)[2:4] == (True, False)
     with pytest.raises(ResetNeeded):
         env.step(0)
 

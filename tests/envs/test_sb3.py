@@ -79,6 +79,22 @@ def test_predicted_endings_are_no_time_limits(imagined):
         assert info["TimeLimit.truncated"] is False and ("terminal_observation" in info) == done
 
 
+class EndsAtTheHorizon(ImaginationVectorEnv):
+    """The last step terminates the episode and truncates it."""
+
+    def step(self, actions):
+        observation, rewards, _, truncated, infos = super().step(actions)
+        return observation, rewards, truncated, truncated, infos
+
+
+def test_what_ends_and_is_cut_off_at_once_has_ended(imagined):
+    env = as_sb3(EndsAtTheHorizon(num_envs=2, autoreset_mode="SameStep", **imagined | {"horizon": 2}))
+    env.reset()
+    for last in (False, True):
+        _, _, dones, infos = env.step(np.zeros(2, int))
+        assert dones.tolist() == [last, last] and not any(info["TimeLimit.truncated"] for info in infos)
+
+
 def test_seeds_last_for_one_reset_and_nothing_given_out_changes(imagined):
     histories = []
     for seed in (5, 5, 6):
