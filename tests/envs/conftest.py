@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,11 @@ from sqair_wm.world_model import Source, WorldModel
 from tests.conftest import small
 
 SIZE, ACTIONS = 24, 6
+EXPLAINED = (
+    "A Box observation space m(inimum|aximum) value is -?infinity",  # appearance codes have no bounds
+    r"The environment \(.*\) is different from the unwrapped version",  # a wrapper is what is checked
+    "Your observation .*has an unconventional shape",  # rows and columns; `flat` has none
+)
 
 
 def save_model(game: str, actions: int, background: np.ndarray, place: Path) -> str:
@@ -71,3 +78,9 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
     return np.array_equal(a, b)
+
+
+def only_explained(caught: list[warnings.WarningMessage], *allowed: str) -> None:
+    """Fail for a warning that none of the patterns `allowed` explains."""
+    for warning in caught:
+        assert any(re.search(pattern, str(warning.message)) for pattern in allowed), warning.message

@@ -1,5 +1,4 @@
 import json
-import re
 import warnings
 
 import gymnasium as gym
@@ -14,18 +13,7 @@ import sqair_wm
 from envs.atari import make_atari
 from envs.slots import SlotObservation, make_slots
 from sqair_wm.slots import Noise
-from tests.envs.conftest import SIZE, same
-
-EXPLAINED = (
-    "A Box observation space m(inimum|aximum) value is -?infinity",  # appearance codes have no bounds
-    r"The environment \(.*\) is different from the unwrapped version",  # a wrapper is what is checked
-    "Your observation .*has an unconventional shape",  # rows and columns; `flat` has none
-)
-
-
-def only_explained(caught, *allowed):
-    for warning in caught:
-        assert any(re.search(pattern, str(warning.message)) for pattern in allowed), warning.message
+from tests.envs.conftest import EXPLAINED, SIZE, only_explained, same
 
 
 @pytest.mark.parametrize(("form", "units"), [("array", "normalised"), ("flat", "pixels")])

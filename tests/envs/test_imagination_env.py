@@ -17,8 +17,7 @@ from sqair_wm.seating import seat
 from sqair_wm.slots import Noise
 from sqair_wm.world_model import WorldModel
 from tests.conftest import small
-from tests.envs.conftest import same
-from tests.envs.test_slots import EXPLAINED, only_explained
+from tests.envs.conftest import EXPLAINED, only_explained, same
 
 
 @pytest.mark.parametrize(("form", "units"), [("array", "pixels"), ("flat", "normalised"), ("dict", "normalised")])
