@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+import benchmarks.environments  # noqa: F401 (registers its cases)
 from benchmarks.cases import CASES
 from benchmarks.measure import Row, peak
 

@@ -25,6 +25,10 @@ PLAYING_FIELD = {
 """First and last raw row of the part without score and lives; other games are shown whole."""
 
 
+WHOLE = (0, 210)
+"""First and last raw row of the whole picture."""
+
+
 def games() -> list[str]:
     """Names of all games that can be played."""
     return sorted(i[4:-3] for i in gym.registry if i.startswith("ALE/") and i.endswith("-v5"))
@@ -44,12 +48,13 @@ class AtariFrames(RecordConstructorArgs, gym.Wrapper):
     def __init__(
         self, env: gym.Env, *, size: int = 80, pool: int = 2, crop: tuple[int, int] | None = None, frame_skip: int = 4
     ):
-        RecordConstructorArgs.__init__(self, size=size, pool=pool, crop=crop, frame_skip=frame_skip)
+        rows = None if crop is None else list(crop)  # as JSON would give it back
+        RecordConstructorArgs.__init__(self, size=size, pool=pool, crop=rows, frame_skip=frame_skip)
         gym.Wrapper.__init__(self, env)
         if not 1 <= pool <= frame_skip:
             raise ValueError(f"pool must lie between 1 and frame_skip={frame_skip}, got {pool}")
         self.size, self.pool, self.frame_skip = size, pool, frame_skip
-        self.crop = crop or (0, 210)
+        self.crop = crop or WHOLE
         self.observation_space = gym.spaces.Box(0, 255, (size, size, 3), np.uint8)
 
     def reset(

@@ -41,7 +41,7 @@ class RunningMode:
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Take in `frame` `[H, W, C]` uint8 and return the background behind it, a fresh array."""
         same = _alike(frame, self.image)
-        beside = np.pad(self.image, ((1, 1), (1, 1), (0, 0)), mode="edge")
+        beside = cv2.copyMakeBorder(self.image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
         h, w = same.shape
         uncovered = np.zeros_like(same)
         for y, x in ((0, 1), (2, 1), (1, 0), (1, 2)):
@@ -55,7 +55,7 @@ class RunningMode:
 
 
 def _alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return cv2.absdiff(a, b).max(2) <= SAME
+    return cv2.inRange(cv2.absdiff(a, b), (0,) * 4, (SAME,) * 4) > 0
 
 
 def separate(frame: Tensor, background: Tensor) -> Tensor:

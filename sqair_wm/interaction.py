@@ -91,13 +91,11 @@ class Surroundings(nn.Module):
         size = centre.new_tensor(self.config.frame_size)
         place = (0.5 * (centre + 1) * (size - 1) + 0.5) / self.config.scenery_cell
         cell = place.floor()
-        half = CELLS // 2
-        padded = F.pad(slots.scenery, (half + 1, half + 1, half + 1, half + 1)).flatten(2)
-        steps = torch.arange(CELLS, device=centre.device)
-        first = (cell.long() + 1).clamp(min=0)
-        ys = (first[:, :1] + steps).clamp(max=height + 2 * half + 1)
-        xs = (first[:, 1:] + steps).clamp(max=width + 2 * half + 1)
-        index = ys[:, :, None] * (width + 2 * half + 2) + xs[:, None, :]
-        table = padded.movedim(1, 2).reshape(-1, channels)
-        pixels = table.index_select(0, (scene[:, None, None] * padded.shape[2] + index).flatten())
+        steps = torch.arange(CELLS, device=centre.device) - CELLS // 2
+        ys, xs = (cell.long()[:, k, None] + steps for k in (0, 1))
+        inside = ((ys >= 0) & (ys < height))[:, :, None] & ((xs >= 0) & (xs < width))[:, None, :]
+        pixel = ys.clamp(0, height - 1)[:, :, None] * width + xs.clamp(0, width - 1)[:, None, :]
+        first = scene[:, None] * channels + torch.arange(channels, device=centre.device)
+        index = first[:, None, None, :] * (height * width) + pixel[..., None]
+        pixels = slots.scenery.reshape(-1).index_select(0, index.flatten()).view(index.shape) * inside[..., None]
         return torch.cat([pixels.view(centre.shape[0], CELLS**2 * channels), place - cell - 0.5], -1)

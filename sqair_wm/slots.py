@@ -136,14 +136,14 @@ class Noise:
     presence: Tensor
 
     @staticmethod
-    def draw(slots: Slots, number: int | None = None) -> Noise:
-        """Fresh noise from the global generator; for `number` slots, by default those that `slots` has."""
+    def draw(slots: Slots, number: int | None = None, generator: torch.Generator | None = None) -> Noise:
+        """Fresh noise for `number` slots, by default those that `slots` has; from `generator`, else the global one."""
         (b, n, w), like = slots.what.shape, slots.what
         n = number or n
         return Noise(
-            torch.randn(b, 2 * n, 4, dtype=like.dtype, device=like.device),
-            torch.randn(b, 2 * n, w, dtype=like.dtype, device=like.device),
-            torch.rand(b, 2 * n, dtype=like.dtype, device=like.device),
+            torch.randn(b, 2 * n, 4, dtype=like.dtype, device=like.device, generator=generator),
+            torch.randn(b, 2 * n, w, dtype=like.dtype, device=like.device, generator=generator),
+            torch.rand(b, 2 * n, dtype=like.dtype, device=like.device, generator=generator),
         )
 
     @staticmethod

@@ -67,3 +67,13 @@ def test_packed_and_dense_rows_take_and_put_the_same():
     assert Rows(torch.zeros(3, dtype=torch.bool), dense=False).empty
     everyone = Rows(torch.ones(3, dtype=torch.bool), dense=False)
     assert torch.equal(everyone.put(everyone.take(x)), x) and not everyone.empty
+
+
+def test_noise_from_a_generator_leaves_the_global_one_alone():
+    slots = SQAIR(small()).initial(2)
+    state = torch.get_rng_state()
+    drawn = [Noise.draw(slots, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
+    assert torch.equal(state, torch.get_rng_state())
+    for name in ("what", "where", "presence"):
+        first, second, other = (getattr(noise, name) for noise in drawn)
+        assert torch.equal(first, second) and not torch.equal(first, other)

@@ -28,7 +28,7 @@ def test_unknown_benchmarks_are_refused(monkeypatch, capsys):
 
 
 def test_everything_that_is_promised_is_timed():
-    expected = {"train_step", "render_64", "data", "real_game"}
+    expected = {"train_step", "render_64", "data", "real_game", "wrapper_step", "imagination_1", "imagination_256"}
     expected |= {f"observe_{n}" for n in (1, 8, 64)} | {f"imagine_{n}" for n in (1, 256, 1024)}
     assert expected <= set(CASES)
 

@@ -1,0 +1,121 @@
+"""How the objects of a scene become the array an agent sees; the same in the real game and in imagination."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor
+
+from sqair_wm.attention import boxes, window
+from sqair_wm.config import ModelConfig
+from sqair_wm.slots import Slots
+
+FORMS, UNITS = ("array", "flat", "dict"), ("normalised", "pixels")
+PLACE = 7
+"""Columns before the appearance code: presence, centre (y, x), height, width, velocity (y, x)."""
+
+Observation = np.ndarray | dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Rows are slots; columns are presence, centre (y, x), height, width, velocity (y, x) and the appearance code.
+
+    A row without an object is zero. Normalised: the centre in [-1, 1] of the frame, height and width as shares of it,
+    velocity in half frames a step. Pixels: centre, height and width in pixels of the frame, velocity in pixels a step.
+
+    Attributes:
+        slots: N, most objects of a scene.
+        what: W, length of the appearance code.
+        frame_size: (height, width) of a frame in pixels.
+        form: `array` `(N, D)`, `flat` `(N * D,)`, or `dict` of slots `(N, D)` and presence `(N,)`; D is 7 + W.
+        units: `normalised` or `pixels`.
+    """
+
+    slots: int
+    what: int
+    frame_size: tuple[int, int]
+    form: str = "array"
+    units: str = "normalised"
+
+    def __post_init__(self) -> None:
+        for name, value, choices in (("form", self.form, FORMS), ("units", self.units, UNITS)):
+            if value not in choices:
+                raise ValueError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+
+    @staticmethod
+    def of(config: ModelConfig, form: str = "array", units: str = "normalised") -> Layout:
+        """The layout of a model's scenes; raises ValueError for an unknown form or unit."""
+        return Layout(config.slots, config.what, config.frame_size, form, units)
+
+    @property
+    def space(self) -> gym.Space:
+        """What an observation of one scene looks like, with the true bounds; appearance has none."""
+        half = (np.array(self.frame_size) - 1) / 2
+        size = np.array([1, 1]) if self.units == "normalised" else np.array(self.frame_size) + 1
+        centre = ([-1, -1], [1, 1]) if self.units == "normalised" else ([0, 0], 2 * half)
+        speed = np.array([2, 2]) if self.units == "normalised" else 2 * half
+        look = np.full(self.what, np.inf)
+        low = np.concatenate([[0], centre[0], [0, 0], -speed, -look])
+        high = np.concatenate([[1], centre[1], size, speed, look])
+        low, high = (np.tile(bound.astype(np.float32), (self.slots, 1)) for bound in (low, high))
+        if self.form == "flat":
+            return gym.spaces.Box(low.ravel(), high.ravel(), dtype=np.float32)
+        box = gym.spaces.Box(low, high, dtype=np.float32)
+        if self.form == "array":
+            return box
+        return gym.spaces.Dict({"slots": box, "presence": gym.spaces.Box(0, 1, (self.slots,), np.float32)})
+
+    def features(self, slots: Slots) -> Tensor:
+        """`B` scenes as `[B, N, D]`, on their device."""
+        scale, centre = window(slots.where)
+        velocity = slots.velocity
+        if self.units == "pixels":
+            length = scale.new_tensor(self.frame_size)
+            half = 0.5 * (length - 1)
+            scale, centre, velocity = (length + 1) * scale, half * (centre + 1), half * velocity
+        columns = torch.cat([torch.ones_like(scale[..., :1]), centre, scale, velocity, slots.what], -1)
+        return torch.where(slots.presence[..., None] > 0, columns, 0).to(torch.float32)
+
+    def observe(self, slots: Slots) -> Observation:
+        """`B` scenes as a batch of observations, in arrays that nobody else holds.
+
+        Raises:
+            FloatingPointError: if the model gave a value that is not finite.
+        """
+        rows = self.features(slots).cpu().numpy()
+        check_finite(rows, "the state of an object")
+        if self.form == "flat":
+            return rows.reshape(rows.shape[0], -1)
+        return rows if self.form == "array" else {"slots": rows, "presence": rows[..., 0].copy()}
+
+    def info(self, slots: Slots) -> dict[str, np.ndarray]:
+        """Who is where in `B` scenes.
+
+        Returns:
+            `identities` `[B, N]` int64, -1 where there is no object; `boxes` `[B, N, 4]` float32 (top, left, height,
+            width) in pixels of the frame, zero where there is none.
+        """
+        there = slots.presence > 0
+        places = torch.where(there[..., None], boxes(slots.where, self.frame_size), 0)
+        identities = torch.where(there, slots.identity, -1)
+        return {"identities": identities.cpu().numpy(), "boxes": places.to(torch.float32).cpu().numpy()}
+
+
+def check_finite(values: np.ndarray, name: str) -> None:
+    """Raise FloatingPointError if the model gave a value that is no number, naming the scenes."""
+    if not np.isfinite(values).all():
+        scenes = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1)).tolist()
+        raise FloatingPointError(
+            f"the model gave {name} that is not a finite number, in scenes {scenes}: its weights are damaged, or its "
+            "training diverged"
+        )
+
+
+def row(batch: Any, index: int) -> Any:
+    """The observation or info of one scene, out of a batch of them."""
+    return {k: v[index] for k, v in batch.items()} if isinstance(batch, dict) else batch[index]

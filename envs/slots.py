@@ -1,0 +1,162 @@
+"""The slot observation wrapper: the objects of the real game instead of its pixels."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import cv2
+import gymnasium as gym
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.utils import RecordConstructorArgs
+
+from envs.atari import PLAYING_FIELD, WHOLE, games
+from envs.games import BOUNCING
+from envs.layout import Layout, Observation, row
+from envs.scenes import Encoder, load_for_game
+from sqair_wm.figures import identity_color
+from sqair_wm.slots import Slots
+from sqair_wm.world_model import WorldModel
+
+Info = dict[str, Any]
+START = np.ones(1, bool)
+
+
+class SlotObservation(RecordConstructorArgs, gym.Wrapper):
+    """Shows an agent the objects that the model sees in a game, each in a row of its own for as long as it lives.
+
+    The observation is laid out as `Layout` says. `info` gains `identities` `[N]` and `boxes` `[N, 4]` (top, left,
+    height, width; pixels of the frame), which hide what the game itself may tell by these names. The wrapper is
+    deterministic: the same frames and actions give the same observations. A planner finds the state to plan from in
+    `env.get_wrapper_attr("slots")`, a batch of one scene.
+
+    Args:
+        env: the game as the model was trained on it; `WorldModel.make_env` makes it.
+        model: folder of the saved model.
+        form: `array`, `flat` or `dict`; see `Layout`.
+        units: `normalised` or `pixels`.
+        device: where the model runs.
+        draw: whether `render` draws the boxes into the game's picture.
+
+    Raises:
+        FileNotFoundError: if there is no model in the folder.
+        ValueError: if the model is damaged, or was trained on another game or on other frames.
+    """
+
+    def __init__(
+        self,
+        env: gym.Env,
+        model: str | Path,
+        *,
+        form: str = "array",
+        units: str = "normalised",
+        device: str = "cpu",
+        draw: bool = False,
+    ):
+        RecordConstructorArgs.__init__(self, model=str(model), form=form, units=units, device=device, draw=draw)
+        gym.Wrapper.__init__(self, env)
+        self.model = load_for_game(model, device)
+        crop = env.get_wrapper_attr("crop") if env.has_wrapper_attr("crop") else None
+        check_fits(self.model, env.observation_space, env.action_space, env.unwrapped.spec, crop)
+        self.layout, self.draw = Layout.of(self.model.config, form, units), draw
+        self.observation_space = self.layout.space
+        self._encoder = Encoder(self.model, 1)
+
+    @property
+    def slots(self) -> Slots:
+        """The scene as observed last, rows as in the observation; the state that `model.imagine` goes on from."""
+        return self._encoder.scenes.slots
+
+    def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Observation, Info]:
+        """Start an episode of the game, with nothing seen yet and the background of the start."""
+        frame, info = self.env.reset(seed=seed, options=options)
+        self._encoder.begin(START)
+        return self._see(frame, None, info)
+
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, Info]:
+        """Play `action` and show it to the model together with the frame it led to."""
+        frame, reward, terminated, truncated, info = self.env.step(action)
+        observation, info = self._see(frame, action, info)
+        return observation, float(reward), terminated, truncated, info
+
+    def render(self) -> Any:
+        """The game's own picture, with the boxes if `draw` is set."""
+        picture = self.env.render()
+        if not self.draw or not isinstance(picture, np.ndarray):
+            return picture
+        return self._draw(picture.copy())
+
+    def _see(self, frame: np.ndarray, action: Any, info: Info) -> tuple[Observation, Info]:
+        self._encoder.look(frame[None], None if action is None else np.array([int(action)]))
+        return row(self.layout.observe(self.slots), 0), {**info, **row(self.layout.info(self.slots), 0)}
+
+    def _draw(self, picture: np.ndarray) -> np.ndarray:
+        """Boxes of the frame in the picture it was cut from."""
+        first, last = self.get_wrapper_attr("crop") if self.has_wrapper_attr("crop") else (0, picture.shape[0])
+        height, width = self.model.config.frame_size
+        scale = np.array([(last - first) / height, picture.shape[1] / width])
+        who = row(self.layout.info(self.slots), 0)
+        for box, identity in zip(who["boxes"], who["identities"], strict=True):
+            if identity >= 0:
+                start = (box[:2] + 0.5) * scale + (first, 0)
+                corners = np.stack([start, start + box[2:] * scale])[:, ::-1].round().astype(int).tolist()
+                cv2.rectangle(picture, corners[0], corners[1], identity_color(int(identity)), 1)
+        return picture
+
+
+def make_slots(
+    model: str | Path,
+    *,
+    form: str = "array",
+    units: str = "normalised",
+    device: str = "cpu",
+    draw: bool = False,
+    **game: Any,
+) -> gym.Env:
+    """The game of a saved model, seen through it; what `gym.make("sqair_wm/Slots-v0", model=...)` calls.
+
+    Args:
+        model: folder of the saved model.
+        form: see `SlotObservation`; units, device and draw too.
+        units: of place and velocity.
+        device: where the model runs.
+        draw: whether `render` draws boxes.
+        game: passed on to `gymnasium.make` of the game, such as `render_mode`.
+    """
+    env = load_for_game(model).make_env(**game)
+    return SlotObservation(env, model, form=form, units=units, device=device, draw=draw)
+
+
+def check_fits(
+    model: WorldModel, frames: gym.Space, actions: gym.Space, spec: EnvSpec | None, crop: tuple[int, int] | None
+) -> None:
+    """Raise ValueError if a game's frames, actions, name or crop are not those that the model was trained on.
+
+    What nobody knows (None) is not checked.
+    """
+    source, config = model.source, model.config
+    assert source is not None
+    shape, advice = (*config.frame_size, 3), "model.make_env() makes the game as the model was trained on it"
+    game = _name(spec, source.game)
+    if game not in (None, source.game):
+        raise ValueError(f"the model was trained on {source.game}, the game is {game}: {advice}")
+    if frames.shape != shape or frames.dtype != np.uint8:
+        raise ValueError(f"the model takes frames {shape} uint8, not {frames.shape} {frames.dtype}: {advice}")
+    if config.actions and getattr(actions, "n", None) != config.actions:
+        raise ValueError(f"the model knows {config.actions} actions, the game takes {actions}: {advice}")
+    wanted = source.crop or PLAYING_FIELD.get(source.game, WHOLE)
+    if crop is not None and tuple(crop) != tuple(wanted):
+        raise ValueError(f"the model was trained on raw rows {wanted}, the game shows {crop}: {advice}")
+
+
+def _name(spec: EnvSpec | None, wanted: str) -> str | None:
+    """The game as `make_game` calls it; None if an Atari game may hide behind another registered name."""
+    if spec is None:
+        return None
+    if spec.entry_point == "envs.bouncing:Bouncing":
+        return BOUNCING
+    if not str(spec.entry_point).startswith("ale_py"):
+        return None if wanted in games() else spec.id
+    return re.sub(r"^ALE/|(-ram)?(NoFrameskip|Deterministic)?-v\d+$", "", spec.id)

@@ -1,0 +1,169 @@
+"""The slot observation wrapper for many games at once: one call of the model a step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
+from gymnasium.vector.utils import batch_space
+from torch import Tensor
+
+from envs.atari import WHOLE, AtariFrames
+from envs.layout import Layout, Observation, row
+from envs.scenes import Encoder, load_for_game
+from envs.slots import check_fits
+from sqair_wm.slots import Slots
+
+Info = dict[str, Any]
+Step = tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]
+
+
+class SlotVectorObservation(VectorWrapper):
+    """`SlotObservation` for a vector of games; all three ways of starting the next episode are understood.
+
+    Args:
+        env: games as the model was trained on them, such as `SyncVectorEnv([model.make_env] * 8)`.
+        model: folder of the saved model.
+        form: see `SlotObservation`; units and device too.
+        units: of place and velocity.
+        device: where the model runs.
+
+    Raises:
+        FileNotFoundError: if there is no model in the folder.
+        ValueError: if the model is damaged, was trained on another game or on other frames, or if `env` does not say
+            how it starts the next episode.
+    """
+
+    def __init__(
+        self,
+        env: VectorEnv,
+        model: str | Path,
+        *,
+        form: str = "array",
+        units: str = "normalised",
+        device: str = "cpu",
+    ):
+        super().__init__(env)
+        self.model = load_for_game(model, device)
+        spec = env.get_attr("spec")[0] if hasattr(env, "get_attr") else env.spec
+        check_fits(self.model, env.single_observation_space, env.single_action_space, spec, _crop(spec))
+        mode = env.metadata.get("autoreset_mode")
+        if not isinstance(mode, AutoresetMode):
+            raise ValueError(f"metadata['autoreset_mode'] of {env} has to be an AutoresetMode, not {mode!r}")
+        self.autoreset_mode, self.layout = mode, Layout.of(self.model.config, form, units)
+        self.single_observation_space = self.layout.space
+        self.observation_space = batch_space(self.layout.space, env.num_envs)
+        self._encoder = Encoder(self.model, env.num_envs)
+        self._ended = np.zeros(env.num_envs, bool)
+
+    @property
+    def slots(self) -> Slots:
+        """The scenes as observed last, rows as in the observation."""
+        return self._encoder.scenes.slots
+
+    @property
+    def backgrounds(self) -> Tensor:
+        """What is behind the objects of each game, `[B, 3, H, W]` uint8."""
+        return self._encoder.backgrounds
+
+    def reset(self, *, seed: Any = None, options: Info | None = None) -> tuple[Observation, Info]:
+        """Start episodes of all games, or of those in `options["reset_mask"]`; the others stay as they are."""
+        rows = (options or {}).get("reset_mask", np.ones(self.num_envs, bool))
+        frames, infos = self.env.reset(seed=seed, options=options)
+        self._encoder.begin(rows)
+        self._encoder.look(frames, None, None if rows.all() else rows)
+        self._ended &= ~rows
+        return self._show(infos)
+
+    def step(self, actions: np.ndarray) -> Step:
+        """Play one step of every game."""
+        frames, rewards, terminated, truncated, infos = self.env.step(actions)
+        ended = terminated | truncated
+        if self.autoreset_mode is AutoresetMode.NEXT_STEP:
+            self._encoder.begin(self._ended)
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and ended.any():
+            self._finish(frames, actions, ended, infos)
+        else:
+            self._encoder.look(frames, actions)
+        self._ended = ended
+        observation, infos = self._show(infos)
+        return observation, rewards, terminated, truncated, infos
+
+    def _finish(self, frames: np.ndarray, actions: np.ndarray, ended: np.ndarray, infos: Info) -> None:
+        """Look at the last frames of the episodes that ended, then at the first ones of the next."""
+        last = frames.copy()
+        for i in np.flatnonzero(ended):
+            last[i] = infos["final_obs"][i]
+        self._encoder.look(last, actions)
+        final, who = self.layout.observe(self.slots), self.layout.info(self.slots)
+        infos["final_obs"], infos["_final_obs"] = final_observations(final, ended), ended.copy()
+        infos["final_info"] = {**infos.get("final_info", {}), **with_masks(who, ended)}
+        infos["_final_info"] = ended.copy()
+        self._encoder.begin(ended)
+        self._encoder.look(frames, None, ended)
+
+    def _show(self, infos: Info) -> tuple[Observation, Info]:
+        who = with_masks(self.layout.info(self.slots), np.ones(self.num_envs, bool))
+        return self.layout.observe(self.slots), {**infos, **who}
+
+
+def _crop(spec: EnvSpec | None) -> tuple[int, int] | None:
+    """The rows that `AtariFrames` cuts out of the raw picture, as the spec of the wrapped game tells."""
+    wrappers = [w.kwargs for w in spec.additional_wrappers if w.name == AtariFrames.class_name()] if spec else []
+    return (wrappers[-1] or {}).get("crop", WHOLE) if wrappers else None
+
+
+def with_masks(infos: dict[str, np.ndarray], rows: np.ndarray) -> Info:
+    """Infos as a vector environment gives them: each with a mask that says whose it is."""
+    return infos | {f"_{name}": rows.copy() for name in infos}
+
+
+def final_observations(batch: Observation, ended: np.ndarray) -> np.ndarray:
+    """`[B]` objects: the observation of each scene that ended, None elsewhere."""
+    final = np.full(len(ended), None, dtype=object)
+    for i in np.flatnonzero(ended).tolist():
+        final[i] = row(batch, i)
+    return final
+
+
+def make_slots_vector(
+    model: str | Path,
+    num_envs: int = 1,
+    *,
+    form: str = "array",
+    units: str = "normalised",
+    device: str = "cpu",
+    autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+    processes: bool = False,
+    max_episode_steps: int | None = None,
+    **game: Any,
+) -> SlotVectorObservation:
+    """Several games of a saved model; what `gym.make_vec("sqair_wm/Slots-v0", num_envs=8, model=...)` calls.
+
+    Args:
+        model: folder of the saved model.
+        num_envs: number of games.
+        form: see `SlotObservation`; units and device too.
+        units: of place and velocity.
+        device: where the model runs.
+        autoreset_mode: when the next episode starts: `NextStep`, `SameStep` (what stable-baselines3 needs), `Disabled`.
+        processes: run every game in a process of its own; the model stays in this one.
+        max_episode_steps: truncate episodes after so many steps.
+        game: passed on to `gymnasium.make` of the game.
+    """
+    mode, source = AutoresetMode(autoreset_mode), load_for_game(model)
+
+    def make() -> gym.Env:
+        env = source.make_env(**game)
+        return env if max_episode_steps is None else gym.wrappers.TimeLimit(env, max_episode_steps)
+
+    games = [make] * num_envs
+    if processes:
+        env: VectorEnv = AsyncVectorEnv(games, autoreset_mode=mode)
+    else:
+        env = SyncVectorEnv(games, autoreset_mode=mode)
+    return SlotVectorObservation(env, model, form=form, units=units, device=device)

@@ -1,0 +1,189 @@
+"""Where imagination starts: a pool of states that the model reached in the real game."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from envs.layout import Observation
+from envs.slots_vector import SlotVectorObservation, make_slots_vector
+from sqair_wm.data.atari import RepeatingAgent
+from sqair_wm.slots import Slots
+from sqair_wm.training.checkpoint import write_atomically
+from sqair_wm.world_model import WorldModel
+
+SETTLED = 4
+"""Frames a model sees of an episode before its state is a start: velocities are known by then."""
+
+
+class Policy(Protocol):
+    """Whoever chooses actions for a batch of observations: a model of stable-baselines3, a planner."""
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
+    ) -> tuple[np.ndarray, Any]:
+        """Actions `[B]`, and what to pass as `state` next time."""
+
+
+class RandomPolicy:
+    """Plays at random and holds actions, as recordings are made."""
+
+    def __init__(self, number: int, actions: int, seed: int):
+        self._agents = [RepeatingAgent(actions, seed + i) for i in range(number)]
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
+    ) -> tuple[np.ndarray, None]:
+        """The next action of every row."""
+        return np.array([agent.act() for agent in self._agents]), None
+
+
+@dataclass(frozen=True)
+class Collection:
+    """How a pool is filled by playing the real game.
+
+    Attributes:
+        model: folder of the saved model; it is read again for every collection.
+        size: number of states.
+        seed: of the games and of the random player.
+        games: played side by side.
+        every: steps between two states of one game.
+        form: what the policy observes, see `Layout`; units too.
+        units: of place and velocity.
+        device: where the model runs.
+    """
+
+    model: str
+    size: int = 256
+    seed: int = 0
+    games: int = 4
+    every: int = 2
+    form: str = "array"
+    units: str = "normalised"
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if min(self.size, self.games, self.every) < 1:
+            raise ValueError(f"size, games and every have to be at least 1: {self}")
+
+    def play(self, policy: Policy | None = None) -> tuple[Slots, Tensor]:
+        """Play until there are enough states; by default at random.
+
+        Returns:
+            `[size]` scenes, rows seated, and `[size, 3, H, W]` uint8 what is behind them.
+        """
+        env = make_slots_vector(
+            self.model,
+            self.games,
+            form=self.form,
+            units=self.units,
+            device=self.device,
+            autoreset_mode="SameStep",
+        )
+        policy = policy or RandomPolicy(self.games, env.model.config.actions, self.seed)
+        states, backgrounds = self._states(env, policy)
+        env.close()
+        return _join(states).map(lambda x: x[: self.size]), torch.cat(backgrounds)[: self.size]
+
+    def _states(self, env: SlotVectorObservation, policy: Policy) -> tuple[list[Slots], list[Tensor]]:
+        states: list[Slots] = []
+        backgrounds: list[Tensor] = []
+        observation: Observation
+        observation, _ = env.reset(seed=self.seed)
+        memory, starts, step = None, np.ones(self.games, bool), 0
+        while sum(len(b) for b in backgrounds) < self.size:
+            action, memory = policy.predict(observation, state=memory, episode_start=starts, deterministic=False)
+            observation, _, terminated, truncated, _ = env.step(action)
+            starts, step = terminated | truncated, step + 1
+            if step % self.every == 0:
+                ready = env.slots.step >= SETTLED
+                states.append(env.slots.select(ready))
+                backgrounds.append(env.backgrounds.to(ready.device)[ready])
+        return states, backgrounds
+
+
+class StatePool:
+    """States that imagined episodes start from.
+
+    Args:
+        slots: `P` scenes with their objects in rows as agents see them, P at least 1.
+        backgrounds: `[P, 3, H, W]` uint8, what is behind the objects when drawn.
+        collection: how to fill the pool anew; None if its states were given.
+
+    Raises:
+        ValueError: if there are no states, or not as many backgrounds.
+    """
+
+    def __init__(self, slots: Slots, backgrounds: Tensor, collection: Collection | None = None):
+        self.slots, self.backgrounds, self.collection = slots, backgrounds, collection
+        if not len(self) or len(backgrounds) != len(self):
+            raise ValueError(f"a pool needs states and a background for each, got {len(self)} and {len(backgrounds)}")
+
+    def __len__(self) -> int:
+        return self.slots.step.shape[0]
+
+    @staticmethod
+    def collect(collection: Collection, policy: Policy | None = None) -> StatePool:
+        """A pool filled by playing the real game with `policy`, by default at random."""
+        return StatePool(*collection.play(policy), collection)
+
+    def refresh(self, policy: Policy | None = None) -> None:
+        """Replace all states by those that `policy` reaches with the model as it is saved now.
+
+        Raises:
+            ValueError: if the pool was not filled by playing.
+        """
+        if self.collection is None:
+            raise ValueError("this pool was given its states, so it cannot play for new ones: collect it instead")
+        self.slots, self.backgrounds = self.collection.play(policy)
+
+    def sample(self, number: int, generator: torch.Generator) -> tuple[Slots, Tensor]:
+        """`number` states drawn with replacement, and what is behind them."""
+        return self.take(torch.randint(len(self), (number,), generator=generator, device=generator.device))
+
+    def take(self, index: Tensor) -> tuple[Slots, Tensor]:
+        """The states named by `index` `[n]` int64, and what is behind them."""
+        index = index.to(self.backgrounds.device)
+        return self.slots.select(index), self.backgrounds[index]
+
+    def save(self, path: str | Path) -> None:
+        """Write the states to a safetensors file, atomically."""
+        tensors = {f.name: getattr(self.slots, f.name) for f in fields(Slots)} | {"backgrounds": self.backgrounds}
+        tensors = {name: x.contiguous().cpu() for name, x in tensors.items()}
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(Path(path), lambda partial: save_file(tensors, str(partial)))
+
+    @staticmethod
+    def load(path: str | Path, model: WorldModel) -> StatePool:
+        """Read states that `save` wrote, onto the device of `model`.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            ValueError: if the file is damaged, or its states are those of another model.
+        """
+        if not Path(path).exists():
+            raise FileNotFoundError(f"no pool of states at {path}: StatePool.save writes one")
+        try:
+            with safe_open(str(path), "pt", device=str(model.background.device)) as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            backgrounds = tensors.pop("backgrounds")
+            slots = Slots(**tensors)
+        except (SafetensorError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is damaged or no pool of states: {error}") from error
+        empty = model.initial(1)
+        for name in (f.name for f in fields(Slots)):
+            given, wanted = getattr(slots, name), getattr(empty, name)
+            if given.shape[1:] != wanted.shape[1:] or given.dtype != wanted.dtype:
+                raise ValueError(f"{path} holds states of another model: {name} is {tuple(given.shape[1:])}")
+        return StatePool(slots, backgrounds)
+
+
+def _join(parts: list[Slots]) -> Slots:
+    return Slots(**{f.name: torch.cat([getattr(part, f.name) for part in parts]) for f in fields(Slots)})

@@ -1,0 +1,86 @@
+"""Small saved models that take every proposal for an object, and states that one of them saw in its game."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.scenes import certain_model
+from envs.atari import make_atari
+from envs.bouncing import GROUND
+from envs.games import BOUNCING
+from envs.starts import Collection, StatePool
+from sqair_wm.world_model import Source, WorldModel
+from tests.conftest import small
+
+SIZE, ACTIONS = 24, 6
+EXPLAINED = (
+    "A Box observation space m(inimum|aximum) value is -?infinity",  # appearance codes have no bounds
+    r"The environment \(.*\) is different from the unwrapped version",  # a wrapper is what is checked
+    "Your observation .*has an unconventional shape",  # rows and columns; `flat` has none
+)
+
+
+def save_model(game: str, actions: int, background: np.ndarray, place: Path) -> str:
+    """Save a model; its dynamics, rewards and uncertainties are random, an episode ends with probability 0.27."""
+    torch.manual_seed(0)
+    config = small(channels=4, scenery=3, actions=actions, dynamics="interactive", what=3)
+    model = WorldModel(config, Source(game, SIZE), background)
+    model.sqair = certain_model(config)
+    torch.nn.init.normal_(model.sqair.dynamics.readout.weight, std=0.1)
+    assert model.heads is not None
+    for name, weight in model.heads.named_parameters():
+        if name.startswith(("heads", "rest")) and weight.dim() == 2:
+            torch.nn.init.normal_(weight, std=0.3)
+    for head in model.heads.heads:
+        head[-1].weight.data[-1], head[-1].bias.data[-1] = 0.0, -1.0
+    model.save(place)
+    return str(place)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A saved model of Pong, before the colour that Pong shows most."""
+    frame, _ = make_atari("Pong", size=SIZE).reset(seed=0)
+    background = np.median(frame, (0, 1)).astype(np.uint8) + np.zeros_like(frame)
+    return save_model("Pong", ACTIONS, background, tmp_path_factory.mktemp("pong"))
+
+
+@pytest.fixture(scope="session")
+def bouncing(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A saved model of the game of two sprites; it starts otherwise with every seed, and quickly."""
+    background = np.full((SIZE, SIZE, 3), GROUND, np.uint8)
+    return save_model(BOUNCING, 5, background, tmp_path_factory.mktemp("bouncing"))
+
+
+@pytest.fixture(scope="session")
+def pool(folder: str) -> str:
+    """The file of a saved pool of 12 states."""
+    path = Path(folder) / "pool.safetensors"
+    StatePool.collect(Collection(folder, 12, games=2)).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def imagined(folder: str, pool: str) -> dict[str, Any]:
+    """Settings of an imagination that needs no game."""
+    return {"model": folder, "start_states": pool, "horizon": 4}
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two observations or infos are equal to the bit."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    return np.array_equal(a, b)
+
+
+def only_explained(caught: list[warnings.WarningMessage], *allowed: str) -> None:
+    """Fail for a warning that none of the patterns `allowed` explains."""
+    for warning in caught:
+        assert any(re.search(pattern, str(warning.message)) for pattern in allowed), warning.message
