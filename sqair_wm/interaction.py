@@ -19,6 +19,40 @@ NEAR, FAR = 1.0, 4.0
 """Distances, in objects, at which the two scales of a relation saturate."""
 
 
+def moving(slots: Slots) -> Tensor:
+    """Where every object is and how it moves, `[B, N, 4]`."""
+    return torch.cat([window(slots.where)[1], slots.velocity], -1)
+
+
+class Relation(nn.Module):
+    """What the other objects of its scene mean to each object: a sum over pairs, with one hidden layer."""
+
+    def __init__(self, config: ModelConfig, width: int):
+        super().__init__()
+        code = config.what + 7
+        self.receiver, self.sender, self.between = linear(code, width), linear(code, width), linear(6, width)
+
+    def forward(self, code: Tensor, moving: Tensor, presence: Tensor, rows: Rows) -> Tensor:
+        """`[R, width]`.
+
+        Args:
+            code: `[B, N, W + 7]` of every object.
+            moving: `[B, N, 4]` place and velocity in object sizes.
+            presence: `[B, N]`.
+            rows: the objects that are present.
+        """
+        n, number = presence.shape[1], rows.numbers()
+        scene, me = number // n, number % n
+        own, flat = rows.take(code.flatten(0, 1)), code.flatten(0, 1)
+        apart = moving.index_select(0, scene) - rows.take(moving.flatten(0, 1))[:, None]
+        near = torch.tanh(apart[..., :2] / NEAR)
+        relation = torch.cat([near, torch.tanh(apart[..., :2] / FAR), torch.tanh(apart[..., 2:])], -1)
+        sent = self.sender(flat).unflatten(0, presence.shape).index_select(0, scene)
+        hidden = F.relu(self.receiver(own)[:, None] + sent + self.between(relation))
+        there = presence.index_select(0, scene) * (torch.arange(n, device=me.device) != me[:, None])
+        return (there[:, None] @ hidden).squeeze(1)
+
+
 class Surroundings(nn.Module):
     """A code of the surroundings of every object, `width` features; equivariant to permutations of the objects.
 
@@ -28,18 +62,20 @@ class Surroundings(nn.Module):
     Args:
         config: of the model.
         width: features of the code, and of each part of it.
+        background_only: leave out the action and the others.
     """
 
     unit: Tensor
 
-    def __init__(self, config: ModelConfig, width: int = 32):
+    def __init__(self, config: ModelConfig, width: int = 32, background_only: bool = False):
         super().__init__()
         self.config, self.width = config, width
-        code = config.what + 7
-        self.receiver, self.sender, self.between = linear(code, width), linear(code, width), linear(6, width)
-        self.background = mlp(config.scenery * CELLS**2 + 2, width, out=False) if config.scenery else None
-        self.action = nn.Embedding(config.actions, width) if config.actions else None
-        self.mix = mlp(width * (1 + bool(config.scenery) + bool(config.actions)), width, out=False)
+        crop = config.scenery * CELLS**2 + 2
+        self.background = mlp(crop, width, out=False, activation=nn.ReLU) if config.scenery else None
+        self.relation = None if background_only else Relation(config, width)
+        self.action = nn.Embedding(config.actions, width) if config.actions and not background_only else None
+        self.parts = max(1, sum(part is not None for part in (self.background, self.relation, self.action)))
+        self.mix = mlp(width * self.parts, width, out=False, activation=nn.ReLU)
         self.register_buffer("unit", torch.tensor(sum(config.object_share)), persistent=False)
 
     def code(self, slots: Slots) -> Tensor:
@@ -56,31 +92,15 @@ class Surroundings(nn.Module):
             action: `[B]` int64; None if it is not known.
             rows: the objects that are present.
         """
-        code = self.code(slots)
-        parts = [self._others(slots, code, rows)]
+        scene, parts = rows.numbers() // slots.presence.shape[1], []
+        if self.relation is not None:
+            parts.append(self.relation(self.code(slots), moving(slots) / self.unit, slots.presence.detach(), rows))
         if self.background is not None:
             parts.append(self.background(self._crops(slots, rows)))
-        if self.action is not None:
-            scene = rows.numbers() // slots.presence.shape[1]
-            known = parts[0].new_zeros(parts[0].shape) if action is None else self.action(action).index_select(0, scene)
-            parts.append(known)
+        if self.action is not None and action is not None:
+            parts.append(self.action(action).index_select(0, scene))
+        parts += [slots.what.new_zeros(scene.shape[0], self.width)] * (self.parts - len(parts))
         return self.mix(torch.cat(parts, -1))
-
-    def _others(self, slots: Slots, code: Tensor, rows: Rows) -> Tensor:
-        """What the other objects of its scene mean to each object, `[R, width]`."""
-        n = slots.presence.shape[1]
-        number = rows.numbers()
-        scene, me = number // n, number % n
-        own, flat = rows.take(code.flatten(0, 1)), code.flatten(0, 1)
-        moving = torch.cat([window(slots.where)[1], slots.velocity], -1) / self.unit
-        apart = moving.index_select(0, scene) - rows.take(moving.flatten(0, 1))[:, None]
-        near = torch.tanh(apart[..., :2] / NEAR)
-        relation = torch.cat([near, torch.tanh(apart[..., :2] / FAR), torch.tanh(apart[..., 2:])], -1)
-        sent = self.sender(flat).unflatten(0, slots.presence.shape).index_select(0, scene)
-        hidden = F.elu(self.receiver(own)[:, None] + sent + self.between(relation))
-        there = slots.presence.detach().index_select(0, scene)
-        there = there * (torch.arange(n, device=me.device) != me[:, None])
-        return (hidden * there[..., None]).sum(1)
 
     @torch.no_grad()
     def _crops(self, slots: Slots, rows: Rows) -> Tensor:

@@ -25,21 +25,24 @@ def linear(inputs: int, outputs: int, bias: float = 0.0) -> Linear:
     return layer
 
 
-def mlp(*sizes: int, out: bool = True, bias: float = 0.0, zero: bool = False) -> nn.Sequential:
-    """Linear layers with ELU between them.
+def mlp(
+    *sizes: int, out: bool = True, bias: float = 0.0, zero: bool = False, activation: type[nn.Module] = nn.ELU
+) -> nn.Sequential:
+    """Linear layers with an activation between them.
 
     Args:
         sizes: widths, input first.
-        out: whether the last layer is a plain output; otherwise it is followed by an ELU too.
+        out: whether the last layer is a plain output; otherwise it is followed by an activation too.
         bias: initial bias of the last layer.
         zero: start with the last layer's weights at zero.
+        activation: ELU as published, or another.
     """
     layers: list[nn.Module] = []
     for i, (a, b) in enumerate(pairwise(sizes)):
         last = i == len(sizes) - 2
         layers.append(linear(a, b, bias if last else 0.0))
         if not (last and out):
-            layers.append(nn.ELU())
+            layers.append(activation())
     if zero:
         nn.init.zeros_(cast(nn.Linear, layers[-1]).weight)
     return nn.Sequential(*layers)

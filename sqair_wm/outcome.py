@@ -62,16 +62,28 @@ def two_hot(reward: Tensor, bins: Tensor) -> Tensor:
 class SetCode(nn.Module):
     """An order-free code of a scene: an MLP over each object among its surroundings, summed."""
 
-    def __init__(self, config: ModelConfig, extra: int, width: int):
+    def __init__(self, config: ModelConfig, extra: int, around: int, width: int):
         super().__init__()
-        self.surroundings = Surroundings(config)
-        self.net = mlp(config.what + 7 + extra + self.surroundings.width, width, width, out=False)
+        self.net = mlp(config.what + 7 + extra + around, width, width, out=False, activation=nn.ReLU)
 
-    def forward(self, slots: Slots, action: Tensor | None, extra: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
-        """The codes of the objects `[R, width]` and of the scenes `[B, width]`; `extra` is `[B, N, D]`."""
-        alone = rows.take(torch.cat([self.surroundings.code(slots), extra], -1).flatten(0, 1))
-        codes = self.net(torch.cat([alone, self.surroundings(slots, action, rows)], -1))
-        return codes, rows.put(codes).unflatten(0, slots.presence.shape).sum(1)
+    def forward(self, alone: Tensor, extra: Tensor, around: Tensor, rows: Rows) -> Tensor:
+        """The codes of the scenes `[B, width]`; `alone` `[R, W + 7]` and `around` of objects, `extra` `[B, N, D]`."""
+        codes = self.net(torch.cat([alone, rows.take(extra.flatten(0, 1)), around], -1))
+        return rows.put(codes).unflatten(0, extra.shape[:2]).sum(1)
+
+
+class Moves(nn.Module):
+    """Where each object goes, as `members` small networks see it that share nothing but their inputs."""
+
+    def __init__(self, inputs: int, members: int, width: int = 32):
+        super().__init__()
+        self.members, self.hidden = members, linear(inputs, members * width)
+        self.out = nn.Parameter(torch.randn(members, width, 2) * width**-0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[R, inputs]` to `[R, E, 2]`."""
+        hidden = F.relu(self.hidden(x)).unflatten(-1, (self.members, -1))
+        return torch.einsum("reh,ehd->red", hidden, self.out)
 
 
 class OutcomeHeads(nn.Module):
@@ -87,26 +99,29 @@ class OutcomeHeads(nn.Module):
 
     def __init__(self, config: ModelConfig, members: int = 4, width: int = 64):
         super().__init__()
-        self.before, self.after = SetCode(config, 3, width), SetCode(config, 1, width)
-        self.plan = Surroundings(config, width)
-        code = config.what + 7
-        self.heads = nn.ModuleList(_rare(mlp(2 * width, width, BINS + 1)) for _ in range(members))
-        self.moves = nn.ModuleList(mlp(code + width, width, 2) for _ in range(members))
+        self.around, self.beneath = Surroundings(config), Surroundings(config, background_only=True)
+        self.before = SetCode(config, 3, self.around.width, width)
+        self.after = SetCode(config, 1, self.beneath.width, width)
+        self.moves = Moves(config.what + 7 + self.around.width, members)
+        self.scene = mlp(2 * width, 2 * width, out=False, activation=nn.ReLU)
+        self.heads = nn.ModuleList(_rare(mlp(2 * width, width, BINS + 1, activation=nn.ReLU)) for _ in range(members))
         self.register_buffer("bins", reward_bins(), persistent=False)
-        self.rest = linear(2 * width, 2 * width)
 
     def forward(self, slots: Slots, action: Tensor | None, after: Slots, dense: bool) -> Outcome:
         """See `WorldModel.outcome`."""
         after = after.replace(scenery=slots.scenery)
         rows = Rows(slots.presence.detach().flatten() > 0, dense)
         later = Rows(after.presence.detach().flatten() > 0, dense)
-        _, left = self.before(slots, action, self._fate(slots, after), rows)
-        _, right = self.after(after, action, self._news(slots, after), later)
-        scene = F.elu(self.rest(torch.cat([left, right], -1)))
+        same = _same(slots, after)
+        alone, around = rows.take(self.around.code(slots).flatten(0, 1)), self.around(slots, action, rows)
+        left = self.before(alone, self._fate(slots, after, same), around, rows)
+        there = later.take(self.beneath.code(after).flatten(0, 1))
+        right = self.after(there, self._news(slots, same), self.beneath(after, None, later), later)
+        scene = self.scene(torch.cat([left, right], -1))
         logits = torch.stack([head(scene) for head in self.heads])
         chance = logits[..., :BINS].softmax(-1).mean(0)
-        moves = self._moves(slots, action, rows)
-        spread = moves.var(0, unbiased=False).sum(-1).sqrt() * slots.presence
+        moves = rows.put(self.moves(torch.cat([alone, around], -1))).unflatten(0, slots.presence.shape)
+        spread = moves.var(2, unbiased=False).sum(-1).sqrt() * slots.presence
         return Outcome(
             reward=chance @ self.bins,
             nonzero=1 - chance[:, BINS // 2],
@@ -114,27 +129,19 @@ class OutcomeHeads(nn.Module):
             uncertainty=spread.amax(1),
             reward_logits=logits[..., :BINS],
             end_logits=logits[..., BINS],
-            moves=moves,
+            moves=moves.movedim(2, 0),
         )
 
-    def _moves(self, slots: Slots, action: Tensor | None, rows: Rows) -> Tensor:
-        code = rows.take(self.plan.code(slots).flatten(0, 1))
-        seen = torch.cat([code, self.plan(slots, action, rows)], -1)
-        moves = torch.cat([member(seen) for member in self.moves], -1)
-        whole = rows.put(moves).unflatten(0, slots.presence.shape)
-        return whole.unflatten(-1, (len(self.moves), 2)).movedim(2, 0)
-
-    def _fate(self, slots: Slots, after: Slots) -> Tensor:
+    def _fate(self, slots: Slots, after: Slots, same: Tensor) -> Tensor:
         """Whether each object is still there, and how far it went, `[B, N, 3]`."""
-        same = _same(slots, after)
         there = same.any(2).to(slots.presence.dtype)[..., None]
         centre = window(after.where)[1].detach()
         went = same.to(centre.dtype) @ centre - window(slots.where)[1] * there
-        return torch.cat([there, went / self.before.surroundings.unit], -1)
+        return torch.cat([there, went / self.around.unit], -1)
 
-    def _news(self, slots: Slots, after: Slots) -> Tensor:
-        """Whether each object is new, `[B, N, 1]`."""
-        return 1 - _same(slots, after).any(1).to(slots.presence.dtype)[..., None]
+    def _news(self, slots: Slots, same: Tensor) -> Tensor:
+        """Whether each object after the step is new, `[B, N, 1]`."""
+        return 1 - same.any(1).to(slots.presence.dtype)[..., None]
 
 
 def _rare(head: nn.Sequential) -> nn.Sequential:

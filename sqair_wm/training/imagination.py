@@ -40,7 +40,7 @@ class ImaginationConfig(Schedule):
     batch: int = 32
     learning_rate: float = 1e-3
     clip: float = 10.0
-    context: int = 4
+    context: int = 8
     steps: list[list[int]] = field(default_factory=lambda: [[0, 2], [200, 5], [500, 10], [1000, 16]])
     density: float = 0.02
     stay: float = 1.0
