@@ -13,8 +13,6 @@ from gymnasium.utils import RecordConstructorArgs
 from envs.atari import games, make_atari
 
 BOUNCING = "Bouncing"
-if "sqair_wm/Bouncing-v0" not in gym.registry:
-    gym.register("sqair_wm/Bouncing-v0", entry_point="envs.bouncing:Bouncing")
 
 
 class Resized(RecordConstructorArgs, gym.Wrapper):
