@@ -1,7 +1,7 @@
 """Environments: the real game as the model sees it, its objects, and the model's imagination.
 
-`import envs` registers `sqair_wm/Slots-v0`, `sqair_wm/Imagination-v0` and `sqair_wm/Bouncing-v0` with Gymnasium; without
-the import, `gym.make("envs:sqair_wm/Slots-v0", ...)` does both.
+`import envs` registers `sqair_wm/Slots-v0`, `sqair_wm/Imagination-v0` and `sqair_wm/Bouncing-v0` with Gymnasium;
+without the import, `gym.make("envs:sqair_wm/Slots-v0", ...)` does both.
 """
 
 import gymnasium as gym
