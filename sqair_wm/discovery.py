@@ -95,15 +95,16 @@ class DiscoveryPrior(nn.Module):
         what = Normal(torch.zeros_like(found.what), torch.ones_like(found.what)).log_prob(found.what)
         return log_count + (found.presence * (where + what)).sum(1)
 
-    def sample(
-        self, tracked: Slots, stay_logit: Tensor, embedding: Tensor, noise: Noise
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """New objects from the prior: what `[B, N, W]`, where `[B, N, 4]` and presence `[B, N]`, present ones first."""
+    def sample_presence(self, tracked: Slots, stay_logit: Tensor, noise: Noise) -> Tensor:
+        """How many new objects there are, as presence `[B, N]`, present ones first."""
         cumulative = self.count_log_prob(stay_logit, tracked).exp().cumsum(1)[:, :-1]
-        presence = (noise.presence[:, :1] > cumulative).to(noise.what.dtype)
+        return (noise.presence[:, :1] > cumulative).to(noise.what.dtype)
+
+    def sample_where(self, stay_logit: Tensor, embedding: Tensor, noise: Noise) -> Tensor:
+        """Where new objects are, `[B, N, 4]`."""
         state = self.context_state(stay_logit, embedding)
         previous, places = self.first_where.expand(state.shape[0], 4), []
         for i in range(noise.where.shape[1]):
             previous = self.where_given(state, previous).sample(noise.where[:, i])
             places.append(previous)
-        return noise.what, torch.stack(places, 1), presence
+        return torch.stack(places, 1)

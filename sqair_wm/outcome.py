@@ -121,7 +121,7 @@ class OutcomeHeads(nn.Module):
         logits = torch.stack([head(scene) for head in self.heads])
         chance = logits[..., :BINS].softmax(-1).mean(0)
         moves = rows.put(self.moves(torch.cat([alone, around], -1))).unflatten(0, slots.presence.shape)
-        spread = moves.var(2, unbiased=False).sum(-1).sqrt() * slots.presence
+        spread = _spread(moves) * slots.presence
         return Outcome(
             reward=chance @ self.bins,
             nonzero=1 - chance[:, BINS // 2],
@@ -142,6 +142,12 @@ class OutcomeHeads(nn.Module):
     def _news(self, slots: Slots, same: Tensor) -> Tensor:
         """Whether each object after the step is new, `[B, N, 1]`."""
         return 1 - same.any(1).to(slots.presence.dtype)[..., None]
+
+
+def _spread(moves: Tensor) -> Tensor:
+    """Standard deviation over the members, both axes together: `[B, N, E, 2]` to `[B, N]`."""
+    apart = torch.stack([m - moves.mean(2) for m in moves.unbind(2)])
+    return apart.square().mean(0).sum(-1).sqrt()
 
 
 def _rare(head: nn.Sequential) -> nn.Sequential:

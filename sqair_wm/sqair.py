@@ -15,6 +15,7 @@ from sqair_wm.discovery import DiscoveryPrior, SetEncoder
 from sqair_wm.dynamics import Dynamics, Prediction
 from sqair_wm.inference.guided import GuidedInference
 from sqair_wm.inference.paper import PaperInference
+from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots, StepTerms, merge, new_identities
 
 
@@ -164,20 +165,29 @@ class SQAIR(nn.Module):
         )
         if not discover:
             return tracked.replace(step=slots.step + 1).pad(self.config.slots)
-        embedding = self.set_encoder(tracked, self.dense)
-        what, place, found = self.discovery_prior.sample(tracked, prediction.stay_logit, embedding, discover_noise)
-        free = torch.arange(found.shape[1], device=found.device) < found.shape[1] - tracked.count[:, None]
-        temporal, prior = self.inference.memory(what, place)
-        new = tracked.replace(
+        return self._join(tracked, self._appear(tracked, prediction.stay_logit, discover_noise)).pad(self.config.slots)
+
+    def _appear(self, tracked: Slots, stay_logit: Tensor, noise: Noise) -> Slots:
+        """New objects from the prior, present ones first; they never need more than the free slots."""
+        n = noise.presence.shape[1]
+        presence = self.discovery_prior.sample_presence(tracked, stay_logit, noise)
+        presence = presence * (torch.arange(n, device=presence.device) < n - tracked.count[:, None])
+        rows = Rows(presence[:, 0] > 0, self.dense)
+        tracked_there = tracked if self.dense else tracked.map(rows.take)
+        noise = Noise(rows.take(noise.where), rows.take(noise.what), rows.take(noise.presence))
+        embedding = self.set_encoder(tracked_there, self.dense)
+        where = self.discovery_prior.sample_where(rows.take(stay_logit), embedding, noise)
+        temporal, prior = self.inference.memory(noise.what, where)
+        what, where, temporal, prior = (rows.put(x) for x in (noise.what, where, temporal, prior))
+        return tracked.replace(
             what=what,
-            where=place,
-            presence=found * free,
+            where=where,
+            presence=presence,
             temporal=temporal,
             prior=prior,
-            velocity=torch.zeros_like(place[..., 2:]),
-            unseen=torch.zeros_like(found, dtype=torch.int64),
+            velocity=torch.zeros_like(where[..., 2:]),
+            unseen=torch.zeros_like(presence, dtype=torch.int64),
         )
-        return self._join(tracked, new).pad(self.config.slots)
 
     def render(self, slots: Slots) -> Rendering:
         """The mean image of each scene and each object's glimpse."""
