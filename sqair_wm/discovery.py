@@ -47,7 +47,7 @@ class DiscoveryPrior(nn.Module):
         self.count_net = mlp(1, 10, n + 1)
         self.first_where = nn.Parameter(torch.zeros(4))
         self.context_where = nn.Parameter(torch.zeros(4))
-        self.context = nn.Sequential(linear(4 + config.hidden + 1, 128), nn.ELU())
+        self.context = mlp(4 + config.hidden + 1, 128, out=False)
         self.from_where, self.from_context = linear(4, 4), linear(128, 4)
         self.where = linear(4, 8)
         mean = torch.zeros(4)

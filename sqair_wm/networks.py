@@ -8,13 +8,31 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from sqair_wm.gradients import GRUStep, SummingLinear, apply_layers
 
-class Linear(nn.Linear):
+
+class Linear(SummingLinear):
     """A linear layer whose product may run in low precision (autocast); its result is as precise as its weights."""
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., inputs]` to `[..., outputs]`."""
+        if self.total is not None:
+            return apply_layers(x, [self.total], [False])
         return super().forward(x).to(self.weight.dtype)
+
+
+class MLP(nn.Sequential):
+    """Linear layers, each with or without an ELU behind it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., inputs]` to `[..., outputs]`."""
+        layers = list(self)
+        sums = [layer.total for layer in layers if isinstance(layer, Linear) and layer.total is not None]
+        if not sums:
+            return super().forward(x)
+        after = [*layers[1:], None]
+        bent = [isinstance(b, nn.ELU) for a, b in zip(layers, after, strict=True) if isinstance(a, Linear)]
+        return apply_layers(x, sums, bent)
 
 
 def linear(inputs: int, outputs: int, bias: float = 0.0) -> Linear:
@@ -25,7 +43,7 @@ def linear(inputs: int, outputs: int, bias: float = 0.0) -> Linear:
     return layer
 
 
-def mlp(*sizes: int, out: bool = True, bias: float = 0.0, zero: bool = False) -> nn.Sequential:
+def mlp(*sizes: int, out: bool = True, bias: float = 0.0, zero: bool = False) -> MLP:
     """Linear layers with ELU between them.
 
     Args:
@@ -42,7 +60,7 @@ def mlp(*sizes: int, out: bool = True, bias: float = 0.0, zero: bool = False) ->
             layers.append(nn.ELU())
     if zero:
         nn.init.zeros_(cast(nn.Linear, layers[-1]).weight)
-    return nn.Sequential(*layers)
+    return MLP(*layers)
 
 
 class VanillaCell(nn.Module):
@@ -73,6 +91,9 @@ class GRUCell(nn.Module):
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """`[R, inputs]` and `[R, hidden]` to `[R, hidden]`."""
+        sums = self.input.total, self.gates.total, self.candidate.total
+        if sums[0] is not None:
+            return GRUStep.apply(x, h, sums[0].anchor, *sums)
         update, reset, candidate = self.input(x).split(self.hidden, -1)
         more_update, more_reset = self.gates(h).chunk(2, -1)
         z = torch.sigmoid(update + more_update)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from sqair_wm.bounds import iwae, vimco_objective
+from sqair_wm.gradients import WeightGradients
 from sqair_wm.slots import Exploration, Slots, StepTerms
 from sqair_wm.sqair import SQAIR
 
@@ -54,9 +55,14 @@ def run(
     """
     slots = model.initial(frames.shape[1] * particles)
     states, steps = [], []
+    weights = nullcontext() if model.dense else WeightGradients(model)
+
+    def step(slots: Slots, frame: Tensor, action: Tensor | None) -> tuple[Slots, StepTerms]:
+        with weights:
+            return model.observe(slots, frame, action, explore=explore, pad=False)
+
     for t in range(frames.shape[0]):
         action = None if actions is None else actions[t].repeat_interleave(particles, 0)
-        step = partial(model.observe, explore=explore, pad=False)
         if recompute:
             slots, terms = checkpoint(step, slots, frames[t], action, use_reentrant=False)
         else:
