@@ -8,6 +8,7 @@ the published spatial transformer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -52,6 +53,7 @@ class FrameView:
 
     Attributes:
         memo: what others derived from the frames and may want again.
+        whole: the view that this one is a part of, its number and the number of parts.
     """
 
     def __init__(self, frame: Tensor, rows: int):
@@ -62,10 +64,21 @@ class FrameView:
         self.size = (frame.shape[2], frame.shape[3])
         self.channels = frame.shape[1]
         self.memo: dict[Any, Any] = {}
+        self.whole: tuple[FrameView, int, int] | None = None
         self.pixels = frame.permute(0, 2, 3, 1).reshape(frame.shape[0], -1, self.channels).contiguous()
         padded = F.pad(frame.permute(0, 2, 3, 1), (0, 0, 1, 2, 1, 2))
         shifts = (padded[:, y : y + self.size[0] + 2, x : x + self.size[1] + 2] for y in (0, 1) for x in (0, 1))
         self._corners = torch.cat(list(shifts), -1).view(-1, 4 * self.channels)
+
+    def part(self, number: int, parts: int) -> FrameView:
+        """The view of one of `parts` equal parts of the frames, without a copy."""
+        part, length = copy(self), self.frame.shape[0] // parts
+        part.memo = {}
+        part.whole = (self, number, parts)
+        part.frame, part.pixels = (x[number * length : (number + 1) * length] for x in (self.frame, self.pixels))
+        corners = self._corners.shape[0] // parts
+        part._corners = self._corners[number * corners : (number + 1) * corners]
+        return part
 
     def read(self, rows: Tensor, scale: Tensor, centre: Tensor, shape: tuple[int, int]) -> Tensor:
         """Bilinear glimpses, zero outside the frame.

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sqair_wm.attention import FrameView, to_where, window
 from sqair_wm.config import ModelConfig
+from sqair_wm.discovery import SetEncoder
 from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive
 from sqair_wm.inference.parts import GlimpseReader, ObjectMemory
 from sqair_wm.inference.search import Others, Peak, Residual, energy_map
@@ -55,12 +56,13 @@ class GuidedDiscovery(nn.Module):
         self.memory = ObjectMemory(config)
 
     def forward(
-        self, tracked: Slots, view: FrameView, embedding: Tensor, noise: Noise, explore: Exploration, dense: bool
-    ) -> tuple[Slots, Tensor, Tensor]:
+        self, tracked: Slots, view: FrameView, encoder: SetEncoder, noise: Noise, explore: Exploration, dense: bool
+    ) -> tuple[Slots, Tensor, Tensor, Tensor]:
         """Discover in every scene.
 
         Returns:
-            The new objects (present ones first, at most `N`), log q of all that was sampled and of its discrete part.
+            The new objects (present ones first, at most `N`), the summary of the tracked ones where something was
+            proposed, log q of all that was sampled and of its discrete part.
         """
         n = self.config.slots
         with torch.no_grad():
@@ -69,15 +71,18 @@ class GuidedDiscovery(nn.Module):
         active = tracked.count.detach() < n
         if explore.may_discover is not None:
             active = active & (explore.may_discover | (tracked.step == 0))
+        embedding = tracked.presence.new_zeros(()).expand(active.shape[0], self.config.hidden)
         steps: list[_Step] = []
         for i in range(n):
             peak, rows = self._propose(residual, active, dense)
             if rows.empty:
                 break
+            embedding = embedding if steps else encoder.of(tracked, rows, dense)
             steps.append(self._accept(i, peak, rows, tracked, steps, residual, view, embedding, noise, explore))
             total = tracked.count.detach() + torch.stack([s.presence.detach() for s in steps]).sum(0)
             active = (steps[-1].presence.detach() > 0) & (total < n)
-        return self._collect(tracked, steps)
+        found, *log_q = self._collect(tracked, steps)
+        return found, embedding, *log_q
 
     def _propose(self, residual: Residual, active: Tensor, dense: bool) -> tuple[Peak, Rows]:
         """The next place to look at in each active scene, and the scenes that have one."""

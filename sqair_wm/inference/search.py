@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import NamedTuple
 
 import torch
@@ -43,6 +44,12 @@ class EnergyMap:
         self.cells = (self.map.shape[1], self.map.shape[2])
         self.blur = tuple(max(1, 2 * round((o / self.stride - 1) / 2) + 1) for o in object_size)
 
+    def part(self, number: int, parts: int) -> EnergyMap:
+        """The map of one of `parts` equal parts of the frames."""
+        part = copy(self)
+        part.map = self.map.chunk(parts)[number]
+        return part
+
     def cell(self, axis: int, place: Tensor) -> Tensor:
         """Frame coordinate in [-1, 1] to a fractional cell number."""
         pixel = 0.5 * (self.size[axis] - 1) * (place + 1)
@@ -83,7 +90,11 @@ class EnergyMap:
 def energy_map(view: FrameView, object_size: tuple[float, float]) -> EnergyMap:
     """The energy map of a view, made once."""
     if object_size not in view.memo:
-        view.memo[object_size] = EnergyMap(view, object_size)
+        if view.whole is None:
+            view.memo[object_size] = EnergyMap(view, object_size)
+        else:
+            whole, number, parts = view.whole
+            view.memo[object_size] = energy_map(whole, object_size).part(number, parts)
     return view.memo[object_size]
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from sqair_wm.attention import FrameView
 from sqair_wm.bounds import iwae, vimco_objective
 from sqair_wm.gradients import WeightGradients
+from sqair_wm.scoring import Inferred
 from sqair_wm.slots import Exploration, Slots, StepTerms
 from sqair_wm.sqair import SQAIR
 
@@ -53,23 +55,49 @@ def run(
     Returns:
         The `T` states, batch B * K, without empty slots behind the last object, and the terms, each `[T, B * K]`.
     """
-    slots = model.initial(frames.shape[1] * particles)
-    states, steps = [], []
-    weights = nullcontext() if model.dense else WeightGradients(model)
+    if model.dense:
+        return _run_step_by_step(model, frames, actions, particles, explore, recompute)
+    slots, weights = model.initial(frames.shape[1] * particles), WeightGradients(model)
+    view, states, steps = FrameView(frames.flatten(0, 1), len(frames) * frames.shape[1] * particles), [], []
 
-    def step(slots: Slots, frame: Tensor, action: Tensor | None) -> tuple[Slots, StepTerms]:
+    def infer(slots: Slots, t: int, action: Tensor | None) -> tuple[Slots, Inferred]:
         with weights:
-            return model.observe(slots, frame, action, explore=explore, pad=False)
+            return model.infer(slots, view.part(t, len(frames)), action, explore=explore)
 
+    def score(steps: list[Inferred]) -> StepTerms:
+        with weights:
+            return model.score(steps, view)
+
+    call = partial(checkpoint, use_reentrant=False) if recompute else lambda function, *given: function(*given)
+    for t in range(len(frames)):
+        action = None if actions is None else actions[t].repeat_interleave(particles, 0)
+        slots, step = call(infer, slots, t, action)
+        states.append(slots)
+        steps.append(step)
+    return states, call(score, steps).unflatten(len(frames))
+
+
+def _run_step_by_step(
+    model: SQAIR,
+    frames: Tensor,
+    actions: Tensor | None,
+    particles: int,
+    explore: Exploration | None,
+    recompute: bool,
+) -> tuple[list[Slots], StepTerms]:
+    """`run` with `observe`, the one function that may be compiled."""
+    slots = model.initial(frames.shape[1] * particles)
+    states, terms = [], []
     for t in range(frames.shape[0]):
         action = None if actions is None else actions[t].repeat_interleave(particles, 0)
+        step = partial(model.observe, explore=explore, pad=False)
         if recompute:
-            slots, terms = checkpoint(step, slots, frames[t], action, use_reentrant=False)
+            slots, last = checkpoint(step, slots, frames[t], action, use_reentrant=False)
         else:
-            slots, terms = step(slots, frames[t], action)
+            slots, last = step(slots, frames[t], action)
         states.append(slots)
-        steps.append(terms)
-    return states, StepTerms.stack(steps)
+        terms.append(last)
+    return states, StepTerms.stack(terms)
 
 
 class SequenceBound(nn.Module):
