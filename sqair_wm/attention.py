@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -26,9 +26,25 @@ MOST_SHIFT = 0.995
 
 def window(where: Tensor) -> tuple[Tensor, Tensor]:
     """Scale and centre of a glimpse: `[..., 4]` to `[..., 2]` in (0, 1) and `[..., 2]` in (-1, 1), both (y, x)."""
-    scale = where[..., :2].sigmoid()
-    scale = scale + (scale.clamp(min=LEAST_SCALE) - scale).detach()
-    return scale, where[..., 2:].tanh()
+    if where.requires_grad:
+        return _Window.apply(where)
+    return where[..., :2].sigmoid().clamp(min=LEAST_SCALE), where[..., 2:].tanh()
+
+
+class _Window(torch.autograd.Function):
+    """`window` with a gradient that passes the least scale straight through."""
+
+    @staticmethod
+    def forward(ctx: Any, where: Tensor) -> tuple[Tensor, Tensor]:
+        scale, centre = where[..., :2].sigmoid(), where[..., 2:].tanh()
+        ctx.save_for_backward(scale, centre)
+        return scale.clamp(min=LEAST_SCALE), centre
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        scale, centre = ctx.saved_tensors
+        grad_scale = torch.ops.aten.sigmoid_backward(grads[0], scale)
+        return torch.cat([grad_scale, torch.ops.aten.tanh_backward(grads[1], centre)], -1)
 
 
 def to_where(scale: Tensor, centre: Tensor) -> Tensor:
@@ -65,10 +81,9 @@ class FrameView:
         self.channels = frame.shape[1]
         self.memo: dict[Any, Any] = {}
         self.whole: tuple[FrameView, int, int] | None = None
-        self.pixels = frame.permute(0, 2, 3, 1).reshape(frame.shape[0], -1, self.channels).contiguous()
-        padded = F.pad(frame.permute(0, 2, 3, 1), (0, 0, 1, 2, 1, 2))
-        shifts = (padded[:, y : y + self.size[0] + 2, x : x + self.size[1] + 2] for y in (0, 1) for x in (0, 1))
-        self._corners = torch.cat(list(shifts), -1).view(-1, 4 * self.channels)
+        last = frame.detach().permute(0, 2, 3, 1)
+        self.pixels = last.reshape(frame.shape[0], -1, self.channels)
+        self._corners = _differences(F.pad(last, (0, 0, 1, 2, 1, 2))).view(-1, 4 * self.channels)
 
     def part(self, number: int, parts: int) -> FrameView:
         """The view of one of `parts` equal parts of the frames, without a copy."""
@@ -92,18 +107,11 @@ class FrameView:
         Returns:
             `[R, C, h, w]`.
         """
-        return self.read_points(rows, *sample_points(scale, centre, shape))
-
-    def read_points(self, rows: Tensor, ys: Tensor, xs: Tensor) -> Tensor:
-        """`read` at the crossings of rows `ys` `[R, h]` and columns `xs` `[R, w]`, in [-1, 1]."""
-        height, width = self.size
-        (y, fraction_y), (x, fraction_x) = _floor(ys, height), _floor(xs, width)
-        base = (rows // self.copies) * ((height + 2) * (width + 2))
-        index = (base[:, None] + y * (width + 2))[:, :, None] + x[:, None, :]
-        corners = self._corners.index_select(0, index.reshape(-1)).view(*index.shape, 4, self.channels).unbind(3)
-        fraction_x = fraction_x[:, None, :, None]
-        top, bottom = torch.lerp(corners[0], corners[1], fraction_x), torch.lerp(corners[2], corners[3], fraction_x)
-        return torch.lerp(top, bottom, fraction_y[:, :, None, None]).permute(0, 3, 1, 2)
+        memo, key = self.memo if self.whole is None else self.whole[0].memo, ("axes", shape)
+        if key not in memo:
+            memo[key] = _axes(shape, self.size, scale)
+        base = (rows // self.copies) * ((self.size[0] + 2) * (self.size[1] + 2))
+        return _Read.apply(self._corners, base, scale, centre, shape, memo[key], self.size[1] + 2)
 
     def all_rows(self) -> Tensor:
         """The frame of every scene, `[rows, C, H, W]`."""
@@ -118,11 +126,69 @@ def sample_points(scale: Tensor, centre: Tensor, shape: tuple[int, int]) -> tupl
     return ys, xs
 
 
-def _floor(points: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """The pixel before each point of one axis, counted with a border of one, and the way from it to the next."""
-    position = (0.5 * (length - 1) * (points + 1)).clamp(-1, length)
-    floor = position.detach().floor().clamp(max=length - 1)
-    return floor.long() + 1, position - floor
+def _differences(padded: Tensor) -> Tensor:
+    """Each pixel of `[B, H + 3, W + 3, C]` beside its changes to the right, downwards and diagonally.
+
+    Returns:
+        `[B, H + 2, W + 2, 4 * C]`: a, b, c and d of a + x b + y (c + x d), the image at a fraction (y, x) of the way on.
+    """
+    right = padded[:, :, 1:] - padded[:, :, :-1]
+    here, right, below, below_right = padded[:, :-1, :-1], right[:, :-1], padded[:, 1:, :-1], right[:, 1:]
+    return torch.cat([here, right, below - here, below_right - right], -1)
+
+
+class _Axes(NamedTuple):
+    """Of y and x: places of glimpse samples in [-1, 1] `[2, n]`, the last pixel `[2, 1]` and half the way to it."""
+
+    unit: Tensor
+    last: Tensor
+    half: Tensor
+
+
+def _axes(shape: tuple[int, int], size: tuple[int, int], like: Tensor) -> _Axes:
+    """For glimpses of `shape` from frames of `size`; the shorter axis is filled up with zeros."""
+    units = [torch.linspace(-1, 1, n, dtype=like.dtype, device=like.device) for n in shape]
+    unit = torch.stack([F.pad(u, (0, max(shape) - len(u))) for u in units])
+    last = torch.stack([unit.new_full((1,), side - 1) for side in size])
+    return _Axes(unit, last, 0.5 * last)
+
+
+class _Read(torch.autograd.Function):
+    """`FrameView.read`, from the table of `_differences`; `base` `[R]` is the first entry of each glimpse's frame."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        table: Tensor,
+        base: Tensor,
+        scale: Tensor,
+        centre: Tensor,
+        shape: tuple[int, int],
+        axes: _Axes,
+        width: int,
+    ) -> Tensor:
+        unit, last, half = axes
+        raw = torch.addcmul(half, torch.addcmul(centre[:, :, None], scale[:, :, None], unit), half)
+        position = torch.minimum(raw, last + 1).clamp_(min=-1)
+        floor = torch.minimum(position.floor(), last)
+        y, x = (position - floor).unbind(1)
+        y, x = y[:, : shape[0], None, None], x[:, None, : shape[1], None]
+        row, column = (floor.long() + 1).unbind(1)
+        first = torch.add(base[:, None], row[:, : shape[0]], alpha=width)
+        index = first[:, :, None] + column[:, None, : shape[1]]
+        a, b, c, d = table.index_select(0, index.view(-1)).view(*index.shape, 4, table.shape[1] // 4).unbind(3)
+        down = torch.addcmul(c, d, x)
+        if ctx.needs_input_grad[2] or ctx.needs_input_grad[3]:
+            ctx.save_for_backward(down, torch.addcmul(b, d, y), unit, half * (raw == position))
+        return torch.addcmul(torch.addcmul(a, b, x), down, y).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, None, Tensor, Tensor, None, None, None]:
+        down, right, unit, reach = ctx.saved_tensors
+        grad, n = grads[0].permute(0, 2, 3, 1), reach.shape[2]
+        moves = [(grad * down).sum((2, 3)), (grad * right).sum((1, 3))]
+        moved = torch.stack([m if m.shape[1] == n else F.pad(m, (0, n - m.shape[1])) for m in moves], 1) * reach
+        return None, None, (moved * unit).sum(2), moved.sum(2), None, None, None
 
 
 def _hat(pixels: Tensor, scale: Tensor, centre: Tensor, length: int, n: int) -> Tensor:

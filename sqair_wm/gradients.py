@@ -23,23 +23,24 @@ class WeightSum:
 
     def __init__(self, layer: nn.Linear):
         self.weight, self.bias = layer.weight.detach(), None if layer.bias is None else layer.bias.detach()
-        self.anchor = self.weight
+        self.anchor, self._transposed = self.weight, self.weight.t()
         self._weight_grad: Tensor | None = None
         self._bias_grad: Tensor | None = None
 
     def add(self, x: Tensor, grad: Tensor) -> None:
         """Count a use with inputs `x` `[R, inputs]` whose outputs have the gradient `grad` `[R, outputs]`."""
+        outputs = grad.t()
         if self._weight_grad is None:
-            self._weight_grad = grad.t() @ x
+            self._weight_grad = outputs @ x
             self._bias_grad = None if self.bias is None else grad.sum(0)
         else:
-            self._weight_grad.addmm_(grad.t(), x)
+            self._weight_grad.addmm_(outputs, x)
             if self._bias_grad is not None:
-                self._bias_grad.add_(grad.sum(0))
+                self._bias_grad.addmv_(outputs, grad.new_ones(()).expand(grad.shape[0]))
 
     def product(self, x: Tensor) -> Tensor:
         """The layer itself: `[R, inputs]` to `[R, outputs]`."""
-        return x @ self.weight.t() if self.bias is None else torch.addmm(self.bias, x, self.weight.t())
+        return x @ self._transposed if self.bias is None else torch.addmm(self.bias, x, self._transposed)
 
     def collect(self) -> tuple[Tensor | None, Tensor | None]:
         """The sums of weight and bias, which are forgotten here; None if the layer was not used."""

@@ -178,12 +178,16 @@ def merge(tracked: Slots, discovered: Slots, slots: int, dense: bool) -> Slots:
         slots: most slots of the result.
         dense: do the same work whatever is there; otherwise what is in order already is left as it is.
     """
-    presence = torch.cat([tracked.presence, discovered.presence], 1).detach()
+    nothing_new = not dense and not discovered.presence.shape[1]
+    presence = tracked.presence if nothing_new else torch.cat([tracked.presence, discovered.presence], 1)
+    presence = presence.detach()
     in_order = not dense and bool((presence[:, 1:] <= presence[:, :-1]).all())
     order = None if in_order else torch.sort(presence, dim=1, descending=True, stable=True).indices[:, :slots]
 
     def join(name: str) -> Tensor:
-        both = torch.cat([getattr(tracked, name), getattr(discovered, name)], 1)
+        both = getattr(tracked, name)
+        if not nothing_new:
+            both = torch.cat([both, getattr(discovered, name)], 1)
         if order is None:
             return both[:, :slots]
         index = order.reshape(order.shape + (1,) * (both.dim() - 2)).expand(order.shape + both.shape[2:])

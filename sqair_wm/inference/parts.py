@@ -27,8 +27,8 @@ class GlimpseReader(nn.Module):
 
     def pixels(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others) -> Tensor:
         """`[R, C + 1, h, w]`: the frame and the claims in each window."""
-        ys, xs = sample_points(scale, centre, self.shape)
-        return torch.cat([view.read_points(rows, ys, xs), claimed(ys.detach(), xs.detach(), others)], 1)
+        ys, xs = sample_points(scale.detach(), centre.detach(), self.shape)
+        return torch.cat([view.read(rows, scale, centre, self.shape), claimed(ys, xs, others)], 1)
 
     def around(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others) -> Tensor:
         """Code of a wide look at a place, `[R, hidden]`."""
