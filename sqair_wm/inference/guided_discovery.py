@@ -78,7 +78,7 @@ class GuidedDiscovery(nn.Module):
             if rows.empty:
                 break
             embedding = embedding if steps else encoder.of(tracked, rows, dense)
-            steps.append(self._accept(i, peak, rows, tracked, steps, residual, view, embedding, noise, explore))
+            steps.append(self._accept(i, peak, rows, tracked, steps, residual, view, embedding, noise, explore, dense))
             total = tracked.count.detach() + torch.stack([s.presence.detach() for s in steps]).sum(0)
             active = (steps[-1].presence.detach() > 0) & (total < n)
         found, *log_q = self._collect(tracked, steps)
@@ -105,9 +105,10 @@ class GuidedDiscovery(nn.Module):
         embedding: Tensor,
         noise: Noise,
         explore: Exploration,
+        dense: bool,
     ) -> _Step:
         """Look at the proposal, sample where, what and presence there, and wipe what was accepted."""
-        scene, others = rows.numbers(), self._others(rows, tracked, steps)
+        scene, others = rows.numbers(), self._others(rows, tracked, steps, dense)
         share = self.share.expand(scene.shape[0], 2)
         wide = self.reader.around(view, scene, (WIDE * share).clamp(max=1), peak.centre, others)
         state = self._state(wide, peak, rows, embedding, steps)
@@ -127,12 +128,14 @@ class GuidedDiscovery(nn.Module):
         log_q = log_discrete + presence * (q_where.log_prob(where) + q_what.log_prob(what))
         return _Step(*rows.put_all(what, where, presence, temporal, prior, state, log_q, log_discrete))
 
-    def _others(self, rows: Rows, tracked: Slots, steps: list[_Step]) -> Others:
-        """Windows that are taken already: tracked objects and those found in this frame."""
+    def _others(self, rows: Rows, tracked: Slots, steps: list[_Step], dense: bool) -> Others | None:
+        """Windows that are taken already: tracked objects and those found in this frame; None if there are none."""
         where = torch.cat([tracked.where, *(s.where[:, None] for s in steps)], 1).detach()
-        presence = torch.cat([tracked.presence, *(s.presence[:, None] for s in steps)], 1).detach()
+        presence = rows.take(torch.cat([tracked.presence, *(s.presence[:, None] for s in steps)], 1).detach())
+        if not dense and not presence.any():
+            return None
         scale, centre = window(rows.take(where))
-        return Others(centre, scale, rows.take(presence))
+        return Others(centre, scale, presence, presence)
 
     def _state(self, wide: Tensor, peak: Peak, rows: Rows, embedding: Tensor, steps: list[_Step]) -> Tensor:
         if steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sqair_wm.attention import FrameView, sample_points
@@ -25,12 +26,14 @@ class GlimpseReader(nn.Module):
         self.head = linear(hidden, 2 * config.what)
         self.least = config.least_std[0]
 
-    def pixels(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others) -> Tensor:
-        """`[R, C + 1, h, w]`: the frame and the claims in each window."""
+    def pixels(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
+        """`[R, C + 1, h, w]`: the frame and the claims in each window; without `others` nothing is claimed."""
+        if others is None:
+            return F.pad(view.read(rows, scale, centre, self.shape), (0, 0, 0, 0, 0, 1))
         ys, xs = sample_points(scale.detach(), centre.detach(), self.shape)
         return torch.cat([view.read(rows, scale, centre, self.shape), claimed(ys, xs, others)], 1)
 
-    def around(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others) -> Tensor:
+    def around(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
         """Code of a wide look at a place, `[R, hidden]`."""
         return self.wide(self.pixels(view, rows, scale, centre, others))
 
