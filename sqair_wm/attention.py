@@ -49,8 +49,12 @@ class _Window(torch.autograd.Function):
 
 def to_where(scale: Tensor, centre: Tensor) -> Tensor:
     """The inverse of `window`; scale is kept in [1e-4, 1 - 1e-4], centre in [-0.995, 0.995]."""
-    scale = scale.clamp(LEAST_SCALE, 1 - LEAST_SCALE)
-    return torch.cat([torch.logit(scale), torch.atanh(centre.clamp(-MOST_SHIFT, MOST_SHIFT))], -1)
+    return torch.cat([torch.logit(scale.clamp(LEAST_SCALE, 1 - LEAST_SCALE)), to_shift(centre)], -1)
+
+
+def to_shift(centre: Tensor) -> Tensor:
+    """The second half of `to_where`: `[..., 2]` to `[..., 2]`."""
+    return torch.atanh(centre.clamp(-MOST_SHIFT, MOST_SHIFT))
 
 
 def boxes(where: Tensor, size: tuple[int, int]) -> Tensor:

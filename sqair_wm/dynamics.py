@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.attention import to_where, window
+from sqair_wm.attention import to_shift, window
 from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, bernoulli_log_prob, positive
 from sqair_wm.networks import GRUCell, linear
@@ -75,9 +75,9 @@ class PaperDynamics(nn.Module):
         w = self.config.what
         place, place_raw, look, look_raw, rest = out.split((4, 4, w, w, out.shape[-1] - 8 - 2 * w), -1)
         if self.residual:
-            scale, centre = window(where)
+            _, centre = window(where)
             moved = centre + velocity * torch.sigmoid(rest[:, 1:] + 1) + self._reach() * torch.tanh(place[:, 2:])
-            place = torch.cat([where[:, :2] + torch.tanh(place[:, :2]), to_where(scale, moved)[:, 2:]], -1)
+            place = torch.cat([where[:, :2] + torch.tanh(place[:, :2]), to_shift(moved)], -1)
             look = what + look
         floors = self.config.least_std
         stay = rest[:, 0] + self.config.stay_bias

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sqair_wm.attention import FrameView, to_where, window
 from sqair_wm.config import ModelConfig
 from sqair_wm.discovery import SetEncoder
-from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive
+from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive, sample_log_prob
 from sqair_wm.inference.parts import GlimpseReader, ObjectMemory
 from sqair_wm.inference.search import Others, Peak, Residual, energy_map
 from sqair_wm.networks import VanillaCell, mlp
@@ -113,10 +113,11 @@ class GuidedDiscovery(nn.Module):
         wide = self.reader.around(view, scene, (WIDE * share).clamp(max=1), peak.centre, others)
         state = self._state(wide, peak, rows, embedding, steps)
         q_where = self._q_where(state, peak.centre, share)
-        where = q_where.sample(rows.take(noise.where[:, i]))
+        where_noise, what_noise = rows.take(noise.where[:, i]), rows.take(noise.what[:, i])
+        where = q_where.sample(where_noise)
         scale, centre = window(where)
         q_what = self.reader.what(self.reader.pixels(view, scene, scale, centre, others))
-        what = q_what.sample(rows.take(noise.what[:, i]))
+        what = q_what.sample(what_noise)
         logit = self.presence(torch.cat([state, what, peak.features], -1).detach()).squeeze(1)
         first = rows.take(tracked.step) == 0
         logit = torch.where(first, clamp_probability(logit, explore.presence_margin), logit)
@@ -125,7 +126,7 @@ class GuidedDiscovery(nn.Module):
             residual.wipe(scene, centre, scale, rows.take(rows.put(presence)))
         temporal, prior = self.memory(what, where)
         log_discrete = bernoulli_log_prob(presence, logit)
-        log_q = log_discrete + presence * (q_where.log_prob(where) + q_what.log_prob(what))
+        log_q = log_discrete + presence * sample_log_prob((q_where, q_what), (where_noise, what_noise))
         return _Step(*rows.put_all(what, where, presence, temporal, prior, state, log_q, log_discrete))
 
     def _others(self, rows: Rows, tracked: Slots, steps: list[_Step], dense: bool) -> Others | None:
