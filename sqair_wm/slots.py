@@ -109,6 +109,11 @@ class StepTerms:
         """Terms of T steps with a leading time axis, each `[T, B]`."""
         return StepTerms(**{f.name: torch.stack([getattr(s, f.name) for s in steps]) for f in fields(StepTerms)})
 
+    @staticmethod
+    def cat(parts: list[StepTerms]) -> StepTerms:
+        """Terms of several parts of a sequence, `[T, B]` each, one behind the other in time."""
+        return StepTerms(**{f.name: torch.cat([getattr(s, f.name) for s in parts]) for f in fields(StepTerms)})
+
     def unflatten(self, length: int) -> StepTerms:
         """Terms `[T * B]` of `length` steps, later steps behind earlier ones, as `[T, B]`."""
         return StepTerms(**{f.name: getattr(self, f.name).unflatten(0, (length, -1)) for f in fields(StepTerms)})

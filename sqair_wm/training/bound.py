@@ -16,6 +16,9 @@ from sqair_wm.scoring import Inferred
 from sqair_wm.slots import Exploration, Slots, StepTerms
 from sqair_wm.sqair import SQAIR
 
+SCORED_AT_ONCE = 2**20
+"""Values of frames, particles included, whose likelihood is computed together: about what a cache holds."""
+
 
 @dataclass(frozen=True)
 class Annealing:
@@ -57,24 +60,28 @@ def run(
     """
     if model.dense:
         return _run_step_by_step(model, frames, actions, particles, explore, recompute)
-    slots, weights = model.initial(frames.shape[1] * particles), WeightGradients(model)
-    view, states, steps = FrameView(frames.flatten(0, 1), len(frames) * frames.shape[1] * particles), [], []
+    t, rows = len(frames), frames.shape[1] * particles
+    weights, slots = WeightGradients(model), model.initial(rows)
+    call = partial(checkpoint, use_reentrant=False) if recompute else lambda function, *given: function(*given)
 
-    def infer(slots: Slots, t: int, action: Tensor | None) -> tuple[Slots, Inferred]:
+    def infer(slots: Slots, view: FrameView, action: Tensor | None) -> tuple[Slots, Inferred]:
         with weights:
-            return model.infer(slots, view.part(t, len(frames)), action, explore=explore)
+            return model.infer(slots, view, action, explore=explore)
 
-    def score(steps: list[Inferred]) -> StepTerms:
+    def score(steps: list[Inferred], view: FrameView) -> StepTerms:
         with weights:
             return model.score(steps, view)
 
-    call = partial(checkpoint, use_reentrant=False) if recompute else lambda function, *given: function(*given)
-    for t in range(len(frames)):
-        action = None if actions is None else actions[t].repeat_interleave(particles, 0)
-        slots, step = call(infer, slots, t, action)
-        states.append(slots)
-        steps.append(step)
-    return states, call(score, steps).unflatten(len(frames))
+    states, terms = [], []
+    for part in torch.arange(t).split(max(1, min(t, SCORED_AT_ONCE // (particles * frames[0].numel())))):
+        view, steps = FrameView(frames[part].flatten(0, 1), len(part) * rows), []
+        for k, i in enumerate(part.tolist()):
+            action = None if actions is None else actions[i].repeat_interleave(particles, 0)
+            slots, step = call(infer, slots, view.part(k, len(part)), action)
+            states.append(slots)
+            steps.append(step)
+        terms.append(call(score, steps, view).unflatten(len(part)))
+    return states, StepTerms.cat(terms)
 
 
 def _run_step_by_step(
