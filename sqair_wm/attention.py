@@ -198,9 +198,24 @@ class _Read(torch.autograd.Function):
 def _hat(pixels: Tensor, scale: Tensor, centre: Tensor, length: int, n: int) -> Tensor:
     """Bilinear weight of each of `n` glimpse samples at `pixels` `[R, P]` of an axis: `[R, P, n]`."""
     place = pixels * (2 / (length - 1)) - 1
-    index = 0.5 * (n - 1) * ((place - centre[:, None]) / scale[:, None] + 1)
-    samples = torch.arange(n, device=scale.device, dtype=scale.dtype)
-    return (1 - (index[..., None] - samples).abs()).clamp(min=0)
+    return _Hat.apply(0.5 * (n - 1) * ((place - centre[:, None]) / scale[:, None] + 1), n)
+
+
+class _Hat(torch.autograd.Function):
+    """max(0, 1 - |index - sample|) for fractional sample numbers `index` `[R, P]`: `[R, P, n]`."""
+
+    @staticmethod
+    def forward(ctx: Any, index: Tensor, n: int) -> Tensor:
+        samples = torch.arange(n, device=index.device, dtype=index.dtype)
+        apart = samples - index[..., None]
+        weight = (1 - apart.abs()).clamp_(min=0)
+        ctx.save_for_backward(apart, weight)
+        return weight
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        apart, weight = ctx.saved_tensors
+        return (torch.copysign(weight.sign(), apart) * grads[0]).sum(2), None
 
 
 def full_precision(function: Callable[P, R]) -> Callable[P, R]:
