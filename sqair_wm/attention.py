@@ -180,7 +180,7 @@ class _Read(torch.autograd.Function):
         row, column = (floor.long() + 1).unbind(1)
         first = torch.add(base[:, None], row[:, : shape[0]], alpha=width)
         index = first[:, :, None] + column[:, None, : shape[1]]
-        a, b, c, d = table.index_select(0, index.view(-1)).view(*index.shape, 4, table.shape[1] // 4).unbind(3)
+        a, b, c, d = _entries(table, index.view(-1)).view(*index.shape, 4, table.shape[1] // 4).unbind(3)
         down = torch.addcmul(c, d, x)
         if ctx.needs_input_grad[2] or ctx.needs_input_grad[3]:
             ctx.save_for_backward(down, torch.addcmul(b, d, y), unit, half * (raw == position))
@@ -193,6 +193,13 @@ class _Read(torch.autograd.Function):
         moves = [(grad * down).sum((2, 3)), (grad * right).sum((1, 3))]
         moved = torch.stack([m if m.shape[1] == n else F.pad(m, (0, n - m.shape[1])) for m in moves], 1) * reach
         return None, None, (moved * unit).sum(2), moved.sum(2), None, None, None
+
+
+def _entries(table: Tensor, index: Tensor) -> Tensor:
+    """Rows `[M, D]` of a table by their numbers `[M]`; on the CPU four floats move as one number, three times as fast."""
+    if table.dtype != torch.float32 or table.shape[1] != 4 or table.device.type != "cpu" or torch.compiler.is_compiling():
+        return table.index_select(0, index)
+    return table.view(torch.complex128).squeeze(1).index_select(0, index)[:, None].view(torch.float32)
 
 
 def _hat(pixels: Tensor, scale: Tensor, centre: Tensor, length: int, n: int) -> Tensor:

@@ -23,7 +23,7 @@ class WeightSum:
 
     def __init__(self, layer: nn.Linear):
         self.weight, self.bias = layer.weight.detach(), None if layer.bias is None else layer.bias.detach()
-        self.anchor, self._transposed, self._one = self.weight, self.weight.t(), self.weight.new_ones(1)
+        self.anchor, self._transposed = self.weight, self.weight.t()
         self._weight_grad: Tensor | None = None
         self._bias_grad: Tensor | None = None
 
@@ -36,7 +36,7 @@ class WeightSum:
         else:
             self._weight_grad.addmm_(outputs, x)
             if self._bias_grad is not None:
-                self._bias_grad.addmv_(outputs, self._one.expand(grad.shape[0]))
+                self._bias_grad.add_(grad.sum(0))
 
     def product(self, x: Tensor) -> Tensor:
         """The layer itself: `[R, inputs]` to `[R, outputs]`."""

@@ -184,9 +184,10 @@ def merge(tracked: Slots, discovered: Slots, slots: int, dense: bool) -> Slots:
         dense: do the same work whatever is there; otherwise what is in order already is left as it is.
     """
     nothing_new = not dense and not discovered.presence.shape[1]
-    presence = tracked.presence if nothing_new else torch.cat([tracked.presence, discovered.presence], 1)
-    presence = presence.detach()
+    presence = (tracked.presence if nothing_new else torch.cat([tracked.presence, discovered.presence], 1)).detach()
     in_order = not dense and bool((presence[:, 1:] <= presence[:, :-1]).all())
+    if in_order and nothing_new:
+        return discovered.replace(**{name: getattr(tracked, name)[:, :slots] for name in PER_SLOT})
     order = None if in_order else torch.sort(presence, dim=1, descending=True, stable=True).indices[:, :slots]
 
     def join(name: str) -> Tensor:
@@ -203,6 +204,8 @@ def merge(tracked: Slots, discovered: Slots, slots: int, dense: bool) -> Slots:
 
 def new_identities(presence: Tensor, last_identity: Tensor) -> tuple[Tensor, Tensor]:
     """Number newly found objects after `last_identity` `[B]`: their identities `[B, N]` and the newest one `[B]`."""
+    if not presence.shape[1]:
+        return last_identity.new_zeros(presence.shape), last_identity
     found = presence.detach() > 0
     number = last_identity[:, None] + found.long().cumsum(1)
     return torch.where(found, number, -torch.ones_like(number)), last_identity + found.long().sum(1)

@@ -28,10 +28,13 @@ class GlimpseReader(nn.Module):
 
     def pixels(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
         """`[R, C + 1, h, w]`: the frame and the claims in each window; without `others` nothing is claimed."""
+        glimpses = view.read(rows, scale, centre, self.shape).flatten(2)
         if others is None:
-            return F.pad(view.read(rows, scale, centre, self.shape), (0, 0, 0, 0, 0, 1))
-        ys, xs = sample_points(scale.detach(), centre.detach(), self.shape)
-        return torch.cat([view.read(rows, scale, centre, self.shape), claimed(ys, xs, others)], 1)
+            pixels = F.pad(glimpses, (0, 0, 0, 1))
+        else:
+            ys, xs = sample_points(scale.detach(), centre.detach(), self.shape)
+            pixels = torch.cat([glimpses, claimed(ys, xs, others).flatten(2)], 1)
+        return pixels.unflatten(2, self.shape)
 
     def around(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
         """Code of a wide look at a place, `[R, hidden]`."""
