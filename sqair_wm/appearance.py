@@ -14,7 +14,6 @@ from sqair_wm.networks import MLPDecoder, SubPixelDecoder
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Slots
 
-
 WIDE = 0.15
 """Share of a frame that windows span from which it is cheaper to paint whole frames."""
 

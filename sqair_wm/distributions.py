@@ -28,10 +28,10 @@ class Normal(NamedTuple):
 
 
 def sample_log_prob(gaussians: Sequence[Normal], noise: Sequence[Tensor]) -> Tensor:
-    """Joint log density of what independent Gaussians give for their `noise`, `[...]`: that of `sample`, but cheaper."""
-    squares = sum(torch.linalg.vecdot(n, n) for n in noise)
-    constant = 0.5 * math.log(2 * math.pi) * sum(n.shape[-1] for n in noise)
-    return -torch.cat([g.std for g in gaussians], -1).log().sum(-1) - (0.5 * squares + constant)
+    """Joint log density `[...]` of the samples that independent Gaussians give for their `noise`."""
+    constant = math.log(2 * math.pi) * sum(n.shape[-1] for n in noise)
+    squares = torch.stack([torch.linalg.vecdot(n, n) for n in noise]).sum(0)
+    return -0.5 * (squares + constant) - torch.cat([g.std for g in gaussians], -1).log().sum(-1)
 
 
 def positive(raw: Tensor, least: float | Tensor = 0.01) -> Tensor:

@@ -1,7 +1,7 @@
 """Gradients of weights that every frame of a sequence uses: added up in place, with hand-written backward passes.
 
-Autograd makes a new matrix for each use of a weight and adds them afterwards, and keeps a node for each operation. Here
-whole blocks (layers with ELU, a GRU) are one node, and the product that gives a weight's gradient adds to what is there.
+Autograd makes a new matrix for each use of a weight, adds them afterwards, and keeps a node for each operation. Here
+whole blocks (layers with ELU, a GRU) are one node, and the product that gives a weight's gradient adds to the others.
 """
 
 from __future__ import annotations

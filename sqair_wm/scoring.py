@@ -68,15 +68,15 @@ def _log_p_found_in(step: Inferred, discovery: DiscoveryPrior, dense: bool) -> T
     if rows.empty:
         return torch.zeros_like(step.log_q)
     found, stay_logit = step.found, rows.take(step.prediction.stay_logit)
-    fields = (rows.take(x) for x in (found.what, found.where, found.presence))
-    return rows.put(discovery.log_prob_objects(*fields, stay_logit, rows.take(step.embedding)))
+    what, where, presence = (rows.take(x) for x in (found.what, found.where, found.presence))
+    return rows.put(discovery.log_prob_objects(what, where, presence, stay_logit, rows.take(step.embedding)))
 
 
-def _cat(tensors: Sequence[Tensor]) -> Tensor:
+def _cat(tensors: list[Tensor]) -> Tensor:
     return tensors[0] if len(tensors) == 1 else torch.cat(tensors)
 
 
-def _pad_cat(tensors: Sequence[Tensor], fill: float = 0.0) -> Tensor:
+def _pad_cat(tensors: list[Tensor], fill: float = 0.0) -> Tensor:
     """Tensors `[B, n, ...]` of several steps below one another, `[T * B, N, ...]` with the largest `n` for `N`."""
     n = max(x.shape[1] for x in tensors)
 

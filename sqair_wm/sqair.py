@@ -132,7 +132,9 @@ class SQAIR(nn.Module):
         prediction = self.dynamics(slots, action, self.dense)
         tracked, *q_tracked = self.inference.track(slots, view, prediction, track_noise, explore, self.dense)
         encoder = self.set_encoder
-        found, embedding, *q_found = self.inference.discover(tracked, view, encoder, discover_noise, explore, self.dense)
+        found, embedding, *q_found = self.inference.discover(
+            tracked, view, encoder, discover_noise, explore, self.dense
+        )
         after = self._join(tracked, found)
         log_q, log_q_discrete = (a + b for a, b in zip(q_tracked, q_found, strict=True))
         return after, Inferred(slots, tracked, found, after, prediction, embedding, log_q, log_q_discrete)

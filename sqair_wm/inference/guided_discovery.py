@@ -81,8 +81,8 @@ class GuidedDiscovery(nn.Module):
             steps.append(self._accept(i, peak, rows, tracked, steps, residual, view, embedding, noise, explore, dense))
             total = tracked.count.detach() + torch.stack([s.presence.detach() for s in steps]).sum(0)
             active = (steps[-1].presence.detach() > 0) & (total < n)
-        found, *log_q = self._collect(tracked, steps)
-        return found, embedding, *log_q
+        found, log_q, log_discrete = self._collect(tracked, steps)
+        return found, embedding, log_q, log_discrete
 
     def _propose(self, residual: Residual, active: Tensor, dense: bool) -> tuple[Peak, Rows]:
         """The next place to look at in each active scene, and the scenes that have one."""
@@ -136,7 +136,7 @@ class GuidedDiscovery(nn.Module):
         if not dense and not presence.any():
             return None
         scale, centre = window(rows.take(where))
-        return Others(centre, scale, presence, presence)
+        return Others(centre, scale, presence)
 
     def _state(self, wide: Tensor, peak: Peak, rows: Rows, embedding: Tensor, steps: list[_Step]) -> Tensor:
         if steps:

@@ -104,27 +104,30 @@ class GuidedTracking(nn.Module):
         scene = rows.numbers() // slots.presence.shape[1]
         predicted_scale, predicted = window(prior.where.mean)
         expected = torch.cat([predicted, predicted_scale], -1).detach()
-        others = self._others(rows, slots, expected)
+        others, older = self._others(rows, slots, expected)
         size, radius = self.config.object_size, self.config.search_radius
         with torch.no_grad():
             place = rows.take(expected.flatten(0, 1))
             reach = (radius * size[0], radius * size[1])
-            peak = search_near(energy_map(view, size), scene, place, others, reach)
+            peak = search_near(energy_map(view, size), scene, place, others, older, reach)
         start = rows.take(predicted.flatten(0, 1))
         apart = peak.centre - start
         seen = torch.cat([apart.detach() / self.share, peak.features], -1)
         return others, seen, start + apart * torch.sigmoid(self.trust(torch.cat([before.temporal, seen], -1)))
 
     @torch.no_grad()
-    def _others(self, rows: Rows, slots: Slots, expected: Tensor) -> Others | None:
-        """Windows where the other objects of each object's scene are expected; `expected` is `[B, N, 4]`."""
+    def _others(self, rows: Rows, slots: Slots, expected: Tensor) -> tuple[Others | None, Tensor | None]:
+        """Windows where the other objects of each object's scene are expected, and which are older, `[R, N]`.
+
+        `expected` is `[B, N, 4]`. Where scenes have one object each there are none.
+        """
         b, n = slots.presence.shape
         if n == 1:
-            return None
+            return None, None
         windows = expected.index_select(0, rows.numbers() // n)
         newer = (slots.identity[:, :, None] - slots.identity[:, None, :]).reshape(b * n, n)
         there = slots.presence.repeat_interleave(n, 0) * (newer != 0)
-        return Others(windows[..., :2], windows[..., 2:], rows.take(there), rows.take(newer > 0).to(expected.dtype))
+        return Others(windows[..., :2], windows[..., 2:], rows.take(there)), rows.take(newer > 0).to(expected.dtype)
 
     @torch.no_grad()
     def _unseen(self, rows: Rows, slots: Slots, where: Tensor, pixels: Tensor) -> Tensor:

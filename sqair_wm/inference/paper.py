@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from sqair_wm.attention import FrameView, window
 from sqair_wm.config import ModelConfig
-from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive
 from sqair_wm.discovery import SetEncoder
+from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive
 from sqair_wm.dynamics import ABSENT, Prediction
 from sqair_wm.inference.parts import keep
 from sqair_wm.networks import ConvTrunk, Encoder, GRUCell, VanillaCell, linear, mlp

@@ -13,6 +13,7 @@ from torch import Tensor
 from sqair_wm.attention import FrameView, window
 
 Pair = tuple[Tensor, Tensor]
+Pixels = tuple[float, float]
 
 
 class Peak(NamedTuple):
@@ -35,6 +36,9 @@ class EnergyMap:
     Args:
         view: the frames.
         object_size: (height, width) in pixels of a typical object; sets the cell and the blur.
+
+    Attributes:
+        numbers: 0, 1, ... of the cells along the longer axis.
     """
 
     def __init__(self, view: FrameView, object_size: tuple[float, float]):
@@ -50,7 +54,7 @@ class EnergyMap:
         self._middle = self.pair([0.5 * (side / self.stride - 1) for side in view.size])
         self._half = self.pair([0.5 * side / self.stride for side in view.size])[:, None]
         self._box = self.pair([side // 2 for side in self.blur])[:, None]
-        self._unit = torch.arange(max(self.cells), device=energy.device, dtype=energy.dtype)
+        self.numbers = torch.arange(max(self.cells), device=energy.device, dtype=energy.dtype)
 
     def part(self, number: int, parts: int) -> EnergyMap:
         """The map of one of `parts` equal parts of the frames."""
@@ -61,10 +65,6 @@ class EnergyMap:
     def pair(self, values: Sequence[float]) -> Tensor:
         """Numbers for y and x, `[2]`."""
         return torch.stack([self.map.new_full((), value) for value in values])
-
-    def count(self, length: int) -> Tensor:
-        """The numbers 0, 1, ... of cells along an axis, `[length]`."""
-        return self._unit[:length]
 
     def cell(self, place: Tensor) -> Tensor:
         """Frame coordinates in [-1, 1] `[..., 2]` to fractional cell numbers."""
@@ -81,7 +81,7 @@ class EnergyMap:
 
     def covers(self, centre: Tensor, scale: Tensor) -> Pair:
         """`cover` of all cells by windows `[..., 2]`: of the rows `[..., h]` and of the columns `[..., w]`."""
-        both = self.cover(self._unit - self.cell(centre)[..., None], scale)
+        both = self.cover(self.numbers - self.cell(centre)[..., None], scale)
         return both[..., 0, : self.cells[0]], both[..., 1, : self.cells[1]]
 
     def peak(self, area: Tensor, score: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,7 +93,7 @@ class EnergyMap:
         h, w = score.shape[1:]
         flat = score.flatten(1).argmax(1)
         best = torch.stack([flat // w, flat % w], 1).to(area.dtype)
-        distance = self.count(max(h, w)) - best[:, :, None]
+        distance = self.numbers[: max(h, w)] - best[:, :, None]
         inside = (distance.abs() <= self._box).to(area.dtype)
         weights = torch.stack([inside, inside * distance], 2)
         moments = (weights[:, 0, :, :h] @ area @ weights[:, 1, :, :w].transpose(1, 2)).flatten(1)
@@ -148,7 +148,7 @@ class Residual:
 
 
 def search_near(
-    energy: EnergyMap, rows: Tensor, expected: Tensor, others: Others | None, radius: tuple[float, float]
+    energy: EnergyMap, rows: Tensor, expected: Tensor, others: Others | None, older: Tensor | None, radius: Pixels
 ) -> Peak:
     """The highest peak of each object's surroundings, left aside what others are expected to cover.
 
@@ -158,20 +158,19 @@ def search_near(
         energy: of the frames.
         rows: `[R]` int64, the scene of each object.
         expected: `[R, 4]` centre and scale of the window where it is expected.
-        others: windows where the other objects of its scene are expected; None if there are none.
+        others: windows where the other objects of its scene are expected; older: `[R, N]` which of them are older; None
+            if there are none.
         radius: (y, x) standard deviation in pixels of the Gaussian under which the peak is sought.
 
     Returns:
         The peak, at the expected place if nothing is visible; features: energy at the peak, where expected, and around.
     """
     sigma = [max(r / energy.stride, 0.5) for r in radius]
-    h, w = (
-        min(n, 2 * int(2 * s + k / 2) + 1) for n, s, k in zip(energy.cells, sigma, energy.blur, strict=True)
-    )
+    h, w = (min(n, 2 * int(2 * s + k / 2) + 1) for n, s, k in zip(energy.cells, sigma, energy.blur, strict=True))
     middle = energy.cell(expected[:, :2])
     first = (middle - energy.pair([h // 2, w // 2])).round_().clamp_(min=0)
     first = torch.minimum(first, energy.pair([energy.cells[0] - h, energy.cells[1] - w]))
-    cells = first[:, :, None] + energy.count(max(h, w))
+    cells = first[:, :, None] + energy.numbers[: max(h, w)]
     distance = cells - middle[:, :, None]
     near = (distance.square() * energy.pair([-0.5 / s**2 for s in sigma])[:, None]).exp_()
     own = energy.cover(distance, expected[:, 2:])
@@ -180,9 +179,9 @@ def search_near(
     frame = (rows // energy.copies) * (energy.cells[0] * energy.cells[1])
     index = torch.add(frame[:, None], y[:, :h], alpha=energy.cells[1])[:, :, None] + x[:, None, :w]
     area = energy.map.reshape(-1)[index]
-    if others is not None:
+    if others is not None and older is not None:
         points = energy.place(cells.transpose(1, 2)).transpose(1, 2)
-        area = area * (1 - _taken(points[:, 0, :h], points[:, 1, :w], own_cover, others))
+        area = area * (1 - _taken(points[:, 0, :h], points[:, 1, :w], own_cover, others, older))
     score = box_blur(area, energy.blur) * near[:, 0, :h, None] * near[:, 1, None, :w]
     centre, found = energy.peak(area, score, first)
     centre = torch.where((found > 1e-3)[:, None], centre, expected[:, :2])
@@ -190,11 +189,11 @@ def search_near(
     return Peak(centre, found, features)
 
 
-def _taken(ys: Tensor, xs: Tensor, own_cover: Tensor, others: Others) -> Tensor:
+def _taken(ys: Tensor, xs: Tensor, own_cover: Tensor, others: Others, older: Tensor) -> Tensor:
     """Share of each cell that others may claim, `[R, h, w]`."""
     y, x = _inside(ys, xs, others)
-    by_older = y @ (x * (others.presence * others.older)[:, :, None])
-    by_younger = y @ (x * (others.presence * (1 - others.older))[:, :, None])
+    by_older = y @ (x * (others.presence * older)[:, :, None])
+    by_younger = y @ (x * (others.presence * (1 - older))[:, :, None])
     return by_older.addcmul_(by_younger, 1 - own_cover).clamp_(max=1)
 
 
@@ -219,15 +218,11 @@ def covered(where: Tensor, other: Tensor) -> Tensor:
 
 
 class Others(NamedTuple):
-    """Windows of other objects of a row's scene.
-
-    `centre` and `scale` `[R, N, 2]`, `presence` `[R, N]`: which count, `older` `[R, N]`: which are older than the row's.
-    """
+    """Windows of other objects of a row's scene: `centre` and `scale` `[R, N, 2]`, `presence` `[R, N]`: which count."""
 
     centre: Tensor
     scale: Tensor
     presence: Tensor
-    older: Tensor
 
 
 def claimed(ys: Tensor, xs: Tensor, others: Others) -> Tensor:
