@@ -52,7 +52,8 @@ class WeightSum:
 class WeightGradients:
     """Within `with`, the linear layers of a model sum the gradients of their weights over all uses.
 
-    To be entered as often as needed for one loss, also while it is recomputed in the backward pass.
+    To be entered as often as needed for one loss, also while it is recomputed in the backward pass. Under autocast it
+    does nothing.
     """
 
     def __init__(self, model: nn.Module):
@@ -64,6 +65,8 @@ class WeightGradients:
             total.anchor = anchor
 
     def __enter__(self) -> None:
+        if torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda"):
+            return
         for layer, total in zip(self._layers, self._sums, strict=True):
             vars(layer)["total"] = total
 
