@@ -14,6 +14,9 @@ from sqair_wm.networks import MLPDecoder, SubPixelDecoder
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Slots
 
+WIDE = 0.15
+"""Share of a frame that windows span from which it is cheaper to paint whole frames."""
+
 
 class Appearance(nn.Module):
     """The image model: additive glimpses under independent Gaussian pixels of a fixed standard deviation."""
@@ -49,7 +52,7 @@ class Appearance(nn.Module):
         return image if self.mean_image is None else image + self._mean(slots)
 
     def _windows(self, rows: Rows, glimpses: Tensor, slots: Slots) -> tuple[Tensor, Tensor]:
-        scale, centre = (rows.take(x.flatten(0, 1)) for x in window(slots.where))
+        scale, centre = window(rows.take(slots.where.flatten(0, 1)))
         return windows(rows.numbers() // slots.presence.shape[1], glimpses, scale, centre, self.config.frame_size)
 
     def _mean(self, slots: Slots) -> Tensor:
@@ -71,25 +74,40 @@ class Appearance(nn.Module):
         rows = Rows(slots.presence.detach().flatten() > 0, dense)
         if rows.empty:
             return view.all_rows().flatten(1).square().sum(1)
-        index, values = self._windows(rows, self.decode(rows.take(slots.what.flatten(0, 1))), slots)
-        return WindowError.apply(index, values, view.pixels, view.copies)
+        glimpses, scene = self.decode(rows.take(slots.what.flatten(0, 1))), rows.numbers() // slots.presence.shape[1]
+        scale, centre = window(rows.take(slots.where.flatten(0, 1)))
+        if float(scale.detach().amax(0).prod()) > WIDE:
+            images = place_whole(glimpses[:, None], scale[:, None], centre[:, None], view.size)
+            return PaintedError.apply(scene, images.flatten(1), scene, view.frame.flatten(1)[..., None], view.copies)
+        index, values = windows(scene, glimpses, scale, centre, view.size)
+        return PaintedError.apply(index, values, scene, view.pixels, view.copies)
 
 
-class WindowError(torch.autograd.Function):
-    """Squared error between frames and windows painted on black; the gradient visits only the windows' pixels."""
+class PaintedError(torch.autograd.Function):
+    """Squared error between frames and what is painted on black; the gradient visits only painted pixels."""
 
     @staticmethod
-    def forward(ctx: Any, index: Tensor, values: Tensor, pixels: Tensor, copies: int) -> Tensor:
-        """`index` `[M]`, `values` `[M, C]` as `attention.windows` gives them, `pixels` `[B / K, H * W, C]`: `[B]`."""
-        error = pixels.repeat_interleave(copies, 0).neg_()
-        error.view(-1, pixels.shape[2]).index_add_(0, index, values)
-        ctx.save_for_backward(index, error)
+    def forward(ctx: Any, index: Tensor, values: Tensor, scene: Tensor, pixels: Tensor, copies: int) -> Tensor:
+        """Squared error of each scene, `[B]`.
+
+        Args:
+            ctx: of autograd.
+            index: `[M]` places in the frames, counted in pieces of D values.
+            values: `[M, D]` what is painted there.
+            scene: `[R]` int64, the scene of each object; all objects have equally many pieces.
+            pixels: `[B / copies, P, C]` the frames.
+            copies: number of scenes that share a frame.
+        """
+        error = pixels.neg().repeat_interleave(copies, 0)
+        error.view(-1, values.shape[1]).index_add_(0, index, values)
+        ctx.save_for_backward(index, error, scene)
+        ctx.piece = values.shape[1]
         flat = error.flatten(1)
         return torch.linalg.vecdot(flat, flat)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, Tensor, None, None, None]:
         """Twice the error under each window pixel, times the gradient of its scene."""
-        index, error = ctx.saved_tensors
-        weight = (2 * grads[0]).index_select(0, index // error.shape[1])
-        return None, error.view(-1, error.shape[2]).index_select(0, index) * weight[:, None], None, None
+        index, error, scene = ctx.saved_tensors
+        under = error.view(-1, ctx.piece).index_select(0, index).view(scene.shape[0], -1)
+        return None, under.mul_((2 * grads[0])[scene][:, None]).view(-1, ctx.piece), None, None, None

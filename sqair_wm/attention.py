@@ -8,6 +8,7 @@ the published spatial transformer.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -15,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
+
+from sqair_wm.reading import Read, axes_of, differences
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,15 +28,35 @@ MOST_SHIFT = 0.995
 
 def window(where: Tensor) -> tuple[Tensor, Tensor]:
     """Scale and centre of a glimpse: `[..., 4]` to `[..., 2]` in (0, 1) and `[..., 2]` in (-1, 1), both (y, x)."""
-    scale = where[..., :2].sigmoid()
-    scale = scale + (scale.clamp(min=LEAST_SCALE) - scale).detach()
-    return scale, where[..., 2:].tanh()
+    if where.requires_grad:
+        return _Window.apply(where)
+    return where[..., :2].sigmoid().clamp(min=LEAST_SCALE), where[..., 2:].tanh()
+
+
+class _Window(torch.autograd.Function):
+    """`window` with a gradient that passes the least scale straight through."""
+
+    @staticmethod
+    def forward(ctx: Any, where: Tensor) -> tuple[Tensor, Tensor]:
+        scale, centre = where[..., :2].sigmoid(), where[..., 2:].tanh()
+        ctx.save_for_backward(scale, centre)
+        return scale.clamp(min=LEAST_SCALE), centre
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        scale, centre = ctx.saved_tensors
+        grad_scale = torch.ops.aten.sigmoid_backward(grads[0], scale)
+        return torch.cat([grad_scale, torch.ops.aten.tanh_backward(grads[1], centre)], -1)
 
 
 def to_where(scale: Tensor, centre: Tensor) -> Tensor:
     """The inverse of `window`; scale is kept in [1e-4, 1 - 1e-4], centre in [-0.995, 0.995]."""
-    scale = scale.clamp(LEAST_SCALE, 1 - LEAST_SCALE)
-    return torch.cat([torch.logit(scale), torch.atanh(centre.clamp(-MOST_SHIFT, MOST_SHIFT))], -1)
+    return torch.cat([torch.logit(scale.clamp(LEAST_SCALE, 1 - LEAST_SCALE)), to_shift(centre)], -1)
+
+
+def to_shift(centre: Tensor) -> Tensor:
+    """The second half of `to_where`: `[..., 2]` to `[..., 2]`."""
+    return torch.atanh(centre.clamp(-MOST_SHIFT, MOST_SHIFT))
 
 
 def boxes(where: Tensor, size: tuple[int, int]) -> Tensor:
@@ -49,23 +72,36 @@ class FrameView:
     Args:
         frame: `[B, C, H, W]` in [0, 1].
         rows: number of scenes that look at it, a multiple of B; scene r sees frame r // (rows / B).
+        scenery: `[B, S, h, w]`, the background behind the frame, reduced; None if nobody asks for it.
 
     Attributes:
         memo: what others derived from the frames and may want again.
+        whole: the view that this one is a part of, its number and the number of parts.
     """
 
-    def __init__(self, frame: Tensor, rows: int):
-        self.frame = frame
+    def __init__(self, frame: Tensor, rows: int, scenery: Tensor | None = None):
+        self.frame, self.scenery = frame, frame[:, :0] if scenery is None else scenery
         self.copies = rows // frame.shape[0]
         if self.copies * frame.shape[0] != rows:
             raise ValueError(f"{rows} scenes cannot share {frame.shape[0]} frames evenly")
         self.size = (frame.shape[2], frame.shape[3])
         self.channels = frame.shape[1]
         self.memo: dict[Any, Any] = {}
-        self.pixels = frame.permute(0, 2, 3, 1).reshape(frame.shape[0], -1, self.channels).contiguous()
-        padded = F.pad(frame.permute(0, 2, 3, 1), (0, 0, 1, 2, 1, 2))
-        shifts = (padded[:, y : y + self.size[0] + 2, x : x + self.size[1] + 2] for y in (0, 1) for x in (0, 1))
-        self._corners = torch.cat(list(shifts), -1).view(-1, 4 * self.channels)
+        self.whole: tuple[FrameView, int, int] | None = None
+        last = frame.detach().permute(0, 2, 3, 1)
+        self.pixels = last.reshape(frame.shape[0], -1, self.channels)
+        self._corners = differences(F.pad(last, (0, 0, 1, 2, 1, 2))).view(-1, 4 * self.channels)
+
+    def part(self, number: int, parts: int) -> FrameView:
+        """The view of one of `parts` equal parts of the frames, without a copy."""
+        part, length = copy(self), self.frame.shape[0] // parts
+        part.memo = {}
+        part.whole = (self, number, parts)
+        cut = slice(number * length, (number + 1) * length)
+        part.frame, part.pixels, part.scenery = self.frame[cut], self.pixels[cut], self.scenery[cut]
+        corners = self._corners.shape[0] // parts
+        part._corners = self._corners[number * corners : (number + 1) * corners]
+        return part
 
     def read(self, rows: Tensor, scale: Tensor, centre: Tensor, shape: tuple[int, int]) -> Tensor:
         """Bilinear glimpses, zero outside the frame.
@@ -79,18 +115,15 @@ class FrameView:
         Returns:
             `[R, C, h, w]`.
         """
-        return self.read_points(rows, *sample_points(scale, centre, shape))
+        memo, key = self.memo if self.whole is None else self.whole[0].memo, ("axes", shape)
+        if key not in memo:
+            memo[key] = axes_of(shape, self.size, scale)
+        base = (rows // self.copies) * ((self.size[0] + 2) * (self.size[1] + 2))
+        return Read.apply(self._corners, base, scale, centre, shape, memo[key], self.size[1] + 2)
 
-    def read_points(self, rows: Tensor, ys: Tensor, xs: Tensor) -> Tensor:
-        """`read` at the crossings of rows `ys` `[R, h]` and columns `xs` `[R, w]`, in [-1, 1]."""
-        height, width = self.size
-        (y, fraction_y), (x, fraction_x) = _floor(ys, height), _floor(xs, width)
-        base = (rows // self.copies) * ((height + 2) * (width + 2))
-        index = (base[:, None] + y * (width + 2))[:, :, None] + x[:, None, :]
-        corners = self._corners.index_select(0, index.reshape(-1)).view(*index.shape, 4, self.channels).unbind(3)
-        fraction_x = fraction_x[:, None, :, None]
-        top, bottom = torch.lerp(corners[0], corners[1], fraction_x), torch.lerp(corners[2], corners[3], fraction_x)
-        return torch.lerp(top, bottom, fraction_y[:, :, None, None]).permute(0, 3, 1, 2)
+    def all_scenery(self) -> Tensor:
+        """The reduced background of every scene, `[rows, S, h, w]`."""
+        return self.scenery if self.copies == 1 else self.scenery.repeat_interleave(self.copies, 0)
 
     def all_rows(self) -> Tensor:
         """The frame of every scene, `[rows, C, H, W]`."""
@@ -105,19 +138,27 @@ def sample_points(scale: Tensor, centre: Tensor, shape: tuple[int, int]) -> tupl
     return ys, xs
 
 
-def _floor(points: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """The pixel before each point of one axis, counted with a border of one, and the way from it to the next."""
-    position = (0.5 * (length - 1) * (points + 1)).clamp(-1, length)
-    floor = position.detach().floor().clamp(max=length - 1)
-    return floor.long() + 1, position - floor
-
-
 def _hat(pixels: Tensor, scale: Tensor, centre: Tensor, length: int, n: int) -> Tensor:
     """Bilinear weight of each of `n` glimpse samples at `pixels` `[R, P]` of an axis: `[R, P, n]`."""
     place = pixels * (2 / (length - 1)) - 1
-    index = 0.5 * (n - 1) * ((place - centre[:, None]) / scale[:, None] + 1)
-    samples = torch.arange(n, device=scale.device, dtype=scale.dtype)
-    return (1 - (index[..., None] - samples).abs()).clamp(min=0)
+    return _Hat.apply(0.5 * (n - 1) * ((place - centre[:, None]) / scale[:, None] + 1), n)
+
+
+class _Hat(torch.autograd.Function):
+    """max(0, 1 - |index - sample|) for fractional sample numbers `index` `[R, P]`: `[R, P, n]`."""
+
+    @staticmethod
+    def forward(ctx: Any, index: Tensor, n: int) -> Tensor:
+        samples = torch.arange(n, device=index.device, dtype=index.dtype)
+        apart = samples - index[..., None]
+        weight = (1 - apart.abs()).clamp_(min=0)
+        ctx.save_for_backward(apart, weight)
+        return weight
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        apart, weight = ctx.saved_tensors
+        return (torch.copysign(weight.sign(), apart) * grads[0]).sum(2), None
 
 
 def full_precision(function: Callable[P, R]) -> Callable[P, R]:

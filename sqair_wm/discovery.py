@@ -27,6 +27,11 @@ class SetEncoder(nn.Module):
         codes = rows.put(self.net(rows.take(torch.cat([slots.what, slots.where], -1).flatten(0, 1))))
         return codes.unflatten(0, slots.presence.shape).sum(1)
 
+    def of(self, slots: Slots, rows: Rows, dense: bool) -> Tensor:
+        """`[B, hidden]` of the scenes named by `rows`, zero elsewhere."""
+        fields = {name: rows.take(getattr(slots, name)) for name in ("what", "where", "presence")}
+        return rows.put(self(slots.replace(**fields), dense))
+
 
 class DiscoveryPrior(nn.Module):
     """p(D_t, where, what of the new objects | objects already tracked).
@@ -47,7 +52,7 @@ class DiscoveryPrior(nn.Module):
         self.count_net = mlp(1, 10, n + 1)
         self.first_where = nn.Parameter(torch.zeros(4))
         self.context_where = nn.Parameter(torch.zeros(4))
-        self.context = nn.Sequential(linear(4 + config.hidden + 1, 128), nn.ELU())
+        self.context = mlp(4 + config.hidden + 1, 128, out=False)
         self.from_where, self.from_context = linear(4, 4), linear(128, 4)
         self.where = linear(4, 8)
         mean = torch.zeros(4)
@@ -83,17 +88,19 @@ class DiscoveryPrior(nn.Module):
         mean, raw = self.where(torch.tanh(self.from_where(previous) + state)).chunk(2, -1)
         return Normal(mean, positive(raw))
 
-    def log_prob(self, tracked: Slots, found: Slots, stay_logit: Tensor, embedding: Tensor) -> Tensor:
-        """log p of the discovered objects `found` given the `tracked` ones, `[B]`."""
-        number = found.presence.detach().sum(1).long()
-        log_count = self.count_log_prob(stay_logit, tracked).gather(1, number[:, None]).squeeze(1)
-        if not found.where.shape[1]:
-            return log_count
-        first = self.first_where.expand(found.where.shape[0], 1, 4)
-        previous = torch.cat([first, found.where[:, :-1]], 1)
-        where = self.where_given(self.context_state(stay_logit, embedding)[:, None], previous).log_prob(found.where)
-        what = Normal(torch.zeros_like(found.what), torch.ones_like(found.what)).log_prob(found.what)
-        return log_count + (found.presence * (where + what)).sum(1)
+    def log_prob_number(self, number: Tensor, tracked: Slots, stay_logit: Tensor) -> Tensor:
+        """log p of the `number` `[B]` of new objects given the `tracked` ones, `[B]`."""
+        return self.count_log_prob(stay_logit, tracked).gather(1, number.long()[:, None]).squeeze(1)
+
+    def log_prob_objects(
+        self, what: Tensor, where: Tensor, presence: Tensor, stay_logit: Tensor, embedding: Tensor
+    ) -> Tensor:
+        """log p of the new objects `[B, M, ...]` themselves, given how many they are: `[B]`."""
+        first = self.first_where.expand(where.shape[0], 1, 4)
+        previous = torch.cat([first, where[:, :-1]], 1)
+        log_where = self.where_given(self.context_state(stay_logit, embedding)[:, None], previous).log_prob(where)
+        log_what = Normal(torch.zeros_like(what), torch.ones_like(what)).log_prob(what)
+        return (presence * (log_where + log_what)).sum(1)
 
     def sample_presence(self, tracked: Slots, stay_logit: Tensor, noise: Noise) -> Tensor:
         """How many new objects there are, as presence `[B, N]`, present ones first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,12 +19,19 @@ class Normal(NamedTuple):
 
     def sample(self, noise: Tensor) -> Tensor:
         """The reparametrised sample for standard normal `noise` `[..., D]`."""
-        return self.mean + self.std * noise
+        return torch.addcmul(self.mean, self.std, noise)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of `value` `[..., D]`, summed over the last axis: `[...]`."""
         z = (value - self.mean) / self.std
         return -(0.5 * z * z + self.std.log()).sum(-1) - 0.5 * value.shape[-1] * math.log(2 * math.pi)
+
+
+def sample_log_prob(gaussians: Sequence[Normal], noise: Sequence[Tensor]) -> Tensor:
+    """Joint log density `[...]` of the samples that independent Gaussians give for their `noise`."""
+    constant = math.log(2 * math.pi) * sum(n.shape[-1] for n in noise)
+    squares = torch.stack([torch.linalg.vecdot(n, n) for n in noise]).sum(0)
+    return -0.5 * (squares + constant) - torch.cat([g.std for g in gaussians], -1).log().sum(-1)
 
 
 def positive(raw: Tensor, least: float | Tensor = 0.01) -> Tensor:

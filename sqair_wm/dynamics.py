@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.attention import to_where, window
+from sqair_wm.attention import to_shift, window
 from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, bernoulli_log_prob, positive
 from sqair_wm.interaction import Surroundings
@@ -87,10 +87,10 @@ class Dynamics(nn.Module):
         w = self.config.what
         place, place_raw, look, look_raw, rest = out.split((4, 4, w, w, out.shape[-1] - 8 - 2 * w), -1)
         if self.residual:
-            scale, centre = window(where)
+            _, centre = window(where)
             inertia = MOST_INERTIA * torch.tanh(rest[:, 1:] + FIRST_INERTIA)
             moved = centre + velocity * inertia + self.reach * torch.tanh(place[:, 2:])
-            place = torch.cat([where[:, :2] + torch.tanh(place[:, :2]), to_where(scale, moved)[:, 2:]], -1)
+            place = torch.cat([where[:, :2] + torch.tanh(place[:, :2]), to_shift(moved)], -1)
             look = what + look
         floors = self.config.least_std
         stay = rest[:, 0] + self.config.stay_bias

@@ -45,6 +45,8 @@ class Rows:
 
     def put_all(self, *tensors: Tensor) -> list[Tensor]:
         """`put` for several tensors `[R]` or `[R, D]` of one dtype at once."""
+        if self._all:
+            return list(tensors)
         columns = [x[:, None] if x.dim() == 1 else x for x in tensors]
         whole = self.put(torch.cat(columns, 1)).split([c.shape[1] for c in columns], 1)
         return [w.squeeze(1) if x.dim() == 1 else w for w, x in zip(whole, tensors, strict=True)]

@@ -120,6 +120,15 @@ class StepTerms:
         """Terms of T steps with a leading time axis, each `[T, B]`."""
         return StepTerms(**{f.name: torch.stack([getattr(s, f.name) for s in steps]) for f in fields(StepTerms)})
 
+    @staticmethod
+    def cat(parts: list[StepTerms]) -> StepTerms:
+        """Terms of several parts of a sequence, `[T, B]` each, one behind the other in time."""
+        return StepTerms(**{f.name: torch.cat([getattr(s, f.name) for s in parts]) for f in fields(StepTerms)})
+
+    def unflatten(self, length: int) -> StepTerms:
+        """Terms `[T * B]` of `length` steps, later steps behind earlier ones, as `[T, B]`."""
+        return StepTerms(**{f.name: getattr(self, f.name).unflatten(0, (length, -1)) for f in fields(StepTerms)})
+
 
 @dataclass
 class Noise:
@@ -185,12 +194,17 @@ def merge(tracked: Slots, discovered: Slots, slots: int, dense: bool) -> Slots:
         slots: most slots of the result.
         dense: do the same work whatever is there; otherwise what is in order already is left as it is.
     """
-    presence = torch.cat([tracked.presence, discovered.presence], 1).detach()
+    nothing_new = not dense and not discovered.presence.shape[1]
+    presence = (tracked.presence if nothing_new else torch.cat([tracked.presence, discovered.presence], 1)).detach()
     in_order = not dense and bool((presence[:, 1:] <= presence[:, :-1]).all())
+    if in_order and nothing_new:
+        return discovered.replace(**{name: getattr(tracked, name)[:, :slots] for name in PER_SLOT})
     order = None if in_order else torch.sort(presence, dim=1, descending=True, stable=True).indices[:, :slots]
 
     def join(name: str) -> Tensor:
-        both = torch.cat([getattr(tracked, name), getattr(discovered, name)], 1)
+        both = getattr(tracked, name)
+        if not nothing_new:
+            both = torch.cat([both, getattr(discovered, name)], 1)
         if order is None:
             return both[:, :slots]
         index = order.reshape(order.shape + (1,) * (both.dim() - 2)).expand(order.shape + both.shape[2:])
@@ -201,6 +215,8 @@ def merge(tracked: Slots, discovered: Slots, slots: int, dense: bool) -> Slots:
 
 def new_identities(presence: Tensor, last_identity: Tensor) -> tuple[Tensor, Tensor]:
     """Number newly found objects after `last_identity` `[B]`: their identities `[B, N]` and the newest one `[B]`."""
+    if not presence.shape[1]:
+        return last_identity.new_zeros(presence.shape), last_identity
     found = presence.detach() > 0
     number = last_identity[:, None] + found.long().cumsum(1)
     return torch.where(found, number, -torch.ones_like(number)), last_identity + found.long().sum(1)

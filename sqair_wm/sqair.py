@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -16,6 +17,7 @@ from sqair_wm.dynamics import Dynamics, Prediction
 from sqair_wm.inference.guided import GuidedInference
 from sqair_wm.inference.paper import PaperInference
 from sqair_wm.packing import Rows
+from sqair_wm.scoring import Inferred, score
 from sqair_wm.slots import Exploration, Noise, Slots, StepTerms, merge, new_identities
 
 
@@ -34,9 +36,11 @@ class Inference(Protocol):
         """The tracked objects one frame on, log q of all that was sampled and of its discrete part, `[B]`."""
 
     def discover(
-        self, tracked: Slots, view: FrameView, embedding: Tensor, noise: Noise, explore: Exploration, dense: bool
-    ) -> tuple[Slots, Tensor, Tensor]:
-        """New objects (present ones first), log q of all that was sampled and of its discrete part, `[B]`."""
+        self, tracked: Slots, view: FrameView, encoder: SetEncoder, noise: Noise, explore: Exploration, dense: bool
+    ) -> tuple[Slots, Tensor, Tensor, Tensor]:
+        """New objects (present ones first), the summary of the tracked ones `[B, hidden]` in scenes that have new ones,
+        log q of all that was sampled and of its discrete part, `[B]`.
+        """
 
     def memory(self, what: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
         """First temporal and dynamics memories of new objects: `[..., W]`, `[..., 4]` to two `[..., hidden]`."""
@@ -113,26 +117,48 @@ class SQAIR(nn.Module):
             ValueError: if the frame does not fit the model or the batch.
         """
         self._check(frame)
+        view = self.view(frame, slots.presence.shape[0])
+        after, step = self.infer(slots, view, action, noise, explore)
+        return after.pad(self.config.slots) if pad else after, self.score([step], view)
+
+    def view(self, frame: Tensor, scenes: int) -> FrameView:
+        """A frame as `infer` and `score` take it, for so many scenes; see `observe`."""
+        self._check(frame)
+        foreground, background = frame[:, : self.config.channels], frame[:, self.config.channels :]
+        if self.config.scenery:
+            return FrameView(foreground, scenes, F.avg_pool2d(background, self.config.scenery_cell))
+        return FrameView(foreground, scenes, frame.new_zeros(frame.shape[0], *self.config.scenery_shape))
+
+    def infer(
+        self,
+        slots: Slots,
+        view: FrameView,
+        action: Tensor | None = None,
+        noise: Noise | None = None,
+        explore: Exploration | None = None,
+    ) -> tuple[Slots, Inferred]:
+        """`observe` without the log densities that nothing later depends on; see `score`."""
         noise, explore = noise or Noise.draw(slots, self.config.slots), explore or Exploration()
-        view = FrameView(frame[:, : self.config.channels], slots.presence.shape[0])
         slots = slots.trim() if self.inference.packs and not self.dense else slots
         track_noise, discover_noise = noise.split(slots.presence.shape[1])
         prediction = self.dynamics(slots, action, self.dense)
         tracked, *q_tracked = self.inference.track(slots, view, prediction, track_noise, explore, self.dense)
-        embedding = self.set_encoder(tracked, self.dense)
-        found, *q_found = self.inference.discover(tracked, view, embedding, discover_noise, explore, self.dense)
-        log_p = prediction.log_prob(slots, tracked)
-        log_p = log_p + self.discovery_prior.log_prob(tracked, found, prediction.stay_logit, embedding)
-        after = self._join(tracked, found).replace(scenery=self._scenery(frame, view.copies))
-        terms = StepTerms(
-            log_likelihood=self.appearance.log_likelihood(view, after, self.dense),
-            log_q=q_tracked[0] + q_found[0],
-            log_p=log_p,
-            log_q_discrete=q_tracked[1] + q_found[1],
-            discovered=found.count.detach(),
-            present=after.count.detach(),
+        encoder = self.set_encoder
+        found, embedding, *q_found = self.inference.discover(
+            tracked, view, encoder, discover_noise, explore, self.dense
         )
-        return after.pad(self.config.slots) if pad else after, terms
+        after = self._join(tracked, found).replace(scenery=view.all_scenery())
+        log_q, log_q_discrete = (a + b for a, b in zip(q_tracked, q_found, strict=True))
+        return after, Inferred(slots, tracked, found, after, prediction, embedding, log_q, log_q_discrete)
+
+    def score(self, steps: Sequence[Inferred], view: FrameView) -> StepTerms:
+        """The log densities of `T` steps of `B` scenes at once, each `[T * B]`, step by step.
+
+        Args:
+            steps: what `infer` returned.
+            view: the frames of all steps, in order.
+        """
+        return score(steps, view, self.appearance, self.discovery_prior, self.dense)
 
     def imagine(
         self, slots: Slots, action: Tensor | None = None, *, noise: Noise | None = None, discover: bool = True
@@ -199,13 +225,6 @@ class SQAIR(nn.Module):
         identity, last = new_identities(found.presence, tracked.last_identity)
         found = found.replace(identity=identity, last_identity=last, step=tracked.step + 1)
         return merge(tracked, found, self.config.slots, self.dense)
-
-    def _scenery(self, frame: Tensor, copies: int) -> Tensor:
-        """The background in `frame`, reduced, for each of `copies` scenes that share it."""
-        if not self.config.scenery:
-            return frame.new_zeros(frame.shape[0] * copies, *self.config.scenery_shape)
-        reduced = F.avg_pool2d(frame[:, self.config.channels :], self.config.scenery_cell)
-        return reduced if copies == 1 else reduced.repeat_interleave(copies, 0)
 
     def _check(self, frame: Tensor) -> None:
         expected = (self.config.channels + self.config.scenery, *self.config.frame_size)

@@ -76,3 +76,22 @@ def test_a_small_window_touches_few_pixels():
 def test_scenes_must_share_frames_evenly():
     with pytest.raises(ValueError, match="5 scenes cannot share 2 frames"):
         FrameView(torch.zeros(2, 1, 4, 4), 5)
+
+
+def test_wide_and_narrow_windows_give_the_same_likelihood(monkeypatch):
+    from sqair_wm import appearance
+    from sqair_wm.sqair import SQAIR
+    from tests.conftest import small
+
+    model, found = SQAIR(small(channels=2)), []
+    slots, frames = model.initial(4), torch.rand(2, 2, 24, 24)
+    slots = slots.replace(
+        what=torch.randn_like(slots.what), where=torch.randn_like(slots.where), presence=torch.ones_like(slots.presence)
+    )
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(appearance, "WIDE", share)
+        where = slots.where.clone().requires_grad_()
+        value = model.appearance.log_likelihood(FrameView(frames, 4), slots.replace(where=where), dense=False)
+        value.sum().backward()
+        found.append((value.detach(), where.grad))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-2)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from sqair_wm.attention import FrameView
 from sqair_wm.config import ModelConfig
+from sqair_wm.discovery import SetEncoder
 from sqair_wm.dynamics import Prediction
 from sqair_wm.inference.guided_discovery import GuidedDiscovery
 from sqair_wm.inference.guided_tracking import GuidedTracking
@@ -31,10 +32,10 @@ class GuidedInference(nn.Module):
         return self.tracking(slots, view, prior, noise, explore, dense)
 
     def discover(
-        self, tracked: Slots, view: FrameView, embedding: Tensor, noise: Noise, explore: Exploration, dense: bool
-    ) -> tuple[Slots, Tensor, Tensor]:
+        self, tracked: Slots, view: FrameView, encoder: SetEncoder, noise: Noise, explore: Exploration, dense: bool
+    ) -> tuple[Slots, Tensor, Tensor, Tensor]:
         """See `sqair.Inference.discover`."""
-        return self.discovery(tracked, view, embedding, noise, explore, dense)
+        return self.discovery(tracked, view, encoder, noise, explore, dense)
 
     def memory(self, what: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
         """See `sqair.Inference.memory`."""

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from sqair_wm.attention import FrameView, to_where, window
 from sqair_wm.config import ModelConfig
-from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive
+from sqair_wm.discovery import SetEncoder
+from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive, sample_log_prob
 from sqair_wm.inference.parts import GlimpseReader, ObjectMemory
 from sqair_wm.inference.search import Others, Peak, Residual, energy_map
 from sqair_wm.networks import VanillaCell, mlp
@@ -55,12 +56,13 @@ class GuidedDiscovery(nn.Module):
         self.memory = ObjectMemory(config)
 
     def forward(
-        self, tracked: Slots, view: FrameView, embedding: Tensor, noise: Noise, explore: Exploration, dense: bool
-    ) -> tuple[Slots, Tensor, Tensor]:
+        self, tracked: Slots, view: FrameView, encoder: SetEncoder, noise: Noise, explore: Exploration, dense: bool
+    ) -> tuple[Slots, Tensor, Tensor, Tensor]:
         """Discover in every scene.
 
         Returns:
-            The new objects (present ones first, at most `N`), log q of all that was sampled and of its discrete part.
+            The new objects (present ones first, at most `N`), the summary of the tracked ones where something was
+            proposed, log q of all that was sampled and of its discrete part.
         """
         n = self.config.slots
         with torch.no_grad():
@@ -69,15 +71,18 @@ class GuidedDiscovery(nn.Module):
         active = tracked.count.detach() < n
         if explore.may_discover is not None:
             active = active & (explore.may_discover | (tracked.step == 0))
+        embedding = tracked.presence.new_zeros(()).expand(active.shape[0], self.config.hidden)
         steps: list[_Step] = []
         for i in range(n):
             peak, rows = self._propose(residual, active, dense)
             if rows.empty:
                 break
-            steps.append(self._accept(i, peak, rows, tracked, steps, residual, view, embedding, noise, explore))
+            embedding = embedding if steps else encoder.of(tracked, rows, dense)
+            steps.append(self._accept(i, peak, rows, tracked, steps, residual, view, embedding, noise, explore, dense))
             total = tracked.count.detach() + torch.stack([s.presence.detach() for s in steps]).sum(0)
             active = (steps[-1].presence.detach() > 0) & (total < n)
-        return self._collect(tracked, steps)
+        found, log_q, log_discrete = self._collect(tracked, steps)
+        return found, embedding, log_q, log_discrete
 
     def _propose(self, residual: Residual, active: Tensor, dense: bool) -> tuple[Peak, Rows]:
         """The next place to look at in each active scene, and the scenes that have one."""
@@ -100,17 +105,19 @@ class GuidedDiscovery(nn.Module):
         embedding: Tensor,
         noise: Noise,
         explore: Exploration,
+        dense: bool,
     ) -> _Step:
         """Look at the proposal, sample where, what and presence there, and wipe what was accepted."""
-        scene, others = rows.numbers(), self._others(rows, tracked, steps)
+        scene, others = rows.numbers(), self._others(rows, tracked, steps, dense)
         share = self.share.expand(scene.shape[0], 2)
         wide = self.reader.around(view, scene, (WIDE * share).clamp(max=1), peak.centre, others)
         state = self._state(wide, peak, rows, embedding, steps)
         q_where = self._q_where(state, peak.centre, share)
-        where = q_where.sample(rows.take(noise.where[:, i]))
+        where_noise, what_noise = rows.take(noise.where[:, i]), rows.take(noise.what[:, i])
+        where = q_where.sample(where_noise)
         scale, centre = window(where)
         q_what = self.reader.what(self.reader.pixels(view, scene, scale, centre, others))
-        what = q_what.sample(rows.take(noise.what[:, i]))
+        what = q_what.sample(what_noise)
         logit = self.presence(torch.cat([state, what, peak.features], -1).detach()).squeeze(1)
         first = rows.take(tracked.step) == 0
         logit = torch.where(first, clamp_probability(logit, explore.presence_margin), logit)
@@ -119,15 +126,17 @@ class GuidedDiscovery(nn.Module):
             residual.wipe(scene, centre, scale, rows.take(rows.put(presence)))
         temporal, prior = self.memory(what, where)
         log_discrete = bernoulli_log_prob(presence, logit)
-        log_q = log_discrete + presence * (q_where.log_prob(where) + q_what.log_prob(what))
+        log_q = log_discrete + presence * sample_log_prob((q_where, q_what), (where_noise, what_noise))
         return _Step(*rows.put_all(what, where, presence, temporal, prior, state, log_q, log_discrete))
 
-    def _others(self, rows: Rows, tracked: Slots, steps: list[_Step]) -> Others:
-        """Windows that are taken already: tracked objects and those found in this frame."""
+    def _others(self, rows: Rows, tracked: Slots, steps: list[_Step], dense: bool) -> Others | None:
+        """Windows that are taken already: tracked objects and those found in this frame; None if there are none."""
         where = torch.cat([tracked.where, *(s.where[:, None] for s in steps)], 1).detach()
-        presence = torch.cat([tracked.presence, *(s.presence[:, None] for s in steps)], 1).detach()
+        presence = rows.take(torch.cat([tracked.presence, *(s.presence[:, None] for s in steps)], 1).detach())
+        if not dense and not presence.any():
+            return None
         scale, centre = window(rows.take(where))
-        return Others(centre, scale, rows.take(presence))
+        return Others(centre, scale, presence)
 
     def _state(self, wide: Tensor, peak: Peak, rows: Rows, embedding: Tensor, steps: list[_Step]) -> Tensor:
         if steps:

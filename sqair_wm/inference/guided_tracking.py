@@ -7,9 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.attention import FrameView, to_where, window
+from sqair_wm.attention import FrameView, to_shift, window
 from sqair_wm.config import ModelConfig
-from sqair_wm.distributions import Normal, bernoulli_log_prob, positive
+from sqair_wm.distributions import Normal, bernoulli_log_prob, positive, sample_log_prob
 from sqair_wm.dynamics import Prediction
 from sqair_wm.inference.guided_discovery import WIDE
 from sqair_wm.inference.parts import CERTAIN, GlimpseReader, keep
@@ -84,7 +84,7 @@ class GuidedTracking(nn.Module):
         logit = torch.where(rows.take(unseen.flatten()) < self.config.patience, logit, -CERTAIN)
         presence = (noise.presence < torch.sigmoid(logit)).to(what.dtype)
         log_discrete = bernoulli_log_prob(presence, logit)
-        log_q = log_discrete + presence * (q_where.log_prob(where) + q_what.log_prob(what))
+        log_q = log_discrete + presence * sample_log_prob((q_where, q_what), (noise.where, noise.what))
         fields = rows.put_all(what, where, presence, velocity, temporal, log_q, log_discrete)
         *fields, log_q, log_discrete = (x.unflatten(0, slots.presence.shape) for x in fields)
         names = ("what", "where", "presence", "velocity", "temporal")
@@ -94,7 +94,7 @@ class GuidedTracking(nn.Module):
 
     def _find(
         self, rows: Rows, slots: Slots, view: FrameView, prior: Prediction, before: _Packed
-    ) -> tuple[Others, Tensor, Tensor]:
+    ) -> tuple[Others | None, Tensor, Tensor]:
         """Search around each predicted place.
 
         Returns:
@@ -116,12 +116,14 @@ class GuidedTracking(nn.Module):
         return others, seen, start + apart * torch.sigmoid(self.trust(torch.cat([before.temporal, seen], -1)))
 
     @torch.no_grad()
-    def _others(self, rows: Rows, slots: Slots, expected: Tensor) -> tuple[Others, Tensor]:
+    def _others(self, rows: Rows, slots: Slots, expected: Tensor) -> tuple[Others | None, Tensor | None]:
         """Windows where the other objects of each object's scene are expected, and which are older, `[R, N]`.
 
-        `expected` is `[B, N, 4]`.
+        `expected` is `[B, N, 4]`. Where scenes have one object each there are none.
         """
         b, n = slots.presence.shape
+        if n == 1:
+            return None, None
         windows = expected.index_select(0, rows.numbers() // n)
         newer = (slots.identity[:, :, None] - slots.identity[:, None, :]).reshape(b * n, n)
         there = slots.presence.repeat_interleave(n, 0) * (newer != 0)
@@ -135,6 +137,8 @@ class GuidedTracking(nn.Module):
         """
         energy = pixels[:, :-1].square().sum(1).mean((1, 2))
         where, energy = (x.unflatten(0, slots.presence.shape) for x in rows.put_all(where, energy))
+        if slots.presence.shape[1] == 1:
+            return torch.where(energy > VISIBLE, 0, slots.unseen + 1)
         share = covered(where[:, :, None], where[:, None])
         older = (slots.identity[:, None, :] < slots.identity[:, :, None]) * slots.presence[:, None]
         seen = (energy > VISIBLE) & ((share * older).amax(2) < COVERED)
@@ -142,15 +146,16 @@ class GuidedTracking(nn.Module):
 
     def _q_where(self, evidence: Tensor, base: Tensor, scale: Tensor, predicted: Tensor) -> Normal:
         """Around the place found, with a learned offset of at most half a window, and the predicted scale corrected."""
-        offset, raw = self.where(evidence).chunk(2, -1)
-        place = to_where(scale, base + 0.5 * scale * torch.tanh(offset[:, 2:]))
-        mean = torch.cat([predicted[:, :2] + torch.tanh(offset[:, :2]), place[:, 2:]], -1)
+        grow, move, raw = self.where(evidence).split((2, 2, 4), -1)
+        shift = to_shift(torch.addcmul(base, scale, torch.tanh(move), value=0.5))
+        mean = torch.cat([predicted[:, :2] + torch.tanh(grow), shift], -1)
         return Normal(mean, positive(raw - 4, self.config.least_std[1]))
 
     def _q_what(self, temporal: Tensor, before: Tensor, glimpse: Normal) -> Normal:
         """Gated mix of the last code, the glimpse's and the temporal state's (paper, appendix C)."""
         mean, raw = self.what(temporal).chunk(2, -1)
-        forget, take_in, own = (torch.sigmoid(self.gates(temporal)) * 0.9999).chunk(3, -1)
-        std = positive(raw, self.config.least_std[0])
-        mix = forget * before + (1 - take_in) * glimpse.mean + (1 - own) * mean
-        return Normal(mix, (1 - take_in) * glimpse.std + (1 - own) * std)
+        gates = torch.sigmoid(self.gates(temporal)) * 0.9999
+        forget, closed = gates.split((before.shape[1], 2 * before.shape[1]), -1)
+        take_in, own = (1 - closed).chunk(2, -1)
+        mix = torch.addcmul(torch.addcmul(forget * before, take_in, glimpse.mean), own, mean)
+        return Normal(mix, torch.addcmul(take_in * glimpse.std, own, positive(raw, self.config.least_std[0])))

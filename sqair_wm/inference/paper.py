@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from sqair_wm.attention import FrameView, window
 from sqair_wm.config import ModelConfig
+from sqair_wm.discovery import SetEncoder
 from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive
 from sqair_wm.dynamics import ABSENT, Prediction
 from sqair_wm.inference.parts import keep
@@ -94,14 +95,15 @@ class PaperInference(nn.Module):
         return tracked, log_q.sum(1), log_discrete.sum(1)
 
     def discover(
-        self, tracked: Slots, view: FrameView, embedding: Tensor, noise: Noise, explore: Exploration, dense: bool
-    ) -> tuple[Slots, Tensor, Tensor]:
+        self, tracked: Slots, view: FrameView, encoder: SetEncoder, noise: Noise, explore: Exploration, dense: bool
+    ) -> tuple[Slots, Tensor, Tensor, Tensor]:
         """AIR on the full frame, conditioned on the tracked objects; see `sqair.Inference.discover`.
 
         Unlike the released code, which samples surplus objects and cuts them, discovery stops when all slots are taken.
         """
         b, n, w = tracked.what.shape
         scene = torch.arange(b, device=tracked.what.device)
+        embedding = encoder(tracked, dense)
         image = self.image(view.frame).repeat_interleave(view.copies, 0)
         state, active = self.discovery_start.expand(b, -1), torch.ones_like(tracked.presence[:, 0])
         if explore.may_discover is not None:
@@ -135,7 +137,7 @@ class PaperInference(nn.Module):
             velocity=torch.zeros_like(tracked.velocity),
             unseen=torch.zeros_like(tracked.unseen),
         )
-        return found, log_q.sum(1), log_discrete.sum(1)
+        return found, embedding, log_q.sum(1), log_discrete.sum(1)
 
     def _read(self, view: FrameView, scene: Tensor, where: Tensor, mask: Tensor | None) -> Normal:
         """Glimpse encoder at `where` `[B, 4]`: Gaussian over what, `[B, W]`."""

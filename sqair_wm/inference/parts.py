@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sqair_wm.attention import FrameView, sample_points
@@ -25,12 +26,17 @@ class GlimpseReader(nn.Module):
         self.head = linear(hidden, 2 * config.what)
         self.least = config.least_std[0]
 
-    def pixels(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others) -> Tensor:
-        """`[R, C + 1, h, w]`: the frame and the claims in each window."""
-        ys, xs = sample_points(scale, centre, self.shape)
-        return torch.cat([view.read_points(rows, ys, xs), claimed(ys.detach(), xs.detach(), others)], 1)
+    def pixels(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
+        """`[R, C + 1, h, w]`: the frame and the claims in each window; without `others` nothing is claimed."""
+        glimpses = view.read(rows, scale, centre, self.shape).flatten(2)
+        if others is None:
+            pixels = F.pad(glimpses, (0, 0, 0, 1))
+        else:
+            ys, xs = sample_points(scale.detach(), centre.detach(), self.shape)
+            pixels = torch.cat([glimpses, claimed(ys, xs, others).flatten(2)], 1)
+        return pixels.unflatten(2, self.shape)
 
-    def around(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others) -> Tensor:
+    def around(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
         """Code of a wide look at a place, `[R, hidden]`."""
         return self.wide(self.pixels(view, rows, scale, centre, others))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from typing import NamedTuple
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor
 from sqair_wm.attention import FrameView, window
 
 Pair = tuple[Tensor, Tensor]
+Pixels = tuple[float, float]
 
 
 class Peak(NamedTuple):
@@ -28,13 +31,18 @@ class Peak(NamedTuple):
 class EnergyMap:
     """Squared intensity of frames on a grid whose cells are a fraction of an object.
 
+    Both axes are treated at once: what belongs to cells of (y, x) is `[..., 2, L]`, filled up on the shorter axis.
+
     Args:
         view: the frames.
         object_size: (height, width) in pixels of a typical object; sets the cell and the blur.
+
+    Attributes:
+        numbers: 0, 1, ... of the cells along the longer axis.
     """
 
     def __init__(self, view: FrameView, object_size: tuple[float, float]):
-        self.size, self.copies = view.size, view.copies
+        self.copies = view.copies
         self.stride = max(1, min(4, round(min(object_size) / 2.5)))
         energy = view.frame.detach().square().sum(1, keepdim=True)
         if self.stride > 1:
@@ -42,48 +50,66 @@ class EnergyMap:
         self.map = energy.squeeze(1)
         self.cells = (self.map.shape[1], self.map.shape[2])
         self.blur = tuple(max(1, 2 * round((o / self.stride - 1) / 2) + 1) for o in object_size)
+        self._gain = self.pair([0.5 * (side - 1) / self.stride for side in view.size])
+        self._middle = self.pair([0.5 * (side / self.stride - 1) for side in view.size])
+        self._half = self.pair([0.5 * side / self.stride for side in view.size])[:, None]
+        self._box = self.pair([side // 2 for side in self.blur])[:, None]
+        self.numbers = torch.arange(max(self.cells), device=energy.device, dtype=energy.dtype)
 
-    def cell(self, axis: int, place: Tensor) -> Tensor:
-        """Frame coordinate in [-1, 1] to a fractional cell number."""
-        pixel = 0.5 * (self.size[axis] - 1) * (place + 1)
-        return (pixel - 0.5 * (self.stride - 1)) / self.stride
+    def part(self, number: int, parts: int) -> EnergyMap:
+        """The map of one of `parts` equal parts of the frames."""
+        part = copy(self)
+        part.map = self.map.chunk(parts)[number]
+        return part
 
-    def place(self, axis: int, cell: Tensor) -> Tensor:
+    def pair(self, values: Sequence[float]) -> Tensor:
+        """Numbers for y and x, `[2]`."""
+        return torch.stack([self.map.new_full((), value) for value in values])
+
+    def cell(self, place: Tensor) -> Tensor:
+        """Frame coordinates in [-1, 1] `[..., 2]` to fractional cell numbers."""
+        return torch.addcmul(self._middle, place, self._gain)
+
+    def place(self, cell: Tensor) -> Tensor:
         """The inverse of `cell`."""
-        pixel = cell * self.stride + 0.5 * (self.stride - 1)
-        return (2 * pixel / (self.size[axis] - 1) - 1).clamp(-1, 1)
+        return ((cell - self._middle) / self._gain).clamp_(-1, 1)
 
-    def cover(self, axis: int, cells: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
-        """Share of `cells` `[..., M]` that windows at `centre` `[...]` and of `scale` `[...]` cover, along one axis."""
-        middle = self.cell(axis, centre)[..., None]
-        half = 0.5 * scale[..., None] * (self.size[axis] / self.stride)
-        return (torch.minimum(cells + 0.5, middle + half) - torch.maximum(cells - 0.5, middle - half)).clamp(0, 1)
+    def cover(self, distance: Tensor, scale: Tensor) -> Tensor:
+        """Share of cells at a signed `distance` `[..., 2, L]` from a window of `scale` `[..., 2]` that it covers."""
+        half = scale[..., None] * self._half
+        return torch.minimum(half + 0.5 - distance.abs(), 2 * half).clamp_(0, 1)
 
-    def peak(self, area: Tensor, score: Tensor, offset: Pair) -> tuple[Tensor, Tensor]:
+    def covers(self, centre: Tensor, scale: Tensor) -> Pair:
+        """`cover` of all cells by windows `[..., 2]`: of the rows `[..., h]` and of the columns `[..., w]`."""
+        both = self.cover(self.numbers - self.cell(centre)[..., None], scale)
+        return both[..., 0, : self.cells[0]], both[..., 1, : self.cells[1]]
+
+    def peak(self, area: Tensor, score: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
         """Argmax of `score` `[R, h, w]`, moved to the centre of mass of `area` in the blur's box around it.
 
-        `offset` is the first cell of the area. Returns the centre `[R, 2]` in [-1, 1] and the energy in the box `[R]`.
+        `first` `[R, 2]` or `[2]` is the first cell of the area. Returns the centre `[R, 2]` in [-1, 1] and the energy
+        in the box `[R]`.
         """
-        w = score.shape[2]
-        best = score.flatten(1).argmax(1)
-        box, distances = area, []
-        for axis, cell in ((0, best // w), (1, best % w)):
-            distance = torch.arange(score.shape[axis + 1], device=area.device) - cell[:, None]
-            inside = (distance.abs() <= self.blur[axis] // 2).to(area.dtype)
-            box = box * (inside[:, :, None] if axis == 0 else inside[:, None, :])
-            distances.append(distance.to(area.dtype))
-        energy = box.sum((1, 2))
-        shift_y = (box.sum(2) * distances[0]).sum(1) / energy.clamp(min=1e-6)
-        shift_x = (box.sum(1) * distances[1]).sum(1) / energy.clamp(min=1e-6)
-        y = self.place(0, best // w + offset[0] + shift_y)
-        x = self.place(1, best % w + offset[1] + shift_x)
-        return torch.stack([y, x], -1), energy
+        h, w = score.shape[1:]
+        flat = score.flatten(1).argmax(1)
+        best = torch.stack([flat // w, flat % w], 1).to(area.dtype)
+        distance = self.numbers[: max(h, w)] - best[:, :, None]
+        inside = (distance.abs() <= self._box).to(area.dtype)
+        weights = torch.stack([inside, inside * distance], 2)
+        moments = (weights[:, 0, :, :h] @ area @ weights[:, 1, :, :w].transpose(1, 2)).flatten(1)
+        energy = moments[:, 0]
+        shift = moments[:, 1:3].flip(1) / energy.clamp(min=1e-6)[:, None]
+        return self.place(best + first + shift), energy
 
 
 def energy_map(view: FrameView, object_size: tuple[float, float]) -> EnergyMap:
     """The energy map of a view, made once."""
     if object_size not in view.memo:
-        view.memo[object_size] = EnergyMap(view, object_size)
+        if view.whole is None:
+            view.memo[object_size] = EnergyMap(view, object_size)
+        else:
+            whole, number, parts = view.whole
+            view.memo[object_size] = energy_map(whole, object_size).part(number, parts)
     return view.memo[object_size]
 
 
@@ -97,11 +123,10 @@ class Residual:
 
     def __init__(self, energy: EnergyMap, centre: Tensor, scale: Tensor, presence: Tensor):
         self.energy = energy
-        self._axes = tuple(torch.arange(c, device=centre.device, dtype=centre.dtype) for c in energy.cells)
-        y = energy.cover(0, self._axes[0], centre[..., 0], scale[..., 0]) * presence[..., None]
-        x = energy.cover(1, self._axes[1], centre[..., 1], scale[..., 1])
-        explained = (y.transpose(1, 2) @ x).clamp(max=1)
-        self.map = energy.map.repeat_interleave(energy.copies, 0) * (1 - explained)
+        y, x = energy.covers(centre, scale)
+        explained = ((y * presence[..., None]).transpose(1, 2) @ x).clamp_(max=1)
+        whole = energy.map[:, None]
+        self.map = torch.addcmul(whole, whole, explained.unflatten(0, (-1, energy.copies)), value=-1).flatten(0, 1)
 
     def wipe(self, rows: Tensor, centre: Tensor, scale: Tensor, weight: Tensor) -> None:
         """Remove the energy under one window a scene, in place.
@@ -111,19 +136,19 @@ class Residual:
             centre: `[R, 2]` in [-1, 1]; scale: `[R, 2]` share of the frame.
             weight: `[R]` share of the energy that goes.
         """
-        y = weight[:, None] * self.energy.cover(0, self._axes[0], centre[:, 0], scale[:, 0])
-        x = self.energy.cover(1, self._axes[1], centre[:, 1], scale[:, 1])
-        self.map[rows] = torch.addcmul(self.map[rows], self.map[rows] * y[:, :, None], x[:, None, :], value=-1)
+        y, x = self.energy.covers(centre, scale)
+        area = self.map[rows]
+        self.map[rows] = torch.addcmul(area, area * (weight[:, None] * y)[:, :, None], x[:, None, :], value=-1)
 
     def highest(self, rows: Tensor) -> Peak:
         """The highest peak of the blurred map of each of `rows` `[R]`; features: peak, largest cell, total."""
         area = self.map[rows]
-        centre, energy = self.energy.peak(area, box_blur(area, self.energy.blur), (torch.zeros_like(rows),) * 2)
+        centre, energy = self.energy.peak(area, box_blur(area, self.energy.blur), area.new_zeros(()))
         return Peak(centre, energy, torch.stack([energy, area.amax((1, 2)), area.sum((1, 2))], -1).log1p())
 
 
 def search_near(
-    energy: EnergyMap, rows: Tensor, expected: Tensor, others: Others, older: Tensor, radius: tuple[float, float]
+    energy: EnergyMap, rows: Tensor, expected: Tensor, others: Others | None, older: Tensor | None, radius: Pixels
 ) -> Peak:
     """The highest peak of each object's surroundings, left aside what others are expected to cover.
 
@@ -133,37 +158,43 @@ def search_near(
         energy: of the frames.
         rows: `[R]` int64, the scene of each object.
         expected: `[R, 4]` centre and scale of the window where it is expected.
-        others: windows where the other objects of its scene are expected; older: `[R, N]` which of them are older.
+        others: windows where the other objects of its scene are expected; older: `[R, N]` which of them are older; None
+            if there are none.
         radius: (y, x) standard deviation in pixels of the Gaussian under which the peak is sought.
 
     Returns:
         The peak, at the expected place if nothing is visible; features: energy at the peak, where expected, and around.
     """
-    first, cells, near = [], [], []
-    for axis in (0, 1):
-        sigma = max(radius[axis] / energy.stride, 0.5)
-        reach = min(energy.cells[axis], 2 * int(2 * sigma + energy.blur[axis] / 2) + 1)
-        middle = energy.cell(axis, expected[:, axis])
-        start = (middle - reach // 2).round().long().clamp(0, energy.cells[axis] - reach)
-        first.append(start)
-        cells.append(start[:, None] + torch.arange(reach, device=rows.device))
-        near.append(torch.exp(-0.5 * ((cells[-1] - middle[:, None]) / sigma) ** 2))
-    index = (rows // energy.copies)[:, None, None] * (energy.cells[0] * energy.cells[1])
-    index = index + cells[0][:, :, None] * energy.cells[1] + cells[1][:, None, :]
+    sigma = [max(r / energy.stride, 0.5) for r in radius]
+    h, w = (min(n, 2 * int(2 * s + k / 2) + 1) for n, s, k in zip(energy.cells, sigma, energy.blur, strict=True))
+    middle = energy.cell(expected[:, :2])
+    first = (middle - energy.pair([h // 2, w // 2])).round_().clamp_(min=0)
+    first = torch.minimum(first, energy.pair([energy.cells[0] - h, energy.cells[1] - w]))
+    cells = first[:, :, None] + energy.numbers[: max(h, w)]
+    distance = cells - middle[:, :, None]
+    near = (distance.square() * energy.pair([-0.5 / s**2 for s in sigma])[:, None]).exp_()
+    own = energy.cover(distance, expected[:, 2:])
+    own_cover = own[:, 0, :h, None] * own[:, 1, None, :w]
+    y, x = cells.long().unbind(1)
+    frame = (rows // energy.copies) * (energy.cells[0] * energy.cells[1])
+    index = torch.add(frame[:, None], y[:, :h], alpha=energy.cells[1])[:, :, None] + x[:, None, :w]
     area = energy.map.reshape(-1)[index]
-    own = [energy.cover(axis, cells[axis].to(area.dtype), expected[:, axis], expected[:, 2 + axis]) for axis in (0, 1)]
-    own_cover = own[0][:, :, None] * own[1][:, None, :]
-    ys, xs = (energy.place(axis, cells[axis].to(area.dtype)) for axis in (0, 1))
-    inside_y, inside_x = _inside(ys, xs, others)
-    by_older = inside_y @ (inside_x * (others.presence * older)[:, :, None])
-    by_younger = inside_y @ (inside_x * (others.presence * (1 - older))[:, :, None])
-    area = area * (1 - by_older.addcmul(by_younger, 1 - own_cover).clamp_(max=1))
-    score = box_blur(area, energy.blur) * near[0][:, :, None] * near[1][:, None, :]
-    centre, found = energy.peak(area, score, (first[0], first[1]))
-    visible = (found > 1e-3)[:, None].to(centre.dtype)
-    centre = expected[:, :2] + visible * (centre - expected[:, :2])
+    if others is not None and older is not None:
+        points = energy.place(cells.transpose(1, 2)).transpose(1, 2)
+        area = area * (1 - _taken(points[:, 0, :h], points[:, 1, :w], own_cover, others, older))
+    score = box_blur(area, energy.blur) * near[:, 0, :h, None] * near[:, 1, None, :w]
+    centre, found = energy.peak(area, score, first)
+    centre = torch.where((found > 1e-3)[:, None], centre, expected[:, :2])
     features = torch.stack([found, (area * own_cover).sum((1, 2)), area.sum((1, 2))], -1).log1p()
     return Peak(centre, found, features)
+
+
+def _taken(ys: Tensor, xs: Tensor, own_cover: Tensor, others: Others, older: Tensor) -> Tensor:
+    """Share of each cell that others may claim, `[R, h, w]`."""
+    y, x = _inside(ys, xs, others)
+    by_older = y @ (x * (others.presence * older)[:, :, None])
+    by_younger = y @ (x * (others.presence * (1 - older))[:, :, None])
+    return by_older.addcmul_(by_younger, 1 - own_cover).clamp_(max=1)
 
 
 def box_blur(image: Tensor, size: tuple[int, ...]) -> Tensor:
@@ -204,13 +235,13 @@ def claimed(ys: Tensor, xs: Tensor, others: Others) -> Tensor:
     Returns:
         `[R, 1, h, w]` in {0, 1}.
     """
-    inside_y, inside_x = _inside(ys, xs, others)
-    return (inside_y @ (inside_x * others.presence[:, :, None])).clamp_(max=1).unsqueeze(1)
+    y, x = _inside(ys, xs, others)
+    return (y @ (x * others.presence[:, :, None])).clamp_(max=1).unsqueeze(1)
 
 
 def _inside(ys: Tensor, xs: Tensor, others: Others) -> Pair:
     """Rows `[R, h, N]` and columns `[R, N, w]` of a grid that lie in the windows, as numbers."""
-    (centre_y, centre_x), (scale_y, scale_x) = others.centre.unbind(2), others.scale.unbind(2)
-    y = (ys[:, :, None] - centre_y[:, None]).abs() < scale_y[:, None]
-    x = (xs[:, None] - centre_x[:, :, None]).abs() < scale_x[:, :, None]
-    return y.to(ys.dtype), x.to(xs.dtype)
+    centre, scale = others.centre[:, :, None], others.scale[:, :, None]
+    y = (ys[:, None] - centre[..., 0]).abs() < scale[..., 0]
+    x = (xs[:, None] - centre[..., 1]).abs() < scale[..., 1]
+    return y.to(ys.dtype).transpose(1, 2), x.to(xs.dtype)

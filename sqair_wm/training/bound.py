@@ -9,9 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from sqair_wm.attention import FrameView
 from sqair_wm.bounds import iwae, vimco_objective
+from sqair_wm.scoring import Inferred
 from sqair_wm.slots import Exploration, Slots, StepTerms
 from sqair_wm.sqair import SQAIR
+
+SCORED_AT_ONCE = 2**20
+"""Values of frames, particles included, whose likelihood is computed together: about what a cache holds."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +57,48 @@ def run(
     Returns:
         The `T` states, batch B * K, without empty slots behind the last object, and the terms, each `[T, B * K]`.
     """
+    if model.dense:
+        return _run_step_by_step(model, frames, actions, particles, explore, recompute)
+    t, rows = len(frames), frames.shape[1] * particles
+    slots = model.initial(rows)
+    call = partial(checkpoint, use_reentrant=False) if recompute else lambda function, *given: function(*given)
+
+    def infer(slots: Slots, view: FrameView, action: Tensor | None) -> tuple[Slots, Inferred]:
+        return model.infer(slots, view, action, explore=explore)
+
+    states, terms = [], []
+    for part in torch.arange(t).split(max(1, min(t, SCORED_AT_ONCE // (particles * frames[0].numel())))):
+        view, steps = model.view(frames[part].flatten(0, 1), len(part) * rows), []
+        for k, i in enumerate(part.tolist()):
+            action = None if actions is None else actions[i].repeat_interleave(particles, 0)
+            slots, step = call(infer, slots, view.part(k, len(part)), action)
+            states.append(slots)
+            steps.append(step)
+        terms.append(call(model.score, steps, view).unflatten(len(part)))
+    return states, StepTerms.cat(terms)
+
+
+def _run_step_by_step(
+    model: SQAIR,
+    frames: Tensor,
+    actions: Tensor | None,
+    particles: int,
+    explore: Exploration | None,
+    recompute: bool,
+) -> tuple[list[Slots], StepTerms]:
+    """`run` with `observe`, the one function that may be compiled."""
     slots = model.initial(frames.shape[1] * particles)
-    states, steps = [], []
+    states, terms = [], []
     for t in range(frames.shape[0]):
         action = None if actions is None else actions[t].repeat_interleave(particles, 0)
         step = partial(model.observe, explore=explore, pad=False)
         if recompute:
-            slots, terms = checkpoint(step, slots, frames[t], action, use_reentrant=False)
+            slots, last = checkpoint(step, slots, frames[t], action, use_reentrant=False)
         else:
-            slots, terms = step(slots, frames[t], action)
+            slots, last = step(slots, frames[t], action)
         states.append(slots)
-        steps.append(terms)
-    return states, StepTerms.stack(steps)
+        terms.append(last)
+    return states, StepTerms.stack(terms)
 
 
 class SequenceBound(nn.Module):
