@@ -97,9 +97,10 @@ class Encoder:
         if rows is not None:
             state = state.select(torch.from_numpy(chosen).to(seen.device))
         action = torch.from_numpy(taken[chosen]).to(seen.device) if self.model.config.actions else None
-        state, terms = self.model.observe(state, seen, action, noise=Noise.none(state))
-        check_finite(torch.stack([terms.log_q, terms.log_p, terms.log_likelihood], 1).cpu().numpy(), "a log density")
-        self.scenes.advance(state, rows)
+        sqair = self.model.sqair
+        state, step = sqair.infer(state, sqair.view(seen, len(chosen)), action, Noise.none(state))
+        check_finite(step.log_q[:, None].cpu().numpy(), "a log density")
+        self.scenes.advance(state.pad(self.model.config.slots), rows)
         self._fresh[chosen] = False
 
     @property

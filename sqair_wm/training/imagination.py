@@ -36,12 +36,12 @@ class ImaginationConfig(Schedule):
         outcome: weight of reward and ending.
     """
 
-    iterations: int = 1500
+    iterations: int = 1000
     batch: int = 32
     learning_rate: float = 1e-3
     clip: float = 10.0
     context: int = 8
-    steps: list[list[int]] = field(default_factory=lambda: [[0, 2], [200, 5], [500, 10], [1000, 16]])
+    steps: list[list[int]] = field(default_factory=lambda: [[0, 2], [150, 5], [350, 10], [700, 16]])
     density: float = 0.02
     stay: float = 1.0
     look: float = 0.2
