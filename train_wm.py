@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import hydra
-import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
@@ -50,7 +49,6 @@ def train(config: DictConfig) -> None:
     model = build_model(config, sequences).to(fabric.device)
     objects = Trainer(model.sqair, sequences, training_config(config), folder.path, fabric, config.seed)
     objects.train(on_record=folder.recorder(objects.title))
-    torch.manual_seed(config.seed)
     play = encode(model.eval(), sequences, fabric.device)
     imagination = ImaginationTrainer(model, play, imagination_config(config), folder.path, fabric, config.seed)
     imagination.train(on_record=folder.recorder(imagination.title))

@@ -83,8 +83,8 @@ class EncodedPlay:
 def encode(model: WorldModel, sequences: AtariSequences, device: torch.device, progress: bool = True) -> EncodedPlay:
     """Look at every frame of a recording, many stretches of it side by side.
 
-    What and where are sampled, so that the dynamics learns the distribution that it is the prior of; presences are the
-    likelier ones, so that no object is lost by chance.
+    Deterministic, as agents see it: sampled places were too noisy to tell which pellet was eaten (reward F1 on held-out
+    MsPacman, heads trained alike on one run: 0.60 with samples, 0.73 with means).
 
     Args:
         model: whose eyes these are.
@@ -104,7 +104,9 @@ def encode(model: WorldModel, sequences: AtariSequences, device: torch.device, p
         fresh = torch.from_numpy(sequences.begins[rows] | (t == 0)).to(device)
         slots, seats = slots.overwrite(fresh, empty), torch.where(fresh[:, None], empty.identity, seats)
         batch = sequences.cut(rows, 1, device)
-        slots, _ = model.observe(slots, batch.frames[0], batch.actions[0], noise=_likely(Noise.draw(slots)))
+        view = model.sqair.view(batch.frames[0], streams)
+        slots, _ = model.sqair.infer(slots, view, batch.actions[0], Noise.none(slots))
+        slots = slots.pad(model.config.slots)
         seated = _without_inference(seat(slots, seats))
         seats = seated.identity
         for name, store in kept.items():
@@ -112,10 +114,6 @@ def encode(model: WorldModel, sequences: AtariSequences, device: torch.device, p
         part[rows] = torch.from_numpy(sequences.episodes[rows] * streams + np.arange(streams))
     arrays = (sequences.actions, sequences.rewards, sequences.ends)
     return EncodedPlay(Slots(**kept), part, *(torch.from_numpy(x) for x in arrays))
-
-
-def _likely(noise: Noise) -> Noise:
-    return Noise(noise.where, noise.what, torch.full_like(noise.presence, 0.5))
 
 
 def _without_inference(slots: Slots) -> Slots:

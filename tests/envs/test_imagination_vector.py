@@ -74,7 +74,10 @@ def test_rows_do_not_depend_on_each_other(imagined):
         batch, rewards, terminated, truncated, _ = vector.step(actions)
         for row in np.flatnonzero(running):
             observations[row], reward, *ends, _ = singles[row].step(actions[row])
-            assert rewards[row] == pytest.approx(reward, rel=1e-4, abs=1e-2) and ends == [terminated[row], truncated[row]]
+            assert rewards[row] == pytest.approx(reward, rel=1e-4, abs=1e-2) and ends == [
+                terminated[row],
+                truncated[row],
+            ]
         running &= ~(terminated | truncated)
     assert truncated.any()
 
