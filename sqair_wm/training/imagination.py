@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -33,12 +32,14 @@ class ImaginationConfig(Schedule):
         density: weight of the negative log density of the next state (the prior's term of the bound).
         stay: weight of losing and keeping objects.
         look: weight of the error of size and appearance, beside that of position.
-        outcome: weight of reward and ending.
+        outcome: weight of reward and ending after steps that were seen.
+        dreamt: weight of the same after steps that were imagined, which may have gone astray.
+        singles: single steps from all over the recording that reward and ending are learned from, a batch.
     """
 
     iterations: int = 1000
     batch: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float = 1.5e-3
     clip: float = 10.0
     context: int = 8
     steps: list[list[int]] = field(default_factory=lambda: [[0, 2], [150, 5], [350, 10], [700, 16]])
@@ -46,6 +47,8 @@ class ImaginationConfig(Schedule):
     stay: float = 1.0
     look: float = 0.2
     outcome: float = 1.0
+    dreamt: float = 0.1
+    singles: int = 384
 
     group = "imagination"
 
@@ -55,6 +58,8 @@ class ImaginationConfig(Schedule):
             raise ValueError(
                 f"imagination.context must be at least 2 (a velocity takes two frames), got {self.context}"
             )
+        if self.singles < 1:
+            raise ValueError(f"imagination.singles must be at least 1, got {self.singles}")
         if not self.steps or self.steps[0][0] != 0 or min(n for _, n in self.steps) < 1:
             raise ValueError("imagination.steps must start at iteration 0, as in [[0, 2], [500, 10]]")
 
@@ -85,8 +90,13 @@ class ImaginationLoss(nn.Module):
         self.config, self.dense = config, world.sqair.dense
         self.register_buffer("unit", torch.tensor(sum(world.config.object_share)), persistent=False)
 
-    def forward(self, play: Play) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss and what it is made of, as tensors on the device."""
+    def forward(self, play: Play, singles: Play) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss and what it is made of, as tensors on the device.
+
+        Args:
+            play: stretches to imagine.
+            singles: stretches of two frames to learn reward and ending from.
+        """
         c = self.config
         before, after, terms = [], [], []
         slots = play.scene(0)
@@ -106,9 +116,10 @@ class ImaginationLoss(nn.Module):
             "stay": stay.mean(),
         }
         statistics = {"distance_last": distance[-1].detach()}
-        outcome = self._outcomes(play, before, after)
+        outcome = self._outcomes(play, before, after, singles)
         total = losses["distance"] + c.look * losses["look"] + c.density * losses["density"] + c.stay * losses["stay"]
-        total = total + c.outcome * sum(outcome.values(), torch.zeros_like(total))
+        total = total + c.outcome * (outcome["reward"] + outcome["ending"] + outcome["moves"])
+        total = total + c.dreamt * outcome["dreamt"]
         statistics |= {name: x.detach() for name, x in (losses | outcome).items()}
         return total, {"loss": total.detach()} | statistics
 
@@ -129,20 +140,17 @@ class ImaginationLoss(nn.Module):
         stay = F.binary_cross_entropy_with_logits(prediction.stay_logit.clamp(-20, 20), alive, reduction="none")
         return tuple(_mean(x, w) for x, w in ((apart, seen), (look, seen), (density, alive), (stay, slots.presence)))
 
-    def _outcomes(self, play: Play, before: list[Slots], after: list[Slots]) -> dict[str, Tensor]:
-        """Losses of the heads, on what was seen and on what was imagined."""
-        steps = range(1, len(play))
+    def _outcomes(self, play: Play, before: list[Slots], after: list[Slots], singles: Play) -> dict[str, Tensor]:
+        """Losses of the heads, on steps that were seen and on steps that were imagined."""
+        first, second = singles.scene(0), singles.scene(1)
+        seen = self.heads(first, singles.actions[1], second, self.dense)
         actions, rewards, ends = (x[1:].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
-        seen = [play.scene(t) for t in range(len(play))]
-        observed = self.heads(_join(seen[:-1]), actions, _join(seen[1:]), self.dense)
-        imagined = self.heads(_join(before), actions, _join(after), self.dense)
-        target = two_hot(rewards, self.heads.bins)
-        moves = _moves(seen, self.unit)
-        assert len(steps) * play.actions.shape[1] == len(rewards)
+        dreamt = self.heads(_join(before), actions, _join(after), self.dense)
         return {
-            "reward": 0.5 * (_reward(observed, target) + _reward(imagined, target)),
-            "ending": 0.5 * (_ending(observed, ends) + _ending(imagined, ends)),
-            "moves": _spread(observed, *moves),
+            "reward": _reward(seen, two_hot(singles.rewards[1], self.heads.bins)),
+            "ending": _ending(seen, singles.ends[1]),
+            "moves": _spread(seen, *_moves(first, second, self.unit)),
+            "dreamt": _reward(dreamt, two_hot(rewards, self.heads.bins)) + _ending(dreamt, ends),
         }
 
 
@@ -182,14 +190,11 @@ def _ending(outcome: Outcome, ends: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, ends.to(logits.dtype).expand_as(logits))
 
 
-def _moves(seen: list[Slots], unit: Tensor) -> tuple[Tensor, Tensor]:
-    """How far each object went in each step, in object sizes, `[M, N, 2]`, and whether it was in sight `[M, N]`."""
-    moves, weights = [], []
-    for before, after in pairwise(seen):
-        same = (before.identity == after.identity) & (before.identity >= 0)
-        weights.append(same & (before.unseen == 0) & (after.unseen == 0))
-        moves.append((window(after.where)[1] - window(before.where)[1]) / unit)
-    return torch.cat(moves), torch.cat(weights)
+def _moves(before: Slots, after: Slots, unit: Tensor) -> tuple[Tensor, Tensor]:
+    """How far each object went, in object sizes, `[B, N, 2]`, and whether it was in sight `[B, N]`."""
+    same = (before.identity == after.identity) & (before.identity >= 0)
+    weight = same & (before.unseen == 0) & (after.unseen == 0)
+    return (window(after.where)[1] - window(before.where)[1]) / unit, weight
 
 
 def _spread(outcome: Outcome, moves: Tensor, weight: Tensor) -> Tensor:
@@ -230,13 +235,15 @@ class ImaginationTrainer(Loop):
     def _length(self, iteration: int) -> int:
         return self.config.context + self.config.imagined(iteration)
 
-    def sample(self, iteration: int, generator: torch.Generator) -> Play:
-        """Stretches of play: the context and the steps to imagine."""
-        return self.play.sample(self.config.batch, self._length(iteration), generator, self.fabric.device)
+    def sample(self, iteration: int, generator: torch.Generator) -> tuple[Play, Play]:
+        """Stretches of play (the context and the steps to imagine), and single steps."""
+        device = self.fabric.device
+        play = self.play.sample(self.config.batch, self._length(iteration), generator, device)
+        return play, self.play.sample(self.config.singles, 2, generator, device)
 
-    def arguments(self, batch: Play, iteration: int) -> tuple:
+    def arguments(self, batch: tuple[Play, Play], iteration: int) -> tuple:
         """See `ImaginationLoss.forward`."""
-        return (batch,)
+        return batch
 
     def frames(self, iteration: int) -> int:
         """See `Loop.frames`."""

@@ -12,7 +12,7 @@ from sqair_wm.world_model import WorldModel
 from tests.conftest import small
 
 CONFIG = small(actions=3, dynamics="interactive")
-QUICK = dict(iterations=6, batch=4, log_every=2, save_every=2, steps=[[0, 1], [3, 3]], context=2)
+QUICK = dict(iterations=6, batch=4, log_every=2, save_every=2, steps=[[0, 1], [3, 3]], context=2, singles=8)
 
 
 def steered(frames: int, seed: int = 0) -> EncodedPlay:
@@ -48,7 +48,9 @@ def weights(loop: ImaginationTrainer) -> torch.Tensor:
 
 
 def test_a_steered_object_is_learned_with_its_reward(tmp_path):
-    loop = trainer(tmp_path / "a", steered(600), iterations=260, batch=16, steps=[[0, 2], [80, 6]], log_every=100)
+    loop = trainer(
+        tmp_path / "a", steered(600), iterations=260, batch=16, steps=[[0, 2], [80, 6]], singles=64, log_every=100
+    )
     loop.train()
     world = loop.loss.module
     play, unit = steered(400, seed=1), float(world.unit)
@@ -89,11 +91,13 @@ def test_objects_that_left_or_are_out_of_sight_do_not_count_for_the_distance():
     torch.manual_seed(0)
     world, play = WorldModel(CONFIG), steered(6).cut(torch.tensor([0]), 6, torch.device("cpu"))
     loss = ImaginationLoss(world, ImaginationConfig(**QUICK))
-    seen = loss(play)[1]["distance"]
+    seen = loss(play, play)[1]["distance"]
     hidden = play.states.replace(unseen=torch.ones_like(play.states.unseen))
-    assert float(seen) > 0 and float(loss(Play(hidden, play.actions, play.rewards, play.ends))[1]["distance"]) == 0
+    assert (
+        float(seen) > 0 and float(loss(Play(hidden, play.actions, play.rewards, play.ends), play)[1]["distance"]) == 0
+    )
     other = play.states.replace(identity=play.states.identity + torch.arange(6)[:, None, None])
-    assert float(loss(Play(other, play.actions, play.rewards, play.ends))[1]["distance"]) == 0
+    assert float(loss(Play(other, play.actions, play.rewards, play.ends), play)[1]["distance"]) == 0
 
 
 def test_the_loss_needs_no_value_on_the_host():
@@ -104,7 +108,8 @@ def test_the_loss_needs_no_value_on_the_host():
         loss.dense = True
     play = steered(5).cut(torch.tensor([0]), 5, torch.device("cpu"))
     states = play.states.map(lambda x: x.to("meta"))
-    total, _ = loss(Play(states, *(x.to("meta") for x in (play.actions, play.rewards, play.ends))))
+    meta = Play(states, *(x.to("meta") for x in (play.actions, play.rewards, play.ends)))
+    total, _ = loss(meta, meta)
     total.backward()
     assert total.device.type == "meta"
 
