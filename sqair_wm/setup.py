@@ -18,7 +18,7 @@ from sqair_wm.config import ModelConfig
 from sqair_wm.data.atari import AtariSequences, Recording, record
 from sqair_wm.data.objects import measure_objects
 from sqair_wm.training.curriculum import TrainingConfig
-from sqair_wm.training.imagination import ImaginationConfig
+from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.world_model import Source, WorldModel
 
 Settings = TypeVar("Settings", ModelConfig, Recording, TrainingConfig, ImaginationConfig)
