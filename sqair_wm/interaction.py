@@ -50,7 +50,7 @@ class Relation(nn.Module):
         sent = self.sender(flat).unflatten(0, presence.shape).index_select(0, scene)
         hidden = F.relu(self.receiver(own)[:, None] + sent + self.between(relation))
         there = presence.index_select(0, scene) * (torch.arange(n, device=me.device) != me[:, None])
-        return (there[:, None] @ hidden).squeeze(1)
+        return (hidden * there[..., None]).sum(1)
 
 
 class Surroundings(nn.Module):

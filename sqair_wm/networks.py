@@ -76,11 +76,9 @@ class GRUCell(nn.Module):
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """`[R, inputs]` and `[R, hidden]` to `[R, hidden]`."""
-        update, reset, candidate = self.input(x).split(self.hidden, -1)
-        more_update, more_reset = self.gates(h).chunk(2, -1)
-        z = torch.sigmoid(update + more_update)
-        c = torch.tanh(candidate + self.candidate(torch.sigmoid(reset + more_reset) * h))
-        return (1 - z) * h + z * c
+        gates, candidate = self.input(x).split((2 * self.hidden, self.hidden), -1)
+        update, reset = torch.sigmoid(gates + self.gates(h)).chunk(2, -1)
+        return torch.lerp(h, torch.tanh(candidate + self.candidate(reset * h)), update)
 
 
 class ConvTrunk(nn.Module):
