@@ -22,7 +22,27 @@ Info = dict[str, Any]
 METADATA = {"render_modes": ["rgb_array"], "render_fps": 15}
 
 
-class ImaginationEnv(gym.Env):
+class _Imagined:
+    """What one imagined game and many have in common."""
+
+    rollout: Rollout
+
+    @property
+    def slots(self) -> Slots:
+        """The scenes as imagined last, rows as in the observation."""
+        return self.rollout.scenes.slots
+
+    @property
+    def pool(self) -> StatePool:
+        """The states that episodes start from; `pool.refresh(policy)` plays for new ones."""
+        return self.rollout.pool
+
+    @pool.setter
+    def pool(self, pool: StatePool) -> None:
+        self.rollout.pool = pool
+
+
+class ImaginationEnv(_Imagined, gym.Env):
     """One imagined game; observations and actions are those of `SlotObservation`, so a policy moves between the two.
 
     Rewards are the model's expectation, unclipped. The end of the horizon truncates an episode, a predicted ending
@@ -48,20 +68,6 @@ class ImaginationEnv(gym.Env):
         self.observation_space = self.rollout.layout.space
         self.action_space: gym.spaces.Discrete = self.rollout.action_space
         self._generator: torch.Generator | None = None
-
-    @property
-    def slots(self) -> Slots:
-        """The scene as imagined last, rows as in the observation."""
-        return self.rollout.scenes.slots
-
-    @property
-    def pool(self) -> StatePool:
-        """The states that episodes start from; `pool.refresh(policy)` plays for new ones."""
-        return self.rollout.pool
-
-    @pool.setter
-    def pool(self, pool: StatePool) -> None:
-        self.rollout.pool = pool
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Observation, Info]:
         """Begin at a state of the pool."""
@@ -92,7 +98,7 @@ class ImaginationEnv(gym.Env):
         return row(self.rollout.layout.observe(self.slots), 0)
 
 
-class ImaginationVectorEnv(VectorEnv):
+class ImaginationVectorEnv(_Imagined, VectorEnv):
     """Many imagined games, computed as one batch on the model's device; each is an `ImaginationEnv`.
 
     A batch has one stream of random numbers, and the first seed decides: with one row, everything is as in
@@ -133,20 +139,6 @@ class ImaginationVectorEnv(VectorEnv):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._generator: torch.Generator | None = None
-
-    @property
-    def slots(self) -> Slots:
-        """The scenes as imagined last, rows as in the observation."""
-        return self.rollout.scenes.slots
-
-    @property
-    def pool(self) -> StatePool:
-        """The states that episodes start from; `pool.refresh(policy)` plays for new ones."""
-        return self.rollout.pool
-
-    @pool.setter
-    def pool(self, pool: StatePool) -> None:
-        self.rollout.pool = pool
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: Info | None = None

@@ -90,7 +90,7 @@ class Collection:
         policy = policy or RandomPolicy(self.games, env.model.config.actions, self.seed)
         states, backgrounds = self._states(env, policy)
         env.close()
-        return _join(states).map(lambda x: x[: self.size]), torch.cat(backgrounds)[: self.size]
+        return Slots.cat(states).map(lambda x: x[: self.size]), torch.cat(backgrounds)[: self.size]
 
     def _states(self, env: SlotVectorObservation, policy: Policy) -> tuple[list[Slots], list[Tensor]]:
         states: list[Slots] = []
@@ -183,7 +183,3 @@ class StatePool:
             if given.shape[1:] != wanted.shape[1:] or given.dtype != wanted.dtype:
                 raise ValueError(f"{path} holds states of another model: {name} is {tuple(given.shape[1:])}")
         return StatePool(slots, backgrounds)
-
-
-def _join(parts: list[Slots]) -> Slots:
-    return Slots(**{f.name: torch.cat([getattr(part, f.name) for part in parts]) for f in fields(Slots)})

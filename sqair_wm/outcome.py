@@ -146,8 +146,7 @@ class OutcomeHeads(nn.Module):
 
 def _spread(moves: Tensor) -> Tensor:
     """Standard deviation over the members, both axes together: `[B, N, E, 2]` to `[B, N]`."""
-    apart = torch.stack([m - moves.mean(2) for m in moves.unbind(2)])
-    return apart.square().mean(0).sum(-1).sqrt()
+    return (moves - moves.mean(2, keepdim=True)).square().mean(2).sum(-1).sqrt()
 
 
 def _rare(head: nn.Sequential) -> nn.Sequential:

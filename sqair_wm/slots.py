@@ -53,6 +53,11 @@ class Slots:
         """Apply `function` to every tensor."""
         return Slots(**{f.name: function(getattr(self, f.name)) for f in fields(self)})
 
+    @staticmethod
+    def cat(parts: list[Slots]) -> Slots:
+        """The scenes of all `parts` as one batch."""
+        return Slots(**{f.name: torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Slots)})
+
     def repeat(self, copies: int) -> Slots:
         """`[B, ...]` to `[B * copies, ...]`; the copies of a scene are neighbours."""
         return self.map(lambda x: x.repeat_interleave(copies, 0))

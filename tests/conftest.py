@@ -13,6 +13,8 @@ import torch
 
 from sqair_wm.config import ModelConfig
 from sqair_wm.data.sequences import Batch
+from sqair_wm.slots import Slots
+from sqair_wm.sqair import SQAIR
 
 ROOT = Path(__file__).parent.parent
 PAPER = {"inference": "paper", "residual": False, "mean_image": True, "stay_bias": 10.0}
@@ -30,6 +32,20 @@ def small(**changes: object) -> ModelConfig:
         frame_size=(24, 24), object_size=(5.0, 5.0), slots=3, what=4, glimpse=(8, 8), hidden=32, output_std=0.2
     )
     return ModelConfig(**(settings | changes))
+
+
+def random_scene(config: ModelConfig, batch: int, present: int) -> Slots:
+    """Scenes of three slots, of which the first `present` hold objects anywhere."""
+    slots = SQAIR(config).initial(batch)
+    there = (torch.arange(3) < present).float().expand(batch, 3).contiguous()
+    return slots.replace(
+        presence=there,
+        identity=torch.where(there > 0, torch.arange(3), -1),
+        what=torch.randn_like(slots.what),
+        where=torch.randn_like(slots.where),
+        velocity=0.1 * torch.randn_like(slots.velocity),
+        scenery=torch.rand_like(slots.scenery),
+    )
 
 
 class MovingSquares:

@@ -4,23 +4,13 @@ import torch
 from sqair_wm.interaction import CELLS, Surroundings
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Slots
-from sqair_wm.sqair import SQAIR
-from tests.conftest import small
+from tests.conftest import random_scene, small
 
 CONFIG = small(scenery=3, actions=4, dynamics="interactive", object_size=(6.0, 6.0))
 
 
 def scene(batch: int = 2, present: int = 3) -> Slots:
-    slots = SQAIR(CONFIG).initial(batch)
-    there = (torch.arange(3) < present).float().expand(batch, 3).contiguous()
-    return slots.replace(
-        presence=there,
-        identity=torch.where(there > 0, torch.arange(3), -1),
-        what=torch.randn_like(slots.what),
-        where=torch.randn_like(slots.where),
-        velocity=0.1 * torch.randn_like(slots.velocity),
-        scenery=torch.rand_like(slots.scenery),
-    )
+    return random_scene(CONFIG, batch, present)
 
 
 def code(net: Surroundings, slots: Slots, action: torch.Tensor | None = None) -> torch.Tensor:

@@ -3,23 +3,14 @@ import torch
 
 from sqair_wm.outcome import BINS, OutcomeHeads, reward_bins, two_hot
 from sqair_wm.slots import Slots
-from sqair_wm.sqair import SQAIR
 from sqair_wm.world_model import WorldModel
-from tests.conftest import small
+from tests.conftest import random_scene, small
 
 CONFIG = small(scenery=3, actions=4, dynamics="interactive")
 
 
 def scene(batch: int = 3, present: int = 3) -> Slots:
-    slots = SQAIR(CONFIG).initial(batch)
-    there = (torch.arange(3) < present).float().expand(batch, 3).contiguous()
-    return slots.replace(
-        presence=there,
-        identity=torch.where(there > 0, torch.arange(3), -1),
-        what=torch.randn_like(slots.what),
-        where=torch.randn_like(slots.where),
-        scenery=torch.rand_like(slots.scenery),
-    )
+    return random_scene(CONFIG, batch, present)
 
 
 @pytest.mark.parametrize("reward", [0.0, 1.0, -1.0, 10.0, 200.0, -3.5, 5000.0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -80,7 +80,7 @@ def gather(chosen: np.ndarray, play: HeldOut, states: list[Slots]) -> Starts:
 
     def at(shift: int) -> Slots:
         parts = [states[t + shift].select(rows.to(device)) for t, rows in groups]
-        return Slots(**{f.name: torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Slots)})
+        return Slots.cat(parts)
 
     index = play.index[chosen[:, :1] + np.arange(LONGEST + 1), chosen[:, 1:]]
     before = [at(shift) for shift in range(1 - WARM_UP, 1)]

@@ -98,7 +98,8 @@ class ImaginationLoss(nn.Module):
         first, second = singles.scene(0), singles.scene(1)
         seen = self.heads(first, singles.actions[1], second, self.dense)
         actions, rewards, ends = (x[1:].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
-        dreamt = self.heads(_join(before), actions, _join(after), self.dense)
+        start, end = (Slots.cat(scenes).map(Tensor.detach) for scenes in (before, after))
+        dreamt = self.heads(start, actions, end, self.dense)
         return {
             "reward": _reward(seen, two_hot(singles.rewards[1], self.heads.bins)),
             "ending": _ending(seen, singles.ends[1]),
@@ -126,12 +127,6 @@ def advance(slots: Slots, prediction: Prediction, target: Slots) -> Slots:
 def _mean(x: Tensor, weight: Tensor) -> Tensor:
     """Mean of `x` where `weight` is one; 0 if it is nowhere."""
     return torch.where(weight > 0, x, 0).sum() / weight.sum().clamp(min=1)
-
-
-def _join(scenes: list[Slots]) -> Slots:
-    """Scenes of several steps as one batch, without gradient."""
-    names = vars(scenes[0])
-    return Slots(**{name: torch.cat([getattr(s, name) for s in scenes]).detach() for name in names})
 
 
 def _reward(outcome: Outcome, target: Tensor) -> Tensor:
