@@ -7,30 +7,24 @@ from pathlib import Path
 
 import hydra
 from hydra import compose, initialize_config_dir
+from hydra.errors import MissingConfigException
 from omegaconf import DictConfig
 
+from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.encoded import encode
-from sqair_wm.evaluation import world_metrics
+from sqair_wm.data.opening import build_data
+from sqair_wm.evaluation import held_out_metrics
 from sqair_wm.evaluation.show import print_tables
 from sqair_wm.evaluation.summary import summarize, watch
 from sqair_wm.report import write_metrics, write_report
 from sqair_wm.run_folder import RunFolder
-from sqair_wm.setup import (
-    ConfigError,
-    build_data,
-    build_fabric,
-    build_model,
-    check_overrides,
-    check_values,
-    imagination_config,
-    training_config,
-)
+from sqair_wm.settings import ConfigError, check_overrides, chosen_groups
+from sqair_wm.setup import build_fabric, build_model, check_values, imagination_config, training_config
 from sqair_wm.training.imagination import ImaginationTrainer
-from sqair_wm.training.loop import total
+from sqair_wm.training.loop import Loop, total
 from sqair_wm.training.trainer import Trainer
 
 CONFIGS = str(Path(__file__).parent / "configs")
-TEST_SEQUENCES, TEST_LENGTH = 16, 60
 
 
 def train(config: DictConfig) -> None:
@@ -45,19 +39,21 @@ def train(config: DictConfig) -> None:
     fabric.launch()
     with fabric.rank_zero_first():
         sequences, held_out = build_data(config)
-    batch = held_out.first(TEST_SEQUENCES, TEST_LENGTH, fabric.device)
+    shown = config.data.report
+    batch = held_out.first(shown.sequences, shown.frames, fabric.device)
     model = build_model(config, sequences).to(fabric.device)
-    objects = Trainer(model.sqair, sequences, training_config(config), folder.path, fabric, config.seed)
-    objects.train(on_record=folder.recorder(objects.title))
-    play = encode(model.eval(), sequences, fabric.device)
-    imagination = ImaginationTrainer(model, play, imagination_config(config), folder.path, fabric, config.seed)
-    imagination.train(on_record=folder.recorder(imagination.title))
+    loops: list[Loop] = [Trainer(model.sqair, sequences, training_config(config), folder.path, fabric, config.seed)]
+    loops[0].train(on_record=folder.recorder(loops[0].title))
+    if isinstance(sequences, AtariSequences):
+        play = encode(model.eval(), sequences, fabric.device)
+        loops.append(ImaginationTrainer(model, play, imagination_config(config), folder.path, fabric, config.seed))
+        loops[1].train(on_record=folder.recorder(loops[1].title))
     if not fabric.is_global_zero:
         return
     model.eval().requires_grad_(False).save(folder.path)
-    metrics = summarize(watch(model, batch)) | total(objects, imagination) | world_metrics(model, held_out)
-    curves = {kind: folder.records(kind) for kind in (objects.title, imagination.title)}
-    report = write_report(folder.path, model, batch, metrics, curves, folder.configuration)
+    metrics = summarize(watch(model, batch)) | total(loops) | held_out_metrics(model, held_out)
+    curves = {loop.title: folder.records(loop.title) for loop in loops}
+    report = write_report(folder.path, model, batch, metrics, curves, folder.configuration, shown.seen)
     write_metrics(folder.path, metrics)
     print_tables(metrics)
     print(f"report: {report}")
@@ -67,9 +63,9 @@ def main() -> None:
     """Check the command line before Hydra sees it, so that a typing error gets a helpful answer."""
     try:
         with initialize_config_dir(CONFIGS, version_base="1.3"):
-            check_overrides(sys.argv[1:], compose("config"))
+            check_overrides(sys.argv[1:], compose("config", overrides=chosen_groups(sys.argv[1:])))
         hydra.main(config_path=CONFIGS, config_name="config", version_base="1.3")(guarded)()
-    except ConfigError as error:
+    except (ConfigError, MissingConfigException) as error:
         sys.exit(f"error: {error}")
 
 

@@ -1,4 +1,4 @@
-"""Measure a finished run on held-out play: `python -m sqair_wm.evaluate runs/MsPacman`."""
+"""Measure a finished run on what it was not trained on: `python -m sqair_wm.evaluate runs/MsPacman`."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.data.atari import AtariSequences, record
+from sqair_wm.data.opening import moving_mnist, recording
+from sqair_wm.evaluation.digits import digit_metrics
 from sqair_wm.evaluation.replay import NoTruth
 from sqair_wm.evaluation.show import print_tables
 from sqair_wm.evaluation.truth import GameTruth, true_boxes
 from sqair_wm.evaluation.world import world_metrics
 from sqair_wm.report import write_metrics
 from sqair_wm.run_folder import CONFIG, RunFolder
-from sqair_wm.setup import ConfigError, recording
+from sqair_wm.settings import ConfigError
 from sqair_wm.training.checkpoint import write_atomically
 from sqair_wm.world_model import WorldModel, load
 
+DIGIT_SEQUENCES = 10_000
+"""The size of the test set of moving digits (paper, section 4)."""
+
 
 def evaluate(run: Path, data: Path | None = None, device: str = "cpu") -> dict[str, float]:
-    """The figures of the world model of a finished run; they are added to its `metrics.json`.
+    """The figures of a finished run; they are added to its `metrics.json`.
 
     Args:
         run: folder of the run.
@@ -40,10 +45,26 @@ def evaluate(run: Path, data: Path | None = None, device: str = "cpu") -> dict[s
         raise ConfigError(f"device {device}: PyTorch sees no CUDA device here; use --device cpu")
     torch.set_num_threads(config.threads)
     model = load(run, device)
-    sequences = open_test_recording(config, model, data)
-    metrics = world_metrics(model, sequences, truth_if_any(sequences))
+    metrics = MEASURES[config.data.get("kind", "atari")](config, model, data)
     write_metrics(run, folder.metrics() | metrics)
     return metrics
+
+
+def measure_game(config: DictConfig, model: WorldModel, data: Path | None) -> dict[str, float]:
+    """Held-out play against the true boxes; see `world_metrics`."""
+    sequences = open_test_recording(config, model, data)
+    return world_metrics(model, sequences, truth_if_any(sequences))
+
+
+def measure_digits(config: DictConfig, model: WorldModel, data: Path | None) -> dict[str, float]:
+    """Moving digits of the MNIST test set; see `digit_metrics`."""
+    if data is not None:
+        config.data.mnist = str(data)
+    return digit_metrics(model, moving_mnist(config, test=True), DIGIT_SEQUENCES)
+
+
+MEASURES = {"atari": measure_game, "moving_mnist": measure_digits}
+"""How a run is measured, by the kind of its data."""
 
 
 def open_run(run: Path) -> tuple[RunFolder, DictConfig]:
@@ -88,9 +109,9 @@ def truth_if_any(sequences: AtariSequences) -> GameTruth | None:
 
 
 def write_result(path: Path, run: Path) -> None:
-    """Write a file for `results/`, as `results/world_model/GAME/seedK.json`: game, seed and all figures of a run."""
+    """Write a file for `results/`, as `results/world_model/GAME/seedK.json`: data, seed and all figures of a run."""
     folder, config = open_run(run)
-    about = {"game": str(config.env), "seed": int(config.seed), "test_frames": int(config.data.test_frames)}
+    about: dict[str, float | str] = {"data": str(config.data.get("name", config.env)), "seed": int(config.seed)}
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(about | folder.metrics(), indent=1) + "\n"
     write_atomically(path, lambda target: target.write_text(text))
@@ -100,9 +121,11 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m sqair_wm.evaluate", description=__doc__)
     parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/MsPacman")
-    parser.add_argument("--data", type=Path, help="where recordings are kept (by default as in the run)")
+    parser.add_argument(
+        "--data", type=Path, help="where recordings or the MNIST files are kept (by default as in the run)"
+    )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
-    parser.add_argument("--json", type=Path, help="write game, seed and all figures of the run to this file too")
+    parser.add_argument("--json", type=Path, help="write data, seed and all figures of the run to this file too")
     options = parser.parse_args(arguments)
     try:
         metrics = evaluate(options.run, options.data, options.device)

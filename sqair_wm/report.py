@@ -20,8 +20,6 @@ from sqair_wm.evaluation.summary import Watched, imagine_from, watch
 from sqair_wm.training.checkpoint import write_atomically
 from sqair_wm.world_model import WorldModel
 
-LOOK_BACK = 8
-
 CURVES = {
     "training": {"loss": "loss a frame (nats)", "objects": "objects a frame", "discovered": "discovered a frame"},
     "imagination": {
@@ -70,14 +68,14 @@ def tracking_picture(model: WorldModel, batch: Batch, watched: Watched, scene: i
     return figures.moving_picture(pictures)
 
 
-def imagination_picture(model: WorldModel, batch: Batch, watched: Watched, scene: int) -> bytes:
-    """What happened beside what the model imagined from frame `LOOK_BACK` on, as a GIF."""
-    start = watched.states[LOOK_BACK - 1].select(torch.tensor([scene], device=batch.frames.device))
-    futures = imagine_from(model, start, batch.actions[LOOK_BACK:, scene : scene + 1])
+def imagination_picture(model: WorldModel, batch: Batch, watched: Watched, scene: int, seen: int) -> bytes:
+    """What happened beside what the model imagined after `seen` frames, as a GIF."""
+    start = watched.states[seen - 1].select(torch.tensor([scene], device=batch.frames.device))
+    futures = imagine_from(model, start, batch.actions[seen:, scene : scene + 1])
     channels, size = model.config.channels, model.config.frame_size
-    real, background = real_frames(batch.frames, channels), batch.frames[LOOK_BACK - 1, scene, channels:]
+    real, background = real_frames(batch.frames, channels), batch.frames[seen - 1, scene, channels:]
     pictures = []
-    for t, state in enumerate(futures, LOOK_BACK):
+    for t, state in enumerate(futures, seen):
         image = model.render(state).frame[0]
         box = boxes(state.where, size)[0].cpu().numpy()
         drawn = real_frames(torch.cat([image, background]), channels).cpu().numpy()
@@ -95,6 +93,7 @@ def write_report(
     metrics: dict[str, float],
     records: dict[str, list[tuple[int, dict[str, float]]]],
     configuration: str,
+    seen: int = 8,
     scenes: int = 3,
 ) -> Path:
     """Write `report.html` into `folder`, and its first pictures as `tracking.gif` and `imagination.gif`.
@@ -102,10 +101,11 @@ def write_report(
     Args:
         folder: of the run.
         model: trained.
-        batch: held-out sequences of at least `LOOK_BACK + 2` frames; the `scenes` liveliest of them are shown.
+        batch: held-out sequences of at least `seen + 2` frames; the `scenes` liveliest of them are shown.
         metrics: the figures to show.
         records: (iteration, statistics) of each kind of training.
         configuration: the resolved configuration as text.
+        seen: frames that the model sees before it imagines how they go on.
         scenes: how many sequences to show.
 
     Returns:
@@ -114,7 +114,7 @@ def write_report(
     shown = batch.select(liveliest(batch, scenes))
     watched = watch(model, shown)
     tracking = [tracking_picture(model, shown, watched, s) for s in range(shown.frames.shape[1])]
-    imagined = [imagination_picture(model, shown, watched, s) for s in range(shown.frames.shape[1])]
+    imagined = [imagination_picture(model, shown, watched, s, seen) for s in range(shown.frames.shape[1])]
     path = folder / "report.html"
     for name, picture in (("tracking.gif", tracking[0]), ("imagination.gif", imagined[0])):
         (folder / name).write_bytes(picture)
@@ -125,6 +125,7 @@ def write_report(
         imagined,
         [figures.curves(records[kind], CURVES[kind]) for kind in CURVES if records.get(kind)],
         configuration,
+        seen,
     )
     write_atomically(path, lambda target: target.write_text(page))
     return path
@@ -141,6 +142,7 @@ def _page(
     imagined: list[bytes],
     curves: list[bytes],
     configuration: str,
+    seen: int,
 ) -> str:
     ahead, rest = split_by_horizon(metrics)
     rows = "".join(
@@ -159,9 +161,9 @@ def _page(
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(name)}</title><style>{style}</style>"
         f"<h1>{html.escape(name)}</h1><p>Everything below is measured and drawn on frames that were not trained on.</p>"
         f"<table>{rows}</table>"
-        "<h2>Objects</h2><p>From the left: the game with the model's boxes (a colour is an identity), the foreground "
+        "<h2>Objects</h2><p>From the left: the frame with the model's boxes (a colour is an identity), the foreground "
         f"the model is given, its reconstruction, and the glimpse it keeps of each object.</p>{tracks}"
-        f"<h2>Imagination</h2><p>Left: what happened. Right: what the model imagined after seeing {LOOK_BACK} frames "
+        f"<h2>Imagination</h2><p>Left: what happened. Right: what the model imagined after seeing {seen} frames "
         f"under the same actions (its likeliest future; no object is discovered in it).</p>{futures}"
         f"{_ahead(ahead, metrics)}"
         f"<h2>Training</h2>{learned}"

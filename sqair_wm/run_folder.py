@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sqair_wm.setup import ConfigError
+from sqair_wm.settings import ConfigError
 from sqair_wm.training.checkpoint import write_atomically
 from sqair_wm.training.journal import OnRecord
 from sqair_wm.training.trainer import CHECKPOINT

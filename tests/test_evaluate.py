@@ -56,7 +56,7 @@ def test_figures_are_added_to_a_finished_run(run, tmp_path, capsys):
     assert {"image_error_1", "image_error_still_20", "reward_ece", "ending_ece_imagined", "starts"} <= set(after)
     assert all(isinstance(v, int | float) and v == v for v in after.values())
     result = json.loads((tmp_path / "results" / "Pong" / "seed0.json").read_text())
-    assert result["game"] == "Pong" and result["seed"] == 0 and after.items() <= result.items()
+    assert result["data"] == "Pong" and result["seed"] == 0 and after.items() <= result.items()
     assert "steps ahead" in capsys.readouterr().out
 
 

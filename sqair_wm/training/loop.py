@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -174,8 +175,9 @@ class Loop(ABC):
         self._late = self._is_late()
 
 
-def total(first: Loop, second: Loop) -> dict[str, float]:
-    """How long two trainings took that followed one another; the iterations of the second stand under its title."""
-    a, b = first.summary(), second.summary()
-    iterations = {"iterations": a.pop("iterations"), f"{second.title}_iterations": b.pop("iterations")}
-    return iterations | {name: a[name] + b[name] for name in a}
+def total(loops: Sequence[Loop]) -> dict[str, float]:
+    """How long trainings took that followed one another; the iterations of later ones stand under their titles."""
+    summaries = [loop.summary() for loop in loops]
+    names = ["iterations", *(f"{loop.title}_iterations" for loop in loops[1:])]
+    iterations = {name: summary.pop("iterations") for name, summary in zip(names, summaries, strict=True)}
+    return iterations | {name: sum(s[name] for s in summaries) for name in summaries[0]}

@@ -1,0 +1,90 @@
+"""The data sets by their names in the configuration: `data.kind`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from envs.games import check_game
+from sqair_wm.data.atari import AtariSequences, Recording, record
+from sqair_wm.data.mnist import load_mnist
+from sqair_wm.data.moving_mnist import MovingMNIST
+from sqair_wm.data.sequences import Sequences
+from sqair_wm.settings import ConfigError, typed
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of data.
+
+    Attributes:
+        check: raises ValueError for settings that cannot work, before anything is read or written.
+        build: training and test sequences.
+    """
+
+    check: Callable[[DictConfig], None]
+    build: Callable[[DictConfig], tuple[Sequences, Sequences]]
+
+
+def check_data(config: DictConfig) -> None:
+    """Raise ValueError for settings of the data that cannot work."""
+    if config.data.kind not in KINDS:
+        raise ConfigError(f"data.kind is {config.data.kind!r}; choose one of {', '.join(KINDS)}")
+    if config.data.kind != "atari" and config.env is not None:
+        raise ConfigError(f"env={config.env} and data={config.data.kind} are two data sets: name one of them")
+    KINDS[config.data.kind].check(config)
+
+
+def build_data(config: DictConfig) -> tuple[Sequences, Sequences]:
+    """Training and test sequences; what has to be recorded first is recorded, unless it is there already."""
+    return KINDS[config.data.kind].build(config)
+
+
+def recording(config: DictConfig, test: bool) -> Recording:
+    """What to record of a game for training, or for the held-out test."""
+    data = config.data
+    settings = {
+        "game": config.env,
+        "frames": data.test_frames if test else data.frames,
+        "seed": config.seed + (1_000_000 if test else 0),
+        "crop": None if data.crop == "auto" else data.crop,
+        "pool": None if data.pool == "auto" else data.pool,
+    }
+    return typed(Recording, settings | {k: data[k] for k in ("size", "memory", "sticky")}, "data")
+
+
+def _check_game(config: DictConfig) -> None:
+    if config.env is None:
+        raise ConfigError("name a game: python train_wm.py env=MsPacman (or data=moving_mnist)")
+    check_game(str(config.env))
+    recording(config, test=False)
+    recording(config, test=True)
+
+
+def _record_game(config: DictConfig) -> tuple[AtariSequences, AtariSequences]:
+    train, test = recording(config, test=False), recording(config, test=True)
+    root = Path(config.data.folder)
+    first = record(train, root / train.folder_name)
+    return first, record(test, root / test.folder_name, first.background)
+
+
+def moving_mnist(config: DictConfig, test: bool) -> MovingMNIST:
+    """Moving digits of the MNIST training or test set."""
+    data = config.data
+    images, labels = load_mnist(Path(data.mnist), train=not test)
+    return MovingMNIST(images, labels, size=data.size, most=data.most)
+
+
+def _check_digits(config: DictConfig) -> None:
+    data = config.data
+    if data.size < 28 or data.most < 1:
+        raise ConfigError(f"data.size must be at least 28 and data.most at least 1, got {data.size} and {data.most}")
+
+
+KINDS = {
+    "atari": Kind(_check_game, _record_game),
+    "moving_mnist": Kind(_check_digits, lambda config: (moving_mnist(config, False), moving_mnist(config, True))),
+}

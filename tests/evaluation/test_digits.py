@@ -1,0 +1,48 @@
+"""Counting, on scenes whose count is known."""
+
+import numpy as np
+import pytest
+import torch
+
+from sqair_wm.data.moving_mnist import MovingMNIST
+from sqair_wm.evaluation.digits import counting
+from sqair_wm.slots import StepTerms
+from sqair_wm.world_model import WorldModel
+from tests.conftest import small
+
+
+class Scripted(WorldModel):
+    """Reports as many objects as `script` says for each frame, whatever it is shown."""
+
+    def __init__(self, script: list[int]):
+        super().__init__(small(frame_size=(50, 50)))
+        self.script = script
+
+    def observe(self, slots, frame, action=None, **options):
+        there = (torch.arange(3) < self.script[int(slots.step[0])]).float().expand_as(slots.presence)
+        zero = torch.zeros(len(there))
+        terms = StepTerms(**{name: zero for name in StepTerms.__dataclass_fields__})
+        return slots.replace(presence=there, step=slots.step + 1), terms
+
+
+@pytest.fixture
+def squares() -> MovingMNIST:
+    """Up to one square."""
+    images = np.zeros((4, 28, 28), np.uint8)
+    images[:, 8:20, 10:18] = 200
+    return MovingMNIST(images, np.arange(4, dtype=np.uint8), most=1)
+
+
+def test_the_share_of_right_counts(squares):
+    truth = squares.first(200, 4, torch.device("cpu")).truth.presence[0].sum(1)
+    one = float((truth == 1).float().mean())
+    figures = counting(Scripted([1, 1, 1, 2]), squares, 200, 4)
+    assert figures["counting_accuracy"] == pytest.approx(0.75 * one)
+    assert figures["counting_accuracy_first"] == pytest.approx(one) and figures["counting_accuracy_last"] == 0
+    assert figures["counting_error"] == pytest.approx((3 * (1 - one) + one + 2 * (1 - one)) / 4)
+
+
+def test_a_model_that_sees_nothing_is_right_about_empty_scenes(squares):
+    figures = counting(Scripted([0, 0]), squares, 100, 2)
+    truth = squares.first(100, 2, torch.device("cpu")).truth.presence[0].sum(1)
+    assert figures["counting_accuracy"] == pytest.approx(float((truth == 0).float().mean()))

@@ -1,0 +1,70 @@
+"""`python train_wm.py data=moving_mnist`, from the IDX files to the report."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from sqair_wm import evaluate, load
+
+TINY = (
+    "data=moving_mnist", "name=digits", "device=cpu", "data.size=32", "data.report.sequences=4", "model.hidden=32",
+    "training.iterations=4", "training.batch=2", "training.particles=2", "training.log_every=2",
+    "training.lengths=[[0,1],[2,2]]",
+)  # fmt: skip
+
+
+def write_idx(path, array):
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
+    path.write_bytes(gzip.compress(header + array.tobytes()))
+
+
+@pytest.fixture(scope="module")
+def mnist(tmp_path_factory):
+    folder, random = tmp_path_factory.mktemp("mnist"), np.random.default_rng(0)
+    for prefix in ("train", "t10k"):
+        images = np.zeros((6, 28, 28), np.uint8)
+        images[:, 8:19, 9:17] = random.integers(100, 255, (6, 11, 8))
+        write_idx(folder / f"{prefix}-images-idx3-ubyte.gz", images)
+        write_idx(folder / f"{prefix}-labels-idx1-ubyte.gz", np.arange(6, dtype=np.uint8))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(train_wm, mnist):
+    result = train_wm(*TINY, f"data.mnist={mnist}")
+    assert result.returncode == 0, result.stdout + result.stderr
+    return train_wm.folder / "runs" / "digits"
+
+
+def test_a_run_on_moving_digits_counts_them(run):
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["iterations"] == 4 and 0 <= metrics["counting_accuracy"] <= 1
+    assert "reward_f1" not in metrics and "imagination_iterations" not in metrics
+    page = (run / "report.html").read_text()
+    assert page.count("data:image/gif;base64") == 6 and page.count("data:image/png;base64") == 1
+    assert "after seeing 3 frames" in page
+
+
+def test_the_sizes_of_the_digits_group_are_used_unless_others_are_asked_for(run):
+    config = load(run).config
+    assert (config.what, config.glimpse, config.hidden, config.actions) == (50, (20, 20), 32, 0)
+
+
+def test_evaluation_counts_again(run, monkeypatch):
+    monkeypatch.setattr(evaluate, "DIGIT_SEQUENCES", 100)
+    assert evaluate.evaluate(run)["counting_error"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["data=moving_mnist", "env=Pong"], "two data sets"),
+        (["data=moving_mnist", "data.most=0"], "data.most at least 1"),
+        (["data=moving_mnist", "data.frames=7"], "no setting 'data.frames'"),
+        (["data=moving_mnst"], "moving_mnist"),
+    ],
+)  # fmt: skip
+def test_bad_settings_of_the_data(refuse, settings, message):
+    assert message in refuse(*settings)
