@@ -45,11 +45,12 @@ MEANING = {
     "ending_recall": "of the endings that came, the share that was predicted",
     "ending_f1": "harmonic mean of both",
     "ending_ece": "expected calibration error of the probability of an ending",
-    "counting_accuracy": "share of frames with the true number of digits, hidden ones included",
-    "counting_accuracy_first": "the same of the first frames of sequences",
-    "counting_accuracy_last": "the same of the tenth frames",
-    "counting_error": "mean absolute error of the number of digits",
-    "discovered_after_first": "new identities a frame after the first, on test sequences",
+    "counting_accuracy": "share of frames with the true number of digits, hidden ones included (weighted particles)",
+    "counting_accuracy_once": "the same of one deterministic pass that knows no later frame",
+    "counting_accuracy_first": "of the first frames in such a pass",
+    "counting_accuracy_last": "of the tenth frames in such a pass",
+    "counting_error": "mean absolute error of the number of digits in such a pass",
+    "discovered_after_first": "new identities a frame after the first in such a pass",
     "uncertainty_correlation": "Spearman's, of the model's uncertainty and its next position error",
 }
 
