@@ -11,13 +11,16 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from safetensors.torch import save_model
 from torch import Tensor, nn
 
-from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
+from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint, write_atomically
 from sqair_wm.training.journal import Journal, OnRecord, check_finite
 from sqair_wm.training.prefetch import Prefetcher
 from sqair_wm.training.schedule import Schedule
 from sqair_wm.training.stopping import StopRequests
+
+SNAPSHOTS = "snapshots"
 
 
 class Loop(ABC):
@@ -91,7 +94,8 @@ class Loop(ABC):
                 statistics = self.step()
                 now, done = time.perf_counter(), time.thread_time()
                 self.seconds, clock = self.seconds + now - clock, now
-                self.computing, work = self.computing + done - work, done
+                before, self.computing, work = self.computing, self.computing + done - work, done
+                self._keep_snapshots(before)
                 if journal.add(statistics, frames, self.seconds):
                     self._late = self._is_late()
                 if self.iteration % config.save_every == 0:
@@ -145,6 +149,14 @@ class Loop(ABC):
         if torch.cuda.is_available():
             state["random_cuda"] = torch.cuda.get_rng_state()
         save_checkpoint(self.checkpoint, state)
+
+    def _keep_snapshots(self, before: float) -> None:
+        """Keep the weights if one of the moments asked for lies between `before` and now, in seconds of computing."""
+        for minutes in self.schedule.snapshots:
+            if before < 60 * minutes <= self.computing and self.fabric.is_global_zero:
+                path = self.checkpoint.parent / SNAPSHOTS / f"{self.title}-{minutes:g}.safetensors"
+                path.parent.mkdir(exist_ok=True)
+                write_atomically(path, lambda target: save_model(self.loss.module, str(target)))
 
     def summary(self) -> dict[str, float]:
         """How long training took."""

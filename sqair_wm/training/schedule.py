@@ -19,6 +19,8 @@ class Schedule:
         clip: largest gradient norm; 0 for none.
         log_every: iterations between records.
         save_every: iterations between checkpoints.
+        snapshots: minutes of computing after which the weights are kept apart, to see later how far training was by
+            then: `snapshots/TITLE-MINUTES.safetensors` in the run's folder.
     """
 
     iterations: int = 3000
@@ -29,6 +31,7 @@ class Schedule:
     clip: float = 200.0
     log_every: int = 20
     save_every: int = 250
+    snapshots: list[float] = field(default_factory=list)
 
     group = "training"
 

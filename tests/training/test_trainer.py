@@ -4,6 +4,7 @@ import signal
 import pytest
 import torch
 from lightning_fabric import Fabric
+from safetensors.torch import load_model
 
 from sqair_wm.sqair import SQAIR
 from sqair_wm.training.bound import Annealing, SequenceBound
@@ -180,3 +181,12 @@ def test_guided_training_finds_the_squares(tmp_path):
             right.append((slots.count == squares).float().mean())
     assert history[-1]["log_likelihood"] > history[0]["log_likelihood"] + 100
     assert float(torch.stack(right).mean()) > 0.8
+
+
+def test_weights_are_kept_at_the_moments_asked_for(tmp_path):
+    trainer = make(tmp_path, snapshots=[0.00001, 900.0], iterations=2)
+    trainer.train()
+    assert [p.name for p in (tmp_path / "snapshots").iterdir()] == ["training-1e-05.safetensors"]
+    last = weights(trainer).clone()
+    load_model(trainer.loss.module, tmp_path / "snapshots" / "training-1e-05.safetensors")
+    assert (weights(trainer) != last).any()
