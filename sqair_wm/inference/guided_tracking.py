@@ -7,19 +7,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.attention import FrameView, to_shift, window
+from sqair_wm.attention import FrameView, sample_points, to_shift, window
 from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, bernoulli_log_prob, positive, sample_log_prob
 from sqair_wm.dynamics import Prediction
 from sqair_wm.inference.guided_discovery import WIDE
 from sqair_wm.inference.parts import CERTAIN, GlimpseReader, keep
-from sqair_wm.inference.search import Others, covered, energy_map, search_near
+from sqair_wm.inference.search import Others, claimed, energy_map, search_near
 from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
 
-VISIBLE, COVERED = 0.04, 0.6
-"""An object is seen if the mean squared intensity in its window is larger, and no older object covers more of it."""
+VISIBLE, EXPLAINED, LARGER = 0.04, 0.6, 2.0
+"""An object is seen if the mean squared intensity in its window is larger, and if a smaller share of it is explained by
+objects that come first: older ones, or ones with so many times its area."""
 
 
 class _Packed(NamedTuple):
@@ -131,18 +132,28 @@ class GuidedTracking(nn.Module):
 
     @torch.no_grad()
     def _unseen(self, rows: Rows, slots: Slots, where: Tensor, pixels: Tensor) -> Tensor:
-        """Frames since an object was last seen, `[B, N]`; one whose window an older one covers is not seen.
+        """Frames since there was foreground in an object's window that nobody before it explains, `[B, N]`.
 
-        `where` `[R, 4]` and `pixels` `[R, C + 1, h, w]` are those of this frame.
+        Before it come older objects, and of very different sizes the larger one, so that a window that shrank onto a
+        part of another object does not live on. `where` `[R, 4]` and `pixels` `[R, C + 1, h, w]` are of this frame.
         """
-        energy = pixels[:, :-1].square().sum(1).mean((1, 2))
-        where, energy = (x.unflatten(0, slots.presence.shape) for x in rows.put_all(where, energy))
-        if slots.presence.shape[1] == 1:
-            return torch.where(energy > VISIBLE, 0, slots.unseen + 1)
-        share = covered(where[:, :, None], where[:, None])
-        older = (slots.identity[:, None, :] < slots.identity[:, :, None]) * slots.presence[:, None]
-        seen = (energy > VISIBLE) & ((share * older).amax(2) < COVERED)
-        return torch.where(seen, 0, slots.unseen + 1)
+        energy = pixels[:, :-1].square().sum(1)
+        seen = energy.mean((1, 2)) > VISIBLE
+        b, n = slots.presence.shape
+        if n > 1:
+            scale, centre = window(where)
+            centres, scales = (x.unflatten(0, (b, n)) for x in rows.put_all(centre, scale))
+            area, scene = scales.prod(2), rows.numbers() // n
+            larger = area[:, None] > LARGER * area[:, :, None]
+            older = slots.identity[:, None] < slots.identity[:, :, None]
+            before = (larger | (older & ~larger.transpose(1, 2))) * slots.presence[:, None]
+            others = Others(
+                centres.index_select(0, scene), scales.index_select(0, scene), rows.take(before.flatten(0, 1))
+            )
+            ys, xs = sample_points(scale, centre, self.config.glimpse)
+            explained = energy * claimed(ys, xs, others).squeeze(1)
+            seen = seen & (explained.sum((1, 2)) < EXPLAINED * energy.sum((1, 2)))
+        return torch.where(rows.put(seen.to(where.dtype)).view(b, n) > 0, 0, slots.unseen + 1)
 
     def _q_where(self, evidence: Tensor, base: Tensor, scale: Tensor, predicted: Tensor) -> Normal:
         """Around the place found, with a learned offset of at most half a window, and the predicted scale corrected."""

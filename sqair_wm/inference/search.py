@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sqair_wm.attention import FrameView, window
+from sqair_wm.attention import FrameView
 
 Pair = tuple[Tensor, Tensor]
 Pixels = tuple[float, float]
@@ -207,14 +207,6 @@ def box_blur(image: Tensor, size: tuple[int, ...]) -> Tensor:
         length = total.shape[axis]
         image = total.narrow(axis, k, length - k) - total.narrow(axis, 0, length - k)
     return image
-
-
-def covered(where: Tensor, other: Tensor) -> Tensor:
-    """Share of each window that another one covers: `where` `[..., 4]`, `other` `[..., 4]` to `[...]`."""
-    (scale, centre), (scale_other, centre_other) = window(where), window(other)
-    high = torch.minimum(centre + scale, centre_other + scale_other)
-    low = torch.maximum(centre - scale, centre_other - scale_other)
-    return ((high - low).clamp(min=0) / (2 * scale)).prod(-1)
 
 
 class Others(NamedTuple):

@@ -1,5 +1,6 @@
 """Guided inference on scenes whose truth is known, with weights that take every proposal."""
 
+import pytest
 import torch
 
 from benchmarks.scenes import ATARI, certain_model, moving_sprites
@@ -33,7 +34,8 @@ def test_an_object_that_vanishes_is_given_up_after_the_patience_and_not_before()
     assert counts[: 2 + ATARI.patience] == [2] * (2 + ATARI.patience) and counts[-1] == 1
 
 
-def test_of_two_windows_on_one_object_the_younger_is_given_up():
+@pytest.mark.parametrize(("shrunk", "survivor"), [(None, 0), (0, 1), (1, 0)])
+def test_of_two_windows_on_one_object_the_younger_or_much_smaller_is_given_up(shrunk, survivor):
     frames = moving_sprites(ATARI, 1, 1, 1).repeat(3 + ATARI.patience, 1, 1, 1, 1)
     model = certain_model(ATARI).requires_grad_(False)
     slots, _ = model.observe(model.initial(1), frames[0], noise=Noise.none(model.initial(1)))
@@ -41,10 +43,12 @@ def test_of_two_windows_on_one_object_the_younger_is_given_up():
         name: getattr(slots, name).index_copy(1, torch.tensor([1]), getattr(slots, name)[:, :1])
         for name in ("what", "where", "presence", "temporal", "prior")
     }
+    if shrunk is not None:
+        double["where"][0, shrunk, :2] -= 1.5
     slots = slots.replace(**double, identity=torch.tensor([[0, 1, -1, -1, -1, -1]]), last_identity=torch.tensor([1]))
     for frame in frames[1:]:
         slots, _ = model.observe(slots, frame, noise=Noise.none(slots))
-    assert slots.identity[0, 0] == 0 and int(slots.count) == 1
+    assert slots.identity[0, 0] == survivor and int(slots.count) == 1
 
 
 def test_exploration_can_forbid_discovery_and_leaving():
