@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.data.opening import moving_mnist, recording
 from sqair_wm.evaluation.digits import digit_metrics
+from sqair_wm.evaluation.objects import object_metrics
 from sqair_wm.evaluation.replay import NoTruth
 from sqair_wm.evaluation.show import print_tables
 from sqair_wm.evaluation.truth import GameTruth, true_boxes
@@ -51,9 +52,10 @@ def evaluate(run: Path, data: Path | None = None, device: str = "cpu") -> dict[s
 
 
 def measure_game(config: DictConfig, model: WorldModel, data: Path | None) -> dict[str, float]:
-    """Held-out play against the true boxes; see `world_metrics`."""
+    """Held-out play against the true boxes; see `world_metrics` and `object_metrics`."""
     sequences = open_test_recording(config, model, data)
-    return world_metrics(model, sequences, truth_if_any(sequences))
+    truth = truth_if_any(sequences)
+    return world_metrics(model, sequences, truth) | objects_if_any(model, sequences, truth)
 
 
 def measure_digits(config: DictConfig, model: WorldModel, data: Path | None) -> dict[str, float]:
@@ -106,6 +108,15 @@ def truth_if_any(sequences: AtariSequences) -> GameTruth | None:
     except NoTruth as reason:
         print(f"no true boxes, errors are against the model's own tracks: {reason}", file=sys.stderr)
         return None
+
+
+def objects_if_any(model: WorldModel, sequences: AtariSequences, truth: GameTruth | None) -> dict[str, float]:
+    """The figures of the objects found, or none and a word on standard error if a library is missing."""
+    try:
+        return {} if truth is None else object_metrics(model, sequences, truth)
+    except ImportError as reason:
+        print(f"no figures of the objects found: {reason}", file=sys.stderr)
+        return {}
 
 
 def write_result(path: Path, run: Path) -> None:

@@ -14,8 +14,9 @@ from sqair_wm import figures
 from sqair_wm.attention import boxes
 from sqair_wm.background import compose
 from sqair_wm.data.sequences import Batch
+from sqair_wm.evaluation.meaning import meaning
 from sqair_wm.evaluation.rollout import HORIZONS
-from sqair_wm.evaluation.show import MEANING, ROWS, horizon_curves, split_by_horizon
+from sqair_wm.evaluation.show import ROWS, horizon_curves, split_by_horizon
 from sqair_wm.evaluation.summary import Watched, imagine_from, watch
 from sqair_wm.training.checkpoint import write_atomically
 from sqair_wm.world_model import WorldModel
@@ -146,7 +147,7 @@ def _page(
 ) -> str:
     ahead, rest = split_by_horizon(metrics)
     rows = "".join(
-        f"<tr><td><code>{key}</code></td><td>{value:.4g}</td><td>{MEANING.get(key, '')}</td></tr>"
+        f"<tr><td><code>{key}</code></td><td>{value:.4g}</td><td>{meaning(key)}</td></tr>"
         for key, value in rest.items()
     )
     tracks = "".join(f"<p>{_embed(g, 'gif', 'tracking')}</p>" for g in tracking)

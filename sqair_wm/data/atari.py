@@ -188,6 +188,11 @@ class AtariSequences:
         """What the game showed, `[F, H, W, 3]` uint8; stays on disk until it is indexed."""
         return self._frames
 
+    @property
+    def backgrounds(self) -> np.ndarray:
+        """What each picture was compared with, `[F, H, W, 3]` uint8; stays on disk until it is indexed."""
+        return self._backgrounds
+
     def starts(self, length: int) -> np.ndarray:
         """First frames of all sequences of `length` frames within one episode.
 

@@ -65,6 +65,15 @@ def rows_of(episode: np.ndarray, length: int = LENGTH, warm_up: int = WARM_UP) -
     return HeldOut(index, real, real & late)
 
 
+def whole_episodes(episode: np.ndarray) -> HeldOut:
+    """A row for every episode of a recording (`[F]`, number of the episode of each frame, rising); all is counted."""
+    first = np.flatnonzero(np.diff(episode, prepend=episode[0] - 1))
+    length = np.diff(np.append(first, len(episode)))
+    steps = np.arange(length.max())[:, None]
+    real = steps < length
+    return HeldOut(first + np.minimum(steps, length - 1), real, real)
+
+
 @torch.no_grad()
 def observe_play(model: WorldModel, sequences: AtariSequences, play: HeldOut) -> list[Slots]:
     """The scenes after each of the `T` frames, seen deterministically; frames are read one step at a time."""

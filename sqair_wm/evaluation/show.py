@@ -8,6 +8,7 @@ import re
 from rich.console import Console
 from rich.table import Table
 
+from sqair_wm.evaluation.meaning import BASELINES, meaning
 from sqair_wm.evaluation.rollout import HORIZONS
 
 ROWS = {
@@ -21,38 +22,6 @@ ROWS = {
 """Figures that there are for every horizon."""
 
 BESIDES = ("still", "velocity", "median", "still_median", "velocity_median", "objects", "all_still", "all_velocity")
-
-MEANING = {
-    "unexplained_energy": "squared error of the reconstruction, as a share of the foreground's squared intensity",
-    "objects_per_frame": "objects the model sees in a frame",
-    "discovered_per_frame": "objects that get a new identity in a frame, after the first of a sequence",
-    "identity_survival_8": "share of objects that still have their identity 8 frames later",
-    "iterations": "training steps",
-    "imagination_iterations": "steps of the second training, of prediction, reward and ending",
-    "wall_minutes": "minutes of training, recording and evaluation not included",
-    "computing_minutes": "of these, minutes in which the machine worked on this training and not on something else",
-    "frames_per_second": "frames trained on a second",
-    "starts": "scenes imagined from",
-    "against_truth": "1: position errors against true boxes, 0: against the model's own tracks",
-    "moving_matched": "share of the moving true objects that the model sees at the start",
-    "rewards_seen": "recorded steps with a reward",
-    "endings_seen": "recorded endings of an episode",
-    "reward_precision": "of the predicted rewards, the share that came",
-    "reward_recall": "of the rewards that came, the share that was predicted",
-    "reward_f1": "harmonic mean of both",
-    "reward_ece": "expected calibration error of the probability of a reward",
-    "ending_precision": "of the predicted endings, the share that came",
-    "ending_recall": "of the endings that came, the share that was predicted",
-    "ending_f1": "harmonic mean of both",
-    "ending_ece": "expected calibration error of the probability of an ending",
-    "counting_accuracy": "share of frames with the true number of digits, hidden ones included (weighted particles)",
-    "counting_accuracy_once": "the same of one deterministic pass that knows no later frame",
-    "counting_accuracy_first": "of the first frames in such a pass",
-    "counting_accuracy_last": "of the tenth frames in such a pass",
-    "counting_error": "mean absolute error of the number of digits in such a pass",
-    "discovered_after_first": "new identities a frame after the first in such a pass",
-    "uncertainty_correlation": "Spearman's, of the model's uncertainty and its next position error",
-}
 
 
 def split_by_horizon(metrics: dict[str, float]) -> tuple[dict[str, dict[int, float]], dict[str, float]]:
@@ -80,10 +49,7 @@ def print_tables(metrics: dict[str, float], console: Console | None = None) -> N
     ahead = _table("steps ahead", *map(str, HORIZONS))
     for name, values in rows.items():
         ahead.add_row(name, *(f"{values[h]:.3g}" if h in values else "" for h in HORIZONS))
-    rest = _table("figure", "value", "meaning")
-    for name, value in others.items():
-        imagined = " (scene after the step imagined)" if name.endswith("_imagined") else ""
-        rest.add_row(name, f"{value:.4g}", MEANING.get(name.removesuffix("_imagined"), "") + imagined)
+    rest = _rest(others)
     if not rows:
         console.print(rest)
         return
@@ -94,6 +60,17 @@ def print_tables(metrics: dict[str, float], console: Console | None = None) -> N
     )
     console.print()
     console.print(rest)
+
+
+def _rest(metrics: dict[str, float]) -> Table:
+    """A row for every figure; those of the baselines stand beside the model's."""
+    beside = [b for b in BASELINES if any(name.startswith(b) for name in metrics)]
+    rest = _table("figure", "value", *(b.removesuffix("_") for b in beside), "meaning")
+    for name, value in metrics.items():
+        if not name.startswith(BASELINES):
+            others = [f"{metrics[b + name]:.4g}" if b + name in metrics else "" for b in beside]
+            rest.add_row(name, f"{value:.4g}", *others, meaning(name))
+    return rest
 
 
 def horizon_curves(metrics: dict[str, float]) -> bytes:

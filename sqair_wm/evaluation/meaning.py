@@ -1,0 +1,73 @@
+"""What the figures of an evaluation mean, in a line each."""
+
+from __future__ import annotations
+
+BASELINES = ("components_", "difference_")
+"""Prefixes of the figures of connected components of the foreground, and of the difference of two frames."""
+
+MEANING = {
+    "unexplained_energy": "squared error of the reconstruction, as a share of the foreground's squared intensity",
+    "objects_per_frame": "objects the model sees in a frame",
+    "discovered_per_frame": "objects that get a new identity in a frame, after the first of a sequence",
+    "identity_survival_8": "share of objects that still have their identity 8 frames later",
+    "iterations": "training steps",
+    "imagination_iterations": "steps of the second training, of prediction, reward and ending",
+    "wall_minutes": "minutes of training, recording and evaluation not included",
+    "computing_minutes": "of these, minutes in which the machine worked on this training and not on something else",
+    "frames_per_second": "frames trained on a second",
+    "starts": "scenes imagined from",
+    "against_truth": "1: position errors against true boxes, 0: against the model's own tracks",
+    "moving_matched": "share of the moving true objects that the model sees at the start",
+    "rewards_seen": "recorded steps with a reward",
+    "endings_seen": "recorded endings of an episode",
+    "reward_precision": "of the predicted rewards, the share that came",
+    "reward_recall": "of the rewards that came, the share that was predicted",
+    "reward_f1": "harmonic mean of both",
+    "reward_ece": "expected calibration error of the probability of a reward",
+    "ending_precision": "of the predicted endings, the share that came",
+    "ending_recall": "of the endings that came, the share that was predicted",
+    "ending_f1": "harmonic mean of both",
+    "ending_ece": "expected calibration error of the probability of an ending",
+    "counting_accuracy": "share of frames with the true number of digits, hidden ones included (weighted particles)",
+    "counting_accuracy_once": "the same of one deterministic pass that knows no later frame",
+    "counting_accuracy_first": "of the first frames in such a pass",
+    "counting_accuracy_last": "of the tenth frames in such a pass",
+    "counting_error": "mean absolute error of the number of digits in such a pass",
+    "discovered_after_first": "new identities a frame after the first in such a pass",
+    "uncertainty_correlation": "Spearman's, of the model's uncertainty and its next position error",
+    "f": "harmonic mean of precision and recall",
+    "precision": "of the objects found, the share that is there (centre within half a diagonal of the true box)",
+    "recall": "of the true objects, the share that is found",
+    "ap": "average precision, mean over overlaps (IoU) of 0.1 to 0.9",
+    "f_moving_kept": "the same if what is kept unseen in a frame were found in it",
+    "exact_count": "share of frames with exactly as many moving objects as there are",
+    "exact_count_relevant": "share of frames with exactly as many relevant objects as there are",
+    "mota": "tracking accuracy: 1 minus misses, false positives and switches per true moving object",
+    "idf1": "share of moving objects in frames that are followed under one identity, F1",
+    "hota": "higher order tracking accuracy, of detection and association",
+    "switches_per_100": "changes of identity per 100 true moving objects in frames",
+    "fewshot_1": "accuracy of the class from the appearance code, 1 labelled example a class",
+    "fewshot_4": "4 labelled examples a class",
+    "fewshot_16": "16 labelled examples a class",
+    "fewshot_64": "64 labelled examples a class",
+    "fewshot_guess": "accuracy of always guessing the most frequent class",
+    "ami": "adjusted mutual information of classes and clusters of the codes",
+}
+
+AMONG = {
+    "_imagined": " (scene after the step imagined)",
+    "_moving": ", of moving objects",
+    "_relevant": ", of all but scenery, score and lives",
+    "_iou": ", by overlap (IoU of 0.5) instead of centres",
+}
+"""Endings of names, and what they add."""
+
+
+def meaning(name: str) -> str:
+    """What the figure `name` means; nothing if nobody says."""
+    if name in MEANING:
+        return MEANING[name]
+    for ending, addition in AMONG.items():
+        if name.endswith(ending) and name.removesuffix(ending) in MEANING:
+            return MEANING[name.removesuffix(ending)] + addition
+    return ""
