@@ -24,7 +24,8 @@ for room in (sqair_wm.data, sqair_wm.training):
     for module in pkgutil.iter_modules(room.__path__, room.__name__ + "."):
         __import__(module.name)
 train_wm.main()
-sys.exit("training imported OCAtari" if "ocatari" in sys.modules else 0)
+found = {"ocatari", "trackeval", "sklearn"} & set(sys.modules)
+sys.exit(f"training imported {found}" if found else 0)
 """
 
 
@@ -54,6 +55,7 @@ def test_figures_are_added_to_a_finished_run(run, tmp_path, capsys):
     assert set(before) <= set(after) and (before["against_truth"], after["against_truth"]) == (0, 1)
     assert before["unexplained_energy"] == after["unexplained_energy"]
     assert {"image_error_1", "image_error_still_20", "reward_ece", "ending_ece_imagined", "starts"} <= set(after)
+    assert {"f_moving", "f_relevant", "ap_moving", "exact_count", "mota", "components_f_moving"} <= set(after)
     assert all(isinstance(v, int | float) and v == v for v in after.values())
     result = json.loads((tmp_path / "results" / "Pong" / "seed0.json").read_text())
     assert result["data"] == "Pong" and result["seed"] == 0 and after.items() <= result.items()
@@ -71,6 +73,13 @@ def test_without_ocatari_errors_are_against_the_models_tracks(run, tmp_path, tra
     monkeypatch.setitem(sys.modules, "ocatari.ram.extract_ram_info", None)
     assert evaluate.evaluate(run, tmp_path / "data")["against_truth"] == 0
     assert "pip install --no-deps ocatari" in capsys.readouterr().err
+
+
+def test_without_trackeval_the_other_figures_are_there(run, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "trackeval", None)
+    figures = evaluate.evaluate(run)
+    assert figures["against_truth"] == 1 and "mota" not in figures
+    assert "pip install --no-deps trackeval" in capsys.readouterr().err
 
 
 def refusal(*arguments):

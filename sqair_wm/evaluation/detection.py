@@ -56,24 +56,30 @@ def judge(truth: np.ndarray, counted: np.ndarray, others: np.ndarray, found: Det
         counted: `[F, M]` bool, the objects asked for; others: `[F, M]` bool, those that may be found or not.
         found: detections in the same frames.
     """
-    likeness = centre_similarity(truth, found.boxes)
-    order = np.argsort(-found.confidence, 1, kind="stable")
-    match, ignored = np.full(found.there.shape, -1, np.int64), np.zeros(found.there.shape, bool)
-    for f, scores in enumerate(likeness):
-        mine = [n for n in order[f] if found.there[f, n]]
-        match[f] = greedy(np.where(counted[f][:, None], scores, 0), mine, HIT)
-        left = [n for n in mine if match[f, n] < 0]
-        ignored[f] = greedy(np.where(others[f][:, None], scores, 0), left, HIT) >= 0
-    return Judged(match, ignored)
+    likeness = np.where(found.there[:, None], centre_similarity(truth, found.boxes), 0)
+    match = greedy(np.where(counted[..., None], likeness, 0), found.confidence, HIT)
+    left = others[..., None] & (match < 0)[:, None]
+    return Judged(match, greedy(np.where(left, likeness, 0), found.confidence, HIT) >= 0)
 
 
-def greedy(likeness: np.ndarray, order: list[int], least: float) -> np.ndarray:
-    """Each column of `likeness` `[M, N]`, in `order`, takes the best free row beyond `least`: `[N]`, -1 for none."""
-    match, free = np.full(likeness.shape[1], -1, np.int64), likeness.copy()
-    for n in order if len(likeness) else ():
-        best = int(free[:, n].argmax())
-        if free[best, n] > least:
-            match[n], free[best] = best, -1
+def greedy(likeness: np.ndarray, confidence: np.ndarray, least: float) -> np.ndarray:
+    """Detections take true objects, in each frame the surest first, the likest object that is left.
+
+    Args:
+        likeness: `[F, M, N]` of objects and detections.
+        confidence: `[F, N]`; of equally sure ones the first.
+        least: what likeness has to exceed.
+
+    Returns:
+        `[F, N]` int64, the object of each detection; -1 for none.
+    """
+    frames, free = np.arange(len(likeness)), likeness.copy()
+    match = np.full(confidence.shape, -1, np.int64)
+    for n in np.argsort(-confidence, 1, kind="stable").T if free.shape[1] else ():
+        best = free[frames, :, n].argmax(1)
+        taken = free[frames, best, n] > least
+        match[frames[taken], n[taken]] = best[taken]
+        free[frames[taken], best[taken]] = 0
     return match
 
 
@@ -116,12 +122,8 @@ def average_precision(overlap: np.ndarray, counted: np.ndarray, confidence: np.n
         confidence: `[F, N]`, minus infinity where there is no detection. Equally sure ones are taken or left together.
         threshold: of the overlap, for a hit.
     """
-    order = np.argsort(-confidence, 1, kind="stable")
-    hit = np.zeros(confidence.shape, bool)
-    for f in np.flatnonzero(np.isfinite(confidence).any(1) & counted.any(1)):
-        mine = [n for n in order[f] if np.isfinite(confidence[f, n])]
-        hit[f] = greedy(np.where(counted[f][:, None], overlap[f], 0), mine, threshold) >= 0
     taken = np.isfinite(confidence)
+    hit = greedy(np.where(counted[..., None] & taken[:, None], overlap, 0), confidence, threshold) >= 0
     scores, hits = confidence[taken], hit[taken]
     order = np.argsort(-scores, kind="stable")
     last = np.append(np.diff(scores[order]) != 0, True)[: len(order)]

@@ -34,11 +34,6 @@ class ObjectSets:
     relevant: np.ndarray
     other: np.ndarray
 
-    @property
-    def still(self) -> np.ndarray:
-        """What is there, no scenery, and not in `moving`."""
-        return (self.relevant | self.other) & ~self.moving
-
 
 def object_sets(truth: GameTruth, sequences: AtariSequences) -> ObjectSets:
     """The sets of a recording.

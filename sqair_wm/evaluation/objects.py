@@ -72,7 +72,7 @@ def object_metrics(model: WorldModel, sequences: AtariSequences, truth: GameTrut
     found = kept.only(seen)
     metrics = found_metrics(sought, found) | class_metrics(sought, found, codes)
     if "f_moving" in metrics:
-        metrics["f_moving_kept"] = found_metrics(sought, kept)["f_moving"]
+        metrics["f_moving_kept"] = detection_figures(sought, kept, "moving")[0]["f"]
     settings = baseline_settings(model)
     for name, look in (("components", foreground), ("difference", change)):
         figures = found_metrics(sought, components(look(sequences, sought.play), settings))
@@ -114,18 +114,23 @@ def follow(model: WorldModel, sequences: AtariSequences, play: HeldOut) -> tuple
 def found_metrics(sought: Sought, found: Tracks) -> dict[str, float]:
     """The figures of detection and tracking, see `object_metrics`."""
     metrics: dict[str, float] = {}
-    detections, real = detected(found, sought.play.real), sought.play.real
-    for name, others in (("moving", (sought.relevant & ~sought.moving) | sought.other), ("relevant", sought.other)):
-        counted = getattr(sought, name)
-        if not counted.any():
-            continue
-        judged = judge(sought.boxes[real], counted[real], others[real], detections)
-        figures = detection_metrics(sought.boxes[real], counted[real], detections, judged)
-        if name == "moving":
-            metrics["exact_count"] = figures.pop("exact_count")
-            metrics |= _tracking(sought, found, judged)
-        metrics |= {f"{figure}_{name}": value for figure, value in figures.items()}
+    if sought.moving.any():
+        figures, judged = detection_figures(sought, found, "moving")
+        metrics = {"exact_count": figures.pop("exact_count")} | _tracking(sought, found, judged)
+        metrics |= {f"{figure}_moving": value for figure, value in figures.items()}
+    if sought.relevant.any():
+        figures, _ = detection_figures(sought, found, "relevant")
+        metrics |= {f"{figure}_relevant": value for figure, value in figures.items()}
     return metrics
+
+
+def detection_figures(sought: Sought, found: Tracks, name: str) -> tuple[dict[str, float], Judged]:
+    """What `detection_metrics` says about the set called `name`, and how each detection of a real frame was judged."""
+    real, counted = sought.play.real, getattr(sought, name)
+    others = (sought.relevant | sought.other) & ~counted
+    detections, boxes = detected(found, real), sought.boxes[real]
+    judged = judge(boxes, counted[real], others[real], detections)
+    return detection_metrics(boxes, counted[real], detections, judged), judged
 
 
 def _tracking(sought: Sought, found: Tracks, judged: Judged) -> dict[str, float]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sqair_wm.evaluation.held_out import rows_of
+from sqair_wm.evaluation.held_out import rows_of, whole_episodes
 
 EPISODES = {"long": [170], "whole rows": [60, 110], "short": [1, 2, 5, 61, 1, 30], "one more": [61, 111, 62]}
 
@@ -24,6 +24,15 @@ def test_rows_stay_within_an_episode_and_warm_up(lengths):
         begins = index[0] == 0 or episode[index[0]] != episode[index[0] - 1]
         assert begins or not play.counted[:10, row].any()
     assert not (play.counted & ~play.real).any()
+
+
+@pytest.mark.parametrize("lengths", EPISODES.values(), ids=EPISODES.keys())
+def test_whole_episodes_hold_every_frame_once(lengths):
+    episode = 3 + np.repeat(np.arange(len(lengths)), lengths)
+    play = whole_episodes(episode)
+    assert play.index.shape == (max(lengths), len(lengths)) and play.real.sum(0).tolist() == lengths
+    assert sorted(play.index[play.real]) == list(range(len(episode))) and play.counted is play.real
+    assert (episode[play.index] == episode[play.index[0]]).all()
 
 
 def test_parts_are_all_rows():

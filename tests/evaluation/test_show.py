@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 
 from sqair_wm.evaluation import world_metrics
+from sqair_wm.evaluation.meaning import meaning
 from sqair_wm.evaluation.show import horizon_curves, print_tables, split_by_horizon
 from tests.evaluation.straight import Foreseer, Paths
 
@@ -29,6 +30,23 @@ def test_tables_hold_every_figure(metrics):
     assert all(f"\n{name} " in text.getvalue() for name in (*rows, *others))
     still = next(line for line in text.getvalue().splitlines() if line.startswith("position_error_still "))
     assert still.split()[1:] == ["2", "4", "10", "20", "40"]
+
+
+def test_baselines_stand_beside_the_model():
+    text = io.StringIO()
+    figures = {"f_moving": 0.5, "components_f_moving": 0.25, "mota_iou": -1.5, "difference_f_moving": 0.125}
+    print_tables(figures, Console(file=text, width=200))
+    title, first, second = (line.split() for line in text.getvalue().splitlines())
+    assert title == ["figure", "value", "components", "difference", "meaning"]
+    assert first[:4] == ["f_moving", "0.5", "0.25", "0.125"] and first[4:] == meaning("f_moving").split()
+    assert second[:2] == ["mota_iou", "-1.5"] and "overlap" in second
+
+
+def test_every_figure_has_a_meaning():
+    names = [f"{f}_{s}" for f in ("precision", "recall", "f", "ap") for s in ("moving", "relevant")]
+    names += [f"{f}{e}" for f in ("mota", "idf1", "hota", "switches_per_100") for e in ("", "_iou")]
+    assert all(map(meaning, names)) and not meaning("nobody_knows")
+    assert meaning("reward_f1_imagined").startswith(meaning("reward_f1"))
 
 
 def test_curves_are_a_picture_and_need_position_errors(metrics):

@@ -19,6 +19,18 @@ def test_every_game_and_seed_has_its_row(tmp_path, capsys):
     ]
 
 
+def test_columns_follow_the_folders_name(tmp_path, capsys):
+    (tmp_path / "atari" / "Pong").mkdir(parents=True)
+    figures = {"f_moving": 0.5, "components_f_moving": 0.25, "position_error_5": 3.0}
+    (tmp_path / "atari" / "Pong" / "seed0.json").write_text(json.dumps(figures))
+    main([str(tmp_path / "atari")])
+    title, _, row = capsys.readouterr().out.splitlines()
+    assert title.startswith("| game | seed | F moving | components |") and row.startswith("| Pong | 0 | 0.5 | 0.25 |")
+    (tmp_path / "atari").rename(tmp_path / "other")
+    main([str(tmp_path / "other")])
+    assert "| 3 |" in capsys.readouterr().out
+
+
 def test_a_folder_without_results_is_an_error(tmp_path):
     with pytest.raises(SystemExit, match="holds no results"):
         main([str(tmp_path)])
