@@ -5,6 +5,7 @@ import torch
 from sqair_wm.evaluation.objects import BASELINE_FIGURES, baseline_settings, object_metrics
 from tests.evaluation.straight import SIZE, Foreseer, Paths
 
+pytestmark = pytest.mark.filterwarnings("ignore:Number of distinct clusters")
 LENGTH = 24
 
 
