@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 import torch
@@ -17,11 +17,18 @@ class Truth:
         boxes: `[T, B, M, 4]` (top, left, height, width) in pixels.
         presence: `[T, B, M]` bool, whether object m is in the scene.
         labels: `[B, M]` int64, the class of each object.
+        identity: `[T, B, M]` int64, unique within a sequence, -1 where there is no object; by default a column is one.
     """
 
     boxes: Tensor
     presence: Tensor
     labels: Tensor
+    identity: Tensor = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.identity is None:
+            column = torch.arange(self.presence.shape[2], device=self.presence.device)
+            self.identity = torch.where(self.presence, column, -1)
 
 
 @dataclass
@@ -52,7 +59,7 @@ class Batch:
         names = [f.name for f in fields(Batch) if f.name != "truth"]
         joined = {name: cat([getattr(b, name) for b in batches], 1) for name in names}
         truths = [b.truth for b in batches if b.truth is not None]
-        axes = {"boxes": 1, "presence": 1, "labels": 0}
+        axes = {"boxes": 1, "presence": 1, "labels": 0, "identity": 1}
         truth = Truth(**{n: torch.cat([getattr(t, n) for t in truths], a) for n, a in axes.items()}) if truths else None
         return Batch(**joined, truth=truth)
 
@@ -61,7 +68,10 @@ class Batch:
         cut = {f.name: getattr(self, f.name) for f in fields(Batch) if f.name != "truth"}
         cut = {name: None if x is None else x[:, rows] for name, x in cut.items()}
         t = self.truth
-        return Batch(**cut, truth=None if t is None else Truth(t.boxes[:, rows], t.presence[:, rows], t.labels[rows]))
+        if t is None:
+            return Batch(**cut)
+        truth = Truth(t.boxes[:, rows], t.presence[:, rows], t.labels[rows], t.identity[:, rows])
+        return Batch(**cut, truth=truth)
 
 
 class Sequences(Protocol):
