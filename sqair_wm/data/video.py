@@ -130,17 +130,20 @@ class VideoSequences:
 
     def first(self, batch: int, length: int, device: torch.device) -> Batch:
         """See `Sequences.first`."""
+        return self.cut(self.places(batch, length), length, device)
+
+    def places(self, batch: int, length: int) -> Crops:
+        """Where `first` cuts: `batch` crops spread evenly over time."""
         starts = self.starts(length)
         chosen = np.linspace(0, len(starts) - 1, batch).astype(int)
-        random = np.random.default_rng(self.settings.seed)
-        return self.cut(self._draw(starts, chosen, length, random), length, device)
+        return self._draw(starts, chosen, length, np.random.default_rng(self.settings.seed))
 
     def _draw(self, starts: np.ndarray, chosen: np.ndarray, length: int, random: np.random.Generator) -> Crops:
         s = self.settings
         return draw_crops(self.clips, starts, chosen, np.arange(length) * s.every, s.size, s.most, random)
 
     def cut(self, crops: Crops, length: int, device: torch.device) -> Batch:
-        """The sequences of `length` frames at `crops`; with the true boxes if they are known."""
+        """The sequences of `length` frames at `crops`; of the test part with the true boxes, if they are known."""
         s, number = self.settings, len(crops)
         frames = np.zeros((length, number, 1, s.size, s.size), np.uint8)
         for b, (clip, start, top, left) in enumerate(crops):
@@ -150,23 +153,38 @@ class VideoSequences:
         shown = torch.from_numpy(frames).to(device).float().div_(255)
         return Batch(shown, zeros.long(), zeros, zeros.bool(), truth=self._truth(crops, length, device))
 
-    def _truth(self, crops: Crops, length: int, device: torch.device) -> Truth | None:
-        """Boxes cut off at the edges of the crops."""
-        people = [clip.people for clip in self.clips]
-        if not self.test or any(p is None for p in people):
-            return None
-        most = max(p.identity.shape[1] for p in people if p is not None)
-        boxes, identity = np.zeros((length, len(crops), most, 4), np.float32), np.full((length, len(crops), most), -1)
+    @property
+    def has_people(self) -> bool:
+        """Whether it is known who is in the frames."""
+        return self.test and all(clip.people is not None for clip in self.clips)
+
+    def people(self, crops: Crops, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Everybody in the frames of `crops`, in the crop or not.
+
+        Returns:
+            Boxes `[T, B, M, 4]` cut off at the edges of the crop, identities `[T, B, M]` (-1: nobody), and the share of
+            each box that lies in the crop `[T, B, M]`.
+        """
+        size, known = self.settings.size, [clip.people for clip in self.clips]
+        shape = length, len(crops), max(p.identity.shape[1] for p in known if p is not None)
+        boxes, share = np.zeros((*shape, 4), np.float32), np.zeros(shape, np.float32)
+        identity = np.full(shape, -1, np.int64)
         for b, (number, start, top, left) in enumerate(crops):
-            clip, times = self.clips[number], start + self.settings.every * np.arange(length)
-            assert clip.people is not None
-            who, where = clip.people.identity[times], clip.people.boxes[times] * clip.scale
-            low = (where[..., :2] - (top, left)).clip(0, self.settings.size)
-            high = (where[..., :2] + where[..., 2:] - (top, left)).clip(0, self.settings.size)
-            share = (high - low).prod(-1) / np.maximum(where[..., 2:].prod(-1), 1e-6)
-            boxes[:, b, : who.shape[1]] = np.concatenate([low, high - low], -1)
-            identity[:, b, : who.shape[1]] = np.where(share >= VISIBLE, who, -1)
-        ids = torch.from_numpy(identity).to(device)
+            people, times = known[number], start + self.settings.every * np.arange(length)
+            assert people is not None
+            who, where = people.identity[times], people.boxes[times] * self.clips[number].scale
+            low = (where[..., :2] - (top, left)).clip(0, size)
+            high = (where[..., :2] + where[..., 2:] - (top, left)).clip(0, size)
+            columns = slice(who.shape[1])
+            boxes[:, b, columns], identity[:, b, columns] = np.concatenate([low, high - low], -1), who
+            share[:, b, columns] = (high - low).prod(-1) / np.maximum(where[..., 2:].prod(-1), 1e-6)
+        return boxes, identity, share
+
+    def _truth(self, crops: Crops, length: int, device: torch.device) -> Truth | None:
+        if not self.has_people:
+            return None
+        boxes, identity, share = self.people(crops, length)
+        ids = torch.from_numpy(np.where(share >= VISIBLE, identity, -1)).to(device)
         labels = torch.zeros(ids.shape[1:], dtype=torch.int64, device=device)
         return Truth(torch.from_numpy(boxes).to(device), ids >= 0, labels, ids)
 

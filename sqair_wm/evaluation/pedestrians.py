@@ -1,0 +1,157 @@
+"""How well people before a static camera are counted and followed, on the part of the video that was not trained on.
+
+Somebody is in a crop if at least half of the true box lies in it (`sqair_wm.data.video.VISIBLE`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from sqair_wm.data.crops import Crops
+from sqair_wm.data.video import VISIBLE, VideoSequences
+from sqair_wm.evaluation.components import Settings, components
+from sqair_wm.evaluation.summary import Watched, watch
+from sqair_wm.evaluation.tracks import HIT, Tracks, iou, tracking_metrics
+from sqair_wm.world_model import WorldModel
+
+SEQUENCES, LONG, LONG_SEQUENCES = 500, 20, 60
+"""Sequences of `data.length` frames (the paper: 350), frames of longer ones, and how many of these."""
+
+QUARTER = 0.25
+"""The share of a box that is enough by the wider rule."""
+
+LITTLE, NEARLY_ALL = 0.1, 0.9
+"""Somebody of whom a share between these lies in the crop is cut off."""
+
+BLACK, SPECK, REACH = 0.02, 0.2, 0.5
+"""Of the baseline: the largest squared intensity of what is no foreground, the largest speck as a share of a typical
+object's area, and the longest way in a frame as a share of its height."""
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Everybody in `T` frames of `B` crops; see `VideoSequences.people`."""
+
+    boxes: np.ndarray
+    identity: np.ndarray
+    share: np.ndarray
+
+    def present(self, least: float = VISIBLE) -> np.ndarray:
+        """`[T, B, M]` bool, of whom at least this share lies in the crop."""
+        return (self.identity >= 0) & (self.share >= least)
+
+    def tracks(self) -> Tracks:
+        """Those that are present."""
+        return Tracks(self.boxes, np.where(self.present(), self.identity, -1))
+
+    def uncut(self) -> np.ndarray:
+        """`[T, B]` bool, where nobody is cut off by the edge of the crop."""
+        cut = (self.identity >= 0) & (self.share > LITTLE) & (self.share < NEARLY_ALL)
+        return ~np.any(cut, axis=2)
+
+
+@torch.no_grad()
+def pedestrian_metrics(
+    model: WorldModel, sequences: VideoSequences, number: int = SEQUENCES, long_number: int = LONG_SEQUENCES
+) -> dict[str, float]:
+    """Figures of a model of people, and those of connected components for comparison.
+
+    Args:
+        model: in evaluation mode.
+        sequences: of the test part.
+        number: sequences of `data.length` frames; long_number: of `LONG` frames, if the test part has so many.
+
+    Returns:
+        `unexplained_energy`, and `camera_shift` in pixels of the video. With true boxes also the figures of `counting`
+        and `following`; the latter once more with `_long` on the longer sequences; and all of these of the baseline as
+        `components_...`. `counting_constant` is the accuracy of always saying the number that is right most often.
+    """
+    length = sequences.settings.length
+    crops = sequences.places(number, length)
+    watched = see(model, sequences, crops, length)
+    error = (watched.reconstructions - watched.frames).square().sum() / watched.frames.square().sum()
+    shift = max(clip.camera_shift for clip in sequences.clips)
+    metrics = {"unexplained_energy": float(error), "camera_shift": shift}
+    if not sequences.has_people:
+        return metrics
+    crowd = Crowd(*sequences.people(crops, length))
+    found = {"": tracks(watched), "components_": cut_out(model, watched)}
+    for prefix, those in found.items():
+        figures = counting(crowd, those) | following(crowd, those)
+        metrics |= {prefix + name: value for name, value in figures.items()}
+    metrics["counting_constant"] = float(np.bincount(crowd.present().sum(2).ravel()).max() / crowd.share[..., 0].size)
+    metrics["uncut_frames"] = float(crowd.uncut().mean())
+    return metrics | long_tracks(model, sequences, long_number)
+
+
+def long_tracks(model: WorldModel, sequences: VideoSequences, number: int) -> dict[str, float]:
+    """`following` of the model and the baseline on `number` sequences of `LONG` frames; nothing if there is none."""
+    try:
+        crops = sequences.places(number, LONG)
+    except ValueError:
+        return {}
+    watched, crowd = see(model, sequences, crops, LONG), Crowd(*sequences.people(crops, LONG))
+    found = {"": tracks(watched), "components_": cut_out(model, watched)}
+    return {f"{p}{k}_long": v for p, those in found.items() for k, v in following(crowd, those).items()}
+
+
+def see(model: WorldModel, sequences: VideoSequences, crops: Crops, length: int) -> Watched:
+    """The crops seen through the model; see `watch`."""
+    return watch(model, sequences.cut(crops, length, model.background.device))
+
+
+def tracks(watched: Watched) -> Tracks:
+    """What the model sees, its boxes cut off at the edges of the crop."""
+    boxes, size = watched.boxes().cpu().numpy(), np.array(watched.frames.shape[3:])
+    low, high = boxes[..., :2].clip(0, size), (boxes[..., :2] + boxes[..., 2:]).clip(0, size)
+    return Tracks(np.concatenate([low, high - low], -1), watched.identities().cpu().numpy())
+
+
+def cut_out(model: WorldModel, watched: Watched) -> Tracks:
+    """The baseline: connected components of the same foreground; it is told the typical size that the model is told."""
+    height, width = model.config.object_size
+    settings = Settings(BLACK, least_area=SPECK * height * width, gate=REACH * height)
+    return components(watched.frames, settings)
+
+
+def counting(crowd: Crowd, found: Tracks) -> dict[str, float]:
+    """How well the people in each crop are counted.
+
+    Returns:
+        `counting_accuracy`, the share of frames with the true number of people (the paper's figure);
+        `counting_quarter`, the same if a quarter of a box in the crop is enough; `counting_uncut`, of the frames that
+        cut nobody off; `counting_error`, the mean absolute error; `counting_bias`, the mean of found less true.
+    """
+    number = found.there.sum(2)
+    error = number - crowd.present().sum(2)
+    uncut = (error == 0)[crowd.uncut()]
+    return {
+        "counting_accuracy": float((error == 0).mean()),
+        "counting_quarter": float((number == crowd.present(QUARTER).sum(2)).mean()),
+        **({"counting_uncut": float(uncut.mean())} if len(uncut) else {}),
+        "counting_error": float(np.abs(error).mean()),
+        "counting_bias": float(error.mean()),
+    }
+
+
+def following(crowd: Crowd, found: Tracks) -> dict[str, float]:
+    """Figures of tracking, see `tracking_metrics`; nothing if nobody is there.
+
+    What is found on somebody of whom less than half is in the crop is neither right nor wrong.
+    """
+    if not crowd.present().any():
+        return {}
+    return tracking_metrics(crowd.tracks(), found.only(~on_bystanders(crowd, found)))
+
+
+def on_bystanders(crowd: Crowd, found: Tracks) -> np.ndarray:
+    """`[T, B, N]` bool, which of the found objects fit somebody who does not count better than anybody who does."""
+    likeness = iou(crowd.boxes, found.boxes)
+    counts = crowd.present()[..., None]
+    others = (crowd.identity >= 0)[..., None] & ~counts
+    best = np.where(counts, likeness, 0).max(2)
+    other = np.where(others, likeness, 0).max(2)
+    return (other >= HIT) & (other > best)
