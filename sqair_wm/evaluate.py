@@ -11,9 +11,10 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.data.atari import AtariSequences, record
-from sqair_wm.data.opening import moving_mnist, recording
+from sqair_wm.data.opening import moving_mnist, recording, video
 from sqair_wm.evaluation.digits import digit_metrics
 from sqair_wm.evaluation.objects import object_metrics
+from sqair_wm.evaluation.pedestrians import pedestrian_metrics
 from sqair_wm.evaluation.replay import NoTruth
 from sqair_wm.evaluation.show import print_tables
 from sqair_wm.evaluation.truth import GameTruth, true_boxes
@@ -65,7 +66,12 @@ def measure_digits(config: DictConfig, model: WorldModel, data: Path | None) -> 
     return digit_metrics(model, moving_mnist(config, test=True), DIGIT_SEQUENCES)
 
 
-MEASURES = {"atari": measure_game, "moving_mnist": measure_digits}
+def measure_people(config: DictConfig, model: WorldModel, data: Path | None) -> dict[str, float]:
+    """The part of the video that was not trained on; see `pedestrian_metrics`."""
+    return pedestrian_metrics(model, video(config, data)[1])
+
+
+MEASURES = {"atari": measure_game, "moving_mnist": measure_digits, "video": measure_people}
 """How a run is measured, by the kind of its data."""
 
 

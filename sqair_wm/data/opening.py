@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -13,6 +13,7 @@ from sqair_wm.data.atari import AtariSequences, Recording, record
 from sqair_wm.data.mnist import load_mnist
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.data.sequences import Sequences
+from sqair_wm.data.video import VideoSequences, VideoSettings, open_video
 from sqair_wm.settings import ConfigError, typed
 
 
@@ -84,7 +85,25 @@ def _check_digits(config: DictConfig) -> None:
         raise ConfigError(f"data.size must be at least 28 and data.most at least 1, got {data.size} and {data.most}")
 
 
+def video_settings(config: DictConfig) -> VideoSettings:
+    """The video, and how it is cut."""
+    if config.data.path is None:
+        raise ConfigError("name a video: python train_wm.py data=video data.path=clip.avi")
+    chosen = {f.name: config.data[f.name] for f in fields(VideoSettings) if f.name in config.data}
+    return typed(VideoSettings, chosen | {"path": str(config.data.path)}, "data")
+
+
+def video(config: DictConfig, root: Path | None = None) -> tuple[VideoSequences, VideoSequences]:
+    """Training and test part; the foreground is kept in `root`, by default in `data.folder`."""
+    return open_video(video_settings(config), root or Path(config.data.folder))
+
+
+def _check_video(config: DictConfig) -> None:
+    video_settings(config)
+
+
 KINDS = {
     "atari": Kind(_check_game, _record_game),
     "moving_mnist": Kind(_check_digits, lambda config: (moving_mnist(config, False), moving_mnist(config, True))),
+    "video": Kind(_check_video, video),
 }
