@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -87,7 +88,9 @@ def extract(footage: Footage, how: Extraction, folder: Path) -> None:
     """
     job = {"footage": asdict(footage) | {"files": [str(f) for f in footage.files]}, "how": asdict(how)}
     command = [sys.executable, "-m", "sqair_wm.data.foreground", str(folder)]
-    done = subprocess.run(command, input=json.dumps(job), stdout=subprocess.PIPE, text=True)
+    paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    done = subprocess.run(command, input=json.dumps(job), stdout=subprocess.PIPE, text=True, env=environment)
     if done.returncode == REFUSED:
         raise ValueError(done.stdout.strip())
     if done.returncode:
