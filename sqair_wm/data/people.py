@@ -25,6 +25,12 @@ class People:
     identity: np.ndarray
 
 
+def find_boxes(video: Path, chosen: str | None) -> Path | None:
+    """The file of true boxes: the chosen one, or that of a folder laid out as DukeMTMC was, if it is there."""
+    known = (video / name for name in DUKE_TRUTH)
+    return Path(chosen) if chosen else next((f for f in known if f.is_file()), None)
+
+
 def read_people(file: Path, start: int, frames: int, camera: int, least: int = 0) -> People:
     """The people of frames `start` to `start + frames` of a video.
 

@@ -15,7 +15,7 @@ import torch
 from sqair_wm.data.crops import Clip, Crops, draw_crops
 from sqair_wm.data.footage import Footage, find_footage
 from sqair_wm.data.foreground import Extraction, extract
-from sqair_wm.data.people import DUKE_TRUTH, check_fit, read_people
+from sqair_wm.data.people import check_fit, find_boxes, read_people
 from sqair_wm.data.sequences import Batch, Truth
 
 VERSION = 1
@@ -94,19 +94,26 @@ class VideoSequences:
         self.frame_size = (settings.size, settings.size)
         self.starts(settings.length)
 
+    @property
+    def _ranges(self) -> list[range]:
+        return [clip.test if self.test else clip.training for clip in self.clips]
+
+    @property
+    def longest(self) -> int:
+        """Frames of the longest sequence that there is."""
+        return -(-max(map(len, self._ranges)) // self.settings.every)
+
     def starts(self, length: int) -> np.ndarray:
         """(clip, first frame) `[S, 2]` of every sequence of `length` frames in which anything moves.
 
         Raises:
             ValueError: if there is none.
         """
-        span = (length - 1) * self.settings.every + 1
-        ranges = [clip.test if self.test else clip.training for clip in self.clips]
-        longest = max(len(r) for r in ranges)
+        span, ranges = (length - 1) * self.settings.every + 1, self._ranges
         part = "test" if self.test else "training"
-        if longest < span:
+        if length > self.longest:
             raise ValueError(
-                f"the {part} part of the video has {longest} frames, but {length} frames with data.every="
+                f"the {part} part of the video has {max(map(len, ranges))} frames, but {length} frames with data.every="
                 f"{self.settings.every} take {span}: use a longer video, fewer frames, or a smaller data.every"
             )
         found = []
@@ -213,7 +220,7 @@ def prepare(footage: Footage, settings: VideoSettings, root: Path) -> Clip:
         partial.rename(folder)
     clip = Clip.open(folder, settings.split)
     check_clip(clip, footage, settings)
-    boxes = _boxes_file(settings)
+    boxes = find_boxes(Path(settings.path), settings.boxes)
     if boxes is None:
         return clip
     people = read_people(boxes, settings.start, clip.frames, footage.camera, least=clip.test.start)
@@ -235,10 +242,3 @@ def check_clip(clip: Clip, footage: Footage, settings: VideoSettings) -> None:
             "will look like something that moves",
             stacklevel=2,
         )
-
-
-def _boxes_file(settings: VideoSettings) -> Path | None:
-    if settings.boxes:
-        return Path(settings.boxes)
-    known = [Path(settings.path) / name for name in DUKE_TRUTH]
-    return next((f for f in known if f.is_file()), None)

@@ -64,6 +64,7 @@ def test_training_and_test_time_do_not_overlap(film, tmp_path):
     span = 2 * 2
     assert train.starts(3)[:, 1].max() + span < 36 <= test.starts(3)[:, 1].min()
     assert test.starts(3)[:, 1].max() + span == FRAMES - 1
+    assert test.longest == 6 and len(test.starts(6)) and train.longest == 18
 
 
 def test_the_background_knows_nothing_of_the_test_part(tmp_path):
