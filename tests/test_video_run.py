@@ -33,7 +33,7 @@ def test_a_run_on_a_video_counts_people(run):
     assert metrics["components_counting_accuracy_once"] > 0.9 and metrics["camera_shift"] < 1
     assert "after seeing 4 frames" in (run / "report.html").read_text()
     config = load(run).config
-    assert (config.what, config.glimpse, config.patience, config.actions) == (50, (28, 12), 2, 0)
+    assert (config.what, config.glimpse, config.patience, config.actions) == (50, (28, 12), 1, 0)
 
 
 def test_evaluation_measures_it_again(run):

@@ -70,7 +70,8 @@ def pedestrian_metrics(
     Returns:
         `unexplained_energy`, and `camera_shift` in pixels of the video. With true boxes also the figures of
         `counting_weighted`, `counting` and `following`, the last once more with `_long` on the longer sequences;
-        `components_...`, those of the baseline; `counting_constant`, the accuracy of always saying the number that is
+        `counting_half_once`, the accuracy if found objects count as `half_there` says; `components_...`, those of the
+        baseline; `counting_constant`, the accuracy of always saying the number that is
         right most often; `uncut_frames`, the share of frames in which nobody is cut off.
     """
     length = sequences.settings.length
@@ -86,6 +87,8 @@ def pedestrian_metrics(
     found = {"": tracks(watched), "components_": cut_out(model, watched)}
     for prefix, those in found.items():
         figures = counting(crowd, those) | following(crowd, those)
+        half = half_there(model, those).sum(2) == crowd.present().sum(2)
+        figures["counting_half_once"] = float(half.mean())
         metrics |= {prefix + name: value for name, value in figures.items()}
     metrics["counting_constant"] = float(np.bincount(crowd.present().sum(2).ravel()).max() / crowd.share[..., 0].size)
     metrics["uncut_frames"] = float(crowd.uncut().mean())
@@ -137,6 +140,15 @@ def counting_weighted(model: WorldModel, batch: Batch, crowd: Crowd, particles: 
         return float(((counts == true[..., None]) * weights).sum(2).mean())
 
     return {"counting_accuracy": accuracy(VISIBLE), "counting_quarter": accuracy(QUARTER)}
+
+
+def half_there(model: WorldModel, found: Tracks) -> np.ndarray:
+    """`[T, B, N]` bool, which found objects count if they have to be in the crop by half, as people have to: all but
+    those that touch its edge and cover less than half of a typical object."""
+    (height, width), size = model.config.object_size, np.array(model.config.frame_size)
+    low, high = found.boxes[..., :2], found.boxes[..., :2] + found.boxes[..., 2:]
+    touches = ((low < 1) | (high > size - 1)).any(-1)
+    return found.there & (~touches | (found.boxes[..., 2:].prod(-1) >= VISIBLE * height * width))
 
 
 def counting(crowd: Crowd, found: Tracks) -> dict[str, float]:

@@ -3,7 +3,16 @@ import pytest
 
 from sqair_wm.data import foreground, video
 from sqair_wm.data.video import VideoSettings, open_video
-from sqair_wm.evaluation.pedestrians import Crowd, counting, cut_out, following, on_bystanders, pedestrian_metrics, see
+from sqair_wm.evaluation.pedestrians import (
+    Crowd,
+    counting,
+    cut_out,
+    following,
+    half_there,
+    on_bystanders,
+    pedestrian_metrics,
+    see,
+)
 from sqair_wm.evaluation.tracks import Tracks
 from sqair_wm.world_model import WorldModel
 from tests.conftest import small
@@ -29,6 +38,11 @@ def test_people_are_counted_by_the_share_that_is_in_the_crop():
     assert (two["counting_accuracy_once"], two["counting_quarter_once"], two["counting_bias"]) == (0, 1, 1)
     assert "counting_uncut" not in one
     assert counting(crowd((WHOLE, 7, 1.0), (EDGE, 8, 0.05)), found(WHOLE))["counting_uncut"] == 1
+
+
+def test_objects_that_the_edge_cuts_off_count_by_half_a_typical_one():
+    boxes = found((0, 5, 6, 6), (0, 5, 7, 6), (10, 10, 2, 2), (20, 26.5, 5, 5))
+    assert half_there(model(), boxes).tolist() == [[[True, True, True, False]]]
 
 
 def test_what_is_found_on_somebody_cut_off_is_neither_right_nor_wrong():
