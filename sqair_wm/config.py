@@ -20,6 +20,7 @@ class ModelConfig:
         what: length of the appearance code.
         glimpse: (height, width) of a glimpse.
         hidden: width of the networks.
+        architecture: `sqair`; or a baseline: `air` (single frames) or `vrnn` (no objects).
         inference: `guided` or `paper`.
         encoder: `mlp` or `conv`, the two published variants; `conv` needs `inference="paper"`.
         dynamics: `paper` (each object by itself) or `interactive` (action, other objects and background).
@@ -43,6 +44,7 @@ class ModelConfig:
     what: int = 50
     glimpse: tuple[int, int] = (20, 20)
     hidden: int = 256
+    architecture: str = "sqair"
     inference: str = "guided"
     encoder: str = "mlp"
     dynamics: str = "paper"
@@ -60,17 +62,19 @@ class ModelConfig:
         for name in ("frame_size", "object_size", "glimpse", "least_std"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for name, choices in (
+            ("architecture", ("sqair", "air", "vrnn")),
             ("inference", ("guided", "paper")),
             ("encoder", ("mlp", "conv")),
             ("dynamics", ("paper", "interactive")),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"model.{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")
-        if self.encoder == "conv" and self.inference != "paper":
+        objects = self.architecture != "vrnn"
+        if objects and self.encoder == "conv" and self.inference != "paper":
             raise ValueError(
                 "model.encoder=conv is the published convolutional variant: it needs model.inference=paper"
             )
-        if self.encoder == "conv" and any(side % 4 for side in self.glimpse):
+        if objects and self.encoder == "conv" and any(side % 4 for side in self.glimpse):
             raise ValueError(
                 f"the convolutional decoder needs glimpse sides that are multiples of 4, got {self.glimpse}"
             )

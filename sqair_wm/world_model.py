@@ -14,11 +14,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
+from sqair_wm import baselines
 from sqair_wm.background import RunningMode, separate
 from sqair_wm.config import ModelConfig
 from sqair_wm.outcome import Outcome, OutcomeHeads
 from sqair_wm.slots import Slots, StepTerms
-from sqair_wm.sqair import SQAIR, Rendering
+from sqair_wm.sqair import Rendering
 from sqair_wm.training.checkpoint import write_atomically
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
@@ -67,7 +68,7 @@ class Eyes:
 
 
 class WorldModel(nn.Module):
-    """SQAIR, heads for reward and ending, the background of the game and where its frames come from.
+    """SQAIR (or a baseline in its place), heads for reward and ending, the background of the game and its source.
 
     Args:
         config: of the model.
@@ -80,7 +81,7 @@ class WorldModel(nn.Module):
     def __init__(self, config: ModelConfig, source: Source | None = None, background: np.ndarray | None = None):
         super().__init__()
         self.config, self.source = config, source
-        self.sqair = SQAIR(config)
+        self.sqair = baselines.build(config)
         self.heads = OutcomeHeads(config) if config.actions else None
         blank = np.zeros((*config.frame_size, 3), np.uint8)
         self.register_buffer("background", torch.from_numpy((blank if background is None else background).copy()))

@@ -57,7 +57,7 @@ def run(
     Returns:
         The `T` states, batch B * K, without empty slots behind the last object, and the terms, each `[T, B * K]`.
     """
-    if model.dense:
+    if model.dense or not isinstance(model, SQAIR):
         return _run_step_by_step(model, frames, actions, particles, explore, recompute)
     t, rows = len(frames), frames.shape[1] * particles
     slots = model.initial(rows)
