@@ -1,7 +1,12 @@
-"""Moving MNIST exactly as released with the paper: zero to two digits that drift, bounce and slip out of the frame."""
+"""Moving MNIST exactly as released with the paper, zero to two digits that drift, bounce and slip out of the frame;
+and harder variants.
+"""
 
 from __future__ import annotations
 
+import math
+
+import cv2
 import numpy as np
 import torch
 
@@ -9,7 +14,8 @@ from sqair_wm.data.sequences import Batch, Truth
 
 DIGIT, CHUNK = 28, 100
 LARGEST_VELOCITY, LARGEST_ACCELERATION, JERK = 10.0, 3.0, 0.01
-TRIES = 5
+TRIES, ROUNDS = 5, 300
+"""Places tried for the digits of a sequence before it is drawn anew; how often that may happen."""
 
 
 class MovingMNIST:
@@ -25,14 +31,35 @@ class MovingMNIST:
         size: height and width of a frame.
         most: most digits in a sequence.
         seed: of the fixed sequences that `first` gives.
+        scale: size of the digits relative to MNIST; 0.5 makes 14x14 pixels of the 28x28.
+        lively: each digit is there only from a uniformly drawn frame to another one behind it (the paper's harder
+            variant; how frames are drawn is ours), and the number of digits in a frame is not constant.
+
+    Raises:
+        ValueError: if digits do not fit into a frame, or one of them is empty.
     """
 
     channels, scenery, number_of_actions = 1, 0, 0
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray, size: int = 50, most: int = 2, seed: int = 0):
-        self.size, self.most, self.seed, self.labels = size, most, seed, labels
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        size: int = 50,
+        most: int = 2,
+        seed: int = 0,
+        scale: float = 1.0,
+        lively: bool = False,
+    ):
+        self.size, self.most, self.seed, self.labels, self.lively = size, most, seed, labels, lively
         self.frame_size = (size, size)
-        self.digits, self.extents = crop_digits(images)
+        self.digits, self.extents = crop_digits(images, scale)
+        self._tries = TRIES if most <= 2 else TRIES * most**2
+        if self.extents.max() > size:
+            raise ValueError(
+                f"digits of up to {self.extents.max()} pixels (data.scale={scale}) do not fit into frames of {size}: "
+                "choose a larger data.size or a smaller data.scale"
+            )
 
     def sample(self, batch: int, length: int, generator: torch.Generator, device: torch.device) -> Batch:
         """See `Sequences.sample`."""
@@ -50,15 +77,17 @@ class MovingMNIST:
         number = random.integers(0, self.most + 1, batch)
         chosen, place = self._start(number, random)
         places = self._move(place, length, random)
-        there = np.arange(self.most) < number[:, None]
+        there = np.broadcast_to(np.arange(self.most) < number[:, None], places.shape[:3])
+        if self.lively:
+            there = there & self._live(there.shape, random)
         canvas = self._draw(places.round().astype(np.int64), chosen, there)
         frames = torch.from_numpy(canvas).to(device).float().div_(255).unsqueeze(2)
         zeros = torch.zeros(length, batch, device=device)
         boxes = np.concatenate([places.round(), np.broadcast_to(self.extents[chosen], places.shape)], -1)
         truth = Truth(
             boxes=torch.from_numpy(boxes).float().to(device),
-            presence=torch.from_numpy(np.broadcast_to(there, places.shape[:3]).copy()).to(device),
-            labels=torch.from_numpy(np.where(there, self.labels[chosen], 0).astype(np.int64)).to(device),
+            presence=torch.from_numpy(there.copy()).to(device),
+            labels=torch.from_numpy(np.where(there.any(0), self.labels[chosen], 0).astype(np.int64)).to(device),
         )
         return Batch(frames, zeros.long(), zeros, zeros.bool(), truth=truth)
 
@@ -67,9 +96,11 @@ class MovingMNIST:
         b, most = len(number), self.most
         chosen, place = np.zeros((b, most), np.int64), np.zeros((b, most, 2))
         open_rows = np.arange(b)
-        while len(open_rows):
+        for _ in range(ROUNDS):
+            if not len(open_rows):
+                break
             chosen[open_rows] = random.integers(0, len(self.digits), (len(open_rows), most))
-            left = np.full(len(open_rows), TRIES)
+            left = np.full(len(open_rows), self._tries)
             good = np.ones(len(open_rows), bool)
             for k in range(most):
                 needed = good & (k < number[open_rows])
@@ -86,7 +117,20 @@ class MovingMNIST:
                     good[active[clash & (left[trying] <= 0)]] = False
                     trying[active[~clash | (left[active] <= 0)]] = False
             open_rows = open_rows[~good]
+        if len(open_rows):
+            raise ValueError(
+                f"{self.most} digits do not fit side by side into frames of {self.size}: choose a smaller data.most or "
+                "data.scale, or a larger data.size"
+            )
         return chosen, place
+
+    def _live(self, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+        """Whether each digit is there, `shape` = (T, B, most): from a first to a last frame."""
+        length = shape[0]
+        first = random.integers(0, length, shape[1:])
+        last = first + np.floor(random.random(shape[1:]) * (length - first))
+        t = np.arange(length)[:, None, None]
+        return (t >= first) & (t <= last)
 
     def _clash(self, place: np.ndarray, chosen: np.ndarray, k: int) -> np.ndarray:
         """Whether the box of digit `k` meets that of an earlier one."""
@@ -118,26 +162,40 @@ class MovingMNIST:
     def _draw(self, corners: np.ndarray, chosen: np.ndarray, there: np.ndarray) -> np.ndarray:
         """Frames `[T, B, size, size]` uint8."""
         t, b = corners.shape[:2]
-        side = self.size + DIGIT
-        frames = np.zeros((t, b, side, side), np.uint8)
-        offsets = np.arange(DIGIT)
+        digit = self.digits.shape[1]
+        frames = np.zeros((t, b, self.size + digit, self.size + digit), np.uint8)
+        offsets = np.arange(digit)
         for k in range(self.most):
-            rows = np.flatnonzero(there[:, k])
-            y = corners[:, rows, k, 0][..., None, None] + offsets[:, None]
-            x = corners[:, rows, k, 1][..., None, None] + offsets
-            index = (np.arange(t)[:, None, None, None], rows[:, None, None], y, x)
+            times, rows = np.nonzero(there[:, :, k])
+            y = corners[times, rows, k, 0][:, None, None] + offsets[:, None]
+            x = corners[times, rows, k, 1][:, None, None] + offsets
+            index = (times[:, None, None], rows[:, None, None], y, x)
             frames[index] = np.maximum(frames[index], self.digits[chosen[rows, k]])
         return np.ascontiguousarray(frames[:, :, : self.size, : self.size])
 
 
-def crop_digits(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Every digit stretched to the full range and moved to the top left corner, and its (height, width) `[M, 2]`."""
-    digits, extents = np.zeros_like(images), np.zeros((len(images), 2), np.int64)
+def crop_digits(images: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Every digit stretched to the full range and moved to the top left corner, and its (height, width) `[M, 2]`.
+
+    Args:
+        images: `[M, 28, 28]` uint8.
+        scale: by how much digits are enlarged; they come in squares of `ceil(28 * scale)` pixels.
+
+    Raises:
+        ValueError: if a digit is empty or the scale is not positive.
+    """
+    if scale <= 0:
+        raise ValueError(f"data.scale must be positive, got {scale}")
+    side = math.ceil(DIGIT * scale)
+    digits, extents = np.zeros((len(images), side, side), images.dtype), np.zeros((len(images), 2), np.int64)
     for i, image in enumerate(images):
         rows, columns = np.flatnonzero(image.any(1)), np.flatnonzero(image.any(0))
         if not len(rows):
             raise ValueError(f"digit {i} is empty")
         tight = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(float)
+        if scale != 1:
+            height, width = (max(1, round(length * scale)) for length in tight.shape)
+            tight = cv2.resize(tight, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         digits[i, : tight.shape[0], : tight.shape[1]] = np.round(tight * (255.0 / image.max()))
         extents[i] = tight.shape
     return digits, extents

@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 
 import numpy as np
 import pytest
@@ -77,6 +78,42 @@ def test_fixed_sequences_do_not_depend_on_how_they_are_asked_for(data):
     assert torch.equal(whole.frames[:, 200:], data.first(100, 4, CPU, start=200).frames)
     a, b = (data.sample(5, 4, torch.Generator().manual_seed(2), CPU) for _ in range(2))
     assert torch.equal(a.frames, b.frames)
+
+
+def test_the_default_sequences_are_what_they_always_were(data):
+    batch = data.first(200, 6, CPU)
+    parts = ((batch.frames * 255).round().byte(), batch.truth.boxes, batch.truth.presence, batch.truth.labels)
+    assert hashlib.sha256(b"".join(x.numpy().tobytes() for x in parts)).hexdigest()[:16] == "a347c0f90d15ebd7"
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.7, 1.3])
+def test_digits_of_another_size(scale):
+    plain, scaled = MovingMNIST(*digits()), MovingMNIST(*digits(), scale=scale)
+    assert np.abs(scaled.extents - scale * plain.extents).max() <= 0.5
+    ink = scaled.digits.sum((1, 2)) / plain.digits.sum((1, 2))
+    assert float(ink.mean()) == pytest.approx(scale**2, rel=0.05)
+    with pytest.raises(ValueError, match="choose a larger"):
+        MovingMNIST(*digits(), size=12)
+    with pytest.raises(ValueError, match="positive"):
+        MovingMNIST(*digits(), scale=0)
+
+
+def test_many_small_digits():
+    batch = MovingMNIST(*digits(), size=48, most=6, scale=0.5).first(700, 2, CPU)
+    shares = torch.bincount(batch.truth.presence[0].sum(1), minlength=7) / 700
+    assert (shares - 1 / 7).abs().max() < 0.05 and batch.frames.shape == (2, 700, 1, 48, 48)
+    with pytest.raises(ValueError, match="side by side"):
+        MovingMNIST(*digits(), size=21, most=3).first(1, 1, CPU)
+
+
+def test_lively_digits_come_and_go_once():
+    batch = MovingMNIST(*digits(), lively=True).first(600, 10, CPU)
+    there = batch.truth.presence
+    rises = there[0].int() + (there[1:] & ~there[:-1]).sum(0)
+    number = rises.sum(1)
+    assert rises.max() == 1 and (torch.bincount(number, minlength=3) / 600 - 1 / 3).abs().max() < 0.06
+    assert (there[1:] & ~there[:-1]).any() and (there[:-1] & ~there[1:]).any() and there.all(0).any()
+    assert not batch.frames[~there.any(2)].any() and not batch.truth.labels[rises == 0].any()
 
 
 def test_digits_are_cropped_and_stretched():
