@@ -1,0 +1,95 @@
+"""Moving digits as tracks: the true ones, a model's, and which of them can be judged."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from sqair_wm.attention import place_whole, window
+from sqair_wm.data.sequences import Truth
+from sqair_wm.evaluation.components import Settings, components
+from sqair_wm.evaluation.tracks import HIT, Tracks, iou
+from sqair_wm.slots import Slots
+from sqair_wm.world_model import WorldModel
+
+VISIBLE = 0.2
+"""A digit of whose box less than this share lies in the frame is neither asked for nor forbidden."""
+
+INK = 0.2
+"""Pixels brighter than this share of an object's brightest belong to its box."""
+
+COMPONENTS = Settings(threshold=INK**2, least_area=8, merge=1, gate=15.0)
+"""Connected components for digits: the same ink, and steps of up to 10 pixels along each axis."""
+
+
+def true_tracks(truth: Truth, size: tuple[int, int]) -> Tracks:
+    """The digits whose boxes lie at least `VISIBLE` in a frame of `size`, their boxes cut off at its edge."""
+    boxes = truth.boxes.cpu().numpy()
+    seen = truth.presence.cpu().numpy() & (visible_share(boxes, size) >= VISIBLE)
+    columns = np.broadcast_to(np.arange(boxes.shape[2]), seen.shape)
+    return Tracks(clip(boxes, size), np.where(seen, columns, -1).astype(np.int64))
+
+
+def judged(found: Tracks, truth: Truth, size: tuple[int, int]) -> Tracks:
+    """Without the objects that may be right but cannot be checked.
+
+    That is: no digit that is asked for claims them (overlap of `HIT`, assigned for the largest sum), and they lie at a
+    digit that is there but hardly visible, or within half its size of it.
+    """
+    visible, boxes = true_tracks(truth, size), truth.boxes.cpu().numpy()
+    hidden = truth.presence.cpu().numpy() & ~visible.there
+    height_width = boxes[..., 2:]
+    around = np.concatenate([boxes[..., :2] - height_width / 2, 2 * height_width], -1)
+    keep = found.there.copy()
+    for t, b in np.argwhere(hidden.any(2) & found.there.any(2)):
+        overlap = iou(visible.boxes[t, b][visible.there[t, b]], found.boxes[t, b])
+        overlap[:, ~found.there[t, b]] = 0
+        rows, columns = linear_sum_assignment(-overlap)
+        claimed = np.zeros(keep.shape[2], bool)
+        claimed[columns[overlap[rows, columns] >= HIT]] = True
+        near = (iou(around[t, b][hidden[t, b]], found.boxes[t, b]) > 0).any(0)
+        keep[t, b] &= claimed | ~near
+    return found.only(keep)
+
+
+def painted_boxes(model: WorldModel, slots: Slots) -> Tensor:
+    """The boxes of what a model paints for each object, `[B, N, 4]` in pixels; zero where nothing is painted.
+
+    The window of a glimpse is as wide as the model likes; the ink in it is where the object is.
+    """
+    b, n = slots.presence.shape
+    glimpses = model.render(slots).glimpses.flatten(0, 1)
+    scale, centre = (x.flatten(0, 1)[:, None] for x in window(slots.where))
+    ink = place_whole(glimpses[:, None], scale, centre, model.config.frame_size).amax(1)
+    strongest = glimpses.flatten(1).amax(1)[:, None, None]
+    painted = (ink > INK * strongest) & (strongest > 0)
+    (top, height), (left, width) = _extent(painted.any(2)), _extent(painted.any(1))
+    return torch.stack([top, left, height, width], -1).view(b, n, 4)
+
+
+def component_tracks(frames: Tensor) -> Tracks:
+    """The baseline without a model: connected parts of the ink of frames `[T, B, C, H, W]`, linked."""
+    return components(frames, COMPONENTS)
+
+
+def clip(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The parts of boxes `[..., 4]` that lie in a frame of `size`; of no height or width where nothing does."""
+    limit = np.array(size)
+    low, high = boxes[..., :2].clip(0, limit), (boxes[..., :2] + boxes[..., 2:]).clip(0, limit)
+    return np.concatenate([low, high - low], -1).astype(np.float32)
+
+
+def visible_share(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The share of each box `[..., 4]` that lies in the frame, `[...]`."""
+    return clip(boxes, size)[..., 2:].prod(-1) / np.maximum(boxes[..., 2:].prod(-1), 1e-12)
+
+
+def _extent(there: Tensor) -> tuple[Tensor, Tensor]:
+    """First index and length of the true part of `[R, L]`; zeros where nothing is true."""
+    index = torch.arange(there.shape[1], device=there.device)
+    first = torch.where(there, index, there.shape[1]).amin(1)
+    length = torch.where(there, index + 1, 0).amax(1) - first
+    nothing = ~there.any(1)
+    return first.masked_fill(nothing, 0).float(), length.masked_fill(nothing, 0).float()
