@@ -1,0 +1,97 @@
+"""A model that is told everything gets full marks; one that sees nothing gets what blind guessing gives."""
+
+import numpy as np
+import pytest
+import torch
+
+from sqair_wm.attention import to_where
+from sqair_wm.data.moving_mnist import MovingMNIST
+from sqair_wm.evaluation.digit_table import Sizes, component_figures, table_metrics
+from sqair_wm.slots import StepTerms
+from sqair_wm.world_model import WorldModel
+from tests.conftest import small
+
+T, SIZES = 4, Sizes(sequences=100, likelihood=4, samples=3, probe=100, length=4)
+
+
+def bars(**settings) -> MovingMNIST:
+    """Digits that are bright bars, at most two."""
+    images = np.zeros((4, 28, 28), np.uint8)
+    images[:, 4:22, 10:21] = 255
+    return MovingMNIST(images, np.arange(4, dtype=np.uint8), **settings)
+
+
+class Informed(WorldModel):
+    """Knows the truth of the first hundred sequences; identities shift by one after frame `slip`."""
+
+    def __init__(self, data: MovingMNIST, slip: int = 99, blind: bool = False):
+        super().__init__(small(frame_size=(50, 50), slots=2))
+        self.truth, self.slip, self.blind = data.first(100, T, torch.device("cpu")).truth, slip, blind
+        self.sqair.appearance.decode = lambda what: torch.ones(*what.shape[:-1], 1, 8, 8)
+
+    def observe(self, slots, frame, action=None, **options):
+        t = int(slots.step[0])
+        box, there = self.truth.boxes[t], self.truth.presence[t] & (not self.blind)
+        corner, extent = box[..., :2], box[..., 2:]
+        where = to_where((extent - 1) / 49, (2 * corner + extent - 1) / 49 - 1)
+        what = torch.nn.functional.one_hot(self.truth.labels, 4).float()
+        identity = torch.where(there, torch.arange(2) + (10 if t >= self.slip else 0), -1)
+        zero = torch.zeros(len(there))
+        terms = StepTerms(**{name: zero for name in StepTerms.__dataclass_fields__})
+        return slots.replace(
+            what=what, where=where, presence=there.float(), identity=identity, step=slots.step + 1
+        ), terms
+
+
+@pytest.fixture(scope="module")
+def full_marks():
+    data, said = bars(), []
+    return table_metrics(Informed(data), data, data, SIZES, said.append), said
+
+
+def test_the_informed_model_gets_full_marks(full_marks):
+    figures, said = full_marks
+    for name in ("counting_accuracy", "addition_accuracy", "mota", "idf1"):
+        assert figures[name] == pytest.approx(1, abs=1e-6), name
+    assert figures["switches_per_100"] == 0 and figures["hota"] > 0.9 and len(said) == 4
+    assert figures["counting_error"] == 0 and figures["milliseconds_per_frame"] > 0
+
+
+def test_every_column_of_the_table_is_there(full_marks):
+    names = {"log_px", "log_px_error", "reconstruction", "kl", "reconstruction_weighted", "kl_weighted"}
+    assert names <= set(full_marks[0]) and all(np.isfinite(v) for v in full_marks[0].values())
+
+
+def test_identities_that_change_are_counted():
+    data = bars()
+    figures = table_metrics(Informed(data, slip=2), data, data, SIZES)
+    digits = float(data.first(100, T, torch.device("cpu")).truth.presence[0].sum())
+    assert figures["switches_per_100"] == pytest.approx(100 * digits / (T * digits), rel=0.1)
+    assert figures["mota"] < 0.8 and figures["counting_accuracy"] == 1
+
+
+def test_a_blind_model_is_right_about_empty_scenes_only():
+    data = bars()
+    empty = float((~data.first(100, T, torch.device("cpu")).truth.presence[0].any(1)).float().mean())
+    figures = table_metrics(Informed(data, blind=True), data, data, SIZES)
+    assert figures["counting_accuracy"] == pytest.approx(empty) and figures["mota"] == 0
+    assert figures["addition_accuracy"] < 0.7
+
+
+def test_components_are_good_at_single_digits_and_bad_at_two():
+    one, two = component_figures(bars(most=1), SIZES), component_figures(bars(), SIZES)
+    assert one["components_mota"] > 0.9 > two["components_counting_accuracy"] > 0.5
+    assert one["components_switches_per_100"] < two["components_switches_per_100"]
+
+
+def test_models_without_objects_are_neither_counted_nor_tracked():
+    data = bars()
+    model = WorldModel(small(frame_size=(50, 50), architecture="vrnn"))
+    figures = table_metrics(model, data, data, SIZES)
+    assert {"log_px", "addition_accuracy", "components_mota"} <= set(figures)
+    assert not {"counting_accuracy", "mota"} & set(figures)
+
+
+def test_sizes_are_positive():
+    with pytest.raises(ValueError, match="at least one of samples"):
+        Sizes(samples=0)
