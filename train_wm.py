@@ -19,7 +19,14 @@ from sqair_wm.evaluation.summary import summarize, watch
 from sqair_wm.report import write_metrics, write_report
 from sqair_wm.run_folder import RunFolder
 from sqair_wm.settings import ConfigError, check_overrides, chosen_groups
-from sqair_wm.setup import build_fabric, build_model, check_values, imagination_config, training_config
+from sqair_wm.setup import (
+    build_fabric,
+    build_model,
+    check_values,
+    imagination_config,
+    training_config,
+    training_sequences,
+)
 from sqair_wm.training.imagination import ImaginationTrainer
 from sqair_wm.training.loop import Loop, total
 from sqair_wm.training.trainer import Trainer
@@ -42,7 +49,8 @@ def train(config: DictConfig) -> None:
     shown = config.data.report
     batch = held_out.first(shown.sequences, shown.frames, fabric.device)
     model = build_model(config, sequences).to(fabric.device)
-    loops: list[Loop] = [Trainer(model.sqair, sequences, training_config(config), folder.path, fabric, config.seed)]
+    lessons = training_sequences(model, sequences)
+    loops: list[Loop] = [Trainer(model.sqair, lessons, training_config(config), folder.path, fabric, config.seed)]
     loops[0].train(on_record=folder.recorder(loops[0].title))
     if isinstance(sequences, AtariSequences):
         play = encode(model.eval(), sequences, fabric.device)

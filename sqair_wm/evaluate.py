@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.data.opening import moving_mnist, recording, video
-from sqair_wm.evaluation.digits import digit_metrics
+from sqair_wm.evaluation.digit_table import PAPER, Sizes, table_metrics
 from sqair_wm.evaluation.objects import object_metrics
 from sqair_wm.evaluation.pedestrians import pedestrian_metrics
 from sqair_wm.evaluation.replay import NoTruth
@@ -25,17 +25,15 @@ from sqair_wm.settings import ConfigError
 from sqair_wm.training.checkpoint import write_atomically
 from sqair_wm.world_model import WorldModel, load
 
-DIGIT_SEQUENCES = 10_000
-"""The size of the test set of moving digits (paper, section 4)."""
 
-
-def evaluate(run: Path, data: Path | None = None, device: str = "cpu") -> dict[str, float]:
+def evaluate(run: Path, data: Path | None = None, device: str = "cpu", sizes: Sizes | None = None) -> dict[str, float]:
     """The figures of a finished run; they are added to its `metrics.json`.
 
     Args:
         run: folder of the run.
         data: where recordings are kept; by default where the run kept them. The test recording is made if it is gone.
         device: where to compute.
+        sizes: how much is measured on moving digits.
 
     Raises:
         ConfigError: if there is no run, it is not finished, or the device does not exist.
@@ -47,26 +45,27 @@ def evaluate(run: Path, data: Path | None = None, device: str = "cpu") -> dict[s
         raise ConfigError(f"device {device}: PyTorch sees no CUDA device here; use --device cpu")
     torch.set_num_threads(config.threads)
     model = load(run, device)
-    metrics = MEASURES[config.data.get("kind", "atari")](config, model, data)
+    metrics = MEASURES[config.data.get("kind", "atari")](config, model, data, sizes or Sizes())
     write_metrics(run, folder.metrics() | metrics)
     return metrics
 
 
-def measure_game(config: DictConfig, model: WorldModel, data: Path | None) -> dict[str, float]:
+def measure_game(config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes) -> dict[str, float]:
     """Held-out play against the true boxes; see `world_metrics` and `object_metrics`."""
     sequences = open_test_recording(config, model, data)
     truth = truth_if_any(sequences)
     return world_metrics(model, sequences, truth) | objects_if_any(model, sequences, truth)
 
 
-def measure_digits(config: DictConfig, model: WorldModel, data: Path | None) -> dict[str, float]:
-    """Moving digits of the MNIST test set; see `digit_metrics`."""
+def measure_digits(config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes) -> dict[str, float]:
+    """Moving digits of the MNIST test set; see `table_metrics`."""
     if data is not None:
         config.data.mnist = str(data)
-    return digit_metrics(model, moving_mnist(config, test=True), DIGIT_SEQUENCES)
+    test, training = moving_mnist(config, test=True), moving_mnist(config, test=False)
+    return table_metrics(model, test, training, sizes, say=lambda line: print(line, file=sys.stderr))
 
 
-def measure_people(config: DictConfig, model: WorldModel, data: Path | None) -> dict[str, float]:
+def measure_people(config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes) -> dict[str, float]:
     """The part of the video that was not trained on; see `pedestrian_metrics`."""
     return pedestrian_metrics(model, video(config, data)[1])
 
@@ -134,6 +133,28 @@ def write_result(path: Path, run: Path) -> None:
     write_atomically(path, lambda target: target.write_text(text))
 
 
+def add_sizes(parser: argparse.ArgumentParser) -> None:
+    """The options that say how much is measured on moving digits."""
+    group = parser.add_argument_group("moving digits")
+    group.add_argument("--paper", action="store_true", help="as much as the paper measured: hours")
+    default = Sizes()
+    for name, meaning in {
+        "sequences": "test sequences that are counted, tracked and added up",
+        "likelihood": "of these, sequences whose likelihood is estimated",
+        "samples": "samples of that estimate",
+        "probe": "training sequences of the addition task's classifier",
+        "length": "frames of a sequence",
+    }.items():
+        group.add_argument(f"--{name}", type=int, help=f"{meaning} ({getattr(default, name)})")
+
+
+def chosen_sizes(options: argparse.Namespace) -> Sizes:
+    """The sizes that the options of `add_sizes` name."""
+    base = vars(PAPER if options.paper else Sizes())
+    given = {name: getattr(options, name) for name in base}
+    return Sizes(**{name: base[name] if given[name] is None else given[name] for name in base})
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m sqair_wm.evaluate", description=__doc__)
@@ -143,9 +164,10 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
     parser.add_argument("--json", type=Path, help="write data, seed and all figures of the run to this file too")
+    add_sizes(parser)
     options = parser.parse_args(arguments)
     try:
-        metrics = evaluate(options.run, options.data, options.device)
+        metrics = evaluate(options.run, options.data, options.device, chosen_sizes(options))
         if options.json:
             write_result(options.json, options.run)
     except (ValueError, FileNotFoundError) as error:

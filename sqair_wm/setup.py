@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 from omegaconf import DictConfig
 
+from sqair_wm.baselines.air import SingleFrames
 from sqair_wm.config import ModelConfig
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.objects import measure_objects
@@ -34,8 +35,9 @@ def check_values(config: DictConfig) -> None:
 
 
 def training_config(config: DictConfig) -> TrainingConfig:
-    """The schedule of SQAIR."""
-    return typed(TrainingConfig, config.training, "training")
+    """The schedule of SQAIR; AIR is trained on single frames, whatever the schedule says of lengths."""
+    single = {"lengths": [[0, 1]]} if config.model.get("architecture") == "air" else {}
+    return typed(TrainingConfig, {**config.training, **single}, "training")
 
 
 def imagination_config(config: DictConfig) -> ImaginationConfig:
@@ -67,9 +69,15 @@ def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
     )
     torch.manual_seed(config.seed)
     model = WorldModel(settings, *_origin(sequences))
-    if model.sqair.appearance.mean_image is not None:
+    if settings.mean_image and settings.architecture != "vrnn":
+        assert model.sqair.appearance.mean_image is not None
         model.sqair.appearance.mean_image.data.copy_(frames[:, : sequences.channels].mean(0))
     return model
+
+
+def training_sequences(model: WorldModel, sequences: Sequences) -> Sequences:
+    """What a model is trained on: for AIR the frames of the sequences one by one."""
+    return SingleFrames(sequences) if model.config.architecture == "air" else sequences
 
 
 def _origin(sequences: Sequences) -> tuple[Source | None, np.ndarray | None]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sqair_wm import evaluate, load
+from sqair_wm.evaluation.digit_table import Sizes
 
 TINY = (
     "data=moving_mnist", "name=digits", "device=cpu", "data.size=32", "data.report.sequences=4", "model.hidden=32",
@@ -52,9 +53,25 @@ def test_the_sizes_of_the_digits_group_are_used_unless_others_are_asked_for(run)
     assert (config.what, config.glimpse, config.hidden, config.actions) == (50, (20, 20), 32, 0)
 
 
-def test_evaluation_counts_again(run, monkeypatch):
-    monkeypatch.setattr(evaluate, "DIGIT_SEQUENCES", 100)
-    assert evaluate.evaluate(run)["counting_error"] >= 0
+FEW = ["--sequences", "100", "--likelihood", "2", "--samples", "3", "--probe", "100", "--length", "3"]
+
+
+def test_evaluation_gives_every_column_of_the_table(run, capsys):
+    evaluate.main([str(run), *FEW])
+    metrics = json.loads((run / "metrics.json").read_text())
+    names = {"log_px", "reconstruction", "kl", "counting_accuracy", "addition_accuracy", "mota", "switches_per_100"}
+    assert names <= set(metrics) and "3 samples" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("model", ["air", "vrnn_mlp", "vrnn_conv"])
+def test_baselines_are_trained_and_measured_in_the_same_way(train_wm, mnist, model):
+    settings = [s for s in TINY if not s.startswith("name")]
+    result = train_wm(*settings, f"data.mnist={mnist}", f"model={model}", f"name={model}", "model.what=6")
+    assert result.returncode == 0, result.stdout + result.stderr
+    run = train_wm.folder / "runs" / model
+    metrics = evaluate.evaluate(run, sizes=Sizes(100, 2, 3, 100, 3))
+    assert load(run).config.architecture == model.split("_")[0] and metrics["log_px"] < 3 * 292
+    assert ("mota" in metrics) == (model == "air") and "addition_accuracy" in metrics
 
 
 @pytest.mark.parametrize(

