@@ -144,6 +144,7 @@ def add_sizes(parser: argparse.ArgumentParser) -> None:
         "samples": "samples of that estimate",
         "probe": "training sequences of the addition task's classifier",
         "length": "frames of a sequence",
+        "steps": "training steps of that classifier",
     }.items():
         group.add_argument(f"--{name}", type=int, help=f"{meaning} ({getattr(default, name)})")
 

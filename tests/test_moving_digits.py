@@ -53,7 +53,7 @@ def test_the_sizes_of_the_digits_group_are_used_unless_others_are_asked_for(run)
     assert (config.what, config.glimpse, config.hidden, config.actions) == (50, (20, 20), 32, 0)
 
 
-FEW = ["--sequences", "100", "--likelihood", "2", "--samples", "3", "--probe", "100", "--length", "3"]
+FEW = ["--sequences", "100", "--likelihood", "2", "--samples", "3", "--probe", "100", "--length", "3", "--steps", "20"]
 
 
 def test_evaluation_gives_every_column_of_the_table(run, capsys):
@@ -69,7 +69,7 @@ def test_baselines_are_trained_and_measured_in_the_same_way(train_wm, mnist, mod
     result = train_wm(*settings, f"data.mnist={mnist}", f"model={model}", f"name={model}", "model.what=6")
     assert result.returncode == 0, result.stdout + result.stderr
     run = train_wm.folder / "runs" / model
-    metrics = evaluate.evaluate(run, sizes=Sizes(100, 2, 3, 100, 3))
+    metrics = evaluate.evaluate(run, sizes=Sizes(100, 2, 3, 100, 3, 20))
     assert load(run).config.architecture == model.split("_")[0] and metrics["log_px"] < 3 * 292
     assert ("mota" in metrics) == (model == "air") and "addition_accuracy" in metrics
 

@@ -29,7 +29,7 @@ class ProbeConfig:
     """
 
     iterations: int = 4000
-    batch: int = 500
+    batch: int = 250
     learning_rate: float = 1e-3
     seed: int = 0
 

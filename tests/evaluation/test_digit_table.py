@@ -11,7 +11,7 @@ from sqair_wm.slots import StepTerms
 from sqair_wm.world_model import WorldModel
 from tests.conftest import small
 
-T, SIZES = 4, Sizes(sequences=100, likelihood=4, samples=3, probe=100, length=4)
+T, SIZES = 4, Sizes(sequences=100, likelihood=4, samples=3, probe=100, length=4, steps=150)
 
 
 def bars(**settings) -> MovingMNIST:
