@@ -67,3 +67,12 @@ def test_a_model_that_sees_nothing_is_right_about_empty_scenes(squares):
     figures = counting(Scripted([0, 0]), squares, 100, 2)
     truth = squares.first(100, 2, torch.device("cpu")).truth.presence[0].sum(1)
     assert figures["counting_accuracy_once"] == pytest.approx(float((truth == 0).float().mean()))
+
+
+def test_frames_of_a_model_without_memory_are_weighed_one_by_one(squares):
+    model = Weighing([1, 1])
+    model.sqair.independent_frames = True
+    truth = squares.first(100, 2, torch.device("cpu")).truth.presence[0].sum(1)
+    one, first = float((truth == 1).float().mean()), 1 / (1 + 3**-0.5)
+    figures = counting(model, squares, 100, 2, particles=2)
+    assert figures["counting_accuracy"] == pytest.approx(first * one + (1 - first) * (1 - one), rel=1e-4)
