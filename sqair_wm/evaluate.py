@@ -13,10 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.data.opening import moving_mnist, recording, video
 from sqair_wm.evaluation.digit_table import PAPER, Sizes, table_metrics
+from sqair_wm.evaluation.digits import digit_metrics
 from sqair_wm.evaluation.objects import object_metrics
 from sqair_wm.evaluation.pedestrians import pedestrian_metrics
 from sqair_wm.evaluation.replay import NoTruth
 from sqair_wm.evaluation.show import print_tables
+from sqair_wm.evaluation.timeline import over_time
 from sqair_wm.evaluation.truth import GameTruth, true_boxes
 from sqair_wm.evaluation.world import world_metrics
 from sqair_wm.report import write_metrics
@@ -24,6 +26,8 @@ from sqair_wm.run_folder import CONFIG, RunFolder
 from sqair_wm.settings import ConfigError
 from sqair_wm.training.checkpoint import write_atomically
 from sqair_wm.world_model import WorldModel, load
+
+TIMELINE = ("counting_accuracy", "counting_accuracy_once")
 
 
 def evaluate(run: Path, data: Path | None = None, device: str = "cpu", sizes: Sizes | None = None) -> dict[str, float]:
@@ -46,6 +50,9 @@ def evaluate(run: Path, data: Path | None = None, device: str = "cpu", sizes: Si
     torch.set_num_threads(config.threads)
     model = load(run, device)
     metrics = MEASURES[config.data.get("kind", "atari")](config, model, data, sizes or Sizes())
+    if config.data.get("kind") == "moving_mnist":
+        test = moving_mnist(config, test=True)
+        metrics |= over_time(model, run, lambda early: digit_metrics(early, test), TIMELINE)
     write_metrics(run, folder.metrics() | metrics)
     return metrics
 

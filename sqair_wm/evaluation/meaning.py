@@ -82,6 +82,9 @@ AMONG = {
 
 def meaning(name: str) -> str:
     """What the figure `name` means; nothing if nobody says."""
+    name, _, minutes = name.partition("_after_") if not name.endswith("_after_first") else (name, "", "")
+    if minutes:
+        return f"{meaning(name)}, after {minutes} minutes of computing"
     if name in MEANING:
         return MEANING[name]
     for ending, addition in AMONG.items():

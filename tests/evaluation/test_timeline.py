@@ -1,0 +1,36 @@
+"""Figures of the weights that were kept on the way."""
+
+import pytest
+import torch
+from safetensors.torch import save_model
+
+from sqair_wm.evaluation.timeline import over_time
+from sqair_wm.training.bound import SequenceBound
+from sqair_wm.world_model import WorldModel
+from tests.conftest import small
+
+
+def scale(model: WorldModel) -> dict[str, float]:
+    return {"scale": float(model.sqair.appearance.output_scale), "other": 0.0}
+
+
+def test_every_snapshot_is_measured_and_the_model_stays_as_it_is(tmp_path):
+    model = WorldModel(small())
+    (tmp_path / "snapshots").mkdir()
+    for minutes in (10, 2.5):
+        torch.nn.init.constant_(model.sqair.appearance.output_scale, minutes)
+        save_model(SequenceBound(model.sqair), str(tmp_path / "snapshots" / f"training-{minutes:g}.safetensors"))
+    torch.nn.init.constant_(model.sqair.appearance.output_scale, 0.5)
+    assert over_time(model, tmp_path, scale, ("scale",)) == {"scale_after_2.5": 2.5, "scale_after_10": 10.0}
+    assert scale(model)["scale"] == 0.5
+
+
+def test_a_run_without_snapshots_has_no_timeline(tmp_path):
+    assert over_time(WorldModel(small()), tmp_path, scale, ("scale",)) == {}
+
+
+def test_a_damaged_snapshot_is_named(tmp_path):
+    (tmp_path / "snapshots").mkdir()
+    (tmp_path / "snapshots" / "training-5.safetensors").write_bytes(b"something")
+    with pytest.raises(ValueError, match=r"training-5\.safetensors is damaged"):
+        over_time(WorldModel(small()), tmp_path, scale, ("scale",))
