@@ -37,34 +37,74 @@ OBJECTS = {
     "ami": "AMI",
 }
 
-PRESETS = {"world_model": WORLD_MODEL, "atari": OBJECTS}
+DIGITS = {
+    "counting_accuracy": "counting",
+    "counting_accuracy_once": "in one pass",
+    "counting_accuracy_after_5": "5 min",
+    "counting_accuracy_after_10": "10 min",
+    "log_px": "log p",
+    "log_px_error": "±",
+    "reconstruction": "rec.",
+    "kl": "KL",
+    "addition_accuracy": "addition",
+    "mota": "MOTA",
+    "idf1": "IDF1",
+    "hota": "HOTA",
+    "switches_per_100": "switches",
+    "components_mota": "components' MOTA",
+    "iterations": "iterations",
+    "computing_minutes": "minutes",
+}
+
+PEOPLE = {
+    "counting_accuracy": "counting",
+    "counting_accuracy_once": "in one pass",
+    "components_counting_accuracy_once": "components",
+    "counting_constant": "constant",
+    "counting_half_once": "same rule",
+    "components_counting_half_once": "components",
+    "mota": "MOTA",
+    "components_mota": "components",
+    "idf1": "IDF1",
+    "components_idf1": "components",
+    "hota": "HOTA",
+    "switches_per_100": "switches",
+    "computing_minutes": "minutes",
+}
+
+PRESETS = {"world_model": WORLD_MODEL, "atari": OBJECTS, "moving_mnist": DIGITS, "pedestrians": PEOPLE}
 """Columns by the name of the folder; the world model's for any other."""
 
 
 def read(folder: Path) -> dict[tuple[str, int], dict[str, float]]:
-    """The figures of every game and seed under `folder`, laid out as `GAME/seedK.json`.
+    """The figures of every seed under `folder`, laid out as `NAME/seedK.json` (a game, a model) or as `seedK.json`.
 
     Raises:
         FileNotFoundError: if there is none.
     """
-    files = sorted(folder.glob("*/seed*.json"))
+    files = sorted(folder.glob("*/seed*.json")) or sorted(folder.glob("seed*.json"))
     if not files:
-        raise FileNotFoundError(f"{folder} holds no results (GAME/seedK.json)")
+        raise FileNotFoundError(f"{folder} holds no results (NAME/seedK.json or seedK.json)")
     return {(f.parent.name, int(f.stem.removeprefix("seed"))): json.loads(f.read_text()) for f in files}
 
 
 def markdown(results: dict[tuple[str, int], dict[str, float]], columns: dict[str, str] | None = None) -> str:
-    """A row for every game and seed; figures that a run does not have are left empty.
+    """A row for every name and seed; figures that a run does not have are left empty.
 
     Args:
         results: see `read`.
         columns: names of the figures and their titles.
     """
     columns = columns or WORLD_MODEL
-    rows = [["game", "seed", *columns.values()], ["---"] * (len(columns) + 2)]
-    for (game, seed), figures in results.items():
-        rows.append([game, str(seed), *(f"{figures[c]:.3g}" if c in figures else "" for c in columns)])
+    rows = [["", "seed", *columns.values()], ["---"] * (len(columns) + 2)]
+    for (name, seed), figures in results.items():
+        rows.append([name, str(seed), *(number(figures[c]) if c in figures else "" for c in columns)])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def number(value: float) -> str:
+    """Three digits, or four of shares near one and all of those before the point."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.4f}" if 0.95 <= value < 1 else f"{value:.3g}"
 
 
 def main(arguments: list[str] | None = None) -> None:
