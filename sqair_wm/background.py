@@ -10,7 +10,7 @@ from torch import Tensor
 SAME = 8
 """Two pixels are the same colour if no channel differs by more than this (of 255)."""
 
-UNCOVERED = 4
+UNCOVERED = 15
 """How much faster background that comes to light is accepted than what stands still in front."""
 
 

@@ -19,7 +19,7 @@ from sqair_wm.data.sequences import Batch
 
 LONGEST_HOLD = 8
 WARM_UP = 1500
-VERSION = 2
+VERSION = 3
 """To be raised when equal settings no longer give equal recordings; older ones are then made again."""
 
 
