@@ -29,6 +29,7 @@ MEANING = {
     "ending_f1": "harmonic mean of both",
     "ending_ece": "expected calibration error of the probability of an ending",
     "counting_accuracy": "share of frames with the true number of objects, hidden ones included (weighted particles)",
+    "counting_accuracy_50": "the same with 50 sampled explanations of a sequence instead of 5",
     "counting_accuracy_once": "the same of one deterministic pass that knows no later frame",
     "counting_accuracy_first": "of the first frames in such a pass",
     "counting_accuracy_last": "of the tenth frames in such a pass",

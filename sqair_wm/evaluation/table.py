@@ -39,6 +39,7 @@ OBJECTS = {
 
 DIGITS = {
     "counting_accuracy": "counting",
+    "counting_accuracy_50": "K=50",
     "counting_accuracy_once": "in one pass",
     "counting_accuracy_after_5": "5 min",
     "counting_accuracy_after_10": "10 min",
