@@ -18,7 +18,7 @@ class ImaginationConfig(Schedule):
         stay: weight of losing and keeping objects.
         look: weight of the error of size and appearance, beside that of position.
         outcome: weight of reward and ending after steps that were seen.
-        dreamt: weight of the same after steps that were imagined, which may have gone astray.
+        dreamt: weight of the same after steps imagined from scenes that were seen.
         singles: single steps from all over the recording that reward and ending are learned from, a batch.
     """
 

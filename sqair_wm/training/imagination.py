@@ -94,11 +94,15 @@ class ImaginationLoss(nn.Module):
         return tuple(_mean(x, w) for x, w in ((apart, seen), (look, seen), (density, alive), (stay, slots.presence)))
 
     def _outcomes(self, play: Play, before: list[Slots], after: list[Slots], singles: Play) -> dict[str, Tensor]:
-        """Losses of the heads, on steps that were seen and on steps that were imagined."""
+        """Losses of the heads, on steps that were seen and on steps imagined from scenes that were seen.
+
+        Further ahead objects are too far from where they were for the recorded outcome to teach anything.
+        """
         first, second = singles.scene(0), singles.scene(1)
         seen = self.heads(first, singles.actions[1], second, self.dense)
-        actions, rewards, ends = (x[1:].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
-        start, end = (Slots.cat(scenes).map(Tensor.detach) for scenes in (before, after))
+        near = self.config.context
+        actions, rewards, ends = (x[1 : near + 1].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
+        start, end = (Slots.cat(scenes[:near]).map(Tensor.detach) for scenes in (before, after))
         dreamt = self.heads(start, actions, end, self.dense)
         return {
             "reward": _reward(seen, two_hot(singles.rewards[1], self.heads.bins)),
