@@ -28,8 +28,8 @@ from sqair_wm.settings import ConfigError
 from sqair_wm.slots import Slots
 from sqair_wm.world_model import WorldModel, load
 
-ROWS, SEEN, SHOWN = 4, 3, 10
-"""Sequences in a figure; frames seen before the future is imagined; frames of a strip."""
+ROWS, SHOWN = 4, 10
+"""Sequences in a figure; frames of a strip."""
 
 Film = list[list[np.ndarray]]
 """Pictures of the same size: `film[t][row]`."""
@@ -60,7 +60,7 @@ def sample_film(model: WorldModel, number: int, length: int) -> Film:
 
 
 @torch.no_grad()
-def future_film(model: WorldModel, batch: Batch, seen: int = SEEN) -> Film:
+def future_film(model: WorldModel, batch: Batch, seen: int) -> Film:
     """For each sequence a row of what happened and a row of what is inferred for `seen` frames and then sampled from
     the prior, without new objects (paper, figures 6 and 8).
     """
@@ -126,7 +126,7 @@ def write_gallery(
         "inference": lambda: inference_film(model, chosen),
         "long": lambda: inference_film(model, long_batch(sequences, frames, device)),
         "samples": lambda: sample_film(model, 2 * ROWS, length),
-        "futures": lambda: future_film(model, chosen),
+        "futures": lambda: future_film(model, chosen, open_run(run)[1].data.report.seen),
     }
     if against is not None:
         other, _ = open_model(against, data)
