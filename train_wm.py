@@ -81,7 +81,7 @@ def guarded(config: DictConfig) -> None:
     """Bad input ends in one line, not in a traceback."""
     try:
         train(config)
-    except (ValueError, FileNotFoundError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("stopped; the same command continues from here")

@@ -45,7 +45,11 @@ def evaluate(run: Path, data: Path | None = None, device: str = "cpu", sizes: Si
         ValueError: if the model or the recording does not belong to the run.
     """
     folder, config = open_run(run)
-    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise ConfigError(f"--device {device}: {error}; use cpu, cuda, cuda:1, ...") from error
+    if kind == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device {device}: PyTorch sees no CUDA device here; use --device cpu")
     torch.set_num_threads(config.threads)
     model = load(run, device)
@@ -168,7 +172,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m sqair_wm.evaluate", description=__doc__)
     parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/MsPacman")
     parser.add_argument(
-        "--data", type=Path, help="where recordings or the MNIST files are kept (by default as in the run)"
+        "--data",
+        type=Path,
+        help="where recordings, the MNIST files or the foreground of a video are kept (by default as in the run)",
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
     parser.add_argument("--json", type=Path, help="write data, seed and all figures of the run to this file too")

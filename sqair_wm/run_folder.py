@@ -14,7 +14,8 @@ from sqair_wm.training.journal import OnRecord
 from sqair_wm.training.trainer import CHECKPOINT
 
 CONFIG, METRICS, REPORT = "config.yaml", "metrics.json", "report.html"
-NOT_PART_OF_A_RUN = ("device", "threads", "runs")
+NOT_PART_OF_A_RUN = ("device", "threads", "runs", "data.folder", "data.mnist")
+"""Settings that may change when a run is continued."""
 
 
 class RunFolder:
@@ -34,14 +35,15 @@ class RunFolder:
         self.path, self.configuration = path, OmegaConf.to_yaml(config, resolve=True)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if (path / CONFIG).exists():
+            begun = (path / CHECKPOINT).exists() or (path / METRICS).exists()
+            if not begun:
+                write_atomically(path / CONFIG, lambda target: target.write_text(self.configuration))
+            elif (path / CONFIG).exists():
                 self._compare(config)
-            elif (path / CHECKPOINT).exists() or (path / METRICS).exists():
+            else:
                 raise ConfigError(
                     f"{path} holds a run without {CONFIG}, so it can't be continued: delete it or choose name=..."
                 )
-            else:
-                write_atomically(path / CONFIG, lambda target: target.write_text(self.configuration))
         except OSError as error:
             raise ConfigError(
                 f"cannot write to the run's folder {path} ({error}): choose another with runs=..."

@@ -27,6 +27,11 @@ def check_values(config: DictConfig) -> None:
     """Raise ConfigError for settings that cannot work, before anything is recorded or written."""
     try:
         check_data(config)
+        if config.data.kind == "atari" and config.model.get("architecture", "sqair") != "sqair":
+            raise ConfigError(
+                f"model.architecture={config.model.architecture} is a baseline for data without actions: "
+                "data=moving_mnist or data=video"
+            )
         training_config(config)
         imagination_config(config)
         model_config(config, frame_size=[80, 80], channels=4, slots=1, object_size=[4.0, 4.0], actions=1)

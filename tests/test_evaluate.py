@@ -111,3 +111,4 @@ def test_a_recording_of_another_game_version_is_refused(run, tmp_path, trained):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_device_that_does_not_exist_is_refused(run):
     assert "use --device cpu" in refusal(run, "--device", "cuda")
+    assert "use cpu, cuda" in refusal(run, "--device", "gpu")

@@ -78,10 +78,26 @@ def test_baselines_are_trained_and_measured_in_the_same_way(train_wm, mnist, mod
     ("settings", "message"),
     [
         (["data=moving_mnist", "env=Pong"], "two data sets"),
-        (["data=moving_mnist", "data.most=0"], "data.most at least 1"),
+        (["data=moving_mnist", "data.most=0"], "data.most must be at least 1"),
+        (["data=moving_mnist", "data.most=two"], "data.most"),
+        (["env=Pong", "model=vrnn_mlp"], "baseline for data without actions"),
         (["data=moving_mnist", "data.frames=7"], "no setting 'data.frames'"),
         (["data=moving_mnst"], "moving_mnist"),
     ],
 )  # fmt: skip
 def test_bad_settings_of_the_data(refuse, settings, message):
-    assert message in refuse(*settings)
+    answer = refuse(*settings)
+    assert message in answer and "Traceback" not in answer
+
+
+def test_a_command_that_failed_can_be_corrected(refuse, train_wm, mnist, tmp_path, monkeypatch):
+    import pooch
+
+    def offline(*args, **kwargs):
+        raise OSError("no network")
+
+    monkeypatch.setattr(pooch, "retrieve", offline)
+    name = "name=corrected"
+    assert "data.mnist=FOLDER" in refuse("data=moving_mnist", name, f"data.mnist={tmp_path}/nowhere")
+    wrong = refuse("data=moving_mnist", name, "data.size=30", "data.most=40", f"data.mnist={mnist}", "data.scale=3")
+    assert "another configuration" not in wrong

@@ -76,11 +76,11 @@ def link(before: Slots, after: Slots, share: tuple[float, float]) -> Slots:
 
 
 class SingleFrames:
-    """The frames of a data set as sequences of one frame: what AIR is trained on (all frames, not only first ones).
+    """The frames of a data set as sequences of one frame: what AIR is trained on (any frame, not only first ones).
 
     Args:
         sequences: the data set.
-        length: frames of the sequences that are cut up.
+        length: frames of the sequences of which one frame is taken.
     """
 
     def __init__(self, sequences: Sequences, length: int = 10):
@@ -89,15 +89,16 @@ class SingleFrames:
         self.scenery, self.number_of_actions = sequences.scenery, sequences.number_of_actions
 
     def sample(self, batch: int, length: int, generator: torch.Generator, device: torch.device) -> Batch:
-        """`batch` random frames; see `Sequences.sample`.
+        """A random frame of each of `batch` sequences; see `Sequences.sample`.
 
         Raises:
             ValueError: if longer sequences are asked for.
         """
         if length != 1:
             raise ValueError(f"AIR knows single frames only, not {length}: set training.lengths=[[0,1]]")
-        whole = self.sequences.sample(-(-batch // self.cut), self.cut, generator, device)
-        return single(whole).select(torch.arange(batch, device=device))
+        whole = self.sequences.sample(batch, self.cut, generator, device)
+        time = torch.randint(self.cut, (batch,), generator=generator).to(device)
+        return single(whole).select(time * batch + torch.arange(batch, device=device))
 
     def first(self, batch: int, length: int, device: torch.device) -> Batch:
         """See `Sequences.first`: whole sequences."""

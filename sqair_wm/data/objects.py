@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-VISIBLE = 0.25
-"""A pixel belongs to an object if its squared intensity, summed over channels, is larger than this."""
+VISIBLE, BLACK = 0.25, 0.01
+"""A pixel belongs to an object if its squared intensity, summed over channels, is larger than this; less where nothing
+is bright: this share of what the brightest fiftieth of all pixels that are not `BLACK` has."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ def measure_objects(frames: Tensor, most_slots: int = 40) -> ObjectStatistics:
         ValueError: if nothing is visible in any frame.
     """
     sizes, areas = [], []
-    for mask in (frames.square().sum(1) > VISIBLE).cpu().numpy().astype(np.uint8):
+    energy = frames.square().sum(1)
+    lit = energy[energy > BLACK].cpu().numpy()
+    visible = VISIBLE * min(1.0, float(np.quantile(lit, 0.98))) if len(lit) else VISIBLE
+    for mask in (energy > visible).cpu().numpy().astype(np.uint8):
         _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
         parts = stats[1:]
         sizes.append(parts[:, [cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH]])

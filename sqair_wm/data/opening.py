@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -72,27 +72,36 @@ def _record_game(config: DictConfig) -> tuple[AtariSequences, AtariSequences]:
     return first, record(test, root / test.folder_name, first.background)
 
 
+@dataclass(frozen=True)
+class Digits:
+    """The settings of `MovingMNIST`, see there."""
+
+    size: int = 50
+    most: int = 2
+    scale: float = 1.0
+    lively: bool = False
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.most < 1 or self.scale <= 0:
+            raise ValueError(
+                "data.size and data.most must be at least 1 and data.scale positive, "
+                f"got {self.size}, {self.most} and {self.scale}"
+            )
+
+
+def digits(config: DictConfig) -> Digits:
+    """What the digits are like."""
+    return typed(Digits, {f.name: config.data[f.name] for f in fields(Digits) if f.name in config.data}, "data")
+
+
 def moving_mnist(config: DictConfig, test: bool) -> MovingMNIST:
     """Moving digits of the MNIST training or test set."""
-    data = config.data
-    images, labels = load_mnist(Path(data.mnist), train=not test)
-    return MovingMNIST(
-        images,
-        labels,
-        size=data.size,
-        most=data.most,
-        scale=data.get("scale", 1.0),
-        lively=data.get("lively", False),
-    )
+    images, labels = load_mnist(Path(config.data.mnist), train=not test)
+    return MovingMNIST(images, labels, **asdict(digits(config)))
 
 
 def _check_digits(config: DictConfig) -> None:
-    data = config.data
-    if data.size < 28 or data.most < 1 or data.scale <= 0:
-        raise ConfigError(
-            "data.size must be at least 28, data.most at least 1 and data.scale positive, "
-            f"got {data.size}, {data.most} and {data.scale}"
-        )
+    digits(config)
 
 
 def video_settings(config: DictConfig) -> VideoSettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tempfile
 import warnings
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -213,11 +214,15 @@ def prepare(footage: Footage, settings: VideoSettings, root: Path) -> Clip:
     code = hashlib.sha256(json.dumps(note, sort_keys=True).encode()).hexdigest()[:8]
     folder = root / f"{footage.name}-{code}"
     if not folder.exists():
-        partial = folder.with_name(folder.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        extract(footage, settings.extraction, partial)
-        partial.rename(folder)
+        root.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(suffix=".partial", dir=root))
+        try:
+            extract(footage, settings.extraction, partial)
+            partial.chmod(0o755)
+            if not folder.exists():
+                partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     clip = Clip.open(folder, settings.split)
     check_clip(clip, footage, settings)
     boxes = find_boxes(Path(settings.path), settings.boxes)

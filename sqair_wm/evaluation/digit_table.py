@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,6 +78,7 @@ def table_metrics(
         two for connected components.
     """
     sizes, objects, clock = sizes or Sizes(), model.config.architecture != "vrnn", _Clock(say)
+    torch.manual_seed(0)
     seen = look(model, sequences, sizes.sequences, sizes.length, boxes=objects)
     metrics = {"milliseconds_per_frame": seen.milliseconds}
     if objects:
@@ -99,7 +101,11 @@ def table_metrics(
 
 def tracking_figures(tracks: Tracks, truth: Truth, size: tuple[int, int]) -> dict[str, float]:
     """MOTA, IDF1, HOTA and identity switches per 100 digits in frames; see `digit_tracks` for what is judged."""
-    return tracking_metrics(true_tracks(truth, size), judged(tracks, truth, size))
+    try:
+        return tracking_metrics(true_tracks(truth, size), judged(tracks, truth, size))
+    except ImportError as reason:
+        print(f"no figures of tracking: {reason}", file=sys.stderr)
+        return {}
 
 
 def likelihood_figures(model: WorldModel, sequences: MovingMNIST, sizes: Sizes) -> dict[str, float]:

@@ -36,7 +36,7 @@ def judged(found: Tracks, truth: Truth, size: tuple[int, int]) -> Tracks:
     """Without the objects that may be right but cannot be checked.
 
     That is: no digit that is asked for claims them (overlap of `HIT`, assigned for the largest sum), and they lie at a
-    digit that is there but hardly visible, or within half its size of it.
+    digit that is there but hardly visible, or within half its size of it; one object for each such digit.
     """
     visible, boxes = true_tracks(truth, size), truth.boxes.cpu().numpy()
     hidden = truth.presence.cpu().numpy() & ~visible.there
@@ -49,8 +49,9 @@ def judged(found: Tracks, truth: Truth, size: tuple[int, int]) -> Tracks:
         rows, columns = linear_sum_assignment(-overlap)
         claimed = np.zeros(keep.shape[2], bool)
         claimed[columns[overlap[rows, columns] >= HIT]] = True
-        near = (iou(around[t, b][hidden[t, b]], found.boxes[t, b]) > 0).any(0)
-        keep[t, b] &= claimed | ~near
+        near = iou(around[t, b][hidden[t, b]], found.boxes[t, b]) * (found.there[t, b] & ~claimed)
+        rows, columns = linear_sum_assignment(-near)
+        keep[t, b, columns[near[rows, columns] > 0]] = False
     return found.only(keep)
 
 

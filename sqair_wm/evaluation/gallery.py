@@ -105,7 +105,7 @@ def write_gallery(
         run: folder of a finished run on data without actions.
         out: folder for the pictures; made if it is not there.
         against: another run, for `hard`.
-        data: where the MNIST files or the videos are; by default as in the run.
+        data: where the MNIST files or the foreground of videos are kept; by default as in the run.
         frames: length of `long`.
         seed: of everything sampled.
 

@@ -33,7 +33,7 @@ MEANING = {
     "counting_accuracy_once": "the same of one deterministic pass that knows no later frame",
     "counting_accuracy_first": "of the first frames in such a pass",
     "counting_accuracy_last": "of the tenth frames in such a pass",
-    "counting_error": "mean absolute error of the number of digits in such a pass",
+    "counting_error": "mean absolute error of the number of objects in such a pass",
     "discovered_after_first": "new identities a frame after the first in such a pass",
     "counting_quarter": "the same if a quarter of a box in the crop is enough, instead of half",
     "counting_quarter_once": "that of one deterministic pass",
@@ -88,6 +88,9 @@ def meaning(name: str) -> str:
         return f"{meaning(name)}, after {minutes} minutes of computing"
     if name in MEANING:
         return MEANING[name]
+    for prefix, whose in zip(BASELINES, ("connected components", "of the difference of two frames"), strict=True):
+        if name.startswith(prefix):
+            return f"{meaning(name.removeprefix(prefix))} ({whose})"
     for ending, addition in AMONG.items():
         if name.endswith(ending) and name.removesuffix(ending) in MEANING:
             return MEANING[name.removesuffix(ending)] + addition

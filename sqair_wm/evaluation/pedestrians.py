@@ -80,7 +80,7 @@ def pedestrian_metrics(
     error = (watched.reconstructions - watched.frames).square().sum() / watched.frames.square().sum()
     shift = max(clip.camera_shift for clip in sequences.clips)
     metrics = {"unexplained_energy": float(error), "camera_shift": shift}
-    if not sequences.has_people:
+    if not sequences.has_people or model.config.architecture == "vrnn":
         return metrics
     crowd = Crowd(*sequences.people(crops, length))
     metrics |= counting_weighted(model, sequences.cut(crops, length, model.background.device), crowd)

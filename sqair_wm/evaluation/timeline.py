@@ -27,7 +27,7 @@ def over_time(model: WorldModel, run: Path, measure: Measure, names: tuple[str, 
         names: the figures to keep.
 
     Returns:
-        `NAME_after_MINUTES` for each of `names` and each snapshot.
+        `NAME_after_MINUTES` for each of `names` that `measure` gives, and each snapshot.
 
     Raises:
         ValueError: if a snapshot is damaged or of another model.
@@ -40,7 +40,7 @@ def over_time(model: WorldModel, run: Path, measure: Measure, names: tuple[str, 
         except (SafetensorError, RuntimeError) as error:
             raise ValueError(f"{path} is damaged or of another model ({error}): delete it to go on without") from error
         figures = measure(early)
-        found |= {f"{name}_after_{_minutes(path):g}": figures[name] for name in names}
+        found |= {f"{name}_after_{_minutes(path):g}": figures[name] for name in names if name in figures}
     return found
 
 

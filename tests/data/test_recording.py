@@ -98,6 +98,7 @@ def test_object_size_and_slots_follow_from_the_frames():
             frames[i, 0, y : y + 6, x : x + 4] = 1
         frames[i, 0, 39, 39] = 1
     measured = measure_objects(frames)
+    assert measure_objects(0.4 * frames) == measured
     assert measured.size == (6.0, 4.0) and measured.slots == 6
     with pytest.raises(ValueError, match="no foreground"):
         measure_objects(torch.zeros(3, 1, 8, 8))

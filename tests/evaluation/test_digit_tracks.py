@@ -64,6 +64,14 @@ def test_what_lies_far_from_hidden_digits_is_still_wrong():
     assert tracking_metrics(true_tracks(real, SIZE), left)["mota"] == 0
 
 
+def test_a_hidden_digit_excuses_one_object():
+    real = truth([(10, 30, 20, 10), (48, 0, 20, 10)])
+    found = tracks([(0, (10, 30, 20, 10)), (1, (40, 0, 10, 10)), (2, (41, 1, 9, 9)), (3, (42, 0, 8, 8))])
+    left = judged(found, real, SIZE)
+    assert left.there.sum() == 3 and left.identity[0, 0, 0] == 0
+    assert tracking_metrics(true_tracks(real, SIZE), left)["mota"] == -1
+
+
 def test_a_visible_digit_beside_a_hidden_one_keeps_its_object():
     real = truth([(28, 0, 20, 10), (48, 0, 20, 10)])
     found = tracks([(0, (28, 0, 20, 10)), (1, (44, 0, 6, 10))])

@@ -11,7 +11,7 @@ from tests.conftest import small
 
 
 def scale(model: WorldModel) -> dict[str, float]:
-    return {"scale": float(model.sqair.appearance.output_scale), "other": 0.0}
+    return {"scale": float(model.sqair.appearance.output_scale.detach()), "other": 0.0}
 
 
 def test_every_snapshot_is_measured_and_the_model_stays_as_it_is(tmp_path):
@@ -23,6 +23,13 @@ def test_every_snapshot_is_measured_and_the_model_stays_as_it_is(tmp_path):
     torch.nn.init.constant_(model.sqair.appearance.output_scale, 0.5)
     assert over_time(model, tmp_path, scale, ("scale",)) == {"scale_after_2.5": 2.5, "scale_after_10": 10.0}
     assert scale(model)["scale"] == 0.5
+
+
+def test_figures_that_a_model_does_not_have_are_left_out(tmp_path):
+    (tmp_path / "snapshots").mkdir()
+    model = WorldModel(small())
+    save_model(SequenceBound(model.sqair), str(tmp_path / "snapshots" / "training-5.safetensors"))
+    assert over_time(model, tmp_path, scale, ("counting", "scale")) == {"scale_after_5": scale(model)["scale"]}
 
 
 def test_a_run_without_snapshots_has_no_timeline(tmp_path):
