@@ -96,7 +96,8 @@ def runs(tmp_path, monkeypatch):
     for name, architecture in (("a", "sqair"), ("b", "air")):
         folder = tmp_path / name
         folder.mkdir()
-        OmegaConf.save({"data": {"kind": "moving_mnist", "mnist": "x"}, "env": None}, folder / "config.yaml")
+        chosen = {"kind": "moving_mnist", "mnist": "x", "report": {"seen": 3}}
+        OmegaConf.save({"data": chosen, "env": None}, folder / "config.yaml")
         (folder / "metrics.json").write_text(json.dumps({}))
         (folder / "report.html").write_text("")
         fresh(architecture).save(folder)
