@@ -53,30 +53,32 @@ def evaluate(run: Path, data: Path | None = None, device: str = "cpu", sizes: Si
         raise ConfigError(f"device {device}: PyTorch sees no CUDA device here; use --device cpu")
     torch.set_num_threads(config.threads)
     model = load(run, device)
-    metrics = MEASURES[config.data.get("kind", "atari")](config, model, data, sizes or Sizes())
-    if config.data.get("kind") == "moving_mnist":
-        test = moving_mnist(config, test=True)
-        metrics |= over_time(model, run, lambda early: digit_metrics(early, test), TIMELINE)
+    metrics = MEASURES[config.data.get("kind", "atari")](run, config, model, data, sizes or Sizes())
     write_metrics(run, folder.metrics() | metrics)
     return metrics
 
 
-def measure_game(config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes) -> dict[str, float]:
+def measure_game(run: Path, config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes) -> dict[str, float]:
     """Held-out play against the true boxes; see `world_metrics` and `object_metrics`."""
     sequences = open_test_recording(config, model, data)
     truth = truth_if_any(sequences)
     return world_metrics(model, sequences, truth) | objects_if_any(model, sequences, truth)
 
 
-def measure_digits(config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes) -> dict[str, float]:
-    """Moving digits of the MNIST test set; see `table_metrics`."""
+def measure_digits(
+    run: Path, config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes
+) -> dict[str, float]:
+    """Moving digits of the MNIST test set, and how far training was on the way; see `table_metrics`, `over_time`."""
     if data is not None:
         config.data.mnist = str(data)
     test, training = moving_mnist(config, test=True), moving_mnist(config, test=False)
-    return table_metrics(model, test, training, sizes, say=lambda line: print(line, file=sys.stderr))
+    metrics = table_metrics(model, test, training, sizes, say=lambda line: print(line, file=sys.stderr))
+    return metrics | over_time(model, run, lambda early: digit_metrics(early, test), TIMELINE)
 
 
-def measure_people(config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes) -> dict[str, float]:
+def measure_people(
+    run: Path, config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes
+) -> dict[str, float]:
     """The part of the video that was not trained on; see `pedestrian_metrics`."""
     return pedestrian_metrics(model, video(config, data)[1])
 

@@ -5,6 +5,7 @@ and harder variants.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -72,6 +73,14 @@ class MovingMNIST:
         for chunk in range(start // CHUNK, -(-(start + batch) // CHUNK)):
             chunks.append(self._make(CHUNK, length, np.random.default_rng([self.seed, chunk]), device))
         return Batch.join(chunks).select(torch.arange(batch, device=device))
+
+    def parts(self, number: int, length: int, device: torch.device, together: int = CHUNK) -> Iterator[Batch]:
+        """The first `number` sequences of that list, rounded up to a multiple of `CHUNK`, some of them at a time.
+
+        `together`, how many, is a multiple of `CHUNK`.
+        """
+        for start in range(0, number, together):
+            yield self.first(min(together, -(-(number - start) // CHUNK) * CHUNK), length, device, start)
 
     def _make(self, batch: int, length: int, random: np.random.Generator, device: torch.device) -> Batch:
         number = random.integers(0, self.most + 1, batch)

@@ -30,6 +30,16 @@ class Truth:
             column = torch.arange(self.presence.shape[2], device=self.presence.device)
             self.identity = torch.where(self.presence, column, -1)
 
+    @staticmethod
+    def join(truths: list[Truth]) -> Truth:
+        """Sequences of equal length side by side."""
+        axes = {"boxes": 1, "presence": 1, "labels": 0, "identity": 1}
+        return Truth(**{name: torch.cat([getattr(t, name) for t in truths], axis) for name, axis in axes.items()})
+
+    def cpu(self) -> Truth:
+        """The same on the CPU."""
+        return Truth(**{f.name: getattr(self, f.name).cpu() for f in fields(Truth)})
+
 
 @dataclass
 class Batch:
@@ -59,9 +69,7 @@ class Batch:
         names = [f.name for f in fields(Batch) if f.name != "truth"]
         joined = {name: cat([getattr(b, name) for b in batches], 1) for name in names}
         truths = [b.truth for b in batches if b.truth is not None]
-        axes = {"boxes": 1, "presence": 1, "labels": 0, "identity": 1}
-        truth = Truth(**{n: torch.cat([getattr(t, n) for t in truths], a) for n, a in axes.items()}) if truths else None
-        return Batch(**joined, truth=truth)
+        return Batch(**joined, truth=Truth.join(truths) if truths else None)
 
     def select(self, rows: Tensor) -> Batch:
         """The sequences named by an index over the batch."""

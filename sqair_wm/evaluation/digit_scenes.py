@@ -49,8 +49,7 @@ def look(model: WorldModel, sequences: MovingMNIST, number: int, length: int, bo
         boxes: whether places are asked for.
     """
     parts, seconds, device = [], 0.0, model.background.device
-    for start in range(0, number, TOGETHER):
-        batch = sequences.first(min(TOGETHER, -(-(number - start) // CHUNK) * CHUNK), length, device, start)
+    for batch in sequences.parts(number, length, device, TOGETHER):
         slots, steps = model.initial(batch.frames.shape[1]), []
         for frame in batch.frames:
             clock = time.process_time()
@@ -64,13 +63,4 @@ def look(model: WorldModel, sequences: MovingMNIST, number: int, length: int, bo
     identity = torch.where(places[..., 2:].prod(-1) > 0, identity, -1) if boxes else torch.full_like(identity, -1)
     tracks = Tracks(places.numpy().astype(np.float32), identity.numpy())
     cost = 1000 * seconds / codes[..., 0].numel()
-    return Seen(join_truths([truth for truth, _ in parts]), tracks, codes, cost)
-
-
-def join_truths(truths: list[Truth]) -> Truth:
-    """Sequences of equal length side by side, on the CPU."""
-    return Truth(
-        torch.cat([t.boxes for t in truths], 1).cpu(),
-        torch.cat([t.presence for t in truths], 1).cpu(),
-        torch.cat([t.labels for t in truths]).cpu(),
-    )
+    return Seen(Truth.join([truth for truth, _ in parts]).cpu(), tracks, codes, cost)

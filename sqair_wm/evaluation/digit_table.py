@@ -13,9 +13,9 @@ import torch
 from sqair_wm.data.moving_mnist import CHUNK, MovingMNIST
 from sqair_wm.data.sequences import Truth
 from sqair_wm.evaluation.addition import ProbeConfig, addition_metrics, train_probe
-from sqair_wm.evaluation.digit_scenes import TOGETHER, Seen, join_truths, look
+from sqair_wm.evaluation.digit_scenes import TOGETHER, Seen, look
 from sqair_wm.evaluation.digit_tracks import component_tracks, judged, true_tracks
-from sqair_wm.evaluation.digits import LENGTH, counting
+from sqair_wm.evaluation.digits import LENGTH, counting, weighted_counting
 from sqair_wm.evaluation.likelihood import SAMPLES, Likelihood, estimate
 from sqair_wm.evaluation.tracks import Tracks, tracking_metrics
 from sqair_wm.world_model import WorldModel
@@ -86,8 +86,7 @@ def table_metrics(
     clock.lap(f"tracking, {sizes.sequences} sequences")
     if objects:
         metrics |= counting(model, sequences, sizes.sequences, sizes.length)
-        many = counting(model, sequences, sizes.sequences, sizes.length, MANY)
-        metrics |= {f"counting_accuracy_{MANY}": many["counting_accuracy"]}
+        metrics[f"counting_accuracy_{MANY}"] = weighted_counting(model, sequences, sizes.sequences, sizes.length, MANY)
         clock.lap(f"counting, {sizes.sequences} sequences")
     metrics |= component_figures(sequences, sizes)
     clock.lap("the same by connected components")
@@ -128,13 +127,11 @@ def addition_figures(model: WorldModel, seen: Seen, training: MovingMNIST, sizes
 def component_figures(sequences: MovingMNIST, sizes: Sizes) -> dict[str, float]:
     """Counting and tracking by connected components, linked: what is possible without a model."""
     parts, truths = [], []
-    for start in range(0, sizes.sequences, TOGETHER):
-        number = min(TOGETHER, -(-(sizes.sequences - start) // CHUNK) * CHUNK)
-        batch = sequences.first(number, sizes.length, torch.device("cpu"), start)
+    for batch in sequences.parts(sizes.sequences, sizes.length, torch.device("cpu"), TOGETHER):
         assert batch.truth is not None
         parts.append(component_tracks(batch.frames))
         truths.append(batch.truth)
-    tracks, truth = _join_tracks(parts), join_truths(truths)
+    tracks, truth = _join_tracks(parts), Truth.join(truths)
     error = np.abs(tracks.there.sum(2) - truth.presence.sum(2).numpy())
     figures = {"counting_accuracy": float((error == 0).mean()), "counting_error": float(error.mean())}
     figures |= tracking_figures(tracks, truth, sequences.frame_size)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
-from sqair_wm.data.moving_mnist import CHUNK, MovingMNIST
+from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.data.sequences import Batch
 from sqair_wm.slots import Noise
 from sqair_wm.world_model import WorldModel
@@ -43,6 +41,21 @@ def count_weighted(model: WorldModel, batch: Batch, particles: int) -> tuple[Ten
     return torch.stack(counts), whole.softmax(-1)
 
 
+def weighted_counting(
+    model: WorldModel, sequences: MovingMNIST, number: int, length: int = LENGTH, particles: int = PARTICLES
+) -> float:
+    """Share of frames with the true number of digits, hidden ones included, of K sampled explanations of whole
+    sequences by their importance weights (the protocol of the paper's table 1); see `counting`.
+    """
+    right = []
+    for batch in sequences.parts(number, length, model.background.device):
+        assert batch.truth is not None
+        counts, weights = count_weighted(model, batch, particles)
+        truth = batch.truth.presence.sum(2)
+        right.append(((counts == truth[..., None]) * weights).sum(2).mean(0))
+    return float(torch.cat(right).mean())
+
+
 def counting(
     model: WorldModel, sequences: MovingMNIST, number: int = 1000, length: int = LENGTH, particles: int = PARTICLES
 ) -> dict[str, float]:
@@ -56,36 +69,26 @@ def counting(
         particles: K of the weighted figure.
 
     Returns:
-        `counting_accuracy`: share of frames with the true number of digits, hidden ones included, of K sampled
-        explanations of the whole sequence by their importance weights (the protocol of the paper's table 1);
-        `counting_accuracy_once`: of a single deterministic pass, which knows no later frame; `_first` and `_last`: of
-        first and last frames of such a pass; `counting_error`: its mean absolute error; `discovered_after_first`: its
-        new identities a frame after the first, 0 if digits are never lost.
+        `counting_accuracy`, see `weighted_counting`; `counting_accuracy_once`: of a single deterministic pass, which
+        knows no later frame; `_first` and `_last`: of first and last frames of such a pass; `counting_error`: its mean
+        absolute error; `discovered_after_first`: its new identities a frame after the first, 0 if none is ever lost.
     """
-    weighted, errors, found = [], [], []
-    for batch in _parts(model, sequences, number, length):
+    errors, found = [], []
+    for batch in sequences.parts(number, length, model.background.device):
         assert batch.truth is not None
-        truth = batch.truth.presence.sum(2)
-        counts, weights = count_weighted(model, batch, particles)
-        weighted.append(((counts == truth[..., None]) * weights).sum(2).mean(0))
         count, new = count_once(model, batch)
-        errors.append((count - truth).abs().float())
+        errors.append((count - batch.truth.presence.sum(2)).abs().float())
         found.append(new)
     error = torch.cat(errors, 1)
     right = (error == 0).float()
     return {
-        "counting_accuracy": float(torch.cat(weighted).mean()),
+        "counting_accuracy": weighted_counting(model, sequences, number, length, particles),
         "counting_accuracy_once": float(right.mean()),
         "counting_accuracy_first": float(right[0].mean()),
         "counting_accuracy_last": float(right[-1].mean()),
         "counting_error": float(error.mean()),
         "discovered_after_first": float(torch.cat(found, 1)[1:].mean()),
     }
-
-
-def _parts(model: WorldModel, sequences: MovingMNIST, number: int, length: int) -> Iterator[Batch]:
-    for start in range(0, number, CHUNK):
-        yield sequences.first(CHUNK, length, model.background.device, start)
 
 
 def digit_metrics(model: WorldModel, sequences: MovingMNIST, number: int = 1000) -> dict[str, float]:
