@@ -51,7 +51,7 @@ class Loop(ABC):
         torch.manual_seed(seed * 1000 + 500 + fabric.global_rank)
         generator = torch.Generator().manual_seed(seed * 1000 + fabric.global_rank)
         self.batches = Prefetcher(self.sample, generator, ahead=fabric.device.type == "cuda")
-        self.iteration, self.seconds, self.computing, self._late = 0, 0.0, 0.0, False
+        self.iteration, self.seconds, self.computing, self._used = 0, 0.0, 0.0, 0.0
         if self.checkpoint.exists():
             self._restore(load_checkpoint(self.checkpoint))
 
@@ -70,7 +70,7 @@ class Loop(ABC):
     @property
     def finished(self) -> bool:
         """Whether the iterations, or the minutes, are used up."""
-        return self.iteration >= self.schedule.iterations or self._late
+        return self.iteration >= self.schedule.iterations or self._used >= 1
 
     def train(self, until: int | None = None, on_record: OnRecord | None = None) -> None:
         """Train to the end, or to iteration `until`; a checkpoint is written on the way, at the end, and when stopped.
@@ -97,7 +97,7 @@ class Loop(ABC):
                 before, self.computing, work = self.computing, self.computing + done - work, done
                 self._keep_snapshots(before)
                 if journal.add(statistics, frames, self.seconds):
-                    self._late = self._is_late()
+                    self._used = self._share_used()
                 if self.iteration % config.save_every == 0:
                     journal.check()
                     self.save()
@@ -106,10 +106,10 @@ class Loop(ABC):
         if requests.asked:
             raise KeyboardInterrupt
 
-    def _is_late(self) -> bool:
-        """Whether the minutes are used up; the first process decides for all."""
-        late = 0 < 60 * self.schedule.minutes <= self.computing
-        return bool(self.fabric.broadcast(late)) if self.fabric.world_size > 1 else late
+    def _share_used(self) -> float:
+        """Share of the minutes that is used up; the first process decides for all."""
+        used = self.schedule.used(self.computing / 60)
+        return float(self.fabric.broadcast(used)) if self.fabric.world_size > 1 else used
 
     def step(self) -> dict[str, Tensor]:
         """One optimiser step; the statistics stay on the device.
@@ -120,7 +120,7 @@ class Loop(ABC):
         config, i = self.schedule, self.iteration
         batch = self.batches.next(i)
         for group in self.optimizer.param_groups:
-            group["lr"] = config.rate(i)
+            group["lr"] = config.rate(i, self._used)
         loss, statistics = self.loss(*self.arguments(batch, i))
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
@@ -184,7 +184,7 @@ class Loop(ABC):
             seed = int(state["iteration"]) * 1000 + self.fabric.global_rank
             self.batches.set_state(torch.Generator().manual_seed(seed).get_state())
             torch.manual_seed(seed)
-        self._late = self._is_late()
+        self._used = self._share_used()
 
 
 def total(loops: Sequence[Loop]) -> dict[str, float]:

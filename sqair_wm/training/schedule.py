@@ -12,10 +12,11 @@ class Schedule:
     Attributes:
         iterations: length of training.
         minutes: stop earlier when the training thread has computed for so long (0: never), which on an idle machine
-            is the time that went by; what is left of the schedule is then skipped.
+            is the time that went by.
         batch: sequences a step, of each process.
         learning_rate: of the optimiser.
-        decay: [[share of the iterations, factor], ...]: from then on the learning rate is multiplied by the factor.
+        decay: [[share, factor], ...]: once that share of the iterations, or of the minutes, is used up, the learning rate
+            is multiplied by the factor.
         clip: largest gradient norm; 0 for none.
         log_every: iterations between records.
         save_every: iterations between checkpoints.
@@ -40,7 +41,12 @@ class Schedule:
             if getattr(self, name) < 1:
                 raise ValueError(f"{self.group}.{name} must be at least 1, got {getattr(self, name)}")
 
-    def rate(self, iteration: int) -> float:
-        """Learning rate at that iteration."""
-        factors = [factor for share, factor in self.decay if iteration >= share * self.iterations]
+    def used(self, minutes: float) -> float:
+        """Share of the minutes that is used up; 0 if training is not limited by them."""
+        return minutes / self.minutes if self.minutes > 0 else 0.0
+
+    def rate(self, iteration: int, used: float = 0.0) -> float:
+        """Learning rate at that iteration, when that share of the minutes is used up."""
+        progress = max(iteration / self.iterations, used)
+        factors = [factor for share, factor in self.decay if progress >= share]
         return self.learning_rate * (factors[-1] if factors else 1.0)
