@@ -15,8 +15,8 @@ class Schedule:
             is the time that went by.
         batch: sequences a step, of each process.
         learning_rate: of the optimiser.
-        decay: [[share, factor], ...]: once that share of the iterations, or of the minutes, is used up, the learning rate
-            is multiplied by the factor.
+        decay: [[share, factor], ...]: once that share of the iterations, or of the minutes, is used up, the learning
+            rate is multiplied by the factor.
         clip: largest gradient norm; 0 for none.
         log_every: iterations between records.
         save_every: iterations between checkpoints.
