@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from sqair_wm.config import ModelConfig
-from sqair_wm.inference.guided import GuidedInference
+from sqair_wm.inference.guided_discovery import GuidedDiscovery
+from sqair_wm.inference.guided_tracking import GuidedTracking
 from sqair_wm.slots import Noise, Slots
 from sqair_wm.sqair import SQAIR
 
@@ -47,9 +48,10 @@ def certain_model(config: ModelConfig, dense: bool = False) -> SQAIR:
     torch.manual_seed(0)
     model = SQAIR(config)
     model.dense = dense
-    assert isinstance(model.inference, GuidedInference)
-    model.inference.discovery.share.mul_(1.4)
-    for half in (model.inference.discovery, model.inference.tracking):
+    discovery, tracking = model.inference.discovery, model.inference.tracking
+    assert isinstance(discovery, GuidedDiscovery) and isinstance(tracking, GuidedTracking)
+    discovery.share.mul_(1.4)
+    for half in (discovery, tracking):
         _last_bias(half.presence).fill_(12.0)
         _last_bias(half.where)[4:] = -6.0
     return model

@@ -21,7 +21,8 @@ class ModelConfig:
         glimpse: (height, width) of a glimpse.
         hidden: width of the networks.
         architecture: `sqair`; or a baseline: `air` (single frames) or `vrnn` (no objects).
-        inference: `guided` or `paper`.
+        inference: `guided`, `paper`, or, to see what each half is worth, `guided_discovery` (with the published
+            tracking) or `guided_tracking` (with the published discovery).
         encoder: `mlp` or `conv`, the two published variants; `conv` needs `inference="paper"`.
         dynamics: `paper` (each object by itself) or `interactive` (action, other objects and background).
         residual: predict changes of position and appearance; otherwise both anew, as released.
@@ -63,7 +64,7 @@ class ModelConfig:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for name, choices in (
             ("architecture", ("sqair", "air", "vrnn")),
-            ("inference", ("guided", "paper")),
+            ("inference", ("guided", "paper", "guided_discovery", "guided_tracking")),
             ("encoder", ("mlp", "conv")),
             ("dynamics", ("paper", "interactive")),
         ):
@@ -80,6 +81,16 @@ class ModelConfig:
             )
         if self.slots < 1 or self.output_std <= 0:
             raise ValueError(f"slots ({self.slots}) must be at least 1 and output_std ({self.output_std}) positive")
+
+    @property
+    def guided_tracking(self) -> bool:
+        """Whether tracked objects are searched for."""
+        return self.inference in ("guided", "guided_tracking")
+
+    @property
+    def guided_discovery(self) -> bool:
+        """Whether new objects are searched for."""
+        return self.inference in ("guided", "guided_discovery")
 
     @property
     def object_share(self) -> tuple[float, float]:

@@ -44,7 +44,7 @@ class DiscoveryPrior(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         n = self.slots = config.slots
-        self.truncated = config.inference == "guided"
+        self.truncated = config.guided_discovery
         self.count_logit = nn.Parameter(torch.zeros(n + 1))
         later = torch.zeros(n + 1)
         later[0] = config.no_discovery_bias
@@ -57,11 +57,11 @@ class DiscoveryPrior(nn.Module):
         self.where = linear(4, 8)
         mean = torch.zeros(4)
         mean[:2] = -2.0
-        if config.inference == "guided":
+        if config.guided_discovery:
             share = torch.tensor(config.object_share)
             mean = to_where((1.4 * share).clamp(max=0.95), torch.zeros(2))
             nn.init.zeros_(self.where.weight)
-        raw = torch.ones(4) if config.inference == "paper" else torch.tensor([-1.0, -1.0, 1.0, 1.0])
+        raw = torch.tensor([-1.0, -1.0, 1.0, 1.0]) if config.guided_discovery else torch.ones(4)
         self.where.bias.data = torch.cat([mean, raw])
 
     def count_log_prob(self, stay_logit: Tensor, before: Slots) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,37 +13,11 @@ from sqair_wm.appearance import Appearance
 from sqair_wm.attention import FrameView, window
 from sqair_wm.config import ModelConfig
 from sqair_wm.discovery import DiscoveryPrior, SetEncoder
-from sqair_wm.dynamics import Dynamics, Prediction
-from sqair_wm.inference.guided import GuidedInference
-from sqair_wm.inference.paper import PaperInference
+from sqair_wm.dynamics import Dynamics
+from sqair_wm.inference.halves import Inference
 from sqair_wm.packing import Rows
 from sqair_wm.scoring import Inferred, score
 from sqair_wm.slots import Exploration, Noise, Slots, StepTerms, merge, new_identities
-
-
-class Inference(Protocol):
-    """What an inference network has to offer; `guided` and `paper` are the two there are.
-
-    Attributes:
-        packs: whether empty slots may be left away.
-    """
-
-    packs: bool
-
-    def track(
-        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
-    ) -> tuple[Slots, Tensor, Tensor]:
-        """The tracked objects one frame on, log q of all that was sampled and of its discrete part, `[B]`."""
-
-    def discover(
-        self, tracked: Slots, view: FrameView, encoder: SetEncoder, noise: Noise, explore: Exploration, dense: bool
-    ) -> tuple[Slots, Tensor, Tensor, Tensor]:
-        """New objects (present ones first), the summary of the tracked ones `[B, hidden]` in scenes that have new ones,
-        log q of all that was sampled and of its discrete part, `[B]`.
-        """
-
-    def memory(self, what: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
-        """First temporal and dynamics memories of new objects: `[..., W]`, `[..., 4]` to two `[..., hidden]`."""
 
 
 class Rendering(NamedTuple):
@@ -67,7 +41,7 @@ class SQAIR(nn.Module):
         self.set_encoder = SetEncoder(config)
         self.dynamics = Dynamics(config)
         self.discovery_prior = DiscoveryPrior(config)
-        self.inference: Inference = (GuidedInference if config.inference == "guided" else PaperInference)(config)
+        self.inference = Inference(config)
         self.appearance = Appearance(config)
 
     def initial(self, batch: int) -> Slots:

@@ -20,7 +20,7 @@ def look(frame, where, shape):
 
 
 def encode(q, pixels):
-    mean, raw = q.glimpse_what(q.glimpse(pixels))[0].chunk(2)
+    mean, raw = q.reader.what(q.reader.glimpse(pixels))[0].chunk(2)
     return mean, softplus(raw) + 0.01
 
 
@@ -45,19 +45,19 @@ def expected_image(model, what, where, presence):
 
 def discovery_terms(model, frame, noise, start, embedding, stay_logit, free, later):
     """Section 3.3 and 2.2, slot by slot, for one scene: log q, log p and what was sampled."""
-    q, prior, n = model.inference, model.discovery_prior, model.config.slots
-    state, what, where, presence = q.discovery_start, torch.zeros(4), torch.zeros(4), torch.ones(())
+    q, prior, n = model.inference.discovery, model.discovery_prior, model.config.slots
+    state, what, where, presence = q.start, torch.zeros(4), torch.zeros(4), torch.ones(())
     image, log_q, samples = q.image(frame[None])[0], torch.zeros(()), []
     active = torch.ones(())
     for i in range(n):
         inputs = torch.cat([image, embedding, what, where, presence[None]])
-        state = torch.tanh(q.discovery.input(inputs) + q.discovery.recurrent(state))
-        mean, raw = q.new_where(state).chunk(2)
-        q_where = D.Normal(mean, softplus(raw + q.new_where_bias) + 0.01)
+        state = torch.tanh(q.cell.input(inputs) + q.cell.recurrent(state))
+        mean, raw = q.where(state).chunk(2)
+        q_where = D.Normal(mean, softplus(raw + q.where_bias) + 0.01)
         where = q_where.mean + q_where.stddev * noise.where[start + i]
         q_what = D.Normal(*encode(q, look(frame, where, model.config.glimpse)))
         what = q_what.mean + q_what.stddev * noise.what[start + i]
-        logit = q.new_presence(torch.cat([state, what]))[0]
+        logit = q.presence(torch.cat([state, what]))[0]
         active = active * float(i < free)
         presence = active * (noise.presence[start + i] < torch.sigmoid(logit)).float()
         log_q = log_q + active * bernoulli(presence, logit)
@@ -81,7 +81,7 @@ def discovery_terms(model, frame, noise, start, embedding, stay_logit, free, lat
 
 def tracking_terms(model, frame, noise, slots):
     """Sections 3.2 and 2.3, slot by slot, for one scene."""
-    q, dynamics, w = model.inference, model.dynamics, model.config.what
+    q, dynamics, w = model.inference.tracking, model.dynamics, model.config.what
     log_q, log_p, samples, logits = torch.zeros(()), torch.zeros(()), [], []
     relation, previous = q.relation_start, torch.zeros(w + 5)
     for i in range(model.config.slots):
@@ -98,7 +98,7 @@ def tracking_terms(model, frame, noise, slots):
         q_where = D.MultivariateNormal(where0 + shift, covariance_matrix=factor @ factor.T)
         seen, seen_std = encode(q, mask * look(frame, where, model.config.glimpse))
         new = q.temporal(torch.cat([relation, where, seen, seen_std])[None], memory[None])[0]
-        own, own_raw = q.temporal_what(new).chunk(2)
+        own, own_raw = q.what(new).chunk(2)
         f, a, b = (torch.sigmoid(q.gates(new)) * 0.9999).chunk(3)
         q_what = D.Normal(
             f * what0 + (1 - a) * seen + (1 - b) * own, (1 - a) * seen_std + (1 - b) * (softplus(own_raw) + 0.01)

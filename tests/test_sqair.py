@@ -6,7 +6,9 @@ from sqair_wm.slots import Noise, StepTerms
 from sqair_wm.sqair import SQAIR
 from tests.conftest import PAPER, small
 
-VARIANTS = [small(), small(**PAPER), small(**PAPER, encoder="conv")]
+HALVES = [small(inference="guided_discovery"), small(inference="guided_tracking")]
+VARIANTS = [small(), small(**PAPER), small(**PAPER, encoder="conv"), *HALVES]
+NAMES = ["guided", "paper", "conv", "guided_discovery", "guided_tracking"]
 
 
 def frames(t=4, b=3, channels=1):
@@ -19,7 +21,7 @@ def test_the_published_variants_have_the_published_number_of_parameters(variant,
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) == count
 
 
-@pytest.mark.parametrize("config", VARIANTS, ids=["guided", "paper", "conv"])
+@pytest.mark.parametrize("config", VARIANTS, ids=NAMES)
 def test_packed_and_dense_computation_agree(config):
     model, video, results = SQAIR(config), frames(), []
     for dense in (False, True):
@@ -39,7 +41,7 @@ def test_packed_and_dense_computation_agree(config):
     torch.testing.assert_close(results[0][2] / scale, results[1][2] / scale, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("config", VARIANTS, ids=["guided", "paper", "conv"])
+@pytest.mark.parametrize("config", VARIANTS, ids=NAMES)
 def test_identities_are_unique_and_live_as_long_as_their_object(config):
     model = SQAIR(config)
     slots = model.initial(8)
@@ -58,7 +60,7 @@ def test_identities_are_unique_and_live_as_long_as_their_object(config):
             newest = slots.last_identity
 
 
-@pytest.mark.parametrize("config", VARIANTS, ids=["guided", "paper", "conv"])
+@pytest.mark.parametrize("config", VARIANTS, ids=NAMES)
 def test_imagine_keeps_the_contract(config):
     model = SQAIR(config)
     with torch.no_grad():
@@ -100,3 +102,10 @@ def test_a_frame_of_another_size_is_refused():
 def test_terms_of_several_steps_are_stacked_in_time():
     one = StepTerms(*(torch.full((2,), float(i)) for i in range(6)))
     assert StepTerms.stack([one, one, one]).log_q.shape == (3, 2)
+
+
+@pytest.mark.parametrize("config", HALVES, ids=NAMES[3:])
+def test_either_half_of_inference_can_be_guided_alone(config):
+    inference, both = SQAIR(config).inference, SQAIR(small()).inference
+    assert (type(inference.tracking) is type(both.tracking)) == config.guided_tracking
+    assert (type(inference.discovery) is type(both.discovery)) == config.guided_discovery

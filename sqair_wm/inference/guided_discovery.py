@@ -41,6 +41,7 @@ class GuidedDiscovery(nn.Module):
     an object, and discovery never exceeds the free slots.
     """
 
+    packs = True
     share: Tensor
 
     def __init__(self, config: ModelConfig, reader: GlimpseReader):

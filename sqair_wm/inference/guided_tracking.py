@@ -38,6 +38,7 @@ class GuidedTracking(nn.Module):
     each leaves aside what the others are expected to cover, and is shown what they claim.
     """
 
+    packs = True
     share: Tensor
 
     def __init__(self, config: ModelConfig, reader: GlimpseReader):

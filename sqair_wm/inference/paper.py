@@ -15,49 +15,47 @@ from sqair_wm.networks import ConvTrunk, Encoder, GRUCell, VanillaCell, linear, 
 from sqair_wm.slots import Exploration, Noise, Slots
 
 
-class PaperInference(nn.Module):
-    """Relation and temporal networks for tracked objects, the AIR network conditioned on them for new ones.
-
-    All slots are always computed; empty ones are masked. `encoder="conv"` shares its convolutions between image and
-    glimpses, as published.
-    """
-
-    packs = False
+class PaperReader(nn.Module):
+    """The glimpse encoder that both halves share; with `encoder="conv"` the image shares its convolutions."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        h, w, c = config.hidden, config.what, config.channels
-        self.config = config
-        trunk = ConvTrunk(c) if config.encoder == "conv" else None
-        half = h // 2 if config.encoder == "conv" else 128
-        self.image = Encoder(c, config.frame_size, h, trunk)
-        self.glimpse = Encoder(c, config.glimpse, h, trunk)
-        self.glimpse_what = linear(h, 2 * w)
+        self.shape, self.least = config.glimpse, config.least_std[0]
+        self.trunk = ConvTrunk(config.channels) if config.encoder == "conv" else None
+        self.glimpse = Encoder(config.channels, config.glimpse, config.hidden, self.trunk)
+        self.what = linear(config.hidden, 2 * config.what)
+
+    def forward(self, view: FrameView, scene: Tensor, where: Tensor, mask: Tensor | None = None) -> Normal:
+        """What is seen at `where` `[B, 4]`, under a mask `[B, 1, h, w]`: Gaussian over what, `[B, W]`."""
+        pixels = view.read(scene, *window(where), self.shape)
+        mean, raw = self.what(self.glimpse(pixels if mask is None else pixels * mask)).chunk(2, -1)
+        return Normal(mean, positive(raw, self.least))
+
+
+class PaperTracking(nn.Module):
+    """Relation and temporal networks, object after object. All slots are always computed; empty ones are masked."""
+
+    packs = False
+
+    def __init__(self, config: ModelConfig, reader: PaperReader):
+        super().__init__()
+        h, w = config.hidden, config.what
+        self.config, self.reader = config, reader
         self.mask = nn.Sequential(mlp(h, 128, config.glimpse[0] * config.glimpse[1], bias=1.0), nn.Sigmoid())
         self.proposal = mlp(h, 128, 4)
         self.relation, self.relation_start = VanillaCell(2 * (w + 5) + w + h, h), nn.Parameter(torch.zeros(h))
         self.where = mlp(2 * h + 4, h, h, 8)
         self.where_bias = nn.Parameter(torch.tensor(-3.0))
         self.where_covariance = nn.Parameter(torch.empty(10).uniform_(-0.55, 0.55))
-        self.temporal, self.temporal_start = GRUCell(h + 4 + 2 * w, h), nn.Parameter(torch.zeros(h))
-        self.prior_start = nn.Parameter(torch.zeros(h))
-        self.temporal_what = linear(h, 2 * w)
+        self.temporal = GRUCell(h + 4 + 2 * w, h)
+        self.what = linear(h, 2 * w)
         self.gates = linear(h, 3 * w, bias=1.0)
-        self.stay = mlp(2 * h + w, half, 1, bias=5.0)
-        self.discovery, self.discovery_start = VanillaCell(2 * h + w + 5, h), nn.Parameter(torch.zeros(h))
-        self.new_where = mlp(h, h, h, 8)
-        self.new_where_bias = nn.Parameter(torch.tensor(-3.0))
-        self.new_presence = mlp(h + w, half, 1, bias=1.0)
+        self.stay = mlp(2 * h + w, h // 2 if config.encoder == "conv" else 128, 1, bias=5.0)
 
-    def memory(self, what: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
-        """Learned vectors, the same for every new object."""
-        shape = (*what.shape[:-1], -1)
-        return self.temporal_start.expand(shape), self.prior_start.expand(shape)
-
-    def track(
+    def forward(
         self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
     ) -> tuple[Slots, Tensor, Tensor]:
-        """Slots one after the other in stored order; see `sqair.Inference.track`."""
+        """Slots one after the other in stored order; see `Inference.track`."""
         b, n, w = slots.what.shape
         scene = torch.arange(b, device=slots.what.device)
         before = torch.cat([slots.what, slots.where, slots.presence[..., None]], -1)
@@ -67,10 +65,10 @@ class PaperInference(nn.Module):
         outputs: list[tuple[Tensor, ...]] = []
         for i in range(n):
             memory = slots.temporal[:, i]
-            first_look = self._read(view, scene, proposal[:, i], masks[:, i]).mean
+            first_look = self.reader(view, scene, proposal[:, i], masks[:, i]).mean
             relation = self.relation(torch.cat([first_look, previous, before[:, i], memory], -1), relation)
             where, log_where = self._track_where(relation, slots.where[:, i], memory, noise.where[:, i])
-            look = self._read(view, scene, where, masks[:, i])
+            look = self.reader(view, scene, where, masks[:, i])
             new_memory = self.temporal(torch.cat([relation, where, look.mean, look.std], -1), memory)
             q_what = self._track_what(new_memory, slots.what[:, i], look)
             what = q_what.sample(noise.what[:, i])
@@ -94,10 +92,52 @@ class PaperInference(nn.Module):
         )
         return tracked, log_q.sum(1), log_discrete.sum(1)
 
-    def discover(
+    def _track_where(self, relation: Tensor, before: Tensor, memory: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Sample and log density of a full-covariance Gaussian around the last place: diag(s) (I + L)."""
+        shift, raw = self.where(torch.cat([relation, before, memory], -1)).chunk(2, -1)
+        std = positive(raw + self.where_bias - 1, self.config.least_std[1])
+        lower = torch.zeros(4, 4, dtype=std.dtype, device=std.device)
+        rows, columns = torch.tril_indices(4, 4, device=std.device)
+        factor = torch.eye(4, device=std.device, dtype=std.dtype) + lower.index_put(
+            (rows, columns), self.where_covariance
+        )
+        where = before + shift + std * (noise @ factor.T)
+        log_det = std.log().sum(-1) + factor.diagonal().abs().log().sum()
+        return where, Normal(torch.zeros_like(noise), torch.ones_like(noise)).log_prob(noise) - log_det
+
+    def _track_what(self, memory: Tensor, before: Tensor, look: Normal) -> Normal:
+        """Gated mix of the last code, the glimpse's and the temporal network's."""
+        mean, raw = self.what(memory).chunk(2, -1)
+        forget, take_in, own = (torch.sigmoid(self.gates(memory)) * 0.9999).chunk(3, -1)
+        std = (1 - take_in) * look.std + (1 - own) * positive(raw, self.config.least_std[0])
+        return Normal(forget * before + (1 - take_in) * look.mean + (1 - own) * mean, std)
+
+
+class PaperDiscovery(nn.Module):
+    """The AIR network on the full frame, conditioned on the tracked objects."""
+
+    packs = False
+
+    def __init__(self, config: ModelConfig, reader: PaperReader):
+        super().__init__()
+        h, w = config.hidden, config.what
+        self.config, self.reader = config, reader
+        self.image = Encoder(config.channels, config.frame_size, h, reader.trunk)
+        self.temporal_start, self.prior_start = nn.Parameter(torch.zeros(h)), nn.Parameter(torch.zeros(h))
+        self.cell, self.start = VanillaCell(2 * h + w + 5, h), nn.Parameter(torch.zeros(h))
+        self.where = mlp(h, h, h, 8)
+        self.where_bias = nn.Parameter(torch.tensor(-3.0))
+        self.presence = mlp(h + w, h // 2 if config.encoder == "conv" else 128, 1, bias=1.0)
+
+    def memory(self, what: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
+        """Learned vectors, the same for every new object."""
+        shape = (*what.shape[:-1], -1)
+        return self.temporal_start.expand(shape), self.prior_start.expand(shape)
+
+    def forward(
         self, tracked: Slots, view: FrameView, encoder: SetEncoder, noise: Noise, explore: Exploration, dense: bool
     ) -> tuple[Slots, Tensor, Tensor, Tensor]:
-        """AIR on the full frame, conditioned on the tracked objects; see `sqair.Inference.discover`.
+        """Objects one after the other until the first "no"; see `Inference.discover`.
 
         Unlike the released code, which samples surplus objects and cuts them, discovery stops when all slots are taken.
         """
@@ -105,20 +145,20 @@ class PaperInference(nn.Module):
         scene = torch.arange(b, device=tracked.what.device)
         embedding = encoder(tracked, dense)
         image = self.image(view.frame).repeat_interleave(view.copies, 0)
-        state, active = self.discovery_start.expand(b, -1), torch.ones_like(tracked.presence[:, 0])
+        state, active = self.start.expand(b, -1), torch.ones_like(tracked.presence[:, 0])
         if explore.may_discover is not None:
             active = active * (explore.may_discover | (tracked.step == 0))
         what, where = tracked.what.new_zeros(b, w), tracked.what.new_zeros(b, 4)
         presence, free = torch.ones_like(active), n - tracked.count.detach()
         outputs: list[tuple[Tensor, ...]] = []
         for i in range(n):
-            state = self.discovery(torch.cat([image, embedding, what, where, presence[:, None]], -1), state)
-            mean, raw = self.new_where(state).chunk(2, -1)
-            q_where = Normal(mean, positive(raw + self.new_where_bias, self.config.least_std[1]))
+            state = self.cell(torch.cat([image, embedding, what, where, presence[:, None]], -1), state)
+            mean, raw = self.where(state).chunk(2, -1)
+            q_where = Normal(mean, positive(raw + self.where_bias, self.config.least_std[1]))
             where = q_where.sample(noise.where[:, i])
-            q_what = self._read(view, scene, where, None)
+            q_what = self.reader(view, scene, where)
             what = q_what.sample(noise.what[:, i])
-            logit = self.new_presence(torch.cat([state, what], -1)).squeeze(1)
+            logit = self.presence(torch.cat([state, what], -1)).squeeze(1)
             logit = torch.where(tracked.step == 0, clamp_probability(logit, explore.presence_margin), logit)
             active = active * (i < free)
             presence = (noise.presence[:, i] < torch.sigmoid(logit)).to(what.dtype) * active
@@ -138,29 +178,3 @@ class PaperInference(nn.Module):
             unseen=torch.zeros_like(tracked.unseen),
         )
         return found, embedding, log_q.sum(1), log_discrete.sum(1)
-
-    def _read(self, view: FrameView, scene: Tensor, where: Tensor, mask: Tensor | None) -> Normal:
-        """Glimpse encoder at `where` `[B, 4]`: Gaussian over what, `[B, W]`."""
-        pixels = view.read(scene, *window(where), self.config.glimpse)
-        mean, raw = self.glimpse_what(self.glimpse(pixels if mask is None else pixels * mask)).chunk(2, -1)
-        return Normal(mean, positive(raw, self.config.least_std[0]))
-
-    def _track_where(self, relation: Tensor, before: Tensor, memory: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Sample and log density of a full-covariance Gaussian around the last place: diag(s) (I + L)."""
-        shift, raw = self.where(torch.cat([relation, before, memory], -1)).chunk(2, -1)
-        std = positive(raw + self.where_bias - 1, self.config.least_std[1])
-        lower = torch.zeros(4, 4, dtype=std.dtype, device=std.device)
-        rows, columns = torch.tril_indices(4, 4, device=std.device)
-        factor = torch.eye(4, device=std.device, dtype=std.dtype) + lower.index_put(
-            (rows, columns), self.where_covariance
-        )
-        where = before + shift + std * (noise @ factor.T)
-        log_det = std.log().sum(-1) + factor.diagonal().abs().log().sum()
-        return where, Normal(torch.zeros_like(noise), torch.ones_like(noise)).log_prob(noise) - log_det
-
-    def _track_what(self, memory: Tensor, before: Tensor, look: Normal) -> Normal:
-        """Gated mix of the last code, the glimpse's and the temporal network's."""
-        mean, raw = self.temporal_what(memory).chunk(2, -1)
-        forget, take_in, own = (torch.sigmoid(self.gates(memory)) * 0.9999).chunk(3, -1)
-        std = (1 - take_in) * look.std + (1 - own) * positive(raw, self.config.least_std[0])
-        return Normal(forget * before + (1 - take_in) * look.mean + (1 - own) * mean, std)
