@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sqair_wm import evaluate, load
+from sqair_wm.evaluation import crowds
 from sqair_wm.evaluation.digit_table import Sizes
 
 TINY = (
@@ -63,6 +64,16 @@ def test_evaluation_gives_every_column_of_the_table(run, capsys):
     assert names <= set(metrics) and "3 samples" in capsys.readouterr().err
 
 
+def test_ever_more_digits_are_measured_by_a_command(run, tmp_path, capsys):
+    options = [str(run), "--sequences", "100", "--length", "2", "--json", str(tmp_path / "crowds.json")]
+    crowds.main([*options, "--digits", "1", "2"])
+    found = json.loads((tmp_path / "crowds.json").read_text())
+    assert set(found) == {"1", "2"} and found["2"]["counting_error"] <= 2
+    assert capsys.readouterr().out.splitlines()[2].startswith("| 1 |")
+    with pytest.raises(SystemExit, match=r"model\.slots=12"):
+        crowds.main([*options, "--digits", "9"])
+
+
 @pytest.mark.parametrize("model", ["air", "vrnn_mlp", "vrnn_conv"])
 def test_baselines_are_trained_and_measured_in_the_same_way(train_wm, mnist, model):
     settings = [s for s in TINY if not s.startswith("name")]
@@ -80,6 +91,7 @@ def test_baselines_are_trained_and_measured_in_the_same_way(train_wm, mnist, mod
         (["data=moving_mnist", "env=Pong"], "two data sets"),
         (["data=moving_mnist", "data.most=0"], "data.most must be at least 1"),
         (["data=moving_mnist", "data.most=two"], "data.most"),
+        (["data=moving_mnist", "data.least=3"], "data.least must lie between 0 and data.most"),
         (["env=Pong", "model=vrnn_mlp"], "baseline for data without actions"),
         (["data=moving_mnist", "data.frames=7"], "no setting 'data.frames'"),
         (["data=moving_mnst"], "moving_mnist"),

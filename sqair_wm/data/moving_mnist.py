@@ -22,19 +22,20 @@ TRIES, ROUNDS = 5, 300
 class MovingMNIST:
     """Endless seeded sequences of moving digits.
 
-    The number of digits of a sequence is uniform on 0..`most` and constant. Digits are cropped to their bounding box,
-    start inside the frame without overlapping boxes, move with a velocity up to 10 and an acceleration up to 3 pixels a
-    frame, bounce with their top left corner at 0 and at the frame's size (so they slip out on the right and at the
-    bottom), and are merged by the pixel-wise maximum.
+    The number of digits of a sequence is uniform on `least`..`most` and constant. Digits are cropped to their bounding
+    box, start inside the frame without overlapping boxes, move with a velocity up to 10 and an acceleration up to 3
+    pixels a frame, bounce with their top left corner at 0 and at the frame's size (so they slip out on the right and at
+    the bottom), and are merged by the pixel-wise maximum.
 
     Args:
         images: `[M, 28, 28]` uint8; labels: `[M]`.
         size: height and width of a frame.
-        most: most digits in a sequence.
+        most: most digits in a sequence; least: fewest.
         seed: of the fixed sequences that `first` gives.
         scale: size of the digits relative to MNIST; 0.5 makes 14x14 pixels of the 28x28.
         lively: each digit is there only from a uniformly drawn frame to another one behind it (the paper's harder
             variant; how frames are drawn is ours), and the number of digits in a frame is not constant.
+        crowded: digits for which no free place is found start on others; otherwise the sequence is drawn anew.
 
     Raises:
         ValueError: if digits do not fit into a frame, or one of them is empty.
@@ -51,8 +52,11 @@ class MovingMNIST:
         seed: int = 0,
         scale: float = 1.0,
         lively: bool = False,
+        least: int = 0,
+        crowded: bool = False,
     ):
         self.size, self.most, self.seed, self.labels, self.lively = size, most, seed, labels, lively
+        self.least, self.crowded = least, crowded
         self.frame_size = (size, size)
         self.digits, self.extents = crop_digits(images, scale)
         self._tries = TRIES if most <= 2 else TRIES * most**2
@@ -83,7 +87,7 @@ class MovingMNIST:
             yield self.first(min(together, -(-(number - start) // CHUNK) * CHUNK), length, device, start)
 
     def _make(self, batch: int, length: int, random: np.random.Generator, device: torch.device) -> Batch:
-        number = random.integers(0, self.most + 1, batch)
+        number = random.integers(self.least, self.most + 1, batch)
         chosen, place = self._start(number, random)
         places = self._move(place, length, random)
         there = np.broadcast_to(np.arange(self.most) < number[:, None], places.shape[:3])
@@ -123,13 +127,14 @@ class MovingMNIST:
                     clash = self._clash(place[rows], chosen[rows], k)
                     left[trying] -= clash
                     active = np.flatnonzero(trying)
-                    good[active[clash & (left[trying] <= 0)]] = False
-                    trying[active[~clash | (left[active] <= 0)]] = False
+                    given_up = clash & (left[active] <= 0)
+                    good[active[given_up]] = self.crowded
+                    trying[active[~clash | given_up]] = False
             open_rows = open_rows[~good]
         if len(open_rows):
             raise ValueError(
                 f"{self.most} digits do not fit side by side into frames of {self.size}: choose a smaller data.most or "
-                "data.scale, or a larger data.size"
+                "data.scale, a larger data.size, or data.crowded=true"
             )
         return chosen, place
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -80,8 +81,12 @@ class Digits:
     most: int = 2
     scale: float = 1.0
     lively: bool = False
+    least: int = 0
+    crowded: bool = False
 
     def __post_init__(self) -> None:
+        if not 0 <= self.least <= self.most:
+            raise ValueError(f"data.least must lie between 0 and data.most ({self.most}), got {self.least}")
         if self.size < 1 or self.most < 1 or self.scale <= 0:
             raise ValueError(
                 "data.size and data.most must be at least 1 and data.scale positive, "
@@ -94,10 +99,10 @@ def digits(config: DictConfig) -> Digits:
     return typed(Digits, {f.name: config.data[f.name] for f in fields(Digits) if f.name in config.data}, "data")
 
 
-def moving_mnist(config: DictConfig, test: bool) -> MovingMNIST:
-    """Moving digits of the MNIST training or test set."""
+def moving_mnist(config: DictConfig, test: bool, **changes: Any) -> MovingMNIST:
+    """Moving digits of the MNIST training or test set, as the configuration says but for the `changes` to `Digits`."""
     images, labels = load_mnist(Path(config.data.mnist), train=not test)
-    return MovingMNIST(images, labels, **asdict(digits(config)))
+    return MovingMNIST(images, labels, **asdict(replace(digits(config), **changes)))
 
 
 def _check_digits(config: DictConfig) -> None:

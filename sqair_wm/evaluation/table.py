@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 WORLD_MODEL = {
@@ -97,9 +98,16 @@ def markdown(results: dict[tuple[str, int], dict[str, float]], columns: dict[str
         columns: names of the figures and their titles.
     """
     columns = columns or WORLD_MODEL
-    rows = [["", "seed", *columns.values()], ["---"] * (len(columns) + 2)]
-    for (name, seed), figures in results.items():
-        rows.append([name, str(seed), *(number(figures[c]) if c in figures else "" for c in columns)])
+    return table(["", "seed"], {(name, str(seed)): figures for (name, seed), figures in results.items()}, columns)
+
+
+def table(
+    titles: Sequence[str], results: Mapping[tuple[str, ...], Mapping[str, float]], columns: dict[str, str]
+) -> str:
+    """A markdown table: what each row is, under `titles`, and its figures."""
+    rows = [[*titles, *columns.values()], ["---"] * (len(titles) + len(columns))]
+    for names, figures in results.items():
+        rows.append([*names, *(number(figures[c]) if c in figures else "" for c in columns)])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 

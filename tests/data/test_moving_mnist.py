@@ -155,3 +155,19 @@ def test_damaged_and_missing_files_are_errors(tmp_path, monkeypatch):
     monkeypatch.setattr(pooch, "retrieve", offline)
     with pytest.raises(FileNotFoundError, match=r"data\.mnist=FOLDER"):
         load_mnist(tmp_path, train=True)
+
+
+def test_a_crowd_has_as_many_digits_as_are_asked_for_even_where_they_cannot_all_be_apart(monkeypatch):
+    monkeypatch.setattr("sqair_wm.data.moving_mnist.ROUNDS", 3)
+    crowd = {"size": 30, "scale": 0.75, "least": 6, "most": 6}
+    batch = MovingMNIST(*digits(), crowded=True, **crowd).first(100, 1, CPU)
+    assert (batch.truth.presence.sum(2) == 6).all()
+    boxes = batch.truth.boxes[0]
+    assert boxes[..., :2].min() >= 0 and (boxes[..., :2] + boxes[..., 2:]).max() <= 30
+    with pytest.raises(ValueError, match=r"data\.crowded=true"):
+        MovingMNIST(*digits(), **crowd).first(100, 1, CPU)
+
+
+def test_the_number_of_digits_starts_at_the_least(data):
+    batch = MovingMNIST(*digits(), least=1, most=2).first(400, 1, CPU)
+    assert set(batch.truth.presence.sum(2).flatten().tolist()) == {1, 2}
