@@ -184,19 +184,19 @@ class ImaginationTrainer(Loop):
         optimizer = torch.optim.Adam(loss.parameters(), config.learning_rate, fused=True)
         super().__init__(loss, optimizer, config, folder / CHECKPOINT, fabric, seed)
 
-    def _length(self, iteration: int) -> int:
-        return self.config.context + self.config.imagined(iteration)
+    def _length(self, position: int) -> int:
+        return self.config.context + self.config.imagined(position)
 
-    def sample(self, iteration: int, generator: torch.Generator) -> tuple[Play, Play]:
+    def sample(self, position: int, generator: torch.Generator) -> tuple[Play, Play]:
         """Stretches of play (the context and the steps to imagine), and single steps."""
         device = self.fabric.device
-        play = self.play.sample(self.config.batch, self._length(iteration), generator, device)
+        play = self.play.sample(self.config.batch, self._length(position), generator, device)
         return play, self.play.sample(self.config.singles, 2, generator, device)
 
-    def arguments(self, batch: tuple[Play, Play], iteration: int) -> tuple:
+    def arguments(self, batch: tuple[Play, Play], position: int) -> tuple:
         """See `ImaginationLoss.forward`."""
         return batch
 
-    def frames(self, iteration: int) -> int:
+    def frames(self, position: int) -> int:
         """See `Loop.frames`."""
-        return self.config.batch * self._length(iteration)
+        return self.config.batch * self._length(position)

@@ -51,26 +51,31 @@ class Loop(ABC):
         torch.manual_seed(seed * 1000 + 500 + fabric.global_rank)
         generator = torch.Generator().manual_seed(seed * 1000 + fabric.global_rank)
         self.batches = Prefetcher(self.sample, generator, ahead=fabric.device.type == "cuda")
-        self.iteration, self.seconds, self.computing, self._used = 0, 0.0, 0.0, 0.0
+        self.iteration, self.seconds, self.computing, self._lead = 0, 0.0, 0.0, 0
         if self.checkpoint.exists():
             self._restore(load_checkpoint(self.checkpoint))
 
     @abstractmethod
-    def sample(self, iteration: int, generator: torch.Generator) -> Any:
-        """The batch of an iteration."""
+    def sample(self, position: int, generator: torch.Generator) -> Any:
+        """The batch at a position of the schedule."""
 
     @abstractmethod
-    def arguments(self, batch: Any, iteration: int) -> tuple[Any, ...]:
+    def arguments(self, batch: Any, position: int) -> tuple[Any, ...]:
         """What the loss is called with."""
 
     @abstractmethod
-    def frames(self, iteration: int) -> int:
-        """Frames of the batch of an iteration."""
+    def frames(self, position: int) -> int:
+        """Frames of the batch at a position of the schedule."""
 
     @property
     def finished(self) -> bool:
         """Whether the iterations, or the minutes, are used up."""
-        return self.iteration >= self.schedule.iterations or self._used >= 1
+        return self.position >= self.schedule.iterations
+
+    @property
+    def position(self) -> int:
+        """Where in the schedule training is, in iterations; ahead of `iteration` where minutes are short."""
+        return self.iteration + self._lead
 
     def train(self, until: int | None = None, on_record: OnRecord | None = None) -> None:
         """Train to the end, or to iteration `until`; a checkpoint is written on the way, at the end, and when stopped.
@@ -90,14 +95,14 @@ class Loop(ABC):
         clock, work = time.perf_counter(), time.thread_time()
         with StopRequests() as requests, closing(journal):
             while self.iteration < stop and not self.finished and not requests.asked:
-                frames = self.frames(self.iteration) * self.fabric.world_size
+                frames = self.frames(self.position) * self.fabric.world_size
                 statistics = self.step()
                 now, done = time.perf_counter(), time.thread_time()
                 self.seconds, clock = self.seconds + now - clock, now
                 before, self.computing, work = self.computing, self.computing + done - work, done
                 self._keep_snapshots(before)
                 if journal.add(statistics, frames, self.seconds):
-                    self._used = self._share_used()
+                    self._lead = self._find_lead()
                 if self.iteration % config.save_every == 0:
                     journal.check()
                     self.save()
@@ -106,10 +111,10 @@ class Loop(ABC):
         if requests.asked:
             raise KeyboardInterrupt
 
-    def _share_used(self) -> float:
-        """Share of the minutes that is used up; the first process decides for all."""
-        used = self.schedule.used(self.computing / 60)
-        return float(self.fabric.broadcast(used)) if self.fabric.world_size > 1 else used
+    def _find_lead(self) -> int:
+        """See `Schedule.lead`; the first process decides for all."""
+        lead = self.schedule.lead(self.iteration, self.computing / 60)
+        return int(self.fabric.broadcast(lead)) if self.fabric.world_size > 1 else lead
 
     def step(self) -> dict[str, Tensor]:
         """One optimiser step; the statistics stay on the device.
@@ -117,17 +122,17 @@ class Loop(ABC):
         Raises:
             FloatingPointError: on the CPU at once, on a GPU when the statistics are next read.
         """
-        config, i = self.schedule, self.iteration
-        batch = self.batches.next(i)
+        config, position = self.schedule, self.position
+        batch = self.batches.next(position)
         for group in self.optimizer.param_groups:
-            group["lr"] = config.rate(i, self._used)
-        loss, statistics = self.loss(*self.arguments(batch, i))
+            group["lr"] = config.rate(position)
+        loss, statistics = self.loss(*self.arguments(batch, position))
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(self.loss.parameters(), config.clip or torch.inf)
         statistics["gradient_norm"] = norm.detach()
         if self.fabric.device.type == "cpu":
-            check_finite({name: float(value) for name, value in statistics.items()}, i)
+            check_finite({name: float(value) for name, value in statistics.items()}, self.iteration)
         self.optimizer.step()
         self.iteration += 1
         return statistics
@@ -139,6 +144,7 @@ class Loop(ABC):
             return
         state: dict[str, Any] = {
             "iteration": self.iteration,
+            "lead": self._lead,
             "seconds": self.seconds,
             "computing": self.computing,
             "model": self.loss.module.state_dict(),
@@ -184,7 +190,7 @@ class Loop(ABC):
             seed = int(state["iteration"]) * 1000 + self.fabric.global_rank
             self.batches.set_state(torch.Generator().manual_seed(seed).get_state())
             torch.manual_seed(seed)
-        self._used = self._share_used()
+        self._lead = int(state.get("lead", self._find_lead()))
 
 
 def total(loops: Sequence[Loop]) -> dict[str, float]:

@@ -12,11 +12,10 @@ class Schedule:
     Attributes:
         iterations: length of training.
         minutes: stop earlier when the training thread has computed for so long (0: never), which on an idle machine
-            is the time that went by.
+            is the time that went by. On a slow machine everything that is said in iterations comes sooner; see `lead`.
         batch: sequences a step, of each process.
         learning_rate: of the optimiser.
-        decay: [[share, factor], ...]: once that share of the iterations, or of the minutes, is used up, the learning
-            rate is multiplied by the factor.
+        decay: [[share of the iterations, factor], ...]: from then on the learning rate is multiplied by the factor.
         clip: largest gradient norm; 0 for none.
         log_every: iterations between records.
         save_every: iterations between checkpoints.
@@ -41,12 +40,15 @@ class Schedule:
             if getattr(self, name) < 1:
                 raise ValueError(f"{self.group}.{name} must be at least 1, got {getattr(self, name)}")
 
-    def used(self, minutes: float) -> float:
-        """Share of the minutes that is used up; 0 if training is not limited by them."""
-        return minutes / self.minutes if self.minutes > 0 else 0.0
+    def lead(self, iteration: int, minutes: float) -> int:
+        """Iterations by which the schedule has to be ahead of `iteration` after `minutes`, to end along with the minutes.
 
-    def rate(self, iteration: int, used: float = 0.0) -> float:
-        """Learning rate at that iteration, when that share of the minutes is used up."""
-        progress = max(iteration / self.iterations, used)
-        factors = [factor for share, factor in self.decay if progress >= share]
+        Where the machine is too slow for all iterations, what is left of the schedule is spread over what is left of
+        the minutes; 0 where it is fast enough.
+        """
+        return max(0, int(self.iterations * minutes / self.minutes) - iteration) if self.minutes > 0 else 0
+
+    def rate(self, position: int) -> float:
+        """Learning rate at that position of the schedule, in iterations."""
+        factors = [factor for share, factor in self.decay if position >= share * self.iterations]
         return self.learning_rate * (factors[-1] if factors else 1.0)

@@ -38,18 +38,18 @@ class Trainer(Loop):
         bound = SequenceBound(model, config.particles, config.estimator, config.recompute)
         super().__init__(bound, make_optimizer(model, config), config, folder / CHECKPOINT, fabric, seed)
 
-    def sample(self, iteration: int, generator: torch.Generator) -> Batch:
-        """Sequences of the length that the iteration asks for."""
-        length = self.config.length(iteration)
+    def sample(self, position: int, generator: torch.Generator) -> Batch:
+        """Sequences of the length that the schedule asks for."""
+        length = self.config.length(position)
         return self.sequences.sample(self.config.batch, length, generator, self.fabric.device)
 
-    def arguments(self, batch: Batch, iteration: int) -> tuple:
+    def arguments(self, batch: Batch, position: int) -> tuple:
         """See `SequenceBound.forward`."""
-        return batch.frames, batch.actions, self.config.annealing(iteration)
+        return batch.frames, batch.actions, self.config.annealing(position)
 
-    def frames(self, iteration: int) -> int:
+    def frames(self, position: int) -> int:
         """See `Loop.frames`."""
-        return self.config.batch * self.config.length(iteration)
+        return self.config.batch * self.config.length(position)
 
 
 def make_optimizer(model: SQAIR, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -21,11 +21,11 @@ def test_the_learning_rate_falls_by_share_of_the_iterations():
     assert [config.rate(i) for i in (0, 19, 20, 49, 50, 99)] == [1, 1, 0.5, 0.5, 0.1, 0.1]
 
 
-def test_the_learning_rate_follows_the_minutes_where_they_are_used_up_sooner_than_the_iterations():
-    config = TrainingConfig(iterations=100, minutes=10, learning_rate=1.0, decay=[[0.2, 0.5], [0.5, 0.1]])
-    assert [config.rate(10, config.used(minutes)) for minutes in (0, 1.9, 2, 4.9, 5, 10)] == [1, 1, 0.5, 0.5, 0.1, 0.1]
-    assert config.rate(60, config.used(1)) == 0.1, "the iterations count as before"
-    assert TrainingConfig(iterations=100).used(1e6) == 0, "without minutes only the iterations count"
+def test_the_schedule_runs_ahead_where_the_minutes_are_too_short_for_its_iterations():
+    config = TrainingConfig(iterations=100, minutes=10)
+    assert [config.lead(10, minutes) for minutes in (0, 1, 2, 5, 10)] == [0, 0, 10, 40, 90]
+    assert config.lead(60, 1) == 0, "a fast machine keeps to the iterations"
+    assert TrainingConfig(iterations=100).lead(1, 1e6) == 0, "without minutes only the iterations count"
 
 
 @pytest.mark.parametrize(

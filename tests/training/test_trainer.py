@@ -62,6 +62,23 @@ def test_stopping_and_continuing_equals_an_uninterrupted_run_to_the_bit(tmp_path
     assert torch.equal(weights(whole), weights(resumed))
 
 
+def test_where_minutes_are_short_the_whole_schedule_is_gone_through_in_fewer_iterations(tmp_path):
+    settings = dict(iterations=200, minutes=0.02, lengths=[[0, 1], [100, 2]], decay=[[0.6, 0.5], [0.95, 0.1]])
+    trainer = make(tmp_path / "short", **settings)
+    lengths, step = [], trainer.step
+
+    def spy():
+        lengths.append(trainer.config.length(trainer.position))
+        return step()
+
+    trainer.step = spy
+    trainer.train()
+    assert trainer.finished and 2 < trainer.iteration < 200 and set(lengths) == {1, 2}
+    assert trainer.position >= 200 and trainer.summary()["iterations"] == trainer.iteration
+    again = make(tmp_path / "short", **settings)
+    assert again.finished and again.position == trainer.position
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_request_waits_for_the_step_and_continues_to_the_bit(tmp_path, number):
     whole = make(tmp_path / "whole")
