@@ -41,7 +41,7 @@ class Schedule:
                 raise ValueError(f"{self.group}.{name} must be at least 1, got {getattr(self, name)}")
 
     def lead(self, iteration: int, minutes: float) -> int:
-        """Iterations by which the schedule has to be ahead of `iteration` after `minutes`, to end along with the minutes.
+        """Iterations by which the schedule has to be ahead of `iteration` after `minutes`, to end with them.
 
         Where the machine is too slow for all iterations, what is left of the schedule is spread over what is left of
         the minutes; 0 where it is fast enough.
