@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from sqair_wm import figures
-from sqair_wm.attention import boxes
 from sqair_wm.background import compose
 from sqair_wm.data.sequences import Batch
 from sqair_wm.evaluation.meaning import meaning
 from sqair_wm.evaluation.rollout import HORIZONS
 from sqair_wm.evaluation.show import ROWS, horizon_curves, split_by_horizon
 from sqair_wm.evaluation.summary import Watched, imagine_from, watch
+from sqair_wm.outlines import outlines
 from sqair_wm.training.checkpoint import write_atomically
 from sqair_wm.world_model import WorldModel
 
@@ -54,7 +54,7 @@ def liveliest(batch: Batch, number: int) -> Tensor:
 def tracking_picture(model: WorldModel, batch: Batch, watched: Watched, scene: int) -> bytes:
     """Real frame with boxes, what the model is given, its reconstruction, and each object's glimpse, as a GIF."""
     real = real_frames(batch.frames, model.config.channels)
-    places, identities = watched.boxes(), watched.identities()
+    places, identities = watched.boxes, watched.identities()
     pictures = []
     for t, state in enumerate(watched.states):
         ids = identities[t, scene].cpu().numpy()
@@ -77,8 +77,8 @@ def imagination_picture(model: WorldModel, batch: Batch, watched: Watched, scene
     real, background = real_frames(batch.frames, channels), batch.frames[seen - 1, scene, channels:]
     pictures = []
     for t, state in enumerate(futures, seen):
-        image = model.render(state).frame[0]
-        box = boxes(state.where, size)[0].cpu().numpy()
+        image, glimpses = (x[0] for x in model.render(state))
+        box = outlines(glimpses, state.where[0], size).cpu().numpy()
         drawn = real_frames(torch.cat([image, background]), channels).cpu().numpy()
         ids = state.identity[0].cpu().numpy()
         pictures.append(

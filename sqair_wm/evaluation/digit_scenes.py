@@ -12,8 +12,8 @@ from torch import Tensor
 from sqair_wm.data.moving_mnist import CHUNK, MovingMNIST
 from sqair_wm.data.sequences import Truth
 from sqair_wm.evaluation.addition import code
-from sqair_wm.evaluation.digit_tracks import painted_boxes
 from sqair_wm.evaluation.tracks import Tracks
+from sqair_wm.outlines import outlines
 from sqair_wm.slots import Noise
 from sqair_wm.world_model import WorldModel
 
@@ -55,7 +55,7 @@ def look(model: WorldModel, sequences: MovingMNIST, number: int, length: int, bo
             clock = time.process_time()
             slots, _ = model.observe(slots, frame, noise=Noise.none(slots))
             seconds += time.process_time() - clock
-            places = painted_boxes(model, slots) if boxes else slots.where
+            places = outlines(model.render(slots).glimpses, slots.where, sequences.frame_size) if boxes else slots.where
             steps.append((places, slots.identity, code(model, slots)))
         assert batch.truth is not None
         parts.append((batch.truth, [torch.stack(column).cpu() for column in zip(*steps, strict=True)]))

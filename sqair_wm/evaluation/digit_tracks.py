@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from sqair_wm.attention import place_whole, window
 from sqair_wm.data.sequences import Truth
 from sqair_wm.evaluation.components import Settings, components
 from sqair_wm.evaluation.tracks import HIT, Tracks, iou
-from sqair_wm.slots import Slots
-from sqair_wm.world_model import WorldModel
 
 VISIBLE = 0.2
 """A digit of whose box less than this share lies in the frame is neither asked for nor forbidden."""
@@ -55,21 +51,6 @@ def judged(found: Tracks, truth: Truth, size: tuple[int, int]) -> Tracks:
     return found.only(keep)
 
 
-def painted_boxes(model: WorldModel, slots: Slots) -> Tensor:
-    """The boxes of what a model paints for each object, `[B, N, 4]` in pixels; zero where nothing is painted.
-
-    The window of a glimpse is as wide as the model likes; the ink in it is where the object is.
-    """
-    b, n = slots.presence.shape
-    glimpses = model.render(slots).glimpses.flatten(0, 1)
-    scale, centre = (x.flatten(0, 1)[:, None] for x in window(slots.where))
-    ink = place_whole(glimpses[:, None], scale, centre, model.config.frame_size).amax(1)
-    strongest = glimpses.flatten(1).amax(1)[:, None, None]
-    painted = (ink > INK * strongest) & (strongest > 0)
-    (top, height), (left, width) = _extent(painted.any(2)), _extent(painted.any(1))
-    return torch.stack([top, left, height, width], -1).view(b, n, 4)
-
-
 def component_tracks(frames: Tensor) -> Tracks:
     """The baseline without a model: connected parts of the ink of frames `[T, B, C, H, W]`, linked."""
     return components(frames, COMPONENTS)
@@ -85,12 +66,3 @@ def clip(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def visible_share(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The share of each box `[..., 4]` that lies in the frame, `[...]`."""
     return clip(boxes, size)[..., 2:].prod(-1) / np.maximum(boxes[..., 2:].prod(-1), 1e-12)
-
-
-def _extent(there: Tensor) -> tuple[Tensor, Tensor]:
-    """First index and length of the true part of `[R, L]`; zeros where nothing is true."""
-    index = torch.arange(there.shape[1], device=there.device)
-    first = torch.where(there, index, there.shape[1]).amin(1)
-    length = torch.where(there, index + 1, 0).amax(1) - first
-    nothing = ~there.any(1)
-    return first.masked_fill(nothing, 0).float(), length.masked_fill(nothing, 0).float()

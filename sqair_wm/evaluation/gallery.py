@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from sqair_wm import figures
-from sqair_wm.attention import boxes
 from sqair_wm.data.opening import build_data
 from sqair_wm.data.sequences import Batch, Sequences
 from sqair_wm.evaluate import open_run
 from sqair_wm.evaluation.hardness import hardest
 from sqair_wm.evaluation.summary import watch
+from sqair_wm.outlines import outlines
 from sqair_wm.settings import ConfigError
 from sqair_wm.slots import Slots
 from sqair_wm.world_model import WorldModel, load
@@ -38,7 +38,7 @@ Film = list[list[np.ndarray]]
 def inference_film(model: WorldModel, batch: Batch) -> Film:
     """For each sequence a row of frames and a row of reconstructions with boxes, coloured by identity."""
     watched = watch(model, batch)
-    places, identities = watched.boxes().cpu().numpy(), watched.identities().cpu().numpy()
+    places, identities = watched.boxes.cpu().numpy(), watched.identities().cpu().numpy()
     film: Film = []
     for t in range(len(batch.frames)):
         film.append([])
@@ -168,7 +168,8 @@ def _fullest(batch: Batch, number: int) -> Tensor:
 
 def _drawn(model: WorldModel, slots: Slots) -> list[np.ndarray]:
     """The mean image of each scene with its boxes."""
-    images, places = model.render(slots).frame, boxes(slots.where, model.config.frame_size).cpu().numpy()
+    images, glimpses = model.render(slots)
+    places = outlines(glimpses, slots.where, model.config.frame_size).cpu().numpy()
     identities = slots.identity.cpu().numpy()
     return [
         figures.draw_boxes(figures.to_picture(image), place, identity)

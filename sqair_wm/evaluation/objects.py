@@ -15,9 +15,9 @@ from sqair_wm.evaluation.components import Settings, components
 from sqair_wm.evaluation.detection import Detections, Judged, detection_metrics, judge
 from sqair_wm.evaluation.held_out import HeldOut, whole_episodes
 from sqair_wm.evaluation.object_sets import object_sets
-from sqair_wm.evaluation.places import extents
 from sqair_wm.evaluation.tracks import Tracks, tracking_metrics
 from sqair_wm.evaluation.truth import JUMP, GameTruth
+from sqair_wm.outlines import outlines
 from sqair_wm.slots import Noise
 from sqair_wm.world_model import WorldModel
 
@@ -93,7 +93,7 @@ def seek(sequences: AtariSequences, truth: GameTruth) -> Sought:
 
 @torch.no_grad()
 def follow(model: WorldModel, sequences: AtariSequences, play: HeldOut) -> tuple[Tracks, np.ndarray, np.ndarray]:
-    """The model's objects after each frame of some rows, by its means and likelier presences.
+    """The model's objects after each frame of some rows, by its means and likelier presences: what it paints of them.
 
     Returns:
         All objects; which it sees in the frame itself, `[T, B, N]` bool; their appearance codes, `[T, B, N, W]`.
@@ -104,9 +104,9 @@ def follow(model: WorldModel, sequences: AtariSequences, play: HeldOut) -> tuple
         batch = sequences.take(numbers[None], slots.presence.device)
         slots, _ = model.observe(slots, batch.frames[0], batch.actions[0], noise=Noise.none(slots))
         state = slots.pad(model.config.slots)
-        placed.append(extents(state, size).cpu().numpy())
+        placed.append(outlines(model.render(state).glimpses, state.where, size).cpu().numpy())
         seen.append(state.unseen.cpu().numpy() == 0)
-        names.append(np.where(real[:, None], state.identity.cpu().numpy(), -1))
+        names.append(np.where(real[:, None] & (placed[-1][..., 2:] > 0).all(2), state.identity.cpu().numpy(), -1))
         codes.append(state.what.cpu().numpy())
     return Tracks(np.stack(placed), np.stack(names)), np.stack(seen), np.stack(codes)
 

@@ -113,9 +113,7 @@ def see(model: WorldModel, sequences: VideoSequences, crops: Crops, length: int)
 
 def tracks(watched: Watched) -> Tracks:
     """What the model sees, its boxes cut off at the edges of the crop."""
-    boxes, size = watched.boxes().cpu().numpy(), np.array(watched.frames.shape[3:])
-    low, high = boxes[..., :2].clip(0, size), (boxes[..., :2] + boxes[..., 2:]).clip(0, size)
-    return Tracks(np.concatenate([low, high - low], -1), watched.identities().cpu().numpy())
+    return Tracks(watched.boxes.cpu().numpy(), watched.identities().cpu().numpy())
 
 
 def cut_out(model: WorldModel, watched: Watched) -> Tracks:

@@ -28,16 +28,6 @@ def reach(slots: Slots, size: tuple[int, int]) -> Tensor:
     return 0.5 * _lengths(slots, size) * window(slots.where)[0] + MARGIN
 
 
-def extents(slots: Slots, size: tuple[int, int]) -> Tensor:
-    """The part of the frame that each object's window spans, as (top, left, height, width) from the edges, `[B, N, 4]`.
-
-    `attention.boxes` counts from the centre of the first pixel, as the published formula does; true boxes count from
-    its edge, which is half a pixel: half of what a ball of Pong may be off.
-    """
-    length = _lengths(slots, size) * window(slots.where)[0]
-    return torch.cat([centres(slots, size) - 0.5 * length, length], -1)
-
-
 def follow(identity: Tensor, slots: Slots, place: Tensor) -> tuple[Tensor, Tensor]:
     """Look for objects in a later state of the same scenes.
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sqair_wm.attention import boxes
 from sqair_wm.data.sequences import Batch
+from sqair_wm.outlines import outlines
 from sqair_wm.slots import Noise, Slots
 from sqair_wm.world_model import WorldModel
 
@@ -22,18 +22,15 @@ class Watched:
     Attributes:
         states: the scenes after each frame.
         frames: `[T, B, C, H, W]` the foreground that was shown; reconstructions: the same shape.
+        boxes: `[T, B, N, 4]` (top, left, height, width) of what is painted of each object, see `outlines`.
         discovered: `[T, B]` new objects in each frame.
     """
 
     states: list[Slots]
     frames: Tensor
     reconstructions: Tensor
+    boxes: Tensor
     discovered: Tensor
-
-    def boxes(self) -> Tensor:
-        """`[T, B, N, 4]` (top, left, height, width) in pixels, of empty slots too."""
-        size = (self.frames.shape[3], self.frames.shape[4])
-        return torch.stack([boxes(s.where, size) for s in self.states])
 
     def identities(self) -> Tensor:
         """`[T, B, N]`, -1 where a slot is empty."""
@@ -43,14 +40,17 @@ class Watched:
 @torch.no_grad()
 def watch(model: WorldModel, batch: Batch) -> Watched:
     """Observe whole sequences deterministically (means, and the likelier value of every presence)."""
-    slots, states, images, found = model.initial(batch.frames.shape[1]), [], [], []
+    slots, size = model.initial(batch.frames.shape[1]), model.config.frame_size
+    states, images, boxes, found = [], [], [], []
     for frame, action in zip(batch.frames, batch.actions, strict=True):
         slots, terms = model.observe(slots, frame, action, noise=Noise.none(slots))
         states.append(slots)
-        images.append(model.render(slots).frame)
+        image, glimpses = model.render(slots)
+        images.append(image)
+        boxes.append(outlines(glimpses, slots.where, size))
         found.append(terms.discovered)
     shown = batch.frames[:, :, : model.config.channels]
-    return Watched(states, shown, torch.stack(images), torch.stack(found))
+    return Watched(states, shown, torch.stack(images), torch.stack(boxes), torch.stack(found))
 
 
 def identity_survival(identities: Tensor, frames: int = SURVIVAL) -> float:

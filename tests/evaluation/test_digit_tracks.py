@@ -2,12 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from sqair_wm.attention import to_where
 from sqair_wm.data.sequences import Truth
-from sqair_wm.evaluation.digit_tracks import clip, component_tracks, judged, painted_boxes, true_tracks, visible_share
+from sqair_wm.evaluation.digit_tracks import clip, component_tracks, judged, true_tracks, visible_share
 from sqair_wm.evaluation.tracks import Tracks, tracking_metrics
-from sqair_wm.world_model import WorldModel
-from tests.conftest import small
 
 SIZE = (50, 50)
 
@@ -76,24 +73,6 @@ def test_a_visible_digit_beside_a_hidden_one_keeps_its_object():
     real = truth([(28, 0, 20, 10), (48, 0, 20, 10)])
     found = tracks([(0, (28, 0, 20, 10)), (1, (44, 0, 6, 10))])
     assert judged(found, real, SIZE).identity.tolist() == [[[0, -1]]]
-
-
-def test_painted_boxes_hold_the_ink_of_each_object():
-    model = WorldModel(small(frame_size=(50, 50), glimpse=(9, 9)))
-    slots = model.initial(1)
-    where = slots.where.clone()
-    where[0, 0] = to_where(torch.tensor([16 / 49, 16 / 49]), torch.tensor([0.0, 0.0]))
-    where[0, 1] = to_where(torch.tensor([16 / 49, 16 / 49]), torch.tensor([0.98, 0.0]))
-    glimpse = torch.zeros(9, 9)
-    glimpse[1:8, 3:6] = 0.8
-    model.sqair.appearance.decode = lambda what: glimpse.expand(*what.shape[:-1], 1, 9, 9)
-    slots = slots.replace(where=where, presence=torch.tensor([[1.0, 1, 0]]))
-    boxes = painted_boxes(model, slots)[0]
-    image = model.render(slots.replace(presence=torch.tensor([[1.0, 0, 0]]))).frame[0, 0]
-    rows, columns = (image > 0.16).nonzero(as_tuple=True)
-    expected = [rows.min(), columns.min(), rows.max() - rows.min() + 1, columns.max() - columns.min() + 1]
-    assert boxes[0].tolist() == [float(x) for x in expected] and 12 <= boxes[0, 2] <= 16 and 4 <= boxes[0, 3] <= 8
-    assert float(boxes[1, 0] + boxes[1, 2]) == 50 and boxes[1, 2] < 0.7 * boxes[0, 2] and not boxes[2].any()
 
 
 def test_components_find_single_digits_and_lose_those_that_touch():

@@ -1,7 +1,7 @@
 import torch
 
 from sqair_wm.attention import to_where
-from sqair_wm.evaluation.places import MARGIN, centres, displacements, extents, follow, match, pick, reach
+from sqair_wm.evaluation.places import MARGIN, centres, displacements, follow, match, pick, reach
 from sqair_wm.world_model import WorldModel
 from tests.conftest import small
 
@@ -22,13 +22,6 @@ def test_a_centre_is_a_place_between_the_frames_edges():
     slots = scene((12.0, 0.8), (5.5, 20.0))
     assert torch.allclose(centres(slots, SIZE)[0, :2], torch.tensor([[12.0, 0.8], [5.5, 20.0]]), atol=1e-4)
     assert torch.allclose(reach(slots, SIZE)[0, 0], torch.full((2,), 3 + MARGIN), atol=1e-4)
-
-
-def test_a_window_spans_pixels_from_edge_to_edge():
-    """One that spans the whole frame is the frame; one of a quarter around (12, 8) is 6 pixels wide."""
-    whole, part = (extents(scene((12.0, y), scale=share), SIZE)[0, 0] for y, share in ((12.0, 0.9999), (8.0, 0.25)))
-    assert torch.allclose(whole, torch.tensor([0.0, 0.0, 24.0, 24.0]), atol=0.01)
-    assert torch.allclose(part, torch.tensor([9.0, 5.0, 6.0, 6.0]), atol=1e-4)
 
 
 def test_displacements_are_differences_of_centres():

@@ -32,7 +32,7 @@ def test_figures_of_a_known_reconstruction():
     frames = torch.ones(10, 1, 1, 24, 24)
     found = torch.zeros(10, 1)
     found[0], found[4] = 5, 1
-    figures = summarize(Watched([one] * 10, frames, 0.5 * frames, found))
+    figures = summarize(Watched([one] * 10, frames, 0.5 * frames, torch.zeros(10, 1, 3, 4), found))
     assert figures["unexplained_energy"] == 0.25 and figures["objects_per_frame"] == 1.0
     assert abs(figures["discovered_per_frame"] - 1 / 9) < 1e-6 and figures["identity_survival_8"] == 1.0
 
@@ -42,7 +42,7 @@ def test_watching_is_deterministic_and_imagination_discovers_nothing():
     batch: Batch = MovingSquares().first(4, 10, torch.device("cpu"))
     first, second = watch(model, batch), watch(model, batch)
     assert torch.equal(first.reconstructions, second.reconstructions)
-    assert first.boxes().shape == (10, 4, 3, 4)
+    assert first.boxes.shape == (10, 4, 3, 4)
     futures = imagine_from(model, first.states[4], batch.actions[5:])
     assert len(futures) == 5
     assert set(futures[-1].identity.flatten().tolist()) <= set(first.states[4].identity.flatten().tolist()) | {-1}
