@@ -77,8 +77,8 @@ class GRUCell(nn.Module):
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """`[R, inputs]` and `[R, hidden]` to `[R, hidden]`."""
         gates, candidate = self.input(x).split((2 * self.hidden, self.hidden), -1)
-        update, reset = torch.sigmoid(gates + self.gates(h)).chunk(2, -1)
-        return torch.lerp(h, torch.tanh(candidate + self.candidate(reset * h)), update)
+        update, reset = self.gates(h).add_(gates).sigmoid_().chunk(2, -1)
+        return torch.lerp(h, self.candidate(reset * h).add_(candidate).tanh_(), update)
 
 
 class ConvTrunk(nn.Module):
