@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sqair_wm.slots import PER_SLOT, Slots, flat_rows, take_rows
+from sqair_wm.packing import flat_rows, take_rows
+from sqair_wm.slots import PER_SLOT, Slots
 
 
 def seat(slots: Slots, seats: Tensor) -> Slots:
@@ -25,13 +26,12 @@ def seat(slots: Slots, seats: Tensor) -> Slots:
     free, new = ~stays.any(2), there & ~stays.any(1)
     turn = torch.where(free, free.long().cumsum(1), -1)[:, :, None] == new.long().cumsum(1)[:, None, :]
     takes = stays | (turn & free[:, :, None] & new[:, None, :])
-    taken, index = takes.any(2), takes.to(torch.uint8).argmax(2)
+    empty, index = ~takes.any(2), takes.to(torch.uint8).argmax(2)
 
     rows = flat_rows(index, identity.shape[1])
 
     def move(name: str) -> Tensor:
         moved = take_rows(getattr(slots, name), rows, index.shape)
-        free = ~taken.reshape(index.shape + (1,) * (moved.dim() - 2))
-        return moved.masked_fill(free, -1 if name == "identity" else 0)
+        return moved.masked_fill(empty if moved.dim() == 2 else empty[..., None], -1 if name == "identity" else 0)
 
     return slots.replace(**{name: move(name) for name in PER_SLOT})

@@ -9,11 +9,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sqair_wm.packing import flat_rows, take_rows
+
 PER_SLOT = ("what", "where", "presence", "identity", "velocity", "unseen", "temporal", "prior")
 
 
+class _Memos:
+    """What goes along with a state without being a part of it."""
+
+    __slots__ = ("memo", "scenery_memo")
+
+    memo: dict[Any, Any]
+    scenery_memo: dict[Any, Any]
+
+
 @dataclass
-class Slots:
+class Slots(_Memos):
     """Objects of a batch of scenes, `N` slots each; the state that `observe` and `imagine` carry from frame to frame.
 
     A slot whose `presence` is 0 is empty and its other fields mean nothing. Objects may lie in any order and may move
@@ -48,8 +59,7 @@ class Slots:
     last_identity: Tensor
 
     def __post_init__(self) -> None:
-        self.memo: dict[Any, Any] = {}
-        self.scenery_memo: dict[Any, Any] = {}
+        self.memo, self.scenery_memo = {}, {}
 
     @property
     def count(self) -> Tensor:
@@ -225,17 +235,6 @@ def merge(tracked: Slots, discovered: Slots, slots: int, dense: bool) -> Slots:
         return both[:, :slots] if order is None or rows is None else take_rows(both, rows, order.shape)
 
     return discovered.replace(**{name: join(name) for name in PER_SLOT})
-
-
-def flat_rows(index: Tensor, number: int) -> Tensor:
-    """Places in a flattened `[B, number]` of what `index` `[B, M]` names in each row: `[B * M]`."""
-    first = torch.arange(0, index.shape[0] * number, number, device=index.device)
-    return (index + first[:, None]).flatten()
-
-
-def take_rows(x: Tensor, rows: Tensor, shape: torch.Size) -> Tensor:
-    """The `rows` (see `flat_rows`) of `x` `[B, N, ...]`, as `[*shape, ...]`: whole rows move, faster than `gather`."""
-    return x.flatten(0, 1).index_select(0, rows).unflatten(0, shape)
 
 
 def new_identities(presence: Tensor, last_identity: Tensor) -> tuple[Tensor, Tensor]:
