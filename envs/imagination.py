@@ -75,7 +75,7 @@ class ImaginationEnv(_Imagined, gym.Env):
         if seed is not None or self._generator is None:
             self._generator = self.rollout.generator(self.np_random)
         self.rollout.start(np.ones(1, bool), self._generator, (options or {}).get("start"))
-        return self._see(), row(self.rollout.layout.info(self.slots), 0)
+        return self._see(), row(self.rollout.info(), 0)
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, Info]:
         """Imagine what `action` brings.
@@ -87,7 +87,7 @@ class ImaginationEnv(_Imagined, gym.Env):
         if self._generator is None or not self.rollout.running[0]:
             raise ResetNeeded("no imagined episode is running: call reset() first")
         step = self.rollout.step(np.asarray(action)[None], self._generator)
-        info = row(self.rollout.layout.info(self.slots), 0) | {"uncertainty": float(step.uncertainty[0])}
+        info = row(self.rollout.info(), 0) | {"uncertainty": float(step.uncertainty[0])}
         return self._see(), float(step.reward[0]), bool(step.terminated[0]), bool(step.truncated[0]), info
 
     def render(self) -> np.ndarray | None:
@@ -95,7 +95,7 @@ class ImaginationEnv(_Imagined, gym.Env):
         return None if self.render_mode is None else self.rollout.pictures()[0]
 
     def _see(self) -> Observation:
-        return row(self.rollout.layout.observe(self.slots), 0)
+        return row(self.rollout.observe(), 0)
 
 
 class ImaginationVectorEnv(_Imagined, VectorEnv):
@@ -157,7 +157,7 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
         if first is not None or self._generator is None:
             self._generator = self.rollout.generator(self.np_random)
         self.rollout.start(rows, self._generator, options.get("start"))
-        return self._see(), with_masks(self.rollout.layout.info(self.slots), rows)
+        return self._see(), with_masks(self.rollout.info(), rows)
 
     def step(self, actions: np.ndarray) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
         """Imagine what `actions` `[num_envs]` bring.
@@ -181,7 +181,7 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
             reward[idle], terminated[idle], truncated[idle] = 0.0, False, False
         if fresh.any():
             self.rollout.start(fresh, self._generator)
-        infos |= with_masks(self.rollout.layout.info(self.slots), np.ones(self.num_envs, bool))
+        infos |= with_masks(self.rollout.info(), np.ones(self.num_envs, bool))
         infos |= with_masks({"uncertainty": np.where(fresh, 0.0, uncertainty)}, ~fresh)
         return self._see(), reward, terminated, truncated, infos
 
@@ -196,14 +196,14 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
         self.rollout.check(actions)
         rows, no = np.ones(self.num_envs, bool), np.zeros(self.num_envs, bool)
         self.rollout.start(rows, generator)
-        infos = with_masks(self.rollout.layout.info(self.slots), rows)
+        infos = with_masks(self.rollout.info(), rows)
         return self._see(), np.zeros(self.num_envs), no, no.copy(), infos
 
     def _finish(self, ended: np.ndarray, uncertainty: np.ndarray) -> Info:
         """The last observations and infos of the rows that ended."""
         if not ended.any():
             return {}
-        who = self.rollout.layout.info(self.slots) | {"uncertainty": uncertainty}
+        who = self.rollout.info() | {"uncertainty": uncertainty}
         return {
             "final_obs": final_observations(self._see(), ended),
             "final_info": with_masks(who, ended),
@@ -217,7 +217,7 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
         return seed[0]
 
     def _see(self) -> Observation:
-        return self.rollout.layout.observe(self.slots)
+        return self.rollout.observe()
 
 
 def _checked(render_mode: str | None) -> str | None:

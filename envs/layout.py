@@ -81,6 +81,7 @@ class Layout:
         columns = torch.cat([torch.ones_like(scale[..., :1]), centre, scale, velocity, slots.what], -1)
         return torch.where(slots.presence[..., None] > 0, columns, 0).to(torch.float32)
 
+    @torch.inference_mode()
     def observe(self, slots: Slots) -> Observation:
         """`B` scenes as a batch of observations, in arrays that nobody else holds.
 
@@ -93,6 +94,7 @@ class Layout:
             return rows.reshape(rows.shape[0], -1)
         return rows if self.form == "array" else {"slots": rows, "presence": rows[..., 0].copy()}
 
+    @torch.inference_mode()
     def info(self, slots: Slots) -> dict[str, np.ndarray]:
         """Who is where in `B` scenes.
 

@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-from envs.layout import Layout, check_finite
+from envs.layout import Layout, Observation, check_finite
 from envs.scenes import Scenes, load_for_game
 from envs.starts import Collection, StatePool
 from sqair_wm.background import compose
@@ -154,7 +154,15 @@ class Rollout:
         self._backgrounds[torch.from_numpy(rows)] = backgrounds.cpu()
         self._age[rows], self.running[rows] = 0, True
 
-    @torch.no_grad()
+    def observe(self) -> Observation:
+        """What agents see of all scenes, see `Layout.observe`."""
+        return self.layout.observe(self.scenes.seated)
+
+    def info(self) -> dict[str, np.ndarray]:
+        """Who is where in all scenes, see `Layout.info`."""
+        return self.layout.info(self.scenes.seated)
+
+    @torch.inference_mode()
     def step(self, actions: np.ndarray, generator: torch.Generator) -> Step:
         """One step of every scene under `actions` `[B]`.
 

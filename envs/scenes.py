@@ -23,18 +23,25 @@ class Scenes:
 
     Attributes:
         state: what the next `observe` or `imagine` takes.
-        slots: the same objects, each in the row that it keeps for as long as it lives.
+        seated: the same objects, each in the row that it keeps for as long as it lives; both may be of inference mode.
     """
 
     def __init__(self, start: Slots):
-        self.state = self.slots = start
+        self.state = self.seated = start
+
+    @property
+    def slots(self) -> Slots:
+        """`seated` for anybody to use, also where gradients are wanted."""
+        if self.seated.what.is_inference():
+            self.seated = self.seated.map(torch.clone)
+        return self.seated
 
     def advance(self, state: Slots, rows: np.ndarray | None = None) -> None:
         """Go on to `state`: of all scenes, or of those where `rows` `[B]` is true."""
         if rows is None:
-            self.state, self.slots = state, seat(state, self.slots.identity)
+            self.state, self.seated = state, seat(state, self.seated.identity)
             return
-        seats = self.slots.identity[torch.from_numpy(rows).to(state.step.device)]
+        seats = self.seated.identity[torch.from_numpy(rows).to(state.step.device)]
         self._put(rows, state, seat(state, seats))
 
     def restart(self, start: Slots, rows: np.ndarray) -> None:
@@ -43,7 +50,7 @@ class Scenes:
 
     def _put(self, rows: np.ndarray, state: Slots, slots: Slots) -> None:
         if rows.all():
-            self.state, self.slots = state, slots
+            self.state, self.seated = state, slots
             return
         index = torch.from_numpy(np.flatnonzero(rows)).to(state.step.device)
 
@@ -51,7 +58,7 @@ class Scenes:
             return {name: getattr(whole, name).index_copy(0, index, getattr(part, name)) for name in names}
 
         self.state = Slots(**put(self.state, state, NAMES))
-        self.slots = self.state.replace(**put(self.slots, slots, PER_SLOT))
+        self.seated = self.state.replace(**put(self.seated, slots, PER_SLOT))
 
 
 class Encoder:
@@ -77,7 +84,7 @@ class Encoder:
         self.scenes.restart(self.model.initial(int(rows.sum())), rows)
         self._fresh |= rows
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def look(self, frames: np.ndarray, actions: np.ndarray | None = None, rows: np.ndarray | None = None) -> None:
         """Take in the next frame of every game, or of those where `rows` `[B]` is true.
 

@@ -90,7 +90,8 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
 
     def _see(self, frame: np.ndarray, action: Any, info: Info) -> tuple[Observation, Info]:
         self._encoder.look(frame[None], None if action is None else np.array([int(action)]))
-        return row(self.layout.observe(self.slots), 0), {**info, **row(self.layout.info(self.slots), 0)}
+        seen = self._encoder.scenes.seated
+        return row(self.layout.observe(seen), 0), {**info, **row(self.layout.info(seen), 0)}
 
     def _draw(self, picture: np.ndarray) -> np.ndarray:
         """Boxes of the frame in the picture it was cut from."""

@@ -99,7 +99,8 @@ class SlotVectorObservation(VectorWrapper):
         for i in np.flatnonzero(ended):
             last[i] = infos["final_obs"][i]
         self._encoder.look(last, actions)
-        final, who = self.layout.observe(self.slots), self.layout.info(self.slots)
+        seen = self._encoder.scenes.seated
+        final, who = self.layout.observe(seen), self.layout.info(seen)
         infos["final_obs"], infos["_final_obs"] = final_observations(final, ended), ended.copy()
         infos["final_info"] = {**infos.get("final_info", {}), **with_masks(who, ended)}
         infos["_final_info"] = ended.copy()
@@ -107,8 +108,9 @@ class SlotVectorObservation(VectorWrapper):
         self._encoder.look(frames, None, ended)
 
     def _show(self, infos: Info) -> tuple[Observation, Info]:
-        who = with_masks(self.layout.info(self.slots), np.ones(self.num_envs, bool))
-        return self.layout.observe(self.slots), {**infos, **who}
+        seen = self._encoder.scenes.seated
+        who = with_masks(self.layout.info(seen), np.ones(self.num_envs, bool))
+        return self.layout.observe(seen), {**infos, **who}
 
 
 def _crop(spec: EnvSpec | None) -> tuple[int, int] | None:

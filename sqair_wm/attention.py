@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from sqair_wm.reading import Read, axes_of, differences
+from sqair_wm.reading import Axes, Read, axes_of, differences
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -115,11 +115,27 @@ class FrameView:
         Returns:
             `[R, C, h, w]`.
         """
+        base = rows if self.copies == 1 else rows // self.copies
+        base = base * ((self.size[0] + 2) * (self.size[1] + 2))
+        return Read.apply(self._corners, base, scale, centre, shape, self._axes(shape), self.size[1] + 2)
+
+    def points(self, scale: Tensor, centre: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Places of the rows and columns of glimpses in the frame's coordinates [-1, 1].
+
+        Args:
+            scale: `[R, 2]`; centre: `[R, 2]`; shape: (h, w); see `read`.
+
+        Returns:
+            `[R, 2, max(h, w)]`, of y and of x; what exceeds the shorter side means nothing.
+        """
+        return torch.addcmul(centre[:, :, None], scale[:, :, None], self._axes(shape).unit)
+
+    def _axes(self, shape: tuple[int, int]) -> Axes:
         memo, key = self.memo if self.whole is None else self.whole[0].memo, ("axes", shape)
         if key not in memo:
-            memo[key] = axes_of(shape, self.size, scale)
-        base = (rows // self.copies) * ((self.size[0] + 2) * (self.size[1] + 2))
-        return Read.apply(self._corners, base, scale, centre, shape, memo[key], self.size[1] + 2)
+            memo[key] = axes_of(shape, self.size, self.frame)
+        axes: Axes = memo[key]
+        return axes
 
     def all_scenery(self) -> Tensor:
         """The reduced background of every scene, `[rows, S, h, w]`."""
@@ -128,14 +144,6 @@ class FrameView:
     def all_rows(self) -> Tensor:
         """The frame of every scene, `[rows, C, H, W]`."""
         return self.frame if self.copies == 1 else self.frame.repeat_interleave(self.copies, 0)
-
-
-def sample_points(scale: Tensor, centre: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Places of a glimpse's rows and columns in the frame's coordinates [-1, 1]: `[R, h]` and `[R, w]`."""
-
-    unit = {n: torch.linspace(-1, 1, n, device=scale.device, dtype=scale.dtype) for n in set(shape)}
-    ys, xs = (torch.addcmul(centre[:, k, None], scale[:, k, None], unit[n]) for k, n in enumerate(shape))
-    return ys, xs
 
 
 def _hat(pixels: Tensor, scale: Tensor, centre: Tensor, length: int, n: int) -> Tensor:

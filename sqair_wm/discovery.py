@@ -107,11 +107,11 @@ class DiscoveryPrior(nn.Module):
         cumulative = self.count_log_prob(stay_logit, tracked).exp().cumsum(1)[:, :-1]
         return (noise.presence[:, :1] > cumulative).to(noise.what.dtype)
 
-    def sample_where(self, stay_logit: Tensor, embedding: Tensor, noise: Noise) -> Tensor:
-        """Where new objects are, `[B, N, 4]`."""
+    def sample_where(self, stay_logit: Tensor, embedding: Tensor, noise: Tensor) -> Tensor:
+        """Where new objects are, from standard normal `noise` `[B, M, 4]`: `[B, M, 4]`."""
         state = self.context_state(stay_logit, embedding)
         previous, places = self.first_where.expand(state.shape[0], 4), []
-        for i in range(noise.where.shape[1]):
-            previous = self.where_given(state, previous).sample(noise.where[:, i])
+        for one in noise.unbind(1):
+            previous = self.where_given(state, previous).sample(one)
             places.append(previous)
         return torch.stack(places, 1)

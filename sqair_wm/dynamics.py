@@ -13,6 +13,7 @@ from sqair_wm.distributions import Normal, bernoulli_log_prob, positive
 from sqair_wm.interaction import Surroundings
 from sqair_wm.networks import GRUCell, linear
 from sqair_wm.packing import Rows
+from sqair_wm.sight import Sight
 from sqair_wm.slots import Slots
 
 ABSENT = -88.0
@@ -68,13 +69,14 @@ class Dynamics(nn.Module):
     def forward(self, slots: Slots, action: Tensor | None, dense: bool) -> Prediction:
         """Predict every object one step ahead under `action` `[B]`, which only the `interactive` kind looks at."""
         b, n = slots.presence.shape
-        rows = Rows(slots.presence.detach().flatten() > 0, dense)
+        sight = Sight.of(slots, self.config, dense) if self.surroundings is not None else None
+        rows = Rows(slots.presence.detach().flatten() > 0, dense) if sight is None else sight.rows
         what, where, velocity, memory = (
             rows.take(x.flatten(0, 1)) for x in (slots.what, slots.where, slots.velocity, slots.prior)
         )
         inputs = [what, where] + ([velocity / self.reach] if self.residual else [])
-        if self.surroundings is not None:
-            inputs.append(self.surroundings(slots, action, rows))
+        if self.surroundings is not None and sight is not None:
+            inputs.append(self.surroundings(sight, action))
         memory = self.cell(torch.cat(inputs, -1), memory)
         stay, place, appearance = self._read(self.readout(memory), what, where, velocity)
         fields = rows.put_all(memory, stay, place.mean, place.std - 1, appearance.mean, appearance.std - 1)

@@ -6,22 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sqair_wm.attention import window
 from sqair_wm.config import ModelConfig
 from sqair_wm.networks import linear, mlp
-from sqair_wm.packing import Rows
-from sqair_wm.slots import Slots
+from sqair_wm.sight import CELLS, Sight
 
-CELLS = 9
-"""Height and width of the crop of the scenery around an object, in cells: about three objects."""
-
-NEAR, FAR = 1.0, 4.0
-"""Distances, in objects, at which the two scales of a relation saturate."""
-
-
-def moving(slots: Slots) -> Tensor:
-    """Where every object is and how it moves, `[B, N, 4]`."""
-    return torch.cat([window(slots.where)[1], slots.velocity], -1)
+NEVER = -1e9
+"""Added to what a hidden unit takes in, keeps it at zero behind a ReLU."""
 
 
 class Relation(nn.Module):
@@ -32,25 +22,13 @@ class Relation(nn.Module):
         code = config.what + 7
         self.receiver, self.sender, self.between = linear(code, width), linear(code, width), linear(6, width)
 
-    def forward(self, code: Tensor, moving: Tensor, presence: Tensor, rows: Rows) -> Tensor:
-        """`[R, width]`.
-
-        Args:
-            code: `[B, N, W + 7]` of every object.
-            moving: `[B, N, 4]` place and velocity in object sizes.
-            presence: `[B, N]`.
-            rows: the objects that are present.
-        """
-        n, number = presence.shape[1], rows.numbers()
-        scene, me = number // n, number % n
-        own, flat = rows.take(code.flatten(0, 1)), code.flatten(0, 1)
-        apart = moving.index_select(0, scene) - rows.take(moving.flatten(0, 1))[:, None]
-        near = torch.tanh(apart[..., :2] / NEAR)
-        relation = torch.cat([near, torch.tanh(apart[..., :2] / FAR), torch.tanh(apart[..., 2:])], -1)
-        sent = self.sender(flat).unflatten(0, presence.shape).index_select(0, scene)
-        hidden = F.relu(self.receiver(own)[:, None] + sent + self.between(relation))
-        there = presence.index_select(0, scene) * (torch.arange(n, device=me.device) != me[:, None])
-        return (hidden * there[..., None]).sum(1)
+    def forward(self, sight: Sight) -> Tensor:
+        """`[R, width]`, one for each object that is present."""
+        weight, sent = self.between.weight, self.sender(sight.code)
+        weight = torch.cat([weight, weight.new_full((weight.shape[0], 1), NEVER)], 1)
+        hidden = F.linear(sight.relation, weight, self.between.bias).to(weight.dtype)
+        hidden.add_(sent.index_select(0, sight.scene)).add_(self.receiver(sight.own)[:, None])
+        return hidden.relu_().sum(1)
 
 
 class Surroundings(nn.Module):
@@ -65,8 +43,6 @@ class Surroundings(nn.Module):
         background_only: leave out the action and the others.
     """
 
-    unit: Tensor
-
     def __init__(self, config: ModelConfig, width: int = 32, background_only: bool = False):
         super().__init__()
         self.config, self.width = config, width
@@ -76,46 +52,20 @@ class Surroundings(nn.Module):
         self.action = nn.Embedding(config.actions, width) if config.actions and not background_only else None
         self.parts = max(1, sum(part is not None for part in (self.background, self.relation, self.action)))
         self.mix = mlp(width * self.parts, width, out=False, activation=nn.ReLU)
-        self.register_buffer("unit", torch.tensor(sum(config.object_share)), persistent=False)
 
-    def code(self, slots: Slots) -> Tensor:
-        """What each object is like by itself, `[B, N, W + 7]`."""
-        scale, centre = window(slots.where)
-        since = (slots.unseen / self.config.patience).clamp(max=1).to(scale.dtype)
-        return torch.cat([slots.what, scale, centre, slots.velocity / self.unit, since[..., None]], -1)
-
-    def forward(self, slots: Slots, action: Tensor | None, rows: Rows) -> Tensor:
-        """`[R, width]`, one for each of the `rows` (over batch and slots) that count.
+    def forward(self, sight: Sight, action: Tensor | None) -> Tensor:
+        """`[R, width]`, one for each object that is present.
 
         Args:
-            slots: `B` scenes.
+            sight: `B` scenes.
             action: `[B]` int64; None if it is not known.
-            rows: the objects that are present.
         """
-        scene, parts = rows.numbers() // slots.presence.shape[1], []
+        parts = []
         if self.relation is not None:
-            parts.append(self.relation(self.code(slots), moving(slots) / self.unit, slots.presence.detach(), rows))
+            parts.append(self.relation(sight))
         if self.background is not None:
-            parts.append(self.background(self._crops(slots, rows)))
+            parts.append(self.background(sight.crops))
         if self.action is not None and action is not None:
-            parts.append(self.action(action).index_select(0, scene))
-        parts += [slots.what.new_zeros(scene.shape[0], self.width)] * (self.parts - len(parts))
+            parts.append(self.action(action).index_select(0, sight.scene))
+        parts += [sight.own.new_zeros(sight.own.shape[0], self.width)] * (self.parts - len(parts))
         return self.mix(torch.cat(parts, -1))
-
-    @torch.no_grad()
-    def _crops(self, slots: Slots, rows: Rows) -> Tensor:
-        """The scenery around each object and where the object is within its cell, `[R, S * CELLS ** 2 + 2]`."""
-        _, channels, height, width = slots.scenery.shape
-        scene = rows.numbers() // slots.presence.shape[1]
-        centre = rows.take(window(slots.where)[1].flatten(0, 1))
-        size = centre.new_tensor(self.config.frame_size)
-        place = (0.5 * (centre + 1) * (size - 1) + 0.5) / self.config.scenery_cell
-        cell = place.floor()
-        steps = torch.arange(CELLS, device=centre.device) - CELLS // 2
-        ys, xs = (cell.long()[:, k, None] + steps for k in (0, 1))
-        inside = ((ys >= 0) & (ys < height))[:, :, None] & ((xs >= 0) & (xs < width))[:, None, :]
-        pixel = ys.clamp(0, height - 1)[:, :, None] * width + xs.clamp(0, width - 1)[:, None, :]
-        first = scene[:, None] * channels + torch.arange(channels, device=centre.device)
-        index = first[:, None, None, :] * (height * width) + pixel[..., None]
-        pixels = slots.scenery.reshape(-1).index_select(0, index.flatten()).view(index.shape) * inside[..., None]
-        return torch.cat([pixels.view(centre.shape[0], CELLS**2 * channels), place - cell - 0.5], -1)

@@ -14,7 +14,17 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., inputs]` to `[..., outputs]`."""
-        return super().forward(x).to(self.weight.dtype)
+        return nn.functional.linear(x, self.weight, self.bias).to(self.weight.dtype)
+
+
+class MLP(nn.Sequential):
+    """Linear layers and activations, called without what a call of a module costs beside them: many are small."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., inputs]` to `[..., outputs]`."""
+        for layer in self:
+            x = layer.forward(x)
+        return x
 
 
 def linear(inputs: int, outputs: int, bias: float = 0.0) -> Linear:
@@ -27,7 +37,7 @@ def linear(inputs: int, outputs: int, bias: float = 0.0) -> Linear:
 
 def mlp(
     *sizes: int, out: bool = True, bias: float = 0.0, zero: bool = False, activation: type[nn.Module] = nn.ELU
-) -> nn.Sequential:
+) -> MLP:
     """Linear layers with an activation between them.
 
     Args:
@@ -45,7 +55,7 @@ def mlp(
             layers.append(activation())
     if zero:
         nn.init.zeros_(cast(nn.Linear, layers[-1]).weight)
-    return nn.Sequential(*layers)
+    return MLP(*layers)
 
 
 class VanillaCell(nn.Module):
@@ -77,8 +87,8 @@ class GRUCell(nn.Module):
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """`[R, inputs]` and `[R, hidden]` to `[R, hidden]`."""
         gates, candidate = self.input(x).split((2 * self.hidden, self.hidden), -1)
-        update, reset = torch.sigmoid(gates + self.gates(h)).chunk(2, -1)
-        return torch.lerp(h, torch.tanh(candidate + self.candidate(reset * h)), update)
+        update, reset = self.gates(h).add_(gates).sigmoid_().chunk(2, -1)
+        return torch.lerp(h, self.candidate(reset * h).add_(candidate).tanh_(), update)
 
 
 class ConvTrunk(nn.Module):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sqair_wm.attention import window
 from sqair_wm.config import ModelConfig
 from sqair_wm.interaction import Surroundings
 from sqair_wm.networks import linear, mlp
-from sqair_wm.packing import Rows
+from sqair_wm.sight import Sight
 from sqair_wm.slots import Slots
 
 BINS, HIGHEST = 37, 9.0
@@ -66,10 +65,10 @@ class SetCode(nn.Module):
         super().__init__()
         self.net = mlp(config.what + 7 + extra + around, width, width, out=False, activation=nn.ReLU)
 
-    def forward(self, alone: Tensor, extra: Tensor, around: Tensor, rows: Rows) -> Tensor:
-        """The codes of the scenes `[B, width]`; `alone` `[R, W + 7]` and `around` of objects, `extra` `[B, N, D]`."""
-        codes = self.net(torch.cat([alone, rows.take(extra.flatten(0, 1)), around], -1))
-        return rows.put(codes).unflatten(0, extra.shape[:2]).sum(1)
+    def forward(self, sight: Sight, extra: Tensor, around: Tensor) -> Tensor:
+        """Codes of the scenes `[B, width]`; `around` `[R, D]` of the objects present, `extra` `[B, N, D']` of all."""
+        codes = self.net(torch.cat([sight.own, sight.rows.take(extra.flatten(0, 1)), around], -1))
+        return sight.rows.put(codes).unflatten(0, sight.shape).sum(1)
 
 
 class Moves(nn.Module):
@@ -99,6 +98,7 @@ class OutcomeHeads(nn.Module):
 
     def __init__(self, config: ModelConfig, members: int = 4, width: int = 64):
         super().__init__()
+        self.config = config
         self.around, self.beneath = Surroundings(config), Surroundings(config, background_only=True)
         self.before = SetCode(config, 3, self.around.width, width)
         self.after = SetCode(config, 1, self.beneath.width, width)
@@ -109,19 +109,21 @@ class OutcomeHeads(nn.Module):
 
     def forward(self, slots: Slots, action: Tensor | None, after: Slots, dense: bool) -> Outcome:
         """See `WorldModel.outcome`."""
-        after = after.replace(scenery=slots.scenery)
-        rows = Rows(slots.presence.detach().flatten() > 0, dense)
-        later = Rows(after.presence.detach().flatten() > 0, dense)
+        number = slots.presence.shape[1]
+        if after.scenery is not slots.scenery:
+            after = after.replace(scenery=slots.scenery)
+        if not dense:
+            slots, after = slots.trim(), after.trim()
+        here, there = Sight.of(slots, self.config, dense), Sight.of(after, self.config, dense)
         same = _same(slots, after)
-        alone, around = rows.take(self.around.code(slots).flatten(0, 1)), self.around(slots, action, rows)
-        left = self.before(alone, self._fate(slots, after, same), around, rows)
-        there = later.take(self.beneath.code(after).flatten(0, 1))
-        right = self.after(there, self._news(slots, same), self.beneath(after, None, later), later)
-        scene = self.scene(torch.cat([left, right], -1))
-        logits = torch.stack([head(scene) for head in self.heads])
+        around = self.around(here, action)
+        left = self.before(here, self._fate(here, there, same), around)
+        right = self.after(there, self._news(slots, same), self.beneath(there, None))
+        logits = self._logits(self.scene(torch.cat([left, right], -1)))
         chance = logits[..., :BINS].softmax(-1).mean(0)
-        moves = rows.put(self.moves(torch.cat([alone, around], -1))).unflatten(0, slots.presence.shape)
+        moves = here.rows.put(self.moves(torch.cat([here.own, around], -1))).unflatten(0, here.shape)
         spread = _spread(moves) * slots.presence
+        moves = F.pad(moves, (0, 0, 0, 0, 0, number - here.shape[1]))
         return Outcome(
             reward=chance @ self.bins,
             nonzero=1 - chance[:, BINS // 2],
@@ -132,12 +134,20 @@ class OutcomeHeads(nn.Module):
             moves=moves.movedim(2, 0),
         )
 
-    def _fate(self, slots: Slots, after: Slots, same: Tensor) -> Tensor:
+    def _logits(self, scene: Tensor) -> Tensor:
+        """`[B, D]` to `[E, B, BINS + 1]`, all members at once."""
+        members = [cast(nn.Sequential, head) for head in self.heads]
+        weight, bias = (torch.cat([getattr(m[0], name) for m in members]) for name in ("weight", "bias"))
+        hidden = F.relu(F.linear(scene, weight, bias).to(scene.dtype))
+        hidden = hidden.unflatten(-1, (len(members), -1)).transpose(0, 1)
+        weight, bias = (torch.stack([getattr(m[-1], name) for m in members]) for name in ("weight", "bias"))
+        return torch.baddbmm(bias[:, None], hidden, weight.transpose(1, 2)).to(scene.dtype)
+
+    def _fate(self, here: Sight, there: Sight, same: Tensor) -> Tensor:
         """Whether each object is still there, and how far it went, `[B, N, 3]`."""
-        there = same.any(2).to(slots.presence.dtype)[..., None]
-        centre = window(after.where)[1].detach()
-        went = same.to(centre.dtype) @ centre - window(slots.where)[1] * there
-        return torch.cat([there, went / self.around.unit], -1)
+        stays = same.any(2).to(here.centre.dtype)[..., None]
+        went = same.to(stays.dtype) @ there.centre.detach() - here.centre * stays
+        return torch.cat([stays, went / sum(self.config.object_share)], -1)
 
     def _news(self, slots: Slots, same: Tensor) -> Tensor:
         """Whether each object after the step is new, `[B, N, 1]`."""

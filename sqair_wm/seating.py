@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sqair_wm.packing import flat_rows, take_rows
 from sqair_wm.slots import PER_SLOT, Slots
 
 
@@ -25,12 +26,12 @@ def seat(slots: Slots, seats: Tensor) -> Slots:
     free, new = ~stays.any(2), there & ~stays.any(1)
     turn = torch.where(free, free.long().cumsum(1), -1)[:, :, None] == new.long().cumsum(1)[:, None, :]
     takes = stays | (turn & free[:, :, None] & new[:, None, :])
-    taken, index = takes.any(2), takes.to(torch.uint8).argmax(2)
+    empty, index = ~takes.any(2), takes.to(torch.uint8).argmax(2)
+
+    rows = flat_rows(index, identity.shape[1])
 
     def move(name: str) -> Tensor:
-        x = getattr(slots, name)
-        shape = index.shape + (1,) * (x.dim() - 2)
-        moved = x.gather(1, index.reshape(shape).expand(index.shape + x.shape[2:]))
-        return torch.where(taken.reshape(shape), moved, moved.new_full((), -1 if name == "identity" else 0))
+        moved = take_rows(getattr(slots, name), rows, index.shape)
+        return moved.masked_fill(empty if moved.dim() == 2 else empty[..., None], -1 if name == "identity" else 0)
 
     return slots.replace(**{name: move(name) for name in PER_SLOT})

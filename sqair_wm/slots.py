@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from sqair_wm.packing import flat_rows, take_rows
+
 PER_SLOT = ("what", "where", "presence", "identity", "velocity", "unseen", "temporal", "prior")
 
 
+class _Memos:
+    """What goes along with a state without being a part of it."""
+
+    __slots__ = ("memo", "scenery_memo")
+
+    memo: dict[Any, Any]
+    scenery_memo: dict[Any, Any]
+
+
 @dataclass
-class Slots:
+class Slots(_Memos):
     """Objects of a batch of scenes, `N` slots each; the state that `observe` and `imagine` carry from frame to frame.
 
     A slot whose `presence` is 0 is empty and its other fields mean nothing. Objects may lie in any order and may move
@@ -30,6 +42,8 @@ class Slots:
         scenery: `[B, S, h, w]` the background when it was last seen, reduced to `ModelConfig.scenery_shape`.
         step: `[B]` int64, frames seen or imagined so far.
         last_identity: `[B]` int64, the newest identity handed out; -1 before the first.
+        memo: what others derived from this state and may want again; no field, it stays behind.
+        scenery_memo: the same for what was derived from `scenery` alone; goes where the scenery goes.
     """
 
     what: Tensor
@@ -43,6 +57,9 @@ class Slots:
     scenery: Tensor
     step: Tensor
     last_identity: Tensor
+
+    def __post_init__(self) -> None:
+        self.memo, self.scenery_memo = {}, {}
 
     @property
     def count(self) -> Tensor:
@@ -64,7 +81,8 @@ class Slots:
 
     def select(self, rows: Tensor) -> Slots:
         """The scenes named by an index or a boolean mask `rows` over the batch."""
-        return self.map(lambda x: x[rows])
+        index = rows.nonzero().squeeze(1) if rows.dtype == torch.bool else rows
+        return self.map(lambda x: x.index_select(0, index))
 
     def overwrite(self, rows: Tensor, other: Slots) -> Slots:
         """The scenes of `other` where `rows` `[B]` is true, those of this state elsewhere."""
@@ -81,7 +99,7 @@ class Slots:
         n = max(1, int((self.presence.detach() * numbers).max().item()))
         if n == self.presence.shape[1]:
             return self
-        return replace(self, **{name: getattr(self, name)[:, :n] for name in PER_SLOT})
+        return self.replace(**{name: getattr(self, name)[:, :n] for name in PER_SLOT})
 
     def pad(self, slots: int) -> Slots:
         """With empty slots at the end, so that there are `slots`."""
@@ -93,11 +111,14 @@ class Slots:
             x = getattr(self, name)
             return torch.cat([x, x.new_full((x.shape[0], short, *x.shape[2:]), -1 if name == "identity" else 0)], 1)
 
-        return replace(self, **{name: more(name) for name in PER_SLOT})
+        return self.replace(**{name: more(name) for name in PER_SLOT})
 
     def replace(self, **changes: Tensor) -> Slots:
         """A copy with some fields changed."""
-        return replace(self, **changes)
+        changed = replace(self, **changes)
+        if "scenery" not in changes:
+            changed.scenery_memo = self.scenery_memo
+        return changed
 
 
 @dataclass
@@ -205,15 +226,13 @@ def merge(tracked: Slots, discovered: Slots, slots: int, dense: bool) -> Slots:
     if in_order and nothing_new:
         return discovered.replace(**{name: getattr(tracked, name)[:, :slots] for name in PER_SLOT})
     order = None if in_order else torch.sort(presence, dim=1, descending=True, stable=True).indices[:, :slots]
+    rows = None if order is None else flat_rows(order, presence.shape[1])
 
     def join(name: str) -> Tensor:
         both = getattr(tracked, name)
         if not nothing_new:
             both = torch.cat([both, getattr(discovered, name)], 1)
-        if order is None:
-            return both[:, :slots]
-        index = order.reshape(order.shape + (1,) * (both.dim() - 2)).expand(order.shape + both.shape[2:])
-        return both.gather(1, index)
+        return both[:, :slots] if order is None or rows is None else take_rows(both, rows, order.shape)
 
     return discovered.replace(**{name: join(name) for name in PER_SLOT})
 

@@ -172,13 +172,13 @@ class SQAIR(nn.Module):
         n = noise.presence.shape[1]
         presence = self.discovery_prior.sample_presence(tracked, stay_logit, noise)
         presence = presence * (torch.arange(n, device=presence.device) < n - tracked.count[:, None])
-        rows = Rows(presence[:, 0] > 0, self.dense)
-        tracked_there = tracked if self.dense else tracked.map(rows.take)
-        noise = Noise(rows.take(noise.where), rows.take(noise.what), rows.take(noise.presence))
-        embedding = self.set_encoder(tracked_there, self.dense)
-        where = self.discovery_prior.sample_where(rows.take(stay_logit), embedding, noise)
-        temporal, prior = self.inference.memory(noise.what, where)
-        what, where, temporal, prior = (rows.put(x) for x in (noise.what, where, temporal, prior))
+        most = n if self.dense else int(presence.sum(1).max().item())
+        presence = presence[:, :most]
+        what, where, temporal, prior = (
+            self._draw(tracked, stay_logit, presence, noise)
+            if most
+            else (getattr(tracked, name)[:, :0] for name in ("what", "where", "temporal", "prior"))
+        )
         return tracked.replace(
             what=what,
             where=where,
@@ -188,6 +188,14 @@ class SQAIR(nn.Module):
             velocity=torch.zeros_like(where[..., 2:]),
             unseen=torch.zeros_like(presence, dtype=torch.int64),
         )
+
+    def _draw(self, tracked: Slots, stay_logit: Tensor, presence: Tensor, noise: Noise) -> list[Tensor]:
+        """What, where and first memories of the new objects `presence` `[B, M]` says there are, `[B, M, ...]`."""
+        rows, most = Rows(presence[:, 0] > 0, self.dense), presence.shape[1]
+        embedding = rows.take(self.set_encoder.of(tracked, rows, self.dense))
+        what, places = rows.take(noise.what[:, :most]), rows.take(noise.where[:, :most])
+        where = self.discovery_prior.sample_where(rows.take(stay_logit), embedding, places)
+        return [rows.put(x) for x in (what, where, *self.inference.memory(what, where))]
 
     def render(self, slots: Slots) -> Rendering:
         """The mean image of each scene and each object's glimpse."""

@@ -1,8 +1,7 @@
-import pytest
 import torch
 
-from sqair_wm.interaction import CELLS, Surroundings
-from sqair_wm.packing import Rows
+from sqair_wm.interaction import Relation, Surroundings
+from sqair_wm.sight import Sight
 from sqair_wm.slots import Slots
 from tests.conftest import random_scene, small
 
@@ -14,8 +13,8 @@ def scene(batch: int = 2, present: int = 3) -> Slots:
 
 
 def code(net: Surroundings, slots: Slots, action: torch.Tensor | None = None) -> torch.Tensor:
-    rows = Rows(slots.presence.flatten() > 0, dense=False)
-    return rows.put(net(slots, action, rows)).unflatten(0, slots.presence.shape)
+    sight = Sight(slots, CONFIG, dense=False)
+    return sight.rows.put(net(sight, action)).unflatten(0, slots.presence.shape)
 
 
 def test_surroundings_follow_a_permutation_of_the_objects():
@@ -40,23 +39,24 @@ def test_an_object_sees_the_action_the_others_and_the_background_but_no_empty_sl
     torch.testing.assert_close(code(net, slots.replace(where=nobody), action), here)
 
 
-@pytest.mark.parametrize(("y", "x"), [(12, 12), (1, 22), (23, 0)])
-def test_the_crop_is_centred_on_the_object(y: int, x: int):
-    net, slots = Surroundings(CONFIG), scene(1, 1)
-    cell = CONFIG.scenery_cell
-    assert cell == 2
-    scenery = torch.zeros_like(slots.scenery)
-    scenery[:, 1, y // cell, x // cell] = 1
-    centre = torch.tensor([y, x]) / 11.5 - 1
-    where = torch.zeros(1, 3, 4)
-    where[..., 2:] = torch.atanh(centre.clamp(-0.99999, 0.99999))
-    slots = slots.replace(scenery=scenery, where=where)
-    crop = net._crops(slots, Rows(slots.presence.flatten() > 0, dense=False))[0, :-2].view(CELLS, CELLS, 3)
-    assert crop.nonzero().tolist() == [[CELLS // 2, CELLS // 2, 1]]
-
-
 def test_dense_and_packed_give_the_same_codes():
     net, slots, action = Surroundings(CONFIG), scene(present=2), torch.tensor([0, 3])
-    rows = Rows(slots.presence.flatten() > 0, dense=True)
-    dense = rows.put(net(slots, action, rows)).unflatten(0, slots.presence.shape)
+    sight = Sight(slots, CONFIG, dense=True)
+    dense = sight.rows.put(net(sight, action)).unflatten(0, slots.presence.shape)
     torch.testing.assert_close(dense, code(net, slots, action))
+
+
+def test_a_relation_is_a_sum_over_the_pairs_of_a_scene():
+    net, slots = Relation(CONFIG, 8), scene(present=3)
+    slots.presence[0, 1] = 0
+    sight = Sight(slots, CONFIG, dense=False)
+    got = sight.rows.put(net(sight)).unflatten(0, slots.presence.shape)
+    for b, i in slots.presence.nonzero().tolist():
+        own, expected = sight.code[b, i], torch.zeros(8)
+        for j in slots.presence[b].nonzero().flatten().tolist():
+            if j != i:
+                apart = (sight.centre[b, j] - sight.centre[b, i]) / sum(CONFIG.object_share)
+                speed = (slots.velocity[b, j] - slots.velocity[b, i]) / sum(CONFIG.object_share)
+                relation = torch.cat([apart.tanh(), (apart / 4).tanh(), speed.tanh()])
+                expected += (net.receiver(own) + net.sender(sight.code[b, j]) + net.between(relation)).relu()
+        torch.testing.assert_close(got[b, i], expected)

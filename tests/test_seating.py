@@ -32,11 +32,6 @@ def test_an_object_keeps_its_row_while_it_lives_and_new_ones_take_free_rows():
 
 
 def test_scenes_of_a_batch_do_not_mix():
-    both = Slots(
-        **{
-            k: torch.cat([v, w])
-            for (k, v), w in zip(vars(scene(1, 2, -1)).items(), vars(scene(3, -1, -1)).values(), strict=True)
-        }
-    )
+    both = Slots.cat([scene(1, 2, -1), scene(3, -1, -1)])
     seated = seat(both, torch.tensor([[2, -1, -1], [-1, -1, 3]]))
     assert seated.identity.tolist() == [[2, 1, -1], [-1, -1, 3]]

@@ -3,7 +3,7 @@ import torch
 from sqair_wm.packing import Rows
 from sqair_wm.slots import PER_SLOT, Noise, merge, new_identities
 from sqair_wm.sqair import SQAIR
-from tests.conftest import small
+from tests.conftest import random_scene, small
 
 
 def scenes(presence, first=0):
@@ -77,3 +77,14 @@ def test_noise_from_a_generator_leaves_the_global_one_alone():
     for name in ("what", "where", "presence"):
         first, second, other = (getattr(noise, name) for noise in drawn)
         assert torch.equal(first, second) and not torch.equal(first, other)
+
+
+def test_memos_are_no_fields_and_that_of_the_scenery_follows_it():
+    slots = random_scene(small(scenery=3), 2, 2)
+    slots.memo["a"], slots.scenery_memo["b"] = 1, 2
+    moved = slots.replace(where=slots.where + 1)
+    assert not moved.memo and moved.scenery_memo == {"b": 2}
+    assert (
+        not slots.replace(scenery=slots.scenery + 1).scenery_memo and not slots.select(torch.tensor([0])).scenery_memo
+    )
+    assert "memo" not in vars(slots)

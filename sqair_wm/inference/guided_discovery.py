@@ -82,7 +82,7 @@ class GuidedDiscovery(nn.Module):
             steps.append(self._accept(i, peak, rows, tracked, steps, residual, view, embedding, noise, explore, dense))
             total = tracked.count.detach() + torch.stack([s.presence.detach() for s in steps]).sum(0)
             active = (steps[-1].presence.detach() > 0) & (total < n)
-        found, log_q, log_discrete = self._collect(tracked, steps)
+        found, log_q, log_discrete = self._collect(tracked, steps, dense)
         return found, embedding, log_q, log_discrete
 
     def _propose(self, residual: Residual, active: Tensor, dense: bool) -> tuple[Peak, Rows]:
@@ -123,9 +123,12 @@ class GuidedDiscovery(nn.Module):
         first = rows.take(tracked.step) == 0
         logit = torch.where(first, clamp_probability(logit, explore.presence_margin), logit)
         presence = (rows.take(noise.presence[:, i]) < torch.sigmoid(logit)).to(what.dtype)
-        with torch.no_grad():
-            residual.wipe(scene, centre, scale, rows.take(rows.put(presence)))
-        temporal, prior = self.memory(what, where)
+        if dense or presence.any():
+            with torch.no_grad():
+                residual.wipe(scene, centre, scale, rows.take(rows.put(presence)))
+            temporal, prior = self.memory(what, where)
+        else:
+            temporal = prior = torch.zeros_like(state)
         log_discrete = bernoulli_log_prob(presence, logit)
         log_q = log_discrete + presence * sample_log_prob((q_where, q_what), (where_noise, what_noise))
         return _Step(*rows.put_all(what, where, presence, temporal, prior, state, log_q, log_discrete))
@@ -155,16 +158,18 @@ class GuidedDiscovery(nn.Module):
         mean = torch.cat([place[:, :2] + offset[:, :2], place[:, 2:]], -1)
         return Normal(mean, positive(raw - 3, self.config.least_std[1]))
 
-    def _collect(self, tracked: Slots, steps: list[_Step]) -> tuple[Slots, Tensor, Tensor]:
-        """All steps side by side: as many slots as there were steps."""
+    def _collect(self, tracked: Slots, steps: list[_Step], dense: bool) -> tuple[Slots, Tensor, Tensor]:
+        """All steps side by side: as many slots as there were steps, without a last one that nothing came of."""
         zero = tracked.presence.new_zeros(tracked.presence.shape[0])
         names = ("what", "where", "presence", "temporal", "prior")
+        log_q = sum((s.log_q for s in steps), zero)
+        log_discrete = sum((s.log_q_discrete for s in steps), zero)
+        if not dense and steps and not steps[-1].presence.any():
+            steps = steps[:-1]
         if steps:
             fields = {name: torch.stack([getattr(s, name) for s in steps], 1) for name in names}
         else:
             fields = {name: getattr(tracked, name)[:, :0] for name in names}
         shape = fields["presence"].shape
         fields["velocity"], fields["unseen"] = zero.new_zeros(*shape, 2), tracked.unseen.new_zeros(shape)
-        log_q = sum((s.log_q for s in steps), zero)
-        log_discrete = sum((s.log_q_discrete for s in steps), zero)
         return tracked.replace(**fields), log_q, log_discrete

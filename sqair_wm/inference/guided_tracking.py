@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.attention import FrameView, sample_points, to_shift, window
+from sqair_wm.attention import FrameView, to_shift, window
 from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, bernoulli_log_prob, positive, sample_log_prob
 from sqair_wm.dynamics import Prediction
@@ -67,7 +67,7 @@ class GuidedTracking(nn.Module):
         before = _Packed(*(rows.take(x.flatten(0, 1)) for x in (slots.what, slots.where, slots.temporal)))
         noise = Noise(*(rows.take(x.flatten(0, 1)) for x in (noise.where, noise.what, noise.presence)))
         scene = rows.numbers() // slots.presence.shape[1]
-        others, seen, base = self._find(rows, slots, view, prior, before)
+        others, seen, base = self._find(rows, scene, slots, view, prior, before)
         scale_before, centre_before = window(before.where)
         wide = self.reader.around(view, scene, (WIDE * scale_before).clamp(max=1), base, others)
         evidence = self.evidence(torch.cat([wide, seen, before.what, before.where, before.temporal], -1))
@@ -81,7 +81,7 @@ class GuidedTracking(nn.Module):
         q_what = self._q_what(temporal, before.what, glimpse)
         what = q_what.sample(noise.what)
         correction = self.presence(torch.cat([evidence, temporal, what, seen[:, 2:]], -1).detach()).squeeze(1)
-        unseen = self._unseen(rows, slots, where, pixels)
+        unseen = self._unseen(rows, slots, view, (scale, centre), pixels)
         logit = keep(rows.take(prior.stay_logit.flatten()) + correction, explore.may_leave, scene)
         logit = torch.where(rows.take(unseen.flatten()) < self.config.patience, logit, -CERTAIN)
         presence = (noise.presence < torch.sigmoid(logit)).to(what.dtype)
@@ -95,7 +95,7 @@ class GuidedTracking(nn.Module):
         return tracked.replace(identity=identity), log_q.sum(1), log_discrete.sum(1)
 
     def _find(
-        self, rows: Rows, slots: Slots, view: FrameView, prior: Prediction, before: _Packed
+        self, rows: Rows, scene: Tensor, slots: Slots, view: FrameView, prior: Prediction, before: _Packed
     ) -> tuple[Others | None, Tensor, Tensor]:
         """Search around each predicted place.
 
@@ -103,7 +103,6 @@ class GuidedTracking(nn.Module):
             What others are expected to cover; displacement and energies of the peak found, `[R, 5]`; and the place
             between prediction and peak where to look, `[R, 2]`.
         """
-        scene = rows.numbers() // slots.presence.shape[1]
         predicted_scale, predicted = window(prior.where.mean)
         expected = torch.cat([predicted, predicted_scale], -1).detach()
         others, older = self._others(rows, slots, expected)
@@ -132,17 +131,20 @@ class GuidedTracking(nn.Module):
         return Others(windows[..., :2], windows[..., 2:], rows.take(there)), rows.take(newer > 0).to(expected.dtype)
 
     @torch.no_grad()
-    def _unseen(self, rows: Rows, slots: Slots, where: Tensor, pixels: Tensor) -> Tensor:
+    def _unseen(
+        self, rows: Rows, slots: Slots, view: FrameView, place: tuple[Tensor, Tensor], pixels: Tensor
+    ) -> Tensor:
         """Frames since there was foreground in an object's window that nobody before it explains, `[B, N]`.
 
         Before it come older objects, and of very different sizes the larger one, so that a window that shrank onto a
-        part of another object does not live on. `where` `[R, 4]` and `pixels` `[R, C + 1, h, w]` are of this frame.
+        part of another object does not live on. `place` is scale and centre `[R, 2]` of the windows in this frame,
+        `pixels` `[R, C + 1, h, w]` what is there.
         """
         energy = pixels[:, :-1].square().sum(1)
         seen = energy.mean((1, 2)) > VISIBLE
         b, n = slots.presence.shape
         if n > 1:
-            scale, centre = window(where)
+            scale, centre = place
             centres, scales = (x.unflatten(0, (b, n)) for x in rows.put_all(centre, scale))
             area, scene = scales.prod(2), rows.numbers() // n
             larger = area[:, None] > LARGER * area[:, :, None]
@@ -151,10 +153,10 @@ class GuidedTracking(nn.Module):
             others = Others(
                 centres.index_select(0, scene), scales.index_select(0, scene), rows.take(before.flatten(0, 1))
             )
-            ys, xs = sample_points(scale, centre, self.config.glimpse)
-            explained = energy * claimed(ys, xs, others).squeeze(1)
+            points = view.points(scale, centre, self.config.glimpse)
+            explained = energy * claimed(points, self.config.glimpse, others).squeeze(1)
             seen = seen & (explained.sum((1, 2)) < EXPLAINED * energy.sum((1, 2)))
-        return torch.where(rows.put(seen.to(where.dtype)).view(b, n) > 0, 0, slots.unseen + 1)
+        return torch.where(rows.put(seen.to(energy.dtype)).view(b, n) > 0, 0, slots.unseen + 1)
 
     def _q_where(self, evidence: Tensor, base: Tensor, scale: Tensor, predicted: Tensor) -> Normal:
         """Around the place found, with a learned offset of at most half a window, and the predicted scale corrected."""

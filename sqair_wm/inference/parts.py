@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sqair_wm.attention import FrameView, sample_points
+from sqair_wm.attention import FrameView
 from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, positive
 from sqair_wm.inference.search import Others, claimed
@@ -32,8 +32,8 @@ class GlimpseReader(nn.Module):
         if others is None:
             pixels = F.pad(glimpses, (0, 0, 0, 1))
         else:
-            ys, xs = sample_points(scale.detach(), centre.detach(), self.shape)
-            pixels = torch.cat([glimpses, claimed(ys, xs, others).flatten(2)], 1)
+            points = view.points(scale.detach(), centre.detach(), self.shape)
+            pixels = torch.cat([glimpses, claimed(points, self.shape, others).flatten(2)], 1)
         return pixels.unflatten(2, self.shape)
 
     def around(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:

@@ -181,7 +181,7 @@ def search_near(
     area = energy.map.reshape(-1)[index]
     if others is not None and older is not None:
         points = energy.place(cells.transpose(1, 2)).transpose(1, 2)
-        area = area * (1 - _taken(points[:, 0, :h], points[:, 1, :w], own_cover, others, older))
+        area = area * (1 - _taken(points, own_cover, others, older))
     score = box_blur(area, energy.blur) * near[:, 0, :h, None] * near[:, 1, None, :w]
     centre, found = energy.peak(area, score, first)
     centre = torch.where((found > 1e-3)[:, None], centre, expected[:, :2])
@@ -189,9 +189,9 @@ def search_near(
     return Peak(centre, found, features)
 
 
-def _taken(ys: Tensor, xs: Tensor, own_cover: Tensor, others: Others, older: Tensor) -> Tensor:
+def _taken(points: Tensor, own_cover: Tensor, others: Others, older: Tensor) -> Tensor:
     """Share of each cell that others may claim, `[R, h, w]`."""
-    y, x = _inside(ys, xs, others)
+    y, x = _inside(points, (own_cover.shape[1], own_cover.shape[2]), others)
     by_older = y @ (x * (others.presence * older)[:, :, None])
     by_younger = y @ (x * (others.presence * (1 - older))[:, :, None])
     return by_older.addcmul_(by_younger, 1 - own_cover).clamp_(max=1)
@@ -217,23 +217,23 @@ class Others(NamedTuple):
     presence: Tensor
 
 
-def claimed(ys: Tensor, xs: Tensor, others: Others) -> Tensor:
+def claimed(points: Tensor, shape: tuple[int, int], others: Others) -> Tensor:
     """Which points of a grid lie in the windows of other objects.
 
     Args:
-        ys: `[R, h]` rows of the grid in [-1, 1]; xs: `[R, w]` columns.
+        points: `[R, 2, L]` rows and columns of the grid in [-1, 1], see `FrameView.points`.
+        shape: (h, w), how many of them count.
         others: the windows.
 
     Returns:
         `[R, 1, h, w]` in {0, 1}.
     """
-    y, x = _inside(ys, xs, others)
+    y, x = _inside(points, shape, others)
     return (y @ (x * others.presence[:, :, None])).clamp_(max=1).unsqueeze(1)
 
 
-def _inside(ys: Tensor, xs: Tensor, others: Others) -> Pair:
+def _inside(points: Tensor, shape: tuple[int, int], others: Others) -> Pair:
     """Rows `[R, h, N]` and columns `[R, N, w]` of a grid that lie in the windows, as numbers."""
-    centre, scale = others.centre[:, :, None], others.scale[:, :, None]
-    y = (ys[:, None] - centre[..., 0]).abs() < scale[..., 0]
-    x = (xs[:, None] - centre[..., 1]).abs() < scale[..., 1]
-    return y.to(ys.dtype).transpose(1, 2), x.to(xs.dtype)
+    centre, scale = (x.transpose(1, 2)[..., None] for x in (others.centre, others.scale))
+    inside = ((points[:, :, None] - centre).abs_() < scale).to(points.dtype)
+    return inside[:, 0, :, : shape[0]].transpose(1, 2), inside[:, 1, :, : shape[1]]

@@ -131,3 +131,14 @@ def test_broken_models_are_errors_not_empty_scenes(folder, tmp_path):
     env.model.sqair.inference.tracking.presence[-1].bias.data.fill_(torch.nan)
     with pytest.raises(FloatingPointError, match="log density"):
         env.step(0)
+
+
+def test_the_scenes_handed_out_may_be_trained_on(folder):
+    env = make_slots(folder)
+    env.reset(seed=0)
+    env.step(0)
+    slots, model = env.slots, env.model.requires_grad_(True)
+    assert not slots.what.is_inference() and env.slots is slots
+    after = model.imagine(slots, torch.zeros(1, dtype=torch.int64), noise=Noise.none(slots))
+    after.what.sum().backward()
+    assert any(p.grad is not None for p in model.parameters())

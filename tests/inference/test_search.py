@@ -72,8 +72,8 @@ def test_search_stays_at_the_expected_place_if_nothing_is_visible():
 
 
 def test_claimed_is_the_union_of_windows():
-    ys = xs = torch.linspace(-1, 1, 5)[None]
+    points = torch.linspace(-1, 1, 5).expand(1, 2, 5)
     others = Others(torch.tensor([[[-1.0, -1.0], [1.0, 1.0]]]), torch.full((1, 2, 2), 0.6), torch.tensor([[1.0, 0.0]]))
-    expected = torch.zeros(5, 5)
+    expected = torch.zeros(5, 4)
     expected[:2, :2] = 1
-    torch.testing.assert_close(claimed(ys, xs, others)[0, 0], expected)
+    torch.testing.assert_close(claimed(points, (5, 4), others)[0, 0], expected)
