@@ -16,6 +16,7 @@ from sqair_wm.discovery import DiscoveryPrior, SetEncoder
 from sqair_wm.dynamics import Dynamics, Prediction
 from sqair_wm.inference.guided import GuidedInference
 from sqair_wm.inference.paper import PaperInference
+from sqair_wm.inference.parts import Decode
 from sqair_wm.packing import Rows
 from sqair_wm.scoring import Inferred, score
 from sqair_wm.slots import Exploration, Noise, Slots, StepTerms, merge, new_identities
@@ -31,7 +32,14 @@ class Inference(Protocol):
     packs: bool
 
     def track(
-        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
+        self,
+        slots: Slots,
+        view: FrameView,
+        prior: Prediction,
+        decode: Decode,
+        noise: Noise,
+        explore: Exploration,
+        dense: bool,
     ) -> tuple[Slots, Tensor, Tensor]:
         """The tracked objects one frame on, log q of all that was sampled and of its discrete part, `[B]`."""
 
@@ -142,7 +150,9 @@ class SQAIR(nn.Module):
         slots = slots.trim() if self.inference.packs and not self.dense else slots
         track_noise, discover_noise = noise.split(slots.presence.shape[1])
         prediction = self.dynamics(slots, action, self.dense)
-        tracked, *q_tracked = self.inference.track(slots, view, prediction, track_noise, explore, self.dense)
+        tracked, *q_tracked = self.inference.track(
+            slots, view, prediction, self.appearance.decode, track_noise, explore, self.dense
+        )
         encoder = self.set_encoder
         found, embedding, *q_found = self.inference.discover(
             tracked, view, encoder, discover_noise, explore, self.dense

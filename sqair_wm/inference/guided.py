@@ -10,7 +10,7 @@ from sqair_wm.discovery import SetEncoder
 from sqair_wm.dynamics import Prediction
 from sqair_wm.inference.guided_discovery import GuidedDiscovery
 from sqair_wm.inference.guided_tracking import GuidedTracking
-from sqair_wm.inference.parts import GlimpseReader
+from sqair_wm.inference.parts import Decode, GlimpseReader
 from sqair_wm.slots import Exploration, Noise, Slots
 
 
@@ -26,10 +26,17 @@ class GuidedInference(nn.Module):
         self.discovery = GuidedDiscovery(config, reader)
 
     def track(
-        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
+        self,
+        slots: Slots,
+        view: FrameView,
+        prior: Prediction,
+        decode: Decode,
+        noise: Noise,
+        explore: Exploration,
+        dense: bool,
     ) -> tuple[Slots, Tensor, Tensor]:
         """See `sqair.Inference.track`."""
-        return self.tracking(slots, view, prior, noise, explore, dense)
+        return self.tracking(slots, view, prior, decode, noise, explore, dense)
 
     def discover(
         self, tracked: Slots, view: FrameView, encoder: SetEncoder, noise: Noise, explore: Exploration, dense: bool

@@ -12,7 +12,8 @@ from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, bernoulli_log_prob, positive, sample_log_prob
 from sqair_wm.dynamics import Prediction
 from sqair_wm.inference.guided_discovery import WIDE
-from sqair_wm.inference.parts import CERTAIN, GlimpseReader, keep
+from sqair_wm.inference.matching import Matcher, nearest
+from sqair_wm.inference.parts import CERTAIN, Decode, GlimpseReader, keep
 from sqair_wm.inference.search import Others, claimed, energy_map, search_near
 from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
@@ -55,9 +56,16 @@ class GuidedTracking(nn.Module):
         self.presence = mlp(2 * hidden + w + 3, hidden // 2, 1, zero=True)
 
     def forward(
-        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
+        self,
+        slots: Slots,
+        view: FrameView,
+        prior: Prediction,
+        decode: Decode,
+        noise: Noise,
+        explore: Exploration,
+        dense: bool,
     ) -> tuple[Slots, Tensor, Tensor]:
-        """One step of every object.
+        """One step of every object; `decode` tells what it looks like, see `Appearance.decode`.
 
         Returns:
             The tracked objects in their old slots, log q of all that was sampled and of its discrete part, `[B]`.
@@ -66,7 +74,7 @@ class GuidedTracking(nn.Module):
         before = _Packed(*(rows.take(x.flatten(0, 1)) for x in (slots.what, slots.where, slots.temporal)))
         noise = Noise(*(rows.take(x.flatten(0, 1)) for x in (noise.where, noise.what, noise.presence)))
         scene = rows.numbers() // slots.presence.shape[1]
-        others, seen, base = self._find(rows, slots, view, prior, before)
+        others, seen, base = self._find(rows, slots, view, prior, decode, before, dense)
         scale_before, centre_before = window(before.where)
         wide = self.reader.around(view, scene, (WIDE * scale_before).clamp(max=1), base, others)
         evidence = self.evidence(torch.cat([wide, seen, before.what, before.where, before.temporal], -1))
@@ -94,7 +102,14 @@ class GuidedTracking(nn.Module):
         return tracked.replace(identity=identity), log_q.sum(1), log_discrete.sum(1)
 
     def _find(
-        self, rows: Rows, slots: Slots, view: FrameView, prior: Prediction, before: _Packed
+        self,
+        rows: Rows,
+        slots: Slots,
+        view: FrameView,
+        prior: Prediction,
+        decode: Decode,
+        before: _Packed,
+        dense: bool,
     ) -> tuple[Others | None, Tensor, Tensor]:
         """Search around each predicted place.
 
@@ -105,6 +120,7 @@ class GuidedTracking(nn.Module):
         scene = rows.numbers() // slots.presence.shape[1]
         predicted_scale, predicted = window(prior.where.mean)
         expected = torch.cat([predicted, predicted_scale], -1).detach()
+        expected = self._meet(slots, view, expected, decode, dense)
         others, older = self._others(rows, slots, expected)
         size, radius = self.config.object_size, self.config.search_radius
         with torch.no_grad():
@@ -115,6 +131,25 @@ class GuidedTracking(nn.Module):
         apart = peak.centre - start
         seen = torch.cat([apart.detach() / self.share, peak.features], -1)
         return others, seen, start + apart * torch.sigmoid(self.trust(torch.cat([before.temporal, seen], -1)))
+
+    @torch.no_grad()
+    def _meet(self, slots: Slots, view: FrameView, expected: Tensor, decode: Decode, dense: bool) -> Tensor:
+        """The windows `[B, N, 4]` where objects are expected, of neighbours where they look like themselves."""
+        b, n = slots.presence.shape
+        if n == 1:
+            return expected
+        size, radius = self.config.object_size, self.config.search_radius
+        close, rival = nearest(expected[..., :2], slots.presence, size, view.size, radius)
+        rows = Rows(close.flatten(), dense)
+        if rows.empty:
+            return expected
+        place, what = rows.take(expected.flatten(0, 1)), rows.take(slots.what.flatten(0, 1))
+        row = rows.put(torch.arange(place.shape[0], device=place.device))
+        beside = row[rows.take((torch.arange(b, device=place.device)[:, None] * n + rival).flatten())]
+        matcher = Matcher(view, size, radius)
+        centre = matcher.meet(rows.numbers() // n, place, decode(what), beside)
+        moved = rows.put(centre).unflatten(0, (b, n))
+        return torch.cat([torch.where(close[..., None], moved, expected[..., :2]), expected[..., 2:]], -1)
 
     @torch.no_grad()
     def _others(self, rows: Rows, slots: Slots, expected: Tensor) -> tuple[Others | None, Tensor | None]:

@@ -10,7 +10,7 @@ from sqair_wm.config import ModelConfig
 from sqair_wm.discovery import SetEncoder
 from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive
 from sqair_wm.dynamics import ABSENT, Prediction
-from sqair_wm.inference.parts import keep
+from sqair_wm.inference.parts import Decode, keep
 from sqair_wm.networks import ConvTrunk, Encoder, GRUCell, VanillaCell, linear, mlp
 from sqair_wm.slots import Exploration, Noise, Slots
 
@@ -55,7 +55,14 @@ class PaperInference(nn.Module):
         return self.temporal_start.expand(shape), self.prior_start.expand(shape)
 
     def track(
-        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
+        self,
+        slots: Slots,
+        view: FrameView,
+        prior: Prediction,
+        decode: Decode,
+        noise: Noise,
+        explore: Exploration,
+        dense: bool,
     ) -> tuple[Slots, Tensor, Tensor]:
         """Slots one after the other in stored order; see `sqair.Inference.track`."""
         b, n, w = slots.what.shape
