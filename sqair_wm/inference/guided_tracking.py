@@ -120,7 +120,7 @@ class GuidedTracking(nn.Module):
         scene = rows.numbers() // slots.presence.shape[1]
         predicted_scale, predicted = window(prior.where.mean)
         expected = torch.cat([predicted, predicted_scale], -1).detach()
-        expected = self._meet(slots, view, expected, decode, dense)
+        expected = self._meet(slots, view, prior, expected, decode, dense)
         others, older = self._others(rows, slots, expected)
         size, radius = self.config.object_size, self.config.search_radius
         with torch.no_grad():
@@ -133,7 +133,9 @@ class GuidedTracking(nn.Module):
         return others, seen, start + apart * torch.sigmoid(self.trust(torch.cat([before.temporal, seen], -1)))
 
     @torch.no_grad()
-    def _meet(self, slots: Slots, view: FrameView, expected: Tensor, decode: Decode, dense: bool) -> Tensor:
+    def _meet(
+        self, slots: Slots, view: FrameView, prior: Prediction, expected: Tensor, decode: Decode, dense: bool
+    ) -> Tensor:
         """The windows `[B, N, 4]` where objects are expected, of neighbours where they look like themselves."""
         b, n = slots.presence.shape
         if n == 1:
@@ -146,8 +148,8 @@ class GuidedTracking(nn.Module):
         place, what = rows.take(expected.flatten(0, 1)), rows.take(slots.what.flatten(0, 1))
         row = rows.put(torch.arange(place.shape[0], device=place.device))
         beside = row[rows.take((torch.arange(b, device=place.device)[:, None] * n + rival).flatten())]
-        matcher = Matcher(view, size, radius)
-        centre = matcher.meet(rows.numbers() // n, place, decode(what), beside)
+        spread = rows.take(prior.where.std[..., 2:].flatten(0, 1)) * (1 - place[:, :2].square())
+        centre = Matcher(view, size, radius).meet(rows.numbers() // n, place, spread, decode(what), beside)
         moved = rows.put(centre).unflatten(0, (b, n))
         return torch.cat([torch.where(close[..., None], moved, expected[..., :2]), expected[..., 2:]], -1)
 

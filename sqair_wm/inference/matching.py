@@ -14,15 +14,15 @@ from torch import Tensor
 
 from sqair_wm.attention import FrameView, full_precision, sample_weights
 
-CANDIDATES, WORTH, ONCE, FARTHEST = 4, 10.0, 1.5, 2.0
+CANDIDATES, WORTH, ONCE, FARTHEST, BEYOND = 4, 6.0, 1.5, 2.0, -1000.0
 """Places tried for each object beside the expected one; what a perfect match is worth, where a place one standard
-deviation of the search away costs a half; how much of the worth of what two objects share is taken off; most standard
-deviations along an axis."""
+deviation away from the expected one costs a half; how much of the worth of what two objects share is taken off; most
+standard deviations along an axis, and the score of what lies beyond."""
 
-CLOSE, CELLS, REACH, LEAST_INK = 1.2, 8, 1.6, 2.0
+CLOSE, CELLS, SPAN, BODY, LEAST_INK = 1.2, 8, 1.6, 1.2, 2.0
 """Objects are neighbours if their centres are not further apart than so many objects and the search radius; cells to an
-object's shorter side; objects that a template spans; squared intensity, summed over pixels, below which an appearance
-says nothing."""
+object's shorter side; objects that a template spans, and that its ink spans; squared intensity, summed over pixels,
+below which an appearance says nothing."""
 
 Pair = tuple[Tensor, Tensor]
 Pixels = tuple[float, float]
@@ -58,13 +58,13 @@ class Matcher:
     Args:
         view: the frames.
         object_size: (height, width) in pixels of a typical object.
-        radius: standard deviation of the search in object sizes.
+        radius: largest standard deviation of an object's place, in object sizes.
     """
 
     def __init__(self, view: FrameView, object_size: Pixels, radius: float):
         self.view, self.stride = view, max(1, round(min(object_size) / CELLS))
         self.size = [-(-side // self.stride) for side in view.size]
-        self.span = [2 * round((REACH * side / self.stride - 1) / 2) + 1 for side in object_size]
+        self.span = [2 * round((SPAN * side / self.stride - 1) / 2) + 1 for side in object_size]
         self.sigma = [radius * side / self.stride for side in object_size]
         self.far = [max(1, int(FARTHEST * s)) for s in self.sigma]
         self.length = [smooth(max(k + 2 * f, 2 * k - 1)) for k, f in zip(self.span, self.far, strict=True)]
@@ -72,7 +72,7 @@ class Matcher:
 
     @torch.no_grad()
     @full_precision
-    def meet(self, rows: Tensor, expected: Tensor, glimpses: Tensor, rival: Tensor) -> Tensor:
+    def meet(self, rows: Tensor, expected: Tensor, spread: Tensor, glimpses: Tensor, rival: Tensor) -> Tensor:
         """Where objects are that may be mistaken for one another: the pair of places that explains most of the frame.
 
         An object at a place is worth the share of its appearance that the frame shows there, less its distance from
@@ -81,6 +81,7 @@ class Matcher:
         Args:
             rows: `[R]` int64, the scene of each object.
             expected: `[R, 4]` centre and scale of the window where it is expected.
+            spread: `[R, 2]` standard deviation of that centre.
             glimpses: `[R, C, h, w]` what it looks like.
             rival: `[R]` int64, the row of its nearest neighbour.
 
@@ -89,7 +90,7 @@ class Matcher:
         """
         half = self._pair([0.5 * (side - 1) for side in self.view.size], expected)
         templates = self._templates(expected, glimpses.float(), half)
-        places = self._candidates(templates, self._areas(rows, templates.cell))
+        places = self._candidates(templates, self._areas(rows, templates.cell), spread * half / self.stride)
         answer = (places.score[rival][:, None] - self._shared(templates, places, rival)).amax(2)
         best = (places.score + answer).argmax(1, keepdim=True)
         step = places.step.gather(1, best[..., None].expand(-1, 1, 2)).squeeze(1)
@@ -142,16 +143,17 @@ class Matcher:
         weights = sample_weights(pixels, scale[:, axis], place[:, axis], self.view.size[axis], n)
         return weights.unflatten(1, (k, s)).mean(2)
 
-    def _candidates(self, templates: _Templates, areas: Tensor) -> _Candidates:
+    def _candidates(self, templates: _Templates, areas: Tensor, spread: Tensor) -> _Candidates:
         """The expected place and the best local maxima of the score."""
         (y, x), r = self.far, areas.shape[0]
         frames = torch.fft.rfft2(areas, s=self.length)
         gain = torch.fft.irfft2((frames * templates.spectrum.conj()).sum(1), s=self.length)
         match = gain[:, : 2 * y + 1, : 2 * x + 1] / templates.energy[:, None, None]
-        down, right = (
-            torch.arange(-n, n + 1, device=match.device) / s for n, s in zip((y, x), self.sigma, strict=True)
-        )
-        score = WORTH * match - 0.5 * (down.square()[:, None] + right.square())
+        score = WORTH * match
+        for axis, n in enumerate((y, x)):
+            sigma = spread[:, axis, None].clamp(min=0.5, max=self.sigma[axis])
+            away = (torch.arange(-n, n + 1, device=score.device) / sigma).unsqueeze(2 - axis)
+            score = score - 0.5 * away.square() + BEYOND * (away.abs() > FARTHEST)
         peaks = torch.where(score >= F.max_pool2d(score, 3, 1, 1), score, -torch.inf).flatten(1)
         number = min(CANDIDATES, peaks.shape[1])
         stay = peaks.new_full((r, 1), y * (2 * x + 1) + x, dtype=torch.int64)
@@ -169,7 +171,7 @@ class Matcher:
         y, x = (apart[..., axis] % length for axis, length in enumerate(self.length))
         shared = overlap.flatten(1).gather(1, (y * self.length[1] + x).flatten(1)).view(y.shape)
         for axis, (n, k) in enumerate(zip(self.size, self.span, strict=True)):
-            middle, reach = 0.5 * (mine + theirs)[..., axis], 0.5 * k / REACH * 1.2
+            middle, reach = 0.5 * (mine + theirs)[..., axis], 0.5 * k * BODY / SPAN
             inside = (middle + reach).clamp(max=n - 0.5) - (middle - reach).clamp(min=-0.5)
             shared = shared * (apart[..., axis].abs() < k) * inside.clamp(min=0) / (2 * reach)
         energy = (templates.energy * templates.energy[rival]).sqrt()
