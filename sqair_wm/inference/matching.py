@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sqair_wm.attention import FrameView, full_precision, sample_weights
+from sqair_wm.attention import FrameView, sample_weights
 
 CANDIDATES, WORTH, ONCE, FARTHEST, BEYOND = 4, 6.0, 1.5, 2.0, -1000.0
 """Places tried for each object beside the expected one; what a perfect match is worth, where a place one standard
@@ -70,8 +70,6 @@ class Matcher:
         self.length = [smooth(max(k + 2 * f, 2 * k - 1)) for k, f in zip(self.span, self.far, strict=True)]
         self.least = LEAST_INK / self.stride**2
 
-    @torch.no_grad()
-    @full_precision
     def meet(self, rows: Tensor, expected: Tensor, spread: Tensor, glimpses: Tensor, rival: Tensor) -> Tensor:
         """Where objects are that may be mistaken for one another: the pair of places that explains most of the frame.
 
@@ -88,8 +86,12 @@ class Matcher:
         Returns:
             `[R, 2]` centres in [-1, 1]; the expected one of an object without appearance, or of which nothing is seen.
         """
+        with torch.no_grad(), torch.autocast("cuda", enabled=False), torch.autocast("cpu", enabled=False):
+            return self._meet(rows, expected, spread, glimpses.float(), rival)
+
+    def _meet(self, rows: Tensor, expected: Tensor, spread: Tensor, glimpses: Tensor, rival: Tensor) -> Tensor:
         half = self._pair([0.5 * (side - 1) for side in self.view.size], expected)
-        templates = self._templates(expected, glimpses.float(), half)
+        templates = self._templates(expected, glimpses, half)
         places = self._candidates(templates, self._areas(rows, templates.cell), spread * half / self.stride)
         answer = (places.score[rival][:, None] - self._shared(templates, places, rival)).amax(2)
         best = (places.score + answer).argmax(1, keepdim=True)
