@@ -146,7 +146,7 @@ class FrameView:
         return self.frame if self.copies == 1 else self.frame.repeat_interleave(self.copies, 0)
 
 
-def _hat(pixels: Tensor, scale: Tensor, centre: Tensor, length: int, n: int) -> Tensor:
+def sample_weights(pixels: Tensor, scale: Tensor, centre: Tensor, length: int, n: int) -> Tensor:
     """Bilinear weight of each of `n` glimpse samples at `pixels` `[R, P]` of an axis: `[R, P, n]`."""
     place = pixels * (2 / (length - 1)) - 1
     return _Hat.apply(0.5 * (n - 1) * ((place - centre[:, None]) / scale[:, None] + 1), n)
@@ -196,8 +196,8 @@ def place_whole(glimpses: Tensor, scale: Tensor, centre: Tensor, size: tuple[int
     scale, centre = scale.reshape(b * n, 2), centre.reshape(b * n, 2)
     ys = torch.arange(size[0], device=scale.device, dtype=scale.dtype).expand(b * n, -1)
     xs = torch.arange(size[1], device=scale.device, dtype=scale.dtype).expand(b * n, -1)
-    rows = _hat(ys, scale[:, 0], centre[:, 0], size[0], h)
-    columns = _hat(xs, scale[:, 1], centre[:, 1], size[1], w)
+    rows = sample_weights(ys, scale[:, 0], centre[:, 0], size[0], h)
+    columns = sample_weights(xs, scale[:, 1], centre[:, 1], size[1], w)
     tall = rows @ rearrange(glimpses, "b n c h w -> (b n) h (c w)")
     tall = rearrange(tall, "(b n) y (c w) -> b (c y) (n w)", n=n, c=c)
     return (tall @ rearrange(columns, "(b n) x w -> b (n w) x", n=n)).view(b, c, *size)
@@ -235,4 +235,4 @@ def _window_axis(scale: Tensor, centre: Tensor, length: int, n: int) -> tuple[Te
     middle = 0.5 * (length - 1) * (centre.detach() + 1)
     first = (middle - reach).ceil().long().clamp(0, length - span)
     pixels = first[:, None] + torch.arange(span, device=scale.device)
-    return pixels, _hat(pixels.to(scale.dtype), scale, centre, length, n)
+    return pixels, sample_weights(pixels.to(scale.dtype), scale, centre, length, n)

@@ -41,8 +41,8 @@ class SQAIR(nn.Module):
         self.set_encoder = SetEncoder(config)
         self.dynamics = Dynamics(config)
         self.discovery_prior = DiscoveryPrior(config)
-        self.inference = Inference(config)
         self.appearance = Appearance(config)
+        self.inference = Inference(config, self.appearance.decode)
 
     def initial(self, batch: int) -> Slots:
         """An empty scene for each of `batch` rows."""

@@ -12,7 +12,8 @@ from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, bernoulli_log_prob, positive, sample_log_prob
 from sqair_wm.dynamics import Prediction
 from sqair_wm.inference.guided_discovery import WIDE
-from sqair_wm.inference.parts import CERTAIN, GlimpseReader, keep
+from sqair_wm.inference.matching import Matcher, nearest
+from sqair_wm.inference.parts import CERTAIN, Decode, GlimpseReader, keep
 from sqair_wm.inference.search import Others, claimed, energy_map, search_near
 from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
@@ -41,10 +42,10 @@ class GuidedTracking(nn.Module):
     packs = True
     share: Tensor
 
-    def __init__(self, config: ModelConfig, reader: GlimpseReader):
+    def __init__(self, config: ModelConfig, reader: GlimpseReader, decode: Decode):
         super().__init__()
         hidden, w = config.hidden, config.what
-        self.config, self.reader = config, reader
+        self.config, self.reader, self.decode = config, reader, decode
         share = torch.tensor(config.object_share)
         self.register_buffer("share", share, persistent=False)
         self.trust = mlp(hidden + 5, hidden // 2, 1, bias=1.0, zero=True)
@@ -67,7 +68,7 @@ class GuidedTracking(nn.Module):
         before = _Packed(*(rows.take(x.flatten(0, 1)) for x in (slots.what, slots.where, slots.temporal)))
         noise = Noise(*(rows.take(x.flatten(0, 1)) for x in (noise.where, noise.what, noise.presence)))
         scene = rows.numbers() // slots.presence.shape[1]
-        others, seen, base = self._find(rows, scene, slots, view, prior, before)
+        others, seen, base = self._find(rows, scene, slots, view, prior, before, dense)
         scale_before, centre_before = window(before.where)
         wide = self.reader.around(view, scene, (WIDE * scale_before).clamp(max=1), base, others)
         evidence = self.evidence(torch.cat([wide, seen, before.what, before.where, before.temporal], -1))
@@ -95,7 +96,7 @@ class GuidedTracking(nn.Module):
         return tracked.replace(identity=identity), log_q.sum(1), log_discrete.sum(1)
 
     def _find(
-        self, rows: Rows, scene: Tensor, slots: Slots, view: FrameView, prior: Prediction, before: _Packed
+        self, rows: Rows, scene: Tensor, slots: Slots, view: FrameView, prior: Prediction, before: _Packed, dense: bool
     ) -> tuple[Others | None, Tensor, Tensor]:
         """Search around each predicted place.
 
@@ -105,6 +106,7 @@ class GuidedTracking(nn.Module):
         """
         predicted_scale, predicted = window(prior.where.mean)
         expected = torch.cat([predicted, predicted_scale], -1).detach()
+        expected = self._meet(slots, view, prior, expected, dense)
         others, older = self._others(rows, slots, expected)
         size, radius = self.config.object_size, self.config.search_radius
         with torch.no_grad():
@@ -115,6 +117,25 @@ class GuidedTracking(nn.Module):
         apart = peak.centre - start
         seen = torch.cat([apart.detach() / self.share, peak.features], -1)
         return others, seen, start + apart * torch.sigmoid(self.trust(torch.cat([before.temporal, seen], -1)))
+
+    @torch.no_grad()
+    def _meet(self, slots: Slots, view: FrameView, prior: Prediction, expected: Tensor, dense: bool) -> Tensor:
+        """The windows `[B, N, 4]` where objects are expected, of neighbours where they look like themselves."""
+        b, n = slots.presence.shape
+        if n == 1:
+            return expected
+        size, radius = self.config.object_size, self.config.search_radius
+        close, rival = nearest(expected[..., :2], slots.presence, size, view.size, radius)
+        rows = Rows(close.flatten(), dense)
+        if rows.empty:
+            return expected
+        place, what = rows.take(expected.flatten(0, 1)), rows.take(slots.what.flatten(0, 1))
+        row = rows.put(torch.arange(place.shape[0], device=place.device))
+        beside = row[rows.take((torch.arange(b, device=place.device)[:, None] * n + rival).flatten())]
+        spread = rows.take(prior.where.std[..., 2:].flatten(0, 1)) * (1 - place[:, :2].square())
+        centre = Matcher(view, size, radius).meet(rows.numbers() // n, place, spread, self.decode(what), beside)
+        moved = rows.put(centre).unflatten(0, (b, n))
+        return torch.cat([torch.where(close[..., None], moved, expected[..., :2]), expected[..., 2:]], -1)
 
     @torch.no_grad()
     def _others(self, rows: Rows, slots: Slots, expected: Tensor) -> tuple[Others | None, Tensor | None]:

@@ -14,7 +14,7 @@ from sqair_wm.dynamics import Prediction
 from sqair_wm.inference.guided_discovery import GuidedDiscovery
 from sqair_wm.inference.guided_tracking import GuidedTracking
 from sqair_wm.inference.paper import PaperDiscovery, PaperReader, PaperTracking
-from sqair_wm.inference.parts import GlimpseReader
+from sqair_wm.inference.parts import Decode, GlimpseReader
 from sqair_wm.slots import Exploration, Noise, Slots
 
 
@@ -46,17 +46,18 @@ class Discovery(Protocol):
 class Inference(nn.Module):
     """q of a step: each half is guided or published, as `config.inference` says.
 
-    Halves of the same kind read glimpses with the same networks.
+    Halves of the same kind read glimpses with the same networks. `decode` says what an object looks like; it is not
+    trained through this.
 
     Attributes:
         packs: whether empty slots may be left away.
     """
 
-    def __init__(self, config: ModelConfig):
+    def __init__(self, config: ModelConfig, decode: Decode):
         super().__init__()
         guided, paper = cache(lambda: GlimpseReader(config)), cache(lambda: PaperReader(config))
         self.tracking: Tracking = (
-            GuidedTracking(config, guided()) if config.guided_tracking else PaperTracking(config, paper())
+            GuidedTracking(config, guided(), decode) if config.guided_tracking else PaperTracking(config, paper())
         )
         self.discovery: Discovery = (
             GuidedDiscovery(config, guided()) if config.guided_discovery else PaperDiscovery(config, paper())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,6 +15,9 @@ from sqair_wm.inference.search import Others, claimed
 from sqair_wm.networks import Encoder, linear
 
 CERTAIN = 88.0
+
+Decode = Callable[[Tensor], Tensor]
+"""Appearance codes `[R, W]` to glimpses `[R, C, h, w]`."""
 
 
 class GlimpseReader(nn.Module):
