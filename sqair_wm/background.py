@@ -40,12 +40,12 @@ class RunningMode:
 
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Take in `frame` `[H, W, C]` uint8 and return the background behind it, a fresh array."""
-        same = _alike(frame, self.image)
+        same = alike(frame, self.image)
         beside = cv2.copyMakeBorder(self.image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
         h, w = same.shape
         uncovered = np.zeros_like(same)
         for y, x in ((0, 1), (2, 1), (1, 0), (1, 2)):
-            uncovered |= _alike(frame, np.ascontiguousarray(beside[y : y + h, x : x + w]))
+            uncovered |= alike(frame, np.ascontiguousarray(beside[y : y + h, x : x + w]))
         self._votes += np.where(same, 1, np.where(uncovered, -UNCOVERED, -1))
         np.minimum(self._votes, self.memory, out=self._votes)
         lost = self._votes < 0
@@ -54,7 +54,8 @@ class RunningMode:
         return self.image.copy()
 
 
-def _alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Where two pictures `[H, W, C]` uint8 have the same colour, `[H, W]` bool."""
     return cv2.inRange(cv2.absdiff(a, b), (0,) * 4, (SAME,) * 4) > 0
 
 

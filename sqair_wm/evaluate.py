@@ -110,7 +110,8 @@ def open_test_recording(config: DictConfig, model: WorldModel, data: Path | None
         ConfigError: if recordings cannot be kept in `data`.
         FileNotFoundError: if it is not complete.
     """
-    settings, root = recording(config, test=True), data or Path(config.data.folder)
+    memory = None if model.source is None else model.source.memory
+    settings, root = recording(config, True, memory), data or Path(config.data.folder)
     try:
         return record(settings, root / settings.folder_name, model.background.cpu().numpy())
     except FileNotFoundError:

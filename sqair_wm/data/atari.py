@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -82,16 +83,23 @@ class RepeatingAgent:
 
 def initial_background(recording: Recording) -> np.ndarray:
     """The colour each pixel shows most in `WARM_UP` frames of play, `[H, W, 3]` uint8."""
+    play = warm_up(recording, WARM_UP + 1)
+    mode = RunningMode(next(play)[0], memory=WARM_UP)
+    for frame, _ in play:
+        mode.update(frame)
+    return mode.image
+
+
+def warm_up(recording: Recording, frames: int) -> Iterator[tuple[np.ndarray, bool]]:
+    """Play that is not recorded: frames `[H, W, 3]` uint8, and whether an episode begins with them."""
     env, agent = recording.make(), RepeatingAgent(_actions(recording), recording.seed + 1)
     frame, _ = env.reset(seed=recording.seed + 1)
-    mode = RunningMode(frame, memory=WARM_UP)
-    for _ in range(WARM_UP):
+    yield frame, True
+    for _ in range(frames - 1):
         frame, _, terminated, truncated, _ = env.step(agent.act())
-        if terminated or truncated:
-            frame, _ = env.reset()
-        mode.update(frame)
+        begins = terminated or truncated
+        yield (env.reset()[0] if begins else frame), begins
     env.close()
-    return mode.image
 
 
 def _actions(recording: Recording) -> int:

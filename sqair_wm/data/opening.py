@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from envs.games import check_game
 from sqair_wm.data.atari import AtariSequences, Recording, record
+from sqair_wm.data.memory import measure_memory
 from sqair_wm.data.mnist import load_mnist
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.data.sequences import Sequences
@@ -45,17 +46,24 @@ def build_data(config: DictConfig) -> tuple[Sequences, Sequences]:
     return KINDS[config.data.kind].build(config)
 
 
-def recording(config: DictConfig, test: bool) -> Recording:
-    """What to record of a game for training, or for the held-out test."""
+def recording(config: DictConfig, test: bool, memory: int | None = None) -> Recording:
+    """What to record of a game for training, or for the held-out test.
+
+    Args:
+        config: of the run.
+        test: whether for the test.
+        memory: what stands for `data.memory=auto`; None for the default of `Recording`.
+    """
     data = config.data
     settings = {
         "game": config.env,
         "frames": data.test_frames if test else data.frames,
         "seed": config.seed + (1_000_000 if test else 0),
+        "memory": (memory or Recording.memory) if data.memory == "auto" else data.memory,
         "crop": None if data.crop == "auto" else data.crop,
         "pool": None if data.pool == "auto" else data.pool,
     }
-    return typed(Recording, settings | {k: data[k] for k in ("size", "memory", "sticky")}, "data")
+    return typed(Recording, settings | {k: data[k] for k in ("size", "sticky")}, "data")
 
 
 def _check_game(config: DictConfig) -> None:
@@ -67,7 +75,8 @@ def _check_game(config: DictConfig) -> None:
 
 
 def _record_game(config: DictConfig) -> tuple[AtariSequences, AtariSequences]:
-    train, test = recording(config, test=False), recording(config, test=True)
+    memory = measure_memory(recording(config, test=False)) if config.data.memory == "auto" else None
+    train, test = recording(config, False, memory), recording(config, True, memory)
     root = Path(config.data.folder)
     first = record(train, root / train.folder_name)
     return first, record(test, root / test.folder_name, first.background)
