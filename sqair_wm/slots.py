@@ -27,6 +27,7 @@ class _Memos:
 class Slots(_Memos):
     """Objects of a batch of scenes, `N` slots each; the state that `observe` and `imagine` carry from frame to frame.
 
+    A state is not changed in place (`replace` makes another one): others may have worked things out from it.
     A slot whose `presence` is 0 is empty and its other fields mean nothing. Objects may lie in any order and may move
     between slots from one frame to the next; `identity` says which is which.
 
