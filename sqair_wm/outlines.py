@@ -7,18 +7,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sqair_wm.attention import window
+from sqair_wm.config import ModelConfig
+
+OPAQUE, BRIGHT = 0.5, 0.2
+"""The share of its strongest ink at which an object begins: opacity is all or nothing, brightness fades to the edge."""
 
 
-def outlines(glimpses: Tensor, where: Tensor, size: tuple[int, int]) -> Tensor:
+def outlines(glimpses: Tensor, where: Tensor, config: ModelConfig) -> Tensor:
     """The boxes of painted objects, cut off at the frame.
 
-    Along each axis an object begins and ends where its ink, linear between the samples of the glimpse, rises to half
-    of its strongest and falls below it.
+    Along each axis an object begins and ends where its ink, linear between the samples of the glimpse, rises to a
+    share of its strongest and falls below it: `OPAQUE` where frames have opacity (games), else `BRIGHT`.
 
     Args:
         glimpses: `[..., C, h, w]`, see `Rendering`; zero where there is no object.
         where: `[..., 4]`, of `Slots`.
-        size: (height, width) of the frame in pixels.
+        config: of the model that painted them.
 
     Returns:
         `[..., 4]` (top, left, height, width) in pixels from the frame's upper left corner; zero where nothing is
@@ -26,23 +30,24 @@ def outlines(glimpses: Tensor, where: Tensor, size: tuple[int, int]) -> Tensor:
     """
     ink = glimpses.amax(-3)
     scale, centre = window(where)
-    edges = [_edges(ink.amax(-1)), _edges(ink.amax(-2))]
-    length = scale.new_tensor(size)[:, None]
+    share = OPAQUE if config.scenery else BRIGHT
+    edges = [_edges(ink.amax(-1), share), _edges(ink.amax(-2), share)]
+    length = scale.new_tensor(config.frame_size)[:, None]
     place = centre[..., None] + scale[..., None] * torch.stack(edges, -2)
     start, end = (0.5 * (length - 1) * (place + 1) + 0.5).clamp(min=0).minimum(length).unbind(-1)
     painted = (ink.amax((-1, -2)) > 0)[..., None]
     return torch.where(painted, torch.cat([start, end - start], -1), 0)
 
 
-def _edges(profile: Tensor) -> Tensor:
-    """Where `profile` `[..., n]` first rises to half its maximum and last falls below it, in [-1, 1]: `[..., 2]`."""
+def _edges(profile: Tensor, share: float) -> Tensor:
+    """Where `profile` `[..., n]` first rises to a share of its maximum and last falls below, `[..., 2]` in [-1, 1]."""
     n = profile.shape[-1]
-    half = 0.5 * profile.amax(-1, keepdim=True)
-    inside, number = profile >= half, torch.arange(n, device=profile.device)
+    least = share * profile.amax(-1, keepdim=True)
+    inside, number = profile >= least, torch.arange(n, device=profile.device)
     first = torch.where(inside, number, n - 1).amin(-1)
     last = torch.where(inside, number, 0).amax(-1)
     ends, outward = torch.stack([first, last], -1), number.new_tensor([-1, 1])
     padded = F.pad(profile, (1, 1))
     here, beyond = padded.gather(-1, ends + 1), padded.gather(-1, ends + 1 + outward)
-    past = (here - half) / (here - beyond).clamp(min=1e-6)
+    past = (here - least) / (here - beyond).clamp(min=1e-6)
     return (ends + outward * past) * (2 / (n - 1)) - 1

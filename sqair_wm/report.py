@@ -73,12 +73,12 @@ def imagination_picture(model: WorldModel, batch: Batch, watched: Watched, scene
     """What happened beside what the model imagined after `seen` frames, as a GIF."""
     start = watched.states[seen - 1].select(torch.tensor([scene], device=batch.frames.device))
     futures = imagine_from(model, start, batch.actions[seen:, scene : scene + 1])
-    channels, size = model.config.channels, model.config.frame_size
+    channels = model.config.channels
     real, background = real_frames(batch.frames, channels), batch.frames[seen - 1, scene, channels:]
     pictures = []
     for t, state in enumerate(futures, seen):
         image, glimpses = (x[0] for x in model.render(state))
-        box = outlines(glimpses, state.where[0], size).cpu().numpy()
+        box = outlines(glimpses, state.where[0], model.config).cpu().numpy()
         drawn = real_frames(torch.cat([image, background]), channels).cpu().numpy()
         ids = state.identity[0].cpu().numpy()
         pictures.append(

@@ -55,7 +55,7 @@ def look(model: WorldModel, sequences: MovingMNIST, number: int, length: int, bo
             clock = time.process_time()
             slots, _ = model.observe(slots, frame, noise=Noise.none(slots))
             seconds += time.process_time() - clock
-            places = outlines(model.render(slots).glimpses, slots.where, sequences.frame_size) if boxes else slots.where
+            places = outlines(model.render(slots).glimpses, slots.where, model.config) if boxes else slots.where
             steps.append((places, slots.identity, code(model, slots)))
         assert batch.truth is not None
         parts.append((batch.truth, [torch.stack(column).cpu() for column in zip(*steps, strict=True)]))

@@ -9,14 +9,12 @@ from torch import Tensor
 from sqair_wm.data.sequences import Truth
 from sqair_wm.evaluation.components import Settings, components
 from sqair_wm.evaluation.tracks import HIT, Tracks, iou
+from sqair_wm.outlines import BRIGHT
 
 VISIBLE = 0.2
 """A digit of whose box less than this share lies in the frame is neither asked for nor forbidden."""
 
-INK = 0.2
-"""Pixels brighter than this share of an object's brightest belong to its box."""
-
-COMPONENTS = Settings(threshold=INK**2, least_area=8, merge=1, gate=15.0)
+COMPONENTS = Settings(threshold=BRIGHT**2, least_area=8, merge=1, gate=15.0)
 """Connected components for digits: the same ink, and steps of up to 10 pixels along each axis."""
 
 

@@ -169,7 +169,7 @@ def _fullest(batch: Batch, number: int) -> Tensor:
 def _drawn(model: WorldModel, slots: Slots) -> list[np.ndarray]:
     """The mean image of each scene with its boxes."""
     images, glimpses = model.render(slots)
-    places = outlines(glimpses, slots.where, model.config.frame_size).cpu().numpy()
+    places = outlines(glimpses, slots.where, model.config).cpu().numpy()
     identities = slots.identity.cpu().numpy()
     return [
         figures.draw_boxes(figures.to_picture(image), place, identity)

@@ -98,13 +98,12 @@ def follow(model: WorldModel, sequences: AtariSequences, play: HeldOut) -> tuple
     Returns:
         All objects; which it sees in the frame itself, `[T, B, N]` bool; their appearance codes, `[T, B, N, W]`.
     """
-    slots, size = model.initial(play.index.shape[1]), sequences.frame_size
-    placed, names, seen, codes = [], [], [], []
+    slots, placed, names, seen, codes = model.initial(play.index.shape[1]), [], [], [], []
     for numbers, real in zip(play.index, play.real, strict=True):
         batch = sequences.take(numbers[None], slots.presence.device)
         slots, _ = model.observe(slots, batch.frames[0], batch.actions[0], noise=Noise.none(slots))
         state = slots.pad(model.config.slots)
-        placed.append(outlines(model.render(state).glimpses, state.where, size).cpu().numpy())
+        placed.append(outlines(model.render(state).glimpses, state.where, model.config).cpu().numpy())
         seen.append(state.unseen.cpu().numpy() == 0)
         names.append(np.where(real[:, None] & (placed[-1][..., 2:] > 0).all(2), state.identity.cpu().numpy(), -1))
         codes.append(state.what.cpu().numpy())

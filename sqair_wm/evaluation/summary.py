@@ -40,14 +40,13 @@ class Watched:
 @torch.no_grad()
 def watch(model: WorldModel, batch: Batch) -> Watched:
     """Observe whole sequences deterministically (means, and the likelier value of every presence)."""
-    slots, size = model.initial(batch.frames.shape[1]), model.config.frame_size
-    states, images, boxes, found = [], [], [], []
+    slots, states, images, boxes, found = model.initial(batch.frames.shape[1]), [], [], [], []
     for frame, action in zip(batch.frames, batch.actions, strict=True):
         slots, terms = model.observe(slots, frame, action, noise=Noise.none(slots))
         states.append(slots)
         image, glimpses = model.render(slots)
         images.append(image)
-        boxes.append(outlines(glimpses, slots.where, size))
+        boxes.append(outlines(glimpses, slots.where, model.config))
         found.append(terms.discovered)
     shown = batch.frames[:, :, : model.config.channels]
     return Watched(states, shown, torch.stack(images), torch.stack(boxes), torch.stack(found))
