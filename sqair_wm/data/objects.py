@@ -21,7 +21,7 @@ class ObjectStatistics:
     slots: int
 
 
-def measure_objects(frames: Tensor, most_slots: int = 40) -> ObjectStatistics:
+def measure_objects(frames: Tensor, most_slots: int = 64) -> ObjectStatistics:
     """Measure the objects of `frames` `[M, C, H, W]`.
 
     The size is the median over connected parts, each counted by its area (specks count little). The number of slots is
