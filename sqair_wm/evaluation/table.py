@@ -18,7 +18,7 @@ WORLD_MODEL = {
     "reward_f1": "reward F1",
     "ending_f1": "ending F1",
     "unexplained_energy": "unexplained",
-    "wall_minutes": "minutes",
+    "computing_minutes": "minutes",
 }
 
 OBJECTS = {
