@@ -19,9 +19,9 @@ from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
 
-VISIBLE, EXPLAINED, LARGER = 0.04, 0.6, 2.0
+VISIBLE, EXPLAINED, LARGER, LEAST_SIDE = 0.04, 0.6, 2.0, 0.5
 """An object is seen if the mean squared intensity in its window is larger, and if a smaller share of it is explained by
-objects that come first: older ones, or ones with so many times its area."""
+objects that come first: older ones, or ones with so many times its area. A window of fewer pixels a side sees nothing."""
 
 
 class _Packed(NamedTuple):
@@ -41,6 +41,7 @@ class GuidedTracking(nn.Module):
 
     packs = True
     share: Tensor
+    least: Tensor
 
     def __init__(self, config: ModelConfig, reader: GlimpseReader, decode: Decode):
         super().__init__()
@@ -48,6 +49,8 @@ class GuidedTracking(nn.Module):
         self.config, self.reader, self.decode = config, reader, decode
         share = torch.tensor(config.object_share)
         self.register_buffer("share", share, persistent=False)
+        least = torch.tensor([LEAST_SIDE / side for side in config.frame_size])
+        self.register_buffer("least", least, persistent=False)
         self.trust = mlp(hidden + 5, hidden // 2, 1, bias=1.0, zero=True)
         self.evidence = mlp(hidden + 5 + w + 4 + hidden, hidden, out=False)
         self.where = mlp(hidden, hidden, 8, zero=True)
@@ -158,11 +161,11 @@ class GuidedTracking(nn.Module):
         """Frames since there was foreground in an object's window that nobody before it explains, `[B, N]`.
 
         Before it come older objects, and of very different sizes the larger one, so that a window that shrank onto a
-        part of another object does not live on. `place` is scale and centre `[R, 2]` of the windows in this frame,
-        `pixels` `[R, C + 1, h, w]` what is there.
+        part of another object does not live on; nor does one that shrank to a point. `place` is scale and centre
+        `[R, 2]` of the windows in this frame, `pixels` `[R, C + 1, h, w]` what is there.
         """
         energy = pixels[:, :-1].square().sum(1)
-        seen = energy.mean((1, 2)) > VISIBLE
+        seen = (energy.mean((1, 2)) > VISIBLE) & (place[0] > self.least).all(1)
         b, n = slots.presence.shape
         if n > 1:
             scale, centre = place
