@@ -15,12 +15,15 @@ import torch
 from tqdm import tqdm
 
 from envs.games import make_game
-from sqair_wm.background import RunningMode, separate
+from sqair_wm.background import RunningMode, alike, separate
 from sqair_wm.data.sequences import Batch
 
 LONGEST_HOLD = 8
 WARM_UP = 1500
-VERSION = 3
+OPENINGS, LASTING = 8, 120
+"""Episodes that are begun to see what stands still at first, and their frames."""
+
+VERSION = 4
 """To be raised when equal settings no longer give equal recordings; older ones are then made again."""
 
 
@@ -82,12 +85,28 @@ class RepeatingAgent:
 
 
 def initial_background(recording: Recording) -> np.ndarray:
-    """The colour each pixel shows most in `WARM_UP` frames of play, `[H, W, 3]` uint8."""
+    """What is behind the objects when an episode begins, `[H, W, 3]` uint8.
+
+    The colour each pixel shows most in `WARM_UP` frames of play; but what stood still at the beginning of any of
+    `OPENINGS` episodes is there in every episode, even if it is gone most of the time (pellets that are eaten).
+    """
     play = warm_up(recording, WARM_UP + 1)
     mode = RunningMode(next(play)[0], memory=WARM_UP)
     for frame, _ in play:
         mode.update(frame)
-    return mode.image
+    background, env = mode.image, recording.make()
+    agent = RepeatingAgent(_actions(recording), recording.seed + 2)
+    for episode in range(OPENINGS):
+        opening, _ = env.reset(seed=recording.seed + 2 + episode)
+        still = np.ones(opening.shape[:2], bool)
+        for _ in range(LASTING):
+            frame, _, terminated, truncated, _ = env.step(agent.act())
+            still &= alike(frame, opening) & (not (terminated or truncated))
+            if not still.any():
+                break
+        background[still] = opening[still]
+    env.close()
+    return background
 
 
 def warm_up(recording: Recording, frames: int) -> Iterator[tuple[np.ndarray, bool]]:

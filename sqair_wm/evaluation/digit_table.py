@@ -40,9 +40,9 @@ class Sizes:
     sequences: int = 1000
     likelihood: int = 50
     samples: int = SAMPLES
-    probe: int = 5000
+    probe: int = 60_000
     length: int = LENGTH
-    steps: int = 4000
+    steps: int = 20_000
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

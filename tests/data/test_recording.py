@@ -102,3 +102,10 @@ def test_object_size_and_slots_follow_from_the_frames():
     assert measured.size == (6.0, 4.0) and measured.slots == 6
     with pytest.raises(ValueError, match="no foreground"):
         measure_objects(torch.zeros(3, 1, 8, 8))
+
+
+def test_the_background_is_that_of_the_beginning_of_an_episode():
+    background = initial_background(Recording("Breakout"))
+    bricks = background[12:34, 6:-6]
+    assert (bricks == bricks[:, :1]).all(), "a brick that is broken in most of the play is missing"
+    assert len(np.unique(bricks[:, 0], axis=0)) >= 6
