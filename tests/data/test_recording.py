@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sqair_wm.data.atari import AtariSequences, Recording, record
+from sqair_wm.data.atari import AtariSequences, Recording, initial_background, record
 from sqair_wm.data.objects import measure_objects
 
 CPU = torch.device("cpu")
