@@ -21,7 +21,7 @@ from sqair_wm.slots import Exploration, Noise, Slots
 
 VISIBLE, EXPLAINED, LARGER, LEAST_SIDE = 0.04, 0.6, 2.0, 0.5
 """An object is seen if the mean squared intensity in its window is larger, and if a smaller share of it is explained by
-objects that come first: older ones, or ones with so many times its area. A window of fewer pixels a side sees nothing."""
+objects that come first: older ones, or ones with so many times its area. Windows of fewer pixels a side see nothing."""
 
 
 class _Packed(NamedTuple):
