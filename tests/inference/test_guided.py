@@ -51,6 +51,18 @@ def test_of_two_windows_on_one_object_the_younger_or_much_smaller_is_given_up(sh
     assert slots.identity[0, 0] == survivor and int(slots.count) == 1
 
 
+def test_a_window_that_shrank_to_a_point_is_given_up_though_its_point_is_bright():
+    frames = moving_sprites(ATARI, 1, 1, 1).repeat(3 + ATARI.patience, 1, 1, 1, 1)
+    model = certain_model(ATARI).requires_grad_(False)
+    slots, _ = model.observe(model.initial(1), frames[0], noise=Noise.none(model.initial(1)))
+    where = slots.where.clone()
+    where[..., :2] -= 8
+    slots, alone = slots.replace(where=where), Exploration(may_discover=torch.tensor([False]))
+    for frame in frames[1:]:
+        slots, _ = model.observe(slots, frame, noise=Noise.none(slots), explore=alone)
+    assert int(slots.count) == 0
+
+
 def test_exploration_can_forbid_discovery_and_leaving():
     frames = moving_sprites(ATARI, 2, 2, 3)
     frames[0, :, :, :, 27:] = 0
