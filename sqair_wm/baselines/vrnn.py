@@ -143,9 +143,9 @@ class VRNN(nn.Module):
         return replace(drawn, seen=self.encode_frame(self.render(drawn).frame))
 
     def render(self, slots: Scene) -> Rendering:
-        """The mean image of each state; there are no glimpses."""
+        """The mean image of each state; the glimpse of its one slot is empty."""
         frame = self.decode_frame(torch.cat([self.encode_code(slots.what[:, 0]), slots.hidden], 1))
-        return Rendering(frame, frame.new_zeros(len(frame), 0, self.config.channels, *self.config.glimpse))
+        return Rendering(frame, frame.new_zeros(len(frame), 1, self.config.channels, *self.config.glimpse))
 
     def _noise(self, slots: Scene, noise: Noise | None) -> Tensor:
         return torch.randn_like(slots.what[:, 0]) if noise is None else noise.what[:, 0]
