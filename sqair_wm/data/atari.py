@@ -94,19 +94,27 @@ def initial_background(recording: Recording) -> np.ndarray:
     mode = RunningMode(next(play)[0], memory=WARM_UP)
     for frame, _ in play:
         mode.update(frame)
-    background, env = mode.image, recording.make()
-    agent = RepeatingAgent(_actions(recording), recording.seed + 2)
+    background = mode.image
+    for opening, still in openings(recording):
+        background[still] = opening[still]
+    return background
+
+
+def openings(recording: Recording) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """First frames `[H, W, 3]` of `OPENINGS` episodes, and which pixels stay so for `LASTING` frames, `[H, W]` bool."""
+    env, agent = recording.make(), RepeatingAgent(_actions(recording), recording.seed + 2)
     for episode in range(OPENINGS):
         opening, _ = env.reset(seed=recording.seed + 2 + episode)
         still = np.ones(opening.shape[:2], bool)
         for _ in range(LASTING):
             frame, _, terminated, truncated, _ = env.step(agent.act())
-            still &= alike(frame, opening) & (not (terminated or truncated))
+            if terminated or truncated:
+                still[:] = False
+            still &= alike(frame, opening)
             if not still.any():
                 break
-        background[still] = opening[still]
+        yield opening, still
     env.close()
-    return background
 
 
 def warm_up(recording: Recording, frames: int) -> Iterator[tuple[np.ndarray, bool]]:

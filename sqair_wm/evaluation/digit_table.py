@@ -26,7 +26,7 @@ MANY = 50
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured; the defaults take a few minutes on one core.
+    """How much is measured; the defaults take about ten minutes on one core.
 
     Attributes:
         sequences: of test digits that are counted, tracked and added up.
