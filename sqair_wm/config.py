@@ -26,6 +26,7 @@ class ModelConfig:
         encoder: `mlp` or `conv`, the two published variants; `conv` needs `inference="paper"`.
         dynamics: `paper` (each object by itself) or `interactive` (action, other objects and background).
         residual: predict changes of position and appearance; otherwise both anew, as released.
+        smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`.
         output_std: standard deviation of the image likelihood.
         output_scale: initial factor on decoded glimpses.
         mean_image: learn an image that is added where objects are, as released.
@@ -50,6 +51,7 @@ class ModelConfig:
     encoder: str = "mlp"
     dynamics: str = "paper"
     residual: bool = True
+    smooth: bool = False
     output_std: float = 0.3
     output_scale: float = 0.25
     mean_image: bool = False
@@ -79,6 +81,8 @@ class ModelConfig:
             raise ValueError(
                 f"the convolutional decoder needs glimpse sides that are multiples of 4, got {self.glimpse}"
             )
+        if self.smooth and not self.residual:
+            raise ValueError("model.smooth needs model.residual: without it places are predicted anew, not moved on")
         if self.slots < 1 or self.output_std <= 0:
             raise ValueError(f"slots ({self.slots}) must be at least 1 and output_std ({self.output_std}) positive")
 

@@ -28,15 +28,36 @@ def outlines(glimpses: Tensor, where: Tensor, config: ModelConfig) -> Tensor:
         `[..., 4]` (top, left, height, width) in pixels from the frame's upper left corner; zero where nothing is
         painted, of no height or width where nothing of it lies in the frame.
     """
-    ink = glimpses.amax(-3)
     scale, centre = window(where)
-    share = OPAQUE if config.scenery else BRIGHT
-    edges = [_edges(ink.amax(-1), share), _edges(ink.amax(-2), share)]
     length = scale.new_tensor(config.frame_size)[:, None]
-    place = centre[..., None] + scale[..., None] * torch.stack(edges, -2)
+    place = centre[..., None] + scale[..., None] * _extent(glimpses, config)
     start, end = (0.5 * (length - 1) * (place + 1) + 0.5).clamp(min=0).minimum(length).unbind(-1)
-    painted = (ink.amax((-1, -2)) > 0)[..., None]
-    return torch.where(painted, torch.cat([start, end - start], -1), 0)
+    return torch.where(_painted(glimpses), torch.cat([start, end - start], -1), 0)
+
+
+def off_centre(glimpses: Tensor, where: Tensor, config: ModelConfig) -> Tensor:
+    """How far what is painted of objects lies from the centres of their windows, in pixels (y, x).
+
+    Args:
+        glimpses, where, config: see `outlines`.
+
+    Returns:
+        `[..., 2]`, from the window's centre to that of the outline, uncut; zero where nothing is painted.
+    """
+    scale, length = window(where)[0], where.new_tensor(config.frame_size)
+    apart = 0.5 * (length - 1) * scale * _extent(glimpses, config).mean(-1)
+    return torch.where(_painted(glimpses), apart, 0)
+
+
+def _painted(glimpses: Tensor) -> Tensor:
+    return (glimpses.amax((-1, -2, -3)) > 0)[..., None]
+
+
+def _extent(glimpses: Tensor, config: ModelConfig) -> Tensor:
+    """Where ink begins and ends, of y and of x, `[..., 2, 2]`; -1 and 1 are the outermost samples of the glimpse."""
+    ink = glimpses.amax(-3)
+    share = OPAQUE if config.scenery else BRIGHT
+    return torch.stack([_edges(ink.amax(-1), share), _edges(ink.amax(-2), share)], -2)
 
 
 def _edges(profile: Tensor, share: float) -> Tensor:

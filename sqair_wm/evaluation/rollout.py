@@ -14,6 +14,7 @@ from sqair_wm.evaluation.held_out import WARM_UP, HeldOut
 from sqair_wm.evaluation.places import centres, displacements, follow, match, pick, reach
 from sqair_wm.evaluation.summary import imagine_from
 from sqair_wm.evaluation.truth import GameTruth, box_centres, moves
+from sqair_wm.outlines import off_centre
 from sqair_wm.slots import Slots
 from sqair_wm.world_model import WorldModel
 
@@ -114,13 +115,16 @@ def tracked_reference(starts: Starts, size: tuple[int, int]) -> Reference:
     return Reference(place[:, late], there[:, late], moving & (identity >= 0))
 
 
-def true_references(starts: Starts, truth: GameTruth, size: tuple[int, int]) -> tuple[Reference, Reference, Tensor]:
+def true_references(model: WorldModel, starts: Starts, truth: GameTruth) -> tuple[Reference, Reference, Tensor]:
     """The true objects that the model's objects are matched to at the start.
+
+    A window may lie beside what is painted in it; by how much is seen at the start, and taken from the true places.
 
     Returns:
         Matched among the true objects that move, matched among all, and `[K, 2]` (matched, all) moving true objects.
     """
-    device, past = starts.slots.presence.device, np.arange(1 - WARM_UP, 0)
+    device, past, size = starts.slots.presence.device, np.arange(1 - WARM_UP, 0), model.config.frame_size
+    beside = off_centre(model.render(starts.slots).glimpses, starts.slots.where, model.config)
     index = np.concatenate([starts.index[:, :1] + past, starts.index], 1).T
     boxes, identity = truth.take(index, device)
     place, now = box_centres(boxes), WARM_UP - 1
@@ -132,7 +136,7 @@ def true_references(starts: Starts, truth: GameTruth, size: tuple[int, int]) -> 
 
     def reference(column: Tensor) -> Reference:
         same = pick(there[now:, :, :, None].to(place.dtype), column)[..., 0] > 0
-        return Reference(pick(place[now:], column).transpose(0, 1), same.transpose(0, 1), column >= 0)
+        return Reference(pick(place[now:], column).transpose(0, 1) - beside[:, None], same.transpose(0, 1), column >= 0)
 
     matched = torch.stack([(found[0] >= 0).sum(1), moving.sum(1)], 1)
     return reference(found[0]), reference(found[1]), matched
@@ -216,7 +220,7 @@ def roll_out(model: WorldModel, sequences: AtariSequences, starts: Starts, truth
     imagined = imagine_from(model, starts.slots, actions)
     references, matched = {"tracked": tracked_reference(starts, size)}, torch.zeros(len(starts.index), 2, device=device)
     if truth is not None:
-        references["true"], references["true_all"], matched = true_references(starts, truth, size)
+        references["true"], references["true_all"], matched = true_references(model, starts, truth)
     return Rollout(
         forecasts=forecast(starts.slots, imagined, size),
         references=references,
