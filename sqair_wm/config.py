@@ -27,6 +27,9 @@ class ModelConfig:
         dynamics: `paper` (each object by itself) or `interactive` (action, other objects and background).
         residual: predict changes of position and appearance; otherwise both anew, as released.
         smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`.
+        appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
+            the temporal state's, as published) or `steady` (the prior's, corrected in units of its deviation, which
+            starts small: what does not change costs next to nothing).
         output_std: standard deviation of the image likelihood.
         output_scale: initial factor on decoded glimpses.
         mean_image: learn an image that is added where objects are, as released.
@@ -52,6 +55,7 @@ class ModelConfig:
     dynamics: str = "paper"
     residual: bool = True
     smooth: bool = False
+    appearance: str = "gated"
     output_std: float = 0.3
     output_scale: float = 0.25
     mean_image: bool = False
@@ -69,6 +73,7 @@ class ModelConfig:
             ("inference", ("guided", "paper", "guided_discovery", "guided_tracking")),
             ("encoder", ("mlp", "conv")),
             ("dynamics", ("paper", "interactive")),
+            ("appearance", ("gated", "steady")),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"model.{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")

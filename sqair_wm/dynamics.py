@@ -67,7 +67,7 @@ class Dynamics(nn.Module):
         if self.residual:
             nn.init.zeros_(self.readout.weight)
             self.readout.bias.data[4:8] = torch.tensor([-3.0, -3.0, -2.0, -2.0])
-            self.readout.bias.data[8 + w : 8 + 2 * w] = -1.0
+            self.readout.bias.data[8 + w : 8 + 2 * w] = -3.0 if config.appearance == "steady" else -1.0
 
     def forward(self, slots: Slots, action: Tensor | None, dense: bool) -> Prediction:
         """Predict every object one step ahead under `action` `[B]`, which only the `interactive` kind looks at."""

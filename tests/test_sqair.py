@@ -7,8 +7,8 @@ from sqair_wm.sqair import SQAIR
 from tests.conftest import PAPER, small
 
 HALVES = [small(inference="guided_discovery"), small(inference="guided_tracking")]
-VARIANTS = [small(), small(**PAPER), small(**PAPER, encoder="conv"), *HALVES]
-NAMES = ["guided", "paper", "conv", "guided_discovery", "guided_tracking"]
+VARIANTS = [small(), small(appearance="steady"), small(**PAPER), small(**PAPER, encoder="conv"), *HALVES]
+NAMES = ["guided", "steady", "paper", "conv", "guided_discovery", "guided_tracking"]
 
 
 def frames(t=4, b=3, channels=1):
@@ -104,7 +104,7 @@ def test_terms_of_several_steps_are_stacked_in_time():
     assert StepTerms.stack([one, one, one]).log_q.shape == (3, 2)
 
 
-@pytest.mark.parametrize("config", HALVES, ids=NAMES[3:])
+@pytest.mark.parametrize("config", HALVES, ids=NAMES[4:])
 def test_either_half_of_inference_can_be_guided_alone(config):
     inference, both = SQAIR(config).inference, SQAIR(small()).inference
     assert (type(inference.tracking) is type(both.tracking)) == config.guided_tracking

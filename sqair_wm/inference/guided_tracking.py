@@ -19,6 +19,9 @@ from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
 
+SURE = 4.0
+"""Logit of the share of the prior's deviation that a corrected code keeps at first."""
+
 VISIBLE, EXPLAINED, LARGER, LEAST_SIDE = 0.04, 0.6, 2.0, 0.5
 """An object is seen if the mean squared intensity in its window is larger, and if a smaller share of it is explained by
 objects that come first: older ones, or ones with so many times its area. Windows of fewer pixels a side see nothing."""
@@ -56,7 +59,9 @@ class GuidedTracking(nn.Module):
         self.where = mlp(hidden, hidden, 8, zero=True)
         self.cell = GRUCell(hidden + 4 + 2 + 2 * w, hidden)
         self.what = linear(hidden, 2 * w)
-        self.gates = linear(hidden, 3 * w, bias=1.0)
+        self.gates = linear(hidden, 3 * w, bias=1.0) if config.appearance == "gated" else None
+        if self.gates is None:
+            nn.init.zeros_(self.what.weight)
         self.presence = mlp(2 * hidden + w + 3, hidden // 2, 1, zero=True)
 
     def forward(
@@ -82,7 +87,10 @@ class GuidedTracking(nn.Module):
         glimpse, velocity = self.reader.what(pixels), centre - centre_before
         inputs = [evidence, where, velocity / self.share, glimpse.mean, glimpse.std]
         temporal = self.cell(torch.cat(inputs, -1), before.temporal)
-        q_what = self._q_what(temporal, before.what, glimpse)
+        if self.gates is None:
+            q_what = self._corrected(temporal, Normal(*(rows.take(x.flatten(0, 1)) for x in prior.what)))
+        else:
+            q_what = self._mixed(temporal, torch.sigmoid(self.gates(temporal)) * 0.9999, before.what, glimpse)
         what = q_what.sample(noise.what)
         correction = self.presence(torch.cat([evidence, temporal, what, seen[:, 2:]], -1).detach()).squeeze(1)
         unseen = self._unseen(rows, slots, view, (scale, centre), pixels)
@@ -189,11 +197,17 @@ class GuidedTracking(nn.Module):
         mean = torch.cat([predicted[:, :2] + torch.tanh(grow), shift], -1)
         return Normal(mean, positive(raw - 4, self.config.least_std[1]))
 
-    def _q_what(self, temporal: Tensor, before: Tensor, glimpse: Normal) -> Normal:
+    def _mixed(self, temporal: Tensor, gates: Tensor, before: Tensor, glimpse: Normal) -> Normal:
         """Gated mix of the last code, the glimpse's and the temporal state's (paper, appendix C)."""
         mean, raw = self.what(temporal).chunk(2, -1)
-        gates = torch.sigmoid(self.gates(temporal)) * 0.9999
         forget, closed = gates.split((before.shape[1], 2 * before.shape[1]), -1)
         take_in, own = (1 - closed).chunk(2, -1)
         mix = torch.addcmul(torch.addcmul(forget * before, take_in, glimpse.mean), own, mean)
         return Normal(mix, torch.addcmul(take_in * glimpse.std, own, positive(raw, self.config.least_std[0])))
+
+    def _corrected(self, temporal: Tensor, expected: Normal) -> Normal:
+        """The prior's `expected` code moved by learned multiples of its deviation, and at most as uncertain."""
+        move, raw = self.what(temporal).chunk(2, -1)
+        least = torch.full_like(raw, self.config.least_std[0])
+        mean = torch.addcmul(expected.mean, expected.std, move)
+        return Normal(mean, torch.addcmul(least, expected.std - least, torch.sigmoid(raw + SURE)))

@@ -17,6 +17,8 @@ class TrainingConfig(Schedule):
         estimator: `vimco` or `released`.
         optimizer: `adam` or `rmsprop` (as published: momentum 0.9, squared gradients starting at one).
         lengths: [[iteration, frames], ...]: from then on sequences have that many frames.
+        brief: every other step has sequences of so many frames instead, and as many more of them: appearances are
+            learned from more objects; 0 for none.
         kl_start: weight of the KL terms at first; it rises to 1 at iteration `warm_up`.
         warm_up: iterations with annealed KL terms and explored presence; discovery dropout ends at four times that.
         presence_margin: discovery probabilities in the first frame stay in [margin, 1 - margin] during warm-up.
@@ -36,6 +38,7 @@ class TrainingConfig(Schedule):
     warm_up: int = 1000
     presence_margin: float = 0.1
     discovery_dropout: float = 0.5
+    brief: int = 0
     keep: list[float] = field(default_factory=lambda: [0.0, 0.0])
     compile: bool = False
     recompute: bool = False
@@ -48,6 +51,8 @@ class TrainingConfig(Schedule):
             raise ValueError(f"training.optimizer is {self.optimizer!r}; choose adam or rmsprop")
         if self.particles < 2:
             raise ValueError(f"training.particles must be at least 2 (VIMCO compares particles), got {self.particles}")
+        if self.brief < 0:
+            raise ValueError(f"training.brief is a number of frames, or 0 for no brief steps; got {self.brief}")
         if not self.lengths or self.lengths[0][0] != 0:
             raise ValueError("training.lengths must start at iteration 0, as in [[0, 1], [400, 2]]")
 
@@ -58,6 +63,14 @@ class TrainingConfig(Schedule):
 
     def length(self, iteration: int) -> int:
         """Frames a sequence at that iteration."""
+        scheduled = self._scheduled(iteration)
+        return min(self.brief, scheduled) if self.brief and iteration % 2 else scheduled
+
+    def sequences(self, iteration: int) -> int:
+        """Sequences of the step at that iteration."""
+        return self.batch * self._scheduled(iteration) // self.length(iteration)
+
+    def _scheduled(self, iteration: int) -> int:
         return [length for start, length in self.lengths if iteration >= start][-1]
 
     def annealing(self, iteration: int) -> Annealing:

@@ -41,7 +41,7 @@ class Trainer(Loop):
     def sample(self, position: int, generator: torch.Generator) -> Batch:
         """Sequences of the length that the schedule asks for."""
         length = self.config.length(position)
-        return self.sequences.sample(self.config.batch, length, generator, self.fabric.device)
+        return self.sequences.sample(self.config.sequences(position), length, generator, self.fabric.device)
 
     def arguments(self, batch: Batch, position: int) -> tuple:
         """See `SequenceBound.forward`."""
@@ -49,7 +49,7 @@ class Trainer(Loop):
 
     def frames(self, position: int) -> int:
         """See `Loop.frames`."""
-        return self.config.batch * self.config.length(position)
+        return self.config.sequences(position) * self.config.length(position)
 
 
 def make_optimizer(model: SQAIR, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -1,11 +1,14 @@
 """Guided inference on scenes whose truth is known, with weights that take every proposal."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from benchmarks.scenes import ATARI, certain_model, moving_sprites
 from sqair_wm.attention import boxes
 from sqair_wm.slots import Exploration, Noise
+from sqair_wm.sqair import SQAIR
 
 
 def follow(frames, explore=None):
@@ -25,6 +28,19 @@ def test_fresh_weights_find_sprites_once_and_follow_them():
     assert torch.equal(first.identity, last.identity)
     moved = boxes(last.where, (80, 80))[..., 0] - boxes(first.where, (80, 80))[..., 0]
     torch.testing.assert_close(moved[:, :4], torch.full((3, 4), 11.0), atol=1.5, rtol=0)
+
+
+def test_a_steady_appearance_starts_as_the_prior_and_stays_what_it_was():
+    model = SQAIR(replace(certain_model(ATARI).config, appearance="steady")).requires_grad_(False)
+    torch.nn.init.constant_(model.inference.discovery.presence[-1].bias, 12.0)
+    first, second = moving_sprites(ATARI, 3, 2, 2)
+    slots, _ = model.observe(model.initial(3), first, noise=Noise.none(model.initial(3)))
+    expected = model.dynamics(slots, None, False).what
+    after, _ = model.observe(slots, second, noise=Noise.none(slots))
+    there = (slots.identity == after.identity) & (slots.presence > 0)
+    assert there.any()
+    torch.testing.assert_close(after.what[there], expected.mean[there])
+    assert float(expected.std[there].max()) < 0.1
 
 
 def test_an_object_that_vanishes_is_given_up_after_the_patience_and_not_before():

@@ -8,6 +8,13 @@ def test_lengths_grow_at_their_iterations():
     assert [config.length(i) for i in (0, 9, 10, 999)] == [1, 1, 3, 3] and config.longest == 3
 
 
+def test_every_other_step_may_be_brief_with_as_many_frames_in_all():
+    config = TrainingConfig(batch=6, lengths=[[0, 1], [10, 2], [20, 8]], brief=3)
+    assert [config.length(i) for i in (0, 1, 10, 11, 20, 21)] == [1, 1, 2, 2, 8, 3]
+    assert [config.sequences(i) for i in (0, 1, 10, 11, 20, 21)] == [6, 6, 6, 6, 6, 16]
+    assert {TrainingConfig(lengths=[[0, 5]]).length(i) for i in (0, 1)} == {5}
+
+
 def test_annealing_ends_at_the_bound():
     config = TrainingConfig(warm_up=10, kl_start=0.5, keep=[5, 9])
     start, late = config.annealing(0), config.annealing(40)
@@ -35,6 +42,7 @@ def test_the_schedule_runs_ahead_where_the_minutes_are_too_short_for_its_iterati
         ({"optimizer": "sgd"}, "choose adam or rmsprop"),
         ({"particles": 1}, "at least 2"),
         ({"iterations": 0}, "at least 1"),
+        ({"brief": -1}, "frames"),
         ({"lengths": [[5, 1]]}, "must start at iteration 0"),
     ],
 )
