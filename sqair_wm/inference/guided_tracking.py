@@ -68,6 +68,9 @@ class GuidedTracking(nn.Module):
             The tracked objects in their old slots, log q of all that was sampled and of its discrete part, `[B]`.
         """
         rows = Rows(slots.presence.detach().flatten() > 0, dense)
+        if rows.empty:
+            nothing = slots.presence.new_zeros(slots.presence.shape[0])
+            return slots.replace(prior=prior.memory), nothing, nothing
         before = _Packed(*(rows.take(x.flatten(0, 1)) for x in (slots.what, slots.where, slots.temporal)))
         noise = Noise(*(rows.take(x.flatten(0, 1)) for x in (noise.where, noise.what, noise.presence)))
         scene = rows.numbers() // slots.presence.shape[1]
