@@ -74,6 +74,8 @@ class Dynamics(nn.Module):
         b, n = slots.presence.shape
         sight = Sight.of(slots, self.config, dense) if self.surroundings is not None else None
         rows = Rows(slots.presence.detach().flatten() > 0, dense) if sight is None else sight.rows
+        if rows.empty:
+            return self._nothing(slots)
         what, where, velocity, memory = (
             rows.take(x.flatten(0, 1)) for x in (slots.what, slots.where, slots.velocity, slots.prior)
         )
@@ -93,6 +95,12 @@ class Dynamics(nn.Module):
         present = slots.presence.detach()
         stay = present * stay + ABSENT * (1 - present)
         return Prediction(memory, stay, Normal(rest[0], rest[1] + 1), Normal(rest[2], rest[3] + 1))
+
+    @staticmethod
+    def _nothing(slots: Slots) -> Prediction:
+        """Of scenes without any object."""
+        what, where = (Normal(torch.zeros_like(x), torch.ones_like(x)) for x in (slots.what, slots.where))
+        return Prediction(torch.zeros_like(slots.prior), torch.full_like(slots.presence, ABSENT), where, what)
 
     def _moving(self, where: Tensor, velocity: Tensor, motion: Motion | None) -> list[Tensor]:
         """How each object moves, as the GRU is shown it."""

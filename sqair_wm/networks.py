@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,40 @@ class Linear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """`[..., inputs]` to `[..., outputs]`."""
         return nn.functional.linear(x, self.weight, self.bias).to(self.weight.dtype)
+
+
+def linear_beside(x: Tensor, rest: Tensor | None, layer: nn.Linear) -> Tensor:
+    """A linear layer of `x` `[R, n]` and, behind it, `rest` `[R, m]`, which takes no gradient; zero if None."""
+    if torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type):
+        missing = layer.in_features - x.shape[1]
+        return layer.forward(nn.functional.pad(x, (0, missing)) if rest is None else torch.cat([x, rest], 1))
+    return _Beside.apply(x, rest, layer.weight, layer.bias)
+
+
+class _Beside(torch.autograd.Function):
+    """`linear_beside` without the products that nobody needs: with zeros, and those for the gradient of `rest`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rest: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, rest, weight)
+        n = x.shape[1]
+        out = nn.functional.linear(x, weight[:, :n], bias)
+        return out if rest is None else out.addmm_(rest, weight[:, n:].t())
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, Tensor | None, Tensor | None]:
+        x, rest, weight = ctx.saved_tensors
+        n, grad = x.shape[1], grads[0]
+        grad_x = grad @ weight[:, :n] if ctx.needs_input_grad[0] else None
+        if not ctx.needs_input_grad[2]:
+            return grad_x, None, None, None
+        grad_weight = torch.empty_like(weight)
+        torch.mm(grad.t(), x, out=grad_weight[:, :n])
+        if rest is None:
+            grad_weight[:, n:].zero_()
+        else:
+            torch.mm(grad.t(), rest, out=grad_weight[:, n:])
+        return grad_x, None, grad_weight, grad.sum(0)
 
 
 class MLP(nn.Sequential):
@@ -131,6 +165,14 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`[R, C, H, W]` to `[R, hidden]`."""
         return self.head(x.flatten(1) if self.trunk is None else self.trunk(x))
+
+    def beside(self, x: Tensor, rest: Tensor | None) -> Tensor:
+        """The same for channels `x` and further ones `rest` that take no gradient, zero if None; without a trunk."""
+        first, *layers = self.head
+        x = linear_beside(x.flatten(1), None if rest is None else rest.flatten(1), cast(nn.Linear, first))
+        for layer in layers:
+            x = layer.forward(x)
+        return x
 
 
 class SubPixelDecoder(nn.Module):

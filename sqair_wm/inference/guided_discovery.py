@@ -117,7 +117,7 @@ class GuidedDiscovery(nn.Module):
         where_noise, what_noise = rows.take(noise.where[:, i]), rows.take(noise.what[:, i])
         where = q_where.sample(where_noise)
         scale, centre = window(where)
-        q_what = self.reader.what(self.reader.pixels(view, scene, scale, centre, others))
+        q_what = self.reader.what(self.reader.look(view, scene, scale, centre, others))
         what = q_what.sample(what_noise)
         logit = self.presence(torch.cat([state, what, peak.features], -1).detach()).squeeze(1)
         first = rows.take(tracked.step) == 0

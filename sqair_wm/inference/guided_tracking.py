@@ -73,6 +73,9 @@ class GuidedTracking(nn.Module):
             The tracked objects in their old slots, log q of all that was sampled and of its discrete part, `[B]`.
         """
         rows = Rows(slots.presence.detach().flatten() > 0, dense)
+        if rows.empty:
+            nothing = slots.presence.new_zeros(slots.presence.shape[0])
+            return slots.replace(prior=prior.memory), nothing, nothing
         before = _Packed(*(rows.take(x.flatten(0, 1)) for x in (slots.what, slots.where, slots.temporal)))
         noise = Noise(*(rows.take(x.flatten(0, 1)) for x in (noise.where, noise.what, noise.presence)))
         scene = rows.numbers() // slots.presence.shape[1]
@@ -83,8 +86,8 @@ class GuidedTracking(nn.Module):
         q_where = self._q_where(evidence, base, scale_before, rows.take(prior.where.mean.flatten(0, 1)))
         where = q_where.sample(noise.where)
         scale, centre = window(where)
-        pixels = self.reader.pixels(view, scene, scale, centre, others)
-        glimpse, velocity = self.reader.what(pixels), centre - centre_before
+        look = self.reader.look(view, scene, scale, centre, others)
+        glimpse, velocity = self.reader.what(look), centre - centre_before
         inputs = [evidence, where, velocity / self.share, glimpse.mean, glimpse.std]
         temporal = self.cell(torch.cat(inputs, -1), before.temporal)
         if self.gates is None:
@@ -93,7 +96,7 @@ class GuidedTracking(nn.Module):
             q_what = self._mixed(temporal, torch.sigmoid(self.gates(temporal)) * 0.9999, before.what, glimpse)
         what = q_what.sample(noise.what)
         correction = self.presence(torch.cat([evidence, temporal, what, seen[:, 2:]], -1).detach()).squeeze(1)
-        unseen = self._unseen(rows, slots, view, (scale, centre), pixels)
+        unseen = self._unseen(rows, slots, view, (scale, centre), look.glimpses)
         logit = keep(rows.take(prior.stay_logit.flatten()) + correction, explore.may_leave, scene)
         logit = torch.where(rows.take(unseen.flatten()) < self.config.patience, logit, -CERTAIN)
         presence = (noise.presence < torch.sigmoid(logit)).to(what.dtype)
@@ -164,15 +167,15 @@ class GuidedTracking(nn.Module):
 
     @torch.no_grad()
     def _unseen(
-        self, rows: Rows, slots: Slots, view: FrameView, place: tuple[Tensor, Tensor], pixels: Tensor
+        self, rows: Rows, slots: Slots, view: FrameView, place: tuple[Tensor, Tensor], glimpses: Tensor
     ) -> Tensor:
         """Frames since there was foreground in an object's window that nobody before it explains, `[B, N]`.
 
         Before it come older objects, and of very different sizes the larger one, so that a window that shrank onto a
         part of another object does not live on; nor does one that shrank to a point. `place` is scale and centre
-        `[R, 2]` of the windows in this frame, `pixels` `[R, C + 1, h, w]` what is there.
+        `[R, 2]` of the windows in this frame, `glimpses` `[R, C, h, w]` what is there.
         """
-        energy = pixels[:, :-1].square().sum(1)
+        energy = glimpses.square().sum(1)
         seen = (energy.mean((1, 2)) > VISIBLE) & (place[0] > self.least).all(1)
         b, n = slots.presence.shape
         if n > 1:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sqair_wm.attention import FrameView
@@ -20,6 +20,13 @@ Decode = Callable[[Tensor], Tensor]
 """Appearance codes `[R, W]` to glimpses `[R, C, h, w]`."""
 
 
+class Look(NamedTuple):
+    """Glimpses `[R, C, h, w]` and which of their points others claim, `[R, 1, h, w]`; None if nobody claims any."""
+
+    glimpses: Tensor
+    claims: Tensor | None
+
+
 class GlimpseReader(nn.Module):
     """Reads a window of the frame; an extra channel says which of its points other objects already claim."""
 
@@ -31,23 +38,20 @@ class GlimpseReader(nn.Module):
         self.head = linear(hidden, 2 * config.what)
         self.least = config.least_std[0]
 
-    def pixels(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
-        """`[R, C + 1, h, w]`: the frame and the claims in each window; without `others` nothing is claimed."""
-        glimpses = view.read(rows, scale, centre, self.shape).flatten(2)
+    def look(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Look:
+        """The frame and the claims in each window; without `others` nothing is claimed."""
+        glimpses = view.read(rows, scale, centre, self.shape)
         if others is None:
-            pixels = F.pad(glimpses, (0, 0, 0, 1))
-        else:
-            points = view.points(scale.detach(), centre.detach(), self.shape)
-            pixels = torch.cat([glimpses, claimed(points, self.shape, others).flatten(2)], 1)
-        return pixels.unflatten(2, self.shape)
+            return Look(glimpses, None)
+        return Look(glimpses, claimed(view.points(scale.detach(), centre.detach(), self.shape), self.shape, others))
 
     def around(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
         """Code of a wide look at a place, `[R, hidden]`."""
-        return self.wide(self.pixels(view, rows, scale, centre, others))
+        return self.wide.beside(*self.look(view, rows, scale, centre, others))
 
-    def what(self, pixels: Tensor) -> Normal:
-        """q of the appearance code from a glimpse `[R, C + 1, h, w]` alone, `[R, W]`."""
-        mean, raw = self.head(self.narrow(pixels)).chunk(2, -1)
+    def what(self, look: Look) -> Normal:
+        """q of the appearance code from a look alone, `[R, W]`."""
+        mean, raw = self.head(self.narrow.beside(*look)).chunk(2, -1)
         return Normal(mean, positive(raw, self.least))
 
 
