@@ -19,7 +19,7 @@ class Linear(nn.Linear):
 
 def linear_beside(x: Tensor, rest: Tensor | None, layer: nn.Linear) -> Tensor:
     """A linear layer of `x` `[R, n]` and, behind it, `rest` `[R, m]`, which takes no gradient; zero if None."""
-    if torch.compiler.is_compiling() or torch.is_autocast_enabled(x.device.type):
+    if torch.compiler.is_compiling() or any(map(torch.is_autocast_enabled, ("cpu", "cuda"))):
         missing = layer.in_features - x.shape[1]
         return layer.forward(nn.functional.pad(x, (0, missing)) if rest is None else torch.cat([x, rest], 1))
     return _Beside.apply(x, rest, layer.weight, layer.bias)

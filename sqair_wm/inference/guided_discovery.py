@@ -110,10 +110,8 @@ class GuidedDiscovery(nn.Module):
     ) -> _Step:
         """Look at the proposal, sample where, what and presence there, and wipe what was accepted."""
         scene, others = rows.numbers(), self._others(rows, tracked, steps, dense)
-        share = self.share.expand(scene.shape[0], 2)
-        wide = self.reader.around(view, scene, (WIDE * share).clamp(max=1), peak.centre, others)
-        state = self._state(wide, peak, rows, embedding, steps)
-        q_where = self._q_where(state, peak.centre, share)
+        copies = 1 if dense or steps else _alike(rows, tracked, view)
+        state, q_where = self._before_sampling(peak, rows, view, others, steps, embedding, copies)
         where_noise, what_noise = rows.take(noise.where[:, i]), rows.take(noise.what[:, i])
         where = q_where.sample(where_noise)
         scale, centre = window(where)
@@ -133,6 +131,26 @@ class GuidedDiscovery(nn.Module):
         log_q = log_discrete + presence * sample_log_prob((q_where, q_what), (where_noise, what_noise))
         return _Step(*rows.put_all(what, where, presence, temporal, prior, state, log_q, log_discrete))
 
+    def _before_sampling(
+        self,
+        peak: Peak,
+        rows: Rows,
+        view: FrameView,
+        others: Others | None,
+        steps: list[_Step],
+        embedding: Tensor,
+        copies: int,
+    ) -> tuple[Tensor, Normal]:
+        """The state after a look at the peaks, and q of where; worked out once for `copies` neighbouring rows."""
+        scene, peak = rows.numbers()[::copies], Peak(*(x[::copies] for x in peak))
+        share = self.share.expand(scene.shape[0], 2)
+        wide = self.reader.around(view, scene, (WIDE * share).clamp(max=1), peak.centre, others)
+        state = self._state(wide, peak, rows, rows.take(embedding)[::copies], steps)
+        q_where = self._q_where(state, peak.centre, share)
+        if copies == 1:
+            return state, q_where
+        return state.repeat_interleave(copies, 0), Normal(*(x.repeat_interleave(copies, 0) for x in q_where))
+
     def _others(self, rows: Rows, tracked: Slots, steps: list[_Step], dense: bool) -> Others | None:
         """Windows that are taken already: tracked objects and those found in this frame; None if there are none."""
         where = torch.cat([tracked.where, *(s.where[:, None] for s in steps)], 1).detach()
@@ -148,7 +166,7 @@ class GuidedDiscovery(nn.Module):
         else:
             r, like = wide.shape[0], wide
             before = [like.new_zeros(r, d) for d in (self.config.what, 4, self.config.hidden)]
-        inputs = [wide, peak.features, before[0], before[1], rows.take(embedding)]
+        inputs = [wide, peak.features, before[0], before[1], embedding]
         return self.cell(torch.cat(inputs, -1), before[2])
 
     def _q_where(self, state: Tensor, proposal: Tensor, share: Tensor) -> Normal:
@@ -173,3 +191,11 @@ class GuidedDiscovery(nn.Module):
         shape = fields["presence"].shape
         fields["velocity"], fields["unseen"] = zero.new_zeros(*shape, 2), tracked.unseen.new_zeros(shape)
         return tracked.replace(**fields), log_q, log_discrete
+
+
+def _alike(rows: Rows, tracked: Slots, view: FrameView) -> int:
+    """How many neighbours among `rows` are in the same state: the particles of a sequence in its first frame, or 1."""
+    if view.copies == 1 or tracked.step.any() or tracked.presence.any():
+        return 1
+    mask = rows.mask.view(-1, view.copies)
+    return view.copies if bool((mask == mask[:, :1]).all()) else 1
