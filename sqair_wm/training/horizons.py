@@ -22,12 +22,12 @@ class ImaginationConfig(Schedule):
         singles: single steps from all over the recording that reward and ending are learned from, a batch.
     """
 
-    iterations: int = 2000
+    iterations: int = 1000
     batch: int = 32
     learning_rate: float = 1.5e-3
     clip: float = 10.0
     context: int = 8
-    steps: list[list[int]] = field(default_factory=lambda: [[0, 2], [300, 5], [700, 10], [1400, 16]])
+    steps: list[list[int]] = field(default_factory=lambda: [[0, 2], [150, 5], [350, 10], [700, 16]])
     density: float = 0.02
     stay: float = 1.0
     look: float = 0.2
