@@ -26,7 +26,7 @@ class Appearance(nn.Module):
         self.config = config
         shape = (config.what, config.channels, config.glimpse)
         self.decoder: nn.Module = (
-            SubPixelDecoder(*shape) if config.encoder == "conv" else MLPDecoder(*shape, config.hidden)
+            SubPixelDecoder(*shape) if config.encoder == "conv" else MLPDecoder(*shape, config.decoder or config.hidden)
         )
         self.output_scale = nn.Parameter(torch.tensor(config.output_scale))
         self.mean_image = nn.Parameter(torch.zeros(config.channels, *config.frame_size)) if config.mean_image else None

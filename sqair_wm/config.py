@@ -20,6 +20,7 @@ class ModelConfig:
         what: length of the appearance code.
         glimpse: (height, width) of a glimpse.
         hidden: width of the networks.
+        decoder: width of the network that draws an object from its code (`encoder="mlp"`); 0 for `hidden`.
         architecture: `sqair`; or a baseline: `air` (single frames) or `vrnn` (no objects).
         inference: `guided`, `paper`, or, to see what each half is worth, `guided_discovery` (with the published
             tracking) or `guided_tracking` (with the published discovery).
@@ -49,6 +50,7 @@ class ModelConfig:
     what: int = 50
     glimpse: tuple[int, int] = (20, 20)
     hidden: int = 256
+    decoder: int = 0
     architecture: str = "sqair"
     inference: str = "guided"
     encoder: str = "mlp"
