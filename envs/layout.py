@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sqair_wm.attention import boxes, window
+from sqair_wm.attention import boxes_of
 from sqair_wm.config import ModelConfig
+from sqair_wm.seating import Seating
 from sqair_wm.slots import Slots
 
 FORMS, UNITS = ("array", "flat", "dict"), ("normalised", "pixels")
@@ -72,7 +73,7 @@ class Layout:
 
     def features(self, slots: Slots) -> Tensor:
         """`B` scenes as `[B, N, D]`, on their device."""
-        scale, centre = window(slots.where)
+        scale, centre = slots.window
         velocity = slots.velocity
         if self.units == "pixels":
             length = scale.new_tensor(self.frame_size)
@@ -82,30 +83,35 @@ class Layout:
         return torch.where(slots.presence[..., None] > 0, columns, 0).to(torch.float32)
 
     @torch.inference_mode()
-    def observe(self, slots: Slots) -> Observation:
-        """`B` scenes as a batch of observations, in arrays that nobody else holds.
+    def observe(self, slots: Slots, seating: Seating | None = None) -> Observation:
+        """`B` scenes as a batch of observations, in arrays that nobody else holds; objects sit as `seating` says.
 
         Raises:
             FloatingPointError: if the model gave a value that is not finite.
         """
-        rows = self.features(slots).cpu().numpy()
+        rows = _seated(seating, self.features(slots)).cpu().numpy()
         check_finite(rows, "the state of an object")
         if self.form == "flat":
             return rows.reshape(rows.shape[0], -1)
         return rows if self.form == "array" else {"slots": rows, "presence": rows[..., 0].copy()}
 
     @torch.inference_mode()
-    def info(self, slots: Slots) -> dict[str, np.ndarray]:
-        """Who is where in `B` scenes.
+    def info(self, slots: Slots, seating: Seating | None = None) -> dict[str, np.ndarray]:
+        """Who is where in `B` scenes; objects sit as `seating` says.
 
         Returns:
             `identities` `[B, N]` int64, -1 where there is no object; `boxes` `[B, N, 4]` float32 (top, left, height,
             width) in pixels of the frame, zero where there is none.
         """
         there = slots.presence > 0
-        places = torch.where(there[..., None], boxes(slots.where, self.frame_size), 0)
+        places = torch.where(there[..., None], boxes_of(*slots.window, self.frame_size), 0).to(torch.float32)
         identities = torch.where(there, slots.identity, -1)
-        return {"identities": identities.cpu().numpy(), "boxes": places.to(torch.float32).cpu().numpy()}
+        boxes, identities = _seated(seating, places), _seated(seating, identities, -1)
+        return {"identities": identities.cpu().numpy(), "boxes": boxes.cpu().numpy()}
+
+
+def _seated(seating: Seating | None, field: Tensor, empty: float = 0) -> Tensor:
+    return field if seating is None else seating.move(field, empty=empty)[0]
 
 
 def check_finite(values: np.ndarray, name: str) -> None:

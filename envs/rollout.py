@@ -102,7 +102,7 @@ class Rollout:
         self.scenes = Scenes(self.model.initial(number))
         self.running = np.zeros(number, bool)
         self._folder, self._age = str(model), np.zeros(number, np.int64)
-        self._backgrounds = torch.zeros(number, 3, *self.model.config.frame_size, dtype=torch.uint8)
+        self._backgrounds = list(torch.zeros(number, 3, *self.model.config.frame_size, dtype=torch.uint8))
         self._pool: StatePool | None = None
 
     @property
@@ -141,26 +141,27 @@ class Rollout:
         Raises:
             ValueError: if `index` does not name a state of the pool for every row that begins.
         """
-        number = int(rows.sum())
+        number, pool = int(rows.sum()), self.pool
         if index is None:
-            slots, backgrounds = self.pool.sample(number, generator)
+            states = pool.draw(number, generator)
         else:
             chosen = np.atleast_1d(np.asarray(index))
             good = chosen.shape == (number,) and chosen.dtype.kind in "iu"
-            if not good or (chosen < 0).any() or (chosen >= len(self.pool)).any():
-                raise ValueError(f"start has to name one of {len(self.pool)} states for {number} rows, got {index}")
-            slots, backgrounds = self.pool.take(torch.from_numpy(chosen.astype(np.int64)))
-        self.scenes.restart(slots, rows)
-        self._backgrounds[torch.from_numpy(rows)] = backgrounds.cpu()
+            if not good or (chosen < 0).any() or (chosen >= len(pool)).any():
+                raise ValueError(f"start has to name one of {len(pool)} states for {number} rows, got {index}")
+            states = torch.from_numpy(chosen.astype(np.int64))
+        self.scenes.restart(pool.slots.select(states.to(pool.backgrounds.device)), rows)
+        for i, state in zip(np.flatnonzero(rows).tolist(), states.tolist(), strict=True):
+            self._backgrounds[i] = pool.backgrounds[state]
         self._age[rows], self.running[rows] = 0, True
 
     def observe(self) -> Observation:
         """What agents see of all scenes, see `Layout.observe`."""
-        return self.layout.observe(self.scenes.seated)
+        return self.layout.observe(self.scenes.state, self.scenes.seating)
 
     def info(self) -> dict[str, np.ndarray]:
         """Who is where in all scenes, see `Layout.info`."""
-        return self.layout.info(self.scenes.seated)
+        return self.layout.info(self.scenes.state, self.scenes.seating)
 
     @torch.inference_mode()
     def step(self, actions: np.ndarray, generator: torch.Generator) -> Step:
@@ -193,7 +194,8 @@ class Rollout:
         """The imagined frame of every scene before the background it started with, `[H, W, 3]` uint8."""
         with torch.no_grad():
             painted = self.model.render(self.scenes.state).frame.cpu()
-        return list(compose(painted, self._backgrounds.float() / 255).numpy())
+        behind = torch.stack([background.cpu() for background in self._backgrounds])
+        return list(compose(painted, behind.float() / 255).numpy())
 
     def check(self, actions: np.ndarray) -> np.ndarray:
         """`actions` as int64 `[B]`; raises ValueError if one is none of the game's."""

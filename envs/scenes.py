@@ -11,54 +11,55 @@ from torch import Tensor
 
 import sqair_wm
 from envs.layout import check_finite
-from sqair_wm.seating import seat
-from sqair_wm.slots import PER_SLOT, Noise, Slots
+from sqair_wm.seating import Seating, take_seats
+from sqair_wm.slots import Noise, Slots
 from sqair_wm.world_model import WorldModel
 
 NAMES = tuple(field.name for field in fields(Slots))
 
 
 class Scenes:
-    """`B` scenes as the model left them, and as agents see them.
+    """`B` scenes as the model left them, and who sits where for agents.
 
     Attributes:
-        state: what the next `observe` or `imagine` takes.
-        seated: the same objects, each in the row that it keeps for as long as it lives; both may be of inference mode.
+        state: what the next `observe` or `imagine` takes; may be of inference mode.
+        seating: the row of each object, which it keeps for as long as it lives.
+        identities: `[B, N]` int64 of who sits in each row, -1 for nobody.
     """
 
     def __init__(self, start: Slots):
-        self.state = self.seated = start
+        self.state, self.seating, self.identities = start, Seating.still(start), start.identity
+        self._slots: Slots | None = None
 
     @property
     def slots(self) -> Slots:
-        """`seated` for anybody to use, also where gradients are wanted."""
-        if self.seated.what.is_inference():
-            self.seated = self.seated.map(torch.clone)
-        return self.seated
+        """The scenes with every object in its row, for anybody to use, also where gradients are wanted."""
+        if self._slots is None:
+            seated = take_seats(self.state, self.seating)
+            self._slots = seated.map(torch.clone) if seated.what.is_inference() else seated
+        return self._slots
 
     def advance(self, state: Slots, rows: np.ndarray | None = None) -> None:
         """Go on to `state`: of all scenes, or of those where `rows` `[B]` is true."""
-        if rows is None:
-            self.state, self.seated = state, seat(state, self.seated.identity)
-            return
-        seats = self.seated.identity[torch.from_numpy(rows).to(state.step.device)]
-        self._put(rows, state, seat(state, seats))
+        seats = self.identities
+        if rows is not None:
+            seats = seats[torch.from_numpy(rows).to(state.step.device)]
+        self._put(rows, state, Seating.of(state, seats))
 
     def restart(self, start: Slots, rows: np.ndarray) -> None:
         """Begin anew from the scenes `start` where `rows` `[B]` is true; objects keep the rows they have there."""
-        self._put(rows, start, start)
+        self._put(rows, start, Seating.still(start))
 
-    def _put(self, rows: np.ndarray, state: Slots, slots: Slots) -> None:
-        if rows.all():
-            self.state, self.seated = state, slots
+    def _put(self, rows: np.ndarray | None, state: Slots, seating: Seating) -> None:
+        self._slots, (identities,) = None, seating.move(state.identity, empty=-1)
+        if rows is None or rows.all():
+            self.state, self.seating, self.identities = state, seating, identities
             return
         index = torch.from_numpy(np.flatnonzero(rows)).to(state.step.device)
-
-        def put(whole: Slots, part: Slots, names: tuple[str, ...]) -> dict[str, Tensor]:
-            return {name: getattr(whole, name).index_copy(0, index, getattr(part, name)) for name in names}
-
-        self.state = Slots(**put(self.state, state, NAMES))
-        self.seated = self.state.replace(**put(self.seated, slots, PER_SLOT))
+        whole = [*(getattr(self.state, name) for name in NAMES), *self.seating, self.identities]
+        parts = [*(getattr(state, name) for name in NAMES), *seating, identities]
+        *fields, order, empty, self.identities = (x.index_copy(0, index, y) for x, y in zip(whole, parts, strict=True))
+        self.state, self.seating = Slots(**dict(zip(NAMES, fields, strict=True))), Seating(order, empty)
 
 
 class Encoder:

@@ -90,8 +90,9 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
 
     def _see(self, frame: np.ndarray, action: Any, info: Info) -> tuple[Observation, Info]:
         self._encoder.look(frame[None], None if action is None else np.array([int(action)]))
-        seen = self._encoder.scenes.seated
-        return row(self.layout.observe(seen), 0), {**info, **row(self.layout.info(seen), 0)}
+        seen = self._encoder.scenes
+        who = row(self.layout.info(seen.state, seen.seating), 0)
+        return row(self.layout.observe(seen.state, seen.seating), 0), {**info, **who}
 
     def _draw(self, picture: np.ndarray) -> np.ndarray:
         """Boxes of the frame in the picture it was cut from."""

@@ -99,8 +99,7 @@ class SlotVectorObservation(VectorWrapper):
         for i in np.flatnonzero(ended):
             last[i] = infos["final_obs"][i]
         self._encoder.look(last, actions)
-        seen = self._encoder.scenes.seated
-        final, who = self.layout.observe(seen), self.layout.info(seen)
+        final, who = self._see()
         infos["final_obs"], infos["_final_obs"] = final_observations(final, ended), ended.copy()
         infos["final_info"] = {**infos.get("final_info", {}), **with_masks(who, ended)}
         infos["_final_info"] = ended.copy()
@@ -108,9 +107,12 @@ class SlotVectorObservation(VectorWrapper):
         self._encoder.look(frames, None, ended)
 
     def _show(self, infos: Info) -> tuple[Observation, Info]:
-        seen = self._encoder.scenes.seated
-        who = with_masks(self.layout.info(seen), np.ones(self.num_envs, bool))
-        return self.layout.observe(seen), {**infos, **who}
+        observation, who = self._see()
+        return observation, {**infos, **with_masks(who, np.ones(self.num_envs, bool))}
+
+    def _see(self) -> tuple[Observation, dict[str, np.ndarray]]:
+        seen = self._encoder.scenes
+        return self.layout.observe(seen.state, seen.seating), self.layout.info(seen.state, seen.seating)
 
 
 def _crop(spec: EnvSpec | None) -> tuple[int, int] | None:

@@ -146,7 +146,11 @@ class StatePool:
 
     def sample(self, number: int, generator: torch.Generator) -> tuple[Slots, Tensor]:
         """`number` states drawn with replacement, and what is behind them."""
-        return self.take(torch.randint(len(self), (number,), generator=generator, device=generator.device))
+        return self.take(self.draw(number, generator))
+
+    def draw(self, number: int, generator: torch.Generator) -> Tensor:
+        """Numbers `[number]` int64 of states, drawn with replacement."""
+        return torch.randint(len(self), (number,), generator=generator, device=generator.device)
 
     def take(self, index: Tensor) -> tuple[Slots, Tensor]:
         """The states named by `index` `[n]` int64, and what is behind them."""

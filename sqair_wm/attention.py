@@ -61,7 +61,11 @@ def to_shift(centre: Tensor) -> Tensor:
 
 def boxes(where: Tensor, size: tuple[int, int]) -> Tensor:
     """Boxes in pixels of a frame of `size` (height, width): `[..., 4]` to `[..., 4]` = (top, left, height, width)."""
-    scale, centre = window(where)
+    return boxes_of(*window(where), size)
+
+
+def boxes_of(scale: Tensor, centre: Tensor, size: tuple[int, int]) -> Tensor:
+    """`boxes` of what `window` gives."""
     length = scale.new_tensor(size)
     return torch.cat([0.5 * (length - 1) * (centre - scale + 1), (length + 1) * scale], -1)
 
@@ -72,7 +76,7 @@ class FrameView:
     Args:
         frame: `[B, C, H, W]` in [0, 1].
         rows: number of scenes that look at it, a multiple of B; scene r sees frame r // (rows / B).
-        scenery: `[B, S, h, w]`, the background behind the frame, reduced; None if nobody asks for it.
+        scenery: `[B, h, w, S]`, the background behind the frame, see `Slots`; None if nobody asks for it.
 
     Attributes:
         memo: what others derived from the frames and may want again.
@@ -138,7 +142,7 @@ class FrameView:
         return axes
 
     def all_scenery(self) -> Tensor:
-        """The reduced background of every scene, `[rows, S, h, w]`."""
+        """The reduced background of every scene, `[rows, h, w, S]`."""
         return self.scenery if self.copies == 1 else self.scenery.repeat_interleave(self.copies, 0)
 
     def all_rows(self) -> Tensor:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+CELLS = 9
+"""Height and width of the crop of the scenery around an object, in cells: about three objects."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -115,9 +118,9 @@ class ModelConfig:
 
     @property
     def scenery_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of the scenery that `Slots` carry."""
-        height, width = (side // self.scenery_cell for side in self.frame_size)
-        return self.scenery, height, width
+        """(height, width, channels) of the scenery that `Slots` carry, with a margin that crops may reach into."""
+        height, width = (side // self.scenery_cell + CELLS for side in self.frame_size)
+        return height, width, self.scenery
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, tuples as lists."""

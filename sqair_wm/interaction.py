@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sqair_wm.config import ModelConfig
+from sqair_wm.config import CELLS, ModelConfig
 from sqair_wm.networks import linear, mlp
-from sqair_wm.sight import CELLS, Sight
+from sqair_wm.sight import Sight
 
 NEVER = -1e9
 """Added to what a hidden unit takes in, keeps it at zero behind a ReLU."""

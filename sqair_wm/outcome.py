@@ -81,8 +81,9 @@ class Moves(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[R, inputs]` to `[R, E, 2]`."""
-        hidden = F.relu(self.hidden(x)).unflatten(-1, (self.members, -1))
-        return torch.einsum("reh,ehd->red", hidden, self.out)
+        hidden = F.relu(self.hidden(x))
+        apart = torch.block_diag(*self.out.unbind())
+        return (hidden @ apart).unflatten(-1, (self.members, 2))
 
 
 class OutcomeHeads(nn.Module):

@@ -5,13 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sqair_wm.attention import window
-from sqair_wm.config import ModelConfig
+from sqair_wm.config import CELLS, ModelConfig
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Slots
-
-CELLS = 9
-"""Height and width of the crop of the scenery around an object, in cells: about three objects."""
 
 NEAR, FAR = 1.0, 4.0
 """Distances, in objects, at which the two scales of a relation saturate."""
@@ -35,11 +31,11 @@ class Sight:
 
     def __init__(self, slots: Slots, config: ModelConfig, dense: bool):
         self.config, self.shape = config, slots.presence.shape
-        self._presence, self._scenery, self._tables = slots.presence.detach(), slots.scenery, slots.scenery_memo
+        self._presence, self._scenery = slots.presence.detach(), slots.scenery
         self.rows = Rows(self._presence.flatten() > 0, dense)
         self.number = self.rows.numbers()
         self.scene = self.number // self.shape[1]
-        scale, self.centre = window(slots.where)
+        scale, self.centre = slots.window
         since = (slots.unseen / config.patience).clamp(max=1).to(scale.dtype)[..., None]
         self._speed = slots.velocity / sum(config.object_share)
         self.code = torch.cat([slots.what, scale, self.centre, self._speed, since], -1)
@@ -89,29 +85,15 @@ class Sight:
 
     def _cut(self) -> Tensor:
         """Crops as rows of a table of overlapping windows, zero outside the frame."""
-        centre, (channels, height, width) = self.rows.take(self.centre.flatten(0, 1)), self.config.scenery_shape
+        centre, (tall, wide, channels) = self.rows.take(self.centre.flatten(0, 1)), self.config.scenery_shape
         size = torch.stack([centre.new_full((), side - 1.0) for side in self.config.frame_size])
         place = (0.5 * (centre + 1) * size + 0.5) / self.config.scenery_cell
         cell = place.floor()
         y, x = cell.long().unbind(1)
-        y, x = y.clamp(0, height), x.clamp(0, width)
-        tall, wide = height + CELLS, width + CELLS
-        windows = self._table().as_strided(
+        y, x = y.clamp(0, tall - CELLS), x.clamp(0, wide - CELLS)
+        windows = self._scenery.contiguous().as_strided(
             (self.shape[0] * tall * wide - (CELLS - 1) * (wide + 1), CELLS, CELLS * channels),
             (channels, wide * channels, 1),
         )
         cut = windows.index_select(0, (self.scene * tall + y) * wide + x).flatten(1)
         return torch.cat([cut, place - cell - 0.5], -1)
-
-    def _table(self) -> Tensor:
-        """The scenery with a margin of zeros, channels last: `[B, h + CELLS, w + CELLS, S]`."""
-        if CELLS in self._tables:
-            table: Tensor = self._tables[CELLS]
-            return table
-        b, channels, height, width = self._scenery.shape
-        table = self._scenery.new_zeros(b, height + CELLS, width + CELLS, channels)
-        first = CELLS // 2
-        table[:, first : first + height, first : first + width] = self._scenery.permute(0, 2, 3, 1)
-        if self._remembers:
-            self._tables[CELLS] = table
-        return table

@@ -9,22 +9,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sqair_wm.attention import window
 from sqair_wm.packing import flat_rows, take_rows
 
 PER_SLOT = ("what", "where", "presence", "identity", "velocity", "unseen", "temporal", "prior")
 
 
-class _Memos:
+class _Memo:
     """What goes along with a state without being a part of it."""
 
-    __slots__ = ("memo", "scenery_memo")
+    __slots__ = ("memo",)
 
     memo: dict[Any, Any]
-    scenery_memo: dict[Any, Any]
 
 
 @dataclass
-class Slots(_Memos):
+class Slots(_Memo):
     """Objects of a batch of scenes, `N` slots each; the state that `observe` and `imagine` carry from frame to frame.
 
     A state is not changed in place (`replace` makes another one): others may have worked things out from it.
@@ -40,11 +40,11 @@ class Slots(_Memos):
         unseen: `[B, N]` int64, frames since there was foreground that only this object explains; 0 if empty.
         temporal: `[B, N, H]` memory of the inference network.
         prior: `[B, N, P]` memory of the dynamics.
-        scenery: `[B, S, h, w]` the background when it was last seen, reduced to `ModelConfig.scenery_shape`.
+        scenery: `[B, h, w, S]` the background when it was last seen, reduced to `ModelConfig.scenery_shape`, with a
+            margin of zeros.
         step: `[B]` int64, frames seen or imagined so far.
         last_identity: `[B]` int64, the newest identity handed out; -1 before the first.
         memo: what others derived from this state and may want again; no field, it stays behind.
-        scenery_memo: the same for what was derived from `scenery` alone; goes where the scenery goes.
     """
 
     what: Tensor
@@ -60,12 +60,25 @@ class Slots(_Memos):
     last_identity: Tensor
 
     def __post_init__(self) -> None:
-        self.memo, self.scenery_memo = {}, {}
+        self.memo = {}
 
     @property
     def count(self) -> Tensor:
         """Number of objects of each scene, `[B]`."""
         return self.presence.sum(1)
+
+    @property
+    def window(self) -> tuple[Tensor, Tensor]:
+        """Scale and centre of each slot, `[B, N, 2]` both, see `attention.window`; kept where nobody learns."""
+        if torch.is_grad_enabled():
+            return window(self.where)
+        return self._kept("window", lambda: window(self.where))
+
+    def _kept(self, name: str, work: Callable[[], Any]) -> Any:
+        """What `work` gives, worked out once."""
+        if name not in self.memo:
+            self.memo[name] = work()
+        return self.memo[name]
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Slots:
         """Apply `function` to every tensor."""
@@ -96,10 +109,19 @@ class Slots(_Memos):
 
     def trim(self) -> Slots:
         """Without the empty slots behind the last object of any scene (one slot at least); waits for the device."""
-        numbers = torch.arange(1, self.presence.shape[1] + 1, device=self.presence.device)
-        n = max(1, int((self.presence.detach() * numbers).max().item()))
+        n = self._kept("used", self._used)
         if n == self.presence.shape[1]:
             return self
+        if torch.is_grad_enabled():
+            return self._first(n)
+        trimmed: Slots = self._kept("trimmed", lambda: self._first(n))
+        return trimmed
+
+    def _used(self) -> int:
+        numbers = torch.arange(1, self.presence.shape[1] + 1, device=self.presence.device)
+        return max(1, int((self.presence.detach() * numbers).max().item()))
+
+    def _first(self, n: int) -> Slots:
         return self.replace(**{name: getattr(self, name)[:, :n] for name in PER_SLOT})
 
     def pad(self, slots: int) -> Slots:
@@ -116,10 +138,7 @@ class Slots(_Memos):
 
     def replace(self, **changes: Tensor) -> Slots:
         """A copy with some fields changed."""
-        changed = replace(self, **changes)
-        if "scenery" not in changes:
-            changed.scenery_memo = self.scenery_memo
-        return changed
+        return replace(self, **changes)
 
 
 @dataclass

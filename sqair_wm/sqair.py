@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sqair_wm.appearance import Appearance
 from sqair_wm.attention import FrameView, window
-from sqair_wm.config import ModelConfig
+from sqair_wm.config import CELLS, ModelConfig
 from sqair_wm.discovery import DiscoveryPrior, SetEncoder
 from sqair_wm.dynamics import Dynamics
 from sqair_wm.inference.halves import Inference
@@ -99,9 +99,11 @@ class SQAIR(nn.Module):
         """A frame as `infer` and `score` take it, for so many scenes; see `observe`."""
         self._check(frame)
         foreground, background = frame[:, : self.config.channels], frame[:, self.config.channels :]
-        if self.config.scenery:
-            return FrameView(foreground, scenes, F.avg_pool2d(background, self.config.scenery_cell))
-        return FrameView(foreground, scenes, frame.new_zeros(frame.shape[0], *self.config.scenery_shape))
+        if not self.config.scenery:
+            return FrameView(foreground, scenes, frame.new_zeros(frame.shape[0], *self.config.scenery_shape))
+        first = CELLS // 2
+        cells = F.avg_pool2d(background, self.config.scenery_cell).permute(0, 2, 3, 1)
+        return FrameView(foreground, scenes, F.pad(cells, (0, 0, *(first, CELLS - first) * 2)))
 
     def infer(
         self,
@@ -159,7 +161,7 @@ class SQAIR(nn.Module):
             where=where,
             presence=presence,
             identity=torch.where(presence > 0, slots.identity, -torch.ones_like(slots.identity)),
-            velocity=window(where)[1] - window(slots.where)[1],
+            velocity=window(where)[1] - slots.window[1],
             unseen=slots.unseen + (slots.unseen > 0),
             prior=prediction.memory,
         )

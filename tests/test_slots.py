@@ -1,5 +1,6 @@
 import torch
 
+from sqair_wm.attention import window
 from sqair_wm.packing import Rows
 from sqair_wm.slots import PER_SLOT, Noise, merge, new_identities
 from sqair_wm.sqair import SQAIR
@@ -79,12 +80,20 @@ def test_noise_from_a_generator_leaves_the_global_one_alone():
         assert torch.equal(first, second) and not torch.equal(first, other)
 
 
-def test_memos_are_no_fields_and_that_of_the_scenery_follows_it():
-    slots = random_scene(small(scenery=3), 2, 2)
-    slots.memo["a"], slots.scenery_memo["b"] = 1, 2
-    moved = slots.replace(where=slots.where + 1)
-    assert not moved.memo and moved.scenery_memo == {"b": 2}
-    assert (
-        not slots.replace(scenery=slots.scenery + 1).scenery_memo and not slots.select(torch.tensor([0])).scenery_memo
-    )
+def test_a_memo_is_no_field_and_stays_behind():
+    slots = random_scene(small(), 2, 2)
+    slots.memo["a"] = 1
+    assert not slots.replace(where=slots.where + 1).memo and not slots.select(torch.tensor([0])).memo
     assert "memo" not in vars(slots)
+
+
+@torch.no_grad()
+def test_what_a_state_keeps_is_what_it_would_work_out_again():
+    slots = random_scene(small(), 2, 2)
+    assert slots.window[0] is slots.window[0] and slots.trim() is slots.trim()
+    for kept, fresh in zip(slots.window, window(slots.where), strict=True):
+        assert torch.equal(kept, fresh)
+    assert slots.trim().presence.shape == (2, 2) and slots.pad(5).trim().presence.shape == (2, 2)
+    with torch.enable_grad():
+        where = slots.where.clone().requires_grad_()
+        assert slots.replace(where=where).window[0].requires_grad
