@@ -7,13 +7,13 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
 import benchmarks.environments  # noqa: F401 (registers its cases)
 from benchmarks.cases import CASES
 from benchmarks.measure import Row, peak
+from sqair_wm.cpu import use_cpu
 
 
 def show(rows: list[Row], threads: int) -> None:
@@ -40,7 +40,7 @@ def main() -> None:
     unknown = set(options.names) - set(CASES)
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
-    torch.set_num_threads(options.threads)
+    use_cpu(options.threads)
     rows = [CASES[name]() for name in options.names or CASES]
     show(rows, options.threads)
     if options.json:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from sqair_wm.cpu import use_cpu
 from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.data.opening import moving_mnist, recording, video
 from sqair_wm.evaluation.digit_table import PAPER, Sizes, table_metrics
@@ -51,7 +52,7 @@ def evaluate(run: Path, data: Path | None = None, device: str = "cpu", sizes: Si
         raise ConfigError(f"--device {device}: {error}; use cpu, cuda, cuda:1, ...") from error
     if kind == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device {device}: PyTorch sees no CUDA device here; use --device cpu")
-    torch.set_num_threads(config.threads)
+    use_cpu(config.threads)
     model = load(run, device)
     metrics = MEASURES[config.data.get("kind", "atari")](run, config, model, data, sizes or Sizes())
     write_metrics(run, folder.metrics() | metrics)

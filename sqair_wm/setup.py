@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from sqair_wm.baselines.air import SingleFrames
 from sqair_wm.config import ModelConfig
+from sqair_wm.cpu import use_cpu
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.objects import measure_objects
 from sqair_wm.data.opening import check_data
@@ -100,7 +101,7 @@ def build_fabric(config: DictConfig) -> Fabric:
         ConfigError: if the device does not exist.
     """
     device, _, number = str(config.device).partition(":")
-    torch.set_num_threads(config.threads)
+    use_cpu(config.threads)
     accelerator = "gpu" if device == "cuda" else device
     if accelerator == "auto":
         accelerator = "gpu" if torch.cuda.is_available() else "cpu"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from sqair_wm.cpu import use_cpu
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.data.opening import moving_mnist
 from sqair_wm.evaluate import open_run
@@ -73,7 +74,7 @@ def crowds(run: Path, digits: list[int], many: int, length: int = LENGTH, mnist:
     _, config = open_run(run)
     if config.data.kind != "moving_mnist":
         raise ValueError(f"{run} was not trained on moving digits: train one with data=moving_mnist data.most=6")
-    torch.set_num_threads(config.threads)
+    use_cpu(config.threads)
     model = load(run)
     if max(digits) > model.config.slots:
         raise ValueError(

@@ -1,0 +1,33 @@
+import ctypes
+import resource
+import sys
+
+import pytest
+import torch
+
+from sqair_wm import cpu
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library of Linux")
+def test_large_tensors_come_and_go_without_new_pages():
+    threads = torch.get_num_threads()
+    cpu.use_cpu(threads)
+    assert torch.get_num_threads() == threads and cpu.keep_freed_memory()
+
+    def faults() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for size in (40, 60, 50, 70) * 5:
+            torch.ones(size << 18)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    faults()
+    assert faults() < 2000, "50 MiB are 12,800 pages"
+
+
+@pytest.mark.parametrize("error", [OSError, TypeError, AttributeError])
+def test_other_systems_are_left_alone(monkeypatch, error):
+    def missing(name):
+        raise error
+
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    assert not cpu.keep_freed_memory()
