@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -38,13 +39,16 @@ def seconds(function: Callable[[], object], least: float = 0.8) -> float:
 
 
 def _in_place(total: Sequence[int], a: Sequence[int], b: Sequence[int], *rest: object, **options: object) -> int:
-    """Operations of `total.addmm_(a, b)` from the shapes, which the counter does not know."""
-    return 2 * a[0] * a[1] * b[1]
+    """Operations of `total.addmm_(a, b)` or `baddbmm_` from the shapes, which the counter does not know."""
+    return 2 * math.prod(a) * b[-1]
+
+
+IN_PLACE = {torch.ops.aten.addmm_: _in_place, torch.ops.aten.baddbmm_: _in_place}
 
 
 def arithmetic(function: Callable[[], object]) -> int:
     """Floating point operations of the matrix products of one call, backward included."""
-    with FlopCounterMode(display=False, custom_mapping={torch.ops.aten.addmm_: _in_place}) as counter:
+    with FlopCounterMode(display=False, custom_mapping=IN_PLACE) as counter:
         function()
     return counter.get_total_flops()
 

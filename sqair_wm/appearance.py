@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.attention import FrameView, place_whole, window, windows
+from sqair_wm.attention import FrameView, place_whole, whole_factors, window, windows
 from sqair_wm.config import ModelConfig
 from sqair_wm.networks import MLPDecoder, SubPixelDecoder
 from sqair_wm.packing import Rows
@@ -77,8 +77,8 @@ class Appearance(nn.Module):
         glimpses, scene = self.decode(rows.take(slots.what.flatten(0, 1))), rows.numbers() // slots.presence.shape[1]
         scale, centre = window(rows.take(slots.where.flatten(0, 1)))
         if float(scale.detach().amax(0).prod()) > WIDE:
-            images = place_whole(glimpses[:, None], scale[:, None], centre[:, None], view.size)
-            return PaintedError.apply(scene, images.flatten(1), scene, view.frame.flatten(1)[..., None], view.copies)
+            factors = whole_factors(glimpses[:, None], scale[:, None], centre[:, None], view.size)
+            return WholeError.apply(*factors, scene, view.frame.flatten(1, 2), view.copies)
         index, values = windows(scene, glimpses, scale, centre, view.size)
         return PaintedError.apply(index, values, scene, view.pixels, view.copies)
 
@@ -111,3 +111,41 @@ class PaintedError(torch.autograd.Function):
         index, error, scene = ctx.saved_tensors
         under = error.view(-1, ctx.piece).index_select(0, index).view(scene.shape[0], -1)
         return None, under.mul_((2 * grads[0])[scene][:, None]).view(-1, ctx.piece), None, None, None
+
+
+class WholeError(torch.autograd.Function):
+    """The same for objects that span much of a frame, each painted all over it."""
+
+    @staticmethod
+    def forward(ctx: Any, tall: Tensor, columns: Tensor, scene: Tensor, frames: Tensor, copies: int) -> Tensor:
+        """Squared error of each scene, `[B]`.
+
+        Args:
+            ctx: of autograd.
+            tall: `[R, C * H, w]` of each object, see `whole_factors`.
+            columns: `[R, w, W]`.
+            scene: `[R]` int64, the scene of each object, ascending.
+            frames: `[B / copies, C * H, W]`.
+            copies: number of scenes that share a frame.
+        """
+        error = frames.repeat_interleave(copies, 0)
+        scenes = torch.arange(error.shape[0], device=scene.device)
+        ctx.one_each = len(scene) == len(scenes) and bool((scene == scenes).all())
+        if ctx.one_each:
+            error.baddbmm_(tall, columns, beta=-1)
+        else:
+            error.neg_().flatten(1).index_add_(0, scene, (tall @ columns).flatten(1))
+        ctx.save_for_backward(tall, columns, scene, error)
+        flat = error.flatten(1)
+        return torch.linalg.vecdot(flat, flat)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        """Twice the error behind each object, times the gradient of its scene, into both factors."""
+        tall, columns, scene, error = ctx.saved_tensors
+        double = 2 * grads[0]
+        if not ctx.one_each:
+            error, double = error.flatten(1)[scene].view(len(scene), *error.shape[1:]), double[scene]
+        double = double[:, None, None]
+        into_tall = (error @ columns.transpose(1, 2)).mul_(double)
+        return into_tall, (tall * double).transpose(1, 2) @ error, None, None, None

@@ -196,6 +196,13 @@ def place_whole(glimpses: Tensor, scale: Tensor, centre: Tensor, size: tuple[int
     Returns:
         `[B, C, H, W]`.
     """
+    tall, columns = whole_factors(glimpses, scale, centre, size)
+    return (tall @ columns).view(tall.shape[0], glimpses.shape[2], *size)
+
+
+@full_precision
+def whole_factors(glimpses: Tensor, scale: Tensor, centre: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Two matrices of each scene whose product is what `place_whole` draws: `[B, C * H, N * w]` and `[B, N * w, W]`."""
     b, n, c, h, w = glimpses.shape
     scale, centre = scale.reshape(b * n, 2), centre.reshape(b * n, 2)
     ys = torch.arange(size[0], device=scale.device, dtype=scale.dtype).expand(b * n, -1)
@@ -204,7 +211,7 @@ def place_whole(glimpses: Tensor, scale: Tensor, centre: Tensor, size: tuple[int
     columns = sample_weights(xs, scale[:, 1], centre[:, 1], size[1], w)
     tall = rows @ rearrange(glimpses, "b n c h w -> (b n) h (c w)")
     tall = rearrange(tall, "(b n) y (c w) -> b (c y) (n w)", n=n, c=c)
-    return (tall @ rearrange(columns, "(b n) x w -> b (n w) x", n=n)).view(b, c, *size)
+    return tall, rearrange(columns, "(b n) x w -> b (n w) x", n=n)
 
 
 @full_precision

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sqair_wm.attention import FrameView, boxes, place_whole, to_where, window, windows
+from sqair_wm.attention import FrameView, boxes, place_whole, to_where, whole_factors, window, windows
 
 
 def grids(scale, centre, channels, size, invert=False):
@@ -95,3 +95,25 @@ def test_wide_and_narrow_windows_give_the_same_likelihood(monkeypatch):
         value.sum().backward()
         found.append((value.detach(), where.grad))
     torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-2)
+
+
+@pytest.mark.parametrize("counts", [(1, 1, 1, 1), (2, 0, 1, 1), (0, 3, 0, 0)])
+def test_the_error_of_wide_objects_is_that_of_the_picture(counts):
+    """Also where every scene has one object, which goes without gathering."""
+    from sqair_wm.appearance import WholeError
+
+    scene = torch.arange(4).repeat_interleave(torch.tensor(counts))
+    glimpses = torch.rand(len(scene), 2, 6, 5, dtype=torch.float64, requires_grad=True)
+    scale = (0.4 + 0.3 * torch.rand(len(scene), 2, dtype=torch.float64)).requires_grad_()
+    centre = (torch.rand(len(scene), 2, dtype=torch.float64) - 0.5).requires_grad_()
+    frames, weight = torch.rand(2, 2, 12, 10, dtype=torch.float64), torch.rand(4, dtype=torch.float64)
+    factors = whole_factors(glimpses[:, None], scale[:, None], centre[:, None], (12, 10))
+    error = WholeError.apply(*factors, scene, frames.flatten(1, 2), 2)
+    images = place_whole(glimpses[:, None], scale[:, None], centre[:, None], (12, 10))
+    painted = torch.zeros(4, 2, 12, 10, dtype=torch.float64).index_add(0, scene, images)
+    expected = (painted - frames.repeat_interleave(2, 0)).flatten(1).square().sum(1)
+    torch.testing.assert_close(error, expected)
+    for one, other in zip(
+        *(torch.autograd.grad((x * weight).sum(), (glimpses, scale, centre)) for x in (error, expected)), strict=True
+    ):
+        torch.testing.assert_close(one, other)
