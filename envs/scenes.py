@@ -36,7 +36,7 @@ class Scenes:
         """The scenes with every object in its row, for anybody to use, also where gradients are wanted."""
         if self._slots is None:
             seated = take_seats(self.state, self.seating)
-            self._slots = seated.map(torch.clone) if seated.what.is_inference() else seated
+            self._slots = seated.map(lambda x: x.clone() if x.is_inference() else x)
         return self._slots
 
     def advance(self, state: Slots, rows: np.ndarray | None = None) -> None:
