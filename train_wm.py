@@ -49,8 +49,8 @@ def train(config: DictConfig) -> None:
     shown = config.data.report
     batch = held_out.first(shown.sequences, shown.frames, fabric.device)
     model = build_model(config, sequences).to(fabric.device)
-    lessons = training_sequences(model, sequences)
-    loops: list[Loop] = [Trainer(model.sqair, lessons, training_config(config), folder.path, fabric, config.seed)]
+    lessons, schedule = training_sequences(model, sequences), training_config(config, model.config.slots)
+    loops: list[Loop] = [Trainer(model.sqair, lessons, schedule, folder.path, fabric, config.seed)]
     loops[0].train(on_record=folder.recorder(loops[0].title))
     if isinstance(sequences, AtariSequences):
         play = encode(model.eval(), sequences, fabric.device)

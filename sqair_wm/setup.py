@@ -23,6 +23,9 @@ from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.world_model import Source, WorldModel
 
+CROWD = 20
+"""Most objects in a frame with which `training.particles=auto` means five."""
+
 
 def check_values(config: DictConfig) -> None:
     """Raise ConfigError for settings that cannot work, before anything is recorded or written."""
@@ -40,10 +43,16 @@ def check_values(config: DictConfig) -> None:
         raise ConfigError(str(error)) from error
 
 
-def training_config(config: DictConfig) -> TrainingConfig:
-    """The schedule of SQAIR; AIR is trained on single frames, whatever the schedule says of lengths."""
-    single = {"lengths": [[0, 1]]} if config.model.get("architecture") == "air" else {}
-    return typed(TrainingConfig, {**config.training, **single}, "training")
+def training_config(config: DictConfig, slots: int = 0) -> TrainingConfig:
+    """The schedule of SQAIR for frames of up to `slots` objects.
+
+    AIR is trained on single frames, whatever the schedule says of lengths. `particles=auto` means 5, and 2 in a crowd:
+    there a step with 5 takes so long that minutes are spent on few of them.
+    """
+    chosen: dict[str, Any] = {"lengths": [[0, 1]]} if config.model.get("architecture") == "air" else {}
+    if config.training.particles == "auto":
+        chosen["particles"] = 2 if slots > CROWD else 5
+    return typed(TrainingConfig, {**config.training, **chosen}, "training")
 
 
 def imagination_config(config: DictConfig) -> ImaginationConfig:
