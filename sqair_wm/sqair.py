@@ -15,9 +15,10 @@ from sqair_wm.config import CELLS, ModelConfig
 from sqair_wm.discovery import DiscoveryPrior, SetEncoder
 from sqair_wm.dynamics import Dynamics
 from sqair_wm.inference.halves import Inference
+from sqair_wm.merging import merge, new_identities
 from sqair_wm.packing import Rows
 from sqair_wm.scoring import Inferred, score
-from sqair_wm.slots import Exploration, Noise, Slots, StepTerms, merge, new_identities
+from sqair_wm.slots import Exploration, Noise, Slots, StepTerms
 
 
 class Rendering(NamedTuple):
