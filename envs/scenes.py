@@ -24,11 +24,10 @@ class Scenes:
     Attributes:
         state: what the next `observe` or `imagine` takes; may be of inference mode.
         seating: the row of each object, which it keeps for as long as it lives.
-        identities: `[B, N]` int64 of who sits in each row, -1 for nobody.
     """
 
     def __init__(self, start: Slots):
-        self.state, self.seating, self.identities = start, Seating.still(start), start.identity
+        self.state, self.seating = start, Seating.still(start)
         self._slots: Slots | None = None
 
     @property
@@ -41,7 +40,7 @@ class Scenes:
 
     def advance(self, state: Slots, rows: np.ndarray | None = None) -> None:
         """Go on to `state`: of all scenes, or of those where `rows` `[B]` is true."""
-        seats = self.identities
+        (seats,) = self.seating.move(self.state.identity, empty=-1)
         if rows is not None:
             seats = seats[torch.from_numpy(rows).to(state.step.device)]
         self._put(rows, state, Seating.of(state, seats))
@@ -51,15 +50,17 @@ class Scenes:
         self._put(rows, start, Seating.still(start))
 
     def _put(self, rows: np.ndarray | None, state: Slots, seating: Seating) -> None:
-        self._slots, (identities,) = None, seating.move(state.identity, empty=-1)
+        self._slots = None
         if rows is None or rows.all():
-            self.state, self.seating, self.identities = state, seating, identities
+            self.state, self.seating = state, seating
             return
         index = torch.from_numpy(np.flatnonzero(rows)).to(state.step.device)
-        whole = [*(getattr(self.state, name) for name in NAMES), *self.seating, self.identities]
-        parts = [*(getattr(state, name) for name in NAMES), *seating, identities]
-        *fields, order, empty, self.identities = (x.index_copy(0, index, y) for x, y in zip(whole, parts, strict=True))
-        self.state, self.seating = Slots(**dict(zip(NAMES, fields, strict=True))), Seating(order, empty)
+
+        def put(whole: Tensor, part: Tensor) -> Tensor:
+            return whole.index_copy(0, index, part)
+
+        self.state = Slots(**{name: put(getattr(self.state, name), getattr(state, name)) for name in NAMES})
+        self.seating = Seating(*map(put, self.seating, seating))
 
 
 class Encoder:

@@ -144,18 +144,9 @@ class StatePool:
             raise ValueError("this pool was given its states, so it cannot play for new ones: collect it instead")
         self.slots, self.backgrounds = self.collection.play(policy)
 
-    def sample(self, number: int, generator: torch.Generator) -> tuple[Slots, Tensor]:
-        """`number` states drawn with replacement, and what is behind them."""
-        return self.take(self.draw(number, generator))
-
     def draw(self, number: int, generator: torch.Generator) -> Tensor:
         """Numbers `[number]` int64 of states, drawn with replacement."""
         return torch.randint(len(self), (number,), generator=generator, device=generator.device)
-
-    def take(self, index: Tensor) -> tuple[Slots, Tensor]:
-        """The states named by `index` `[n]` int64, and what is behind them."""
-        index = index.to(self.backgrounds.device)
-        return self.slots.select(index), self.backgrounds[index]
 
     def save(self, path: str | Path) -> None:
         """Write the states to a safetensors file, atomically."""

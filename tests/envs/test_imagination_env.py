@@ -41,7 +41,7 @@ def test_spaces_are_those_of_the_real_game(imagined):
 def test_a_step_is_what_the_model_says(imagined):
     """Against the contract itself: imagine, outcome, seats, render."""
     env = ImaginationEnv(**imagined, stochastic=False, discover=False, render_mode="rgb_array")
-    model, (slots, background) = sqair_wm.load(imagined["model"]), env.pool.take(torch.tensor([7]))
+    model, slots = sqair_wm.load(imagined["model"]), env.pool.slots.select(torch.tensor([7]))
     observation, info = env.reset(options={"start": 7})
     seats, objects = slots.identity, 0
     assert info["identities"].tolist() == seats[0].tolist()
@@ -59,7 +59,7 @@ def test_a_step_is_what_the_model_says(imagined):
         assert info["identities"].tolist() == seats[0].tolist()
         assert observation[:, 0].tolist() == seated.presence[0].tolist()
         objects += int(seated.count)
-        picture = compose(model.render(after).frame[0], background[0].float() / 255)
+        picture = compose(model.render(after).frame[0], env.pool.backgrounds[7].float() / 255)
         assert (env.render() == picture.numpy()).all()
         if terminated:
             break

@@ -67,8 +67,7 @@ def test_environments_can_share_a_pool(states, imagined):
 
 
 def test_drawing_is_even_and_decided_by_the_generator(states):
-    pool = StatePool(states.slots.replace(step=torch.arange(12)), states.backgrounds)
-    drawn = [pool.sample(600, torch.Generator().manual_seed(seed))[0].step for seed in (0, 0, 1)]
+    drawn = [states.draw(600, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
     counts = drawn[0].bincount(minlength=12)
     assert counts.min() > 20 and counts.max() < 90
