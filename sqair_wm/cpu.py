@@ -19,7 +19,7 @@ def use_cpu(threads: int) -> None:
 def keep_freed_memory() -> bool:
     """Tell the C library not to give freed memory back to the system.
 
-    The tensors of a training step come and go in every step; asking the system for their pages each time took 2 to 5 %
+    The tensors of a training step come and go in every step; asking the system for their pages each time took 2 to 6 %
     of a step.
 
     Returns:
