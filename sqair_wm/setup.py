@@ -26,6 +26,9 @@ from sqair_wm.world_model import Source, WorldModel
 CROWD = 20
 """Most objects in a frame with which `training.particles=auto` means five."""
 
+CUT_SHORT = 0.1
+"""Share of the scenes of a crowd that exploring presence may leave unfinished."""
+
 
 def check_values(config: DictConfig) -> None:
     """Raise ConfigError for settings that cannot work, before anything is recorded or written."""
@@ -47,11 +50,14 @@ def training_config(config: DictConfig, slots: int = 0) -> TrainingConfig:
     """The schedule of SQAIR for frames of up to `slots` objects.
 
     AIR is trained on single frames, whatever the schedule says of lengths. `particles=auto` means 5, and 2 in a crowd:
-    there a step with 5 takes so long that minutes are spent on few of them.
+    there a step with 5 takes so long that minutes are spent on few of them. A crowd is found one by one, so there the
+    `presence_margin` is small enough for most scenes to be found whole.
     """
     chosen: dict[str, Any] = {"lengths": [[0, 1]]} if config.model.get("architecture") == "air" else {}
     if config.training.particles == "auto":
         chosen["particles"] = 2 if slots > CROWD else 5
+    if slots > CROWD:
+        chosen["presence_margin"] = min(config.training.presence_margin, CUT_SHORT / slots)
     return typed(TrainingConfig, {**config.training, **chosen}, "training")
 
 
