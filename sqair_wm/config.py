@@ -33,7 +33,8 @@ class ModelConfig:
         smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`.
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
             the temporal state's, as published) or `steady` (the prior's, corrected in units of its deviation, which
-            starts small: what does not change costs next to nothing).
+            starts small: what does not change costs next to nothing). The prior expects a steady object to look as
+            it did and to be as large as it was.
         output_std: standard deviation of the image likelihood.
         output_scale: initial factor on decoded glimpses.
         mean_image: learn an image that is added where objects are, as released.

@@ -51,7 +51,7 @@ def test_a_run_on_moving_digits_counts_them(run):
 
 def test_the_sizes_of_the_digits_group_are_used_unless_others_are_asked_for(run):
     config = load(run).config
-    assert (config.what, config.glimpse, config.hidden, config.actions) == (50, (20, 20), 32, 0)
+    assert (config.what, config.glimpse, config.hidden, config.actions) == (50, (24, 24), 32, 0)
 
 
 FEW = ["--sequences", "100", "--likelihood", "2", "--samples", "3", "--probe", "100", "--length", "3", "--steps", "20"]

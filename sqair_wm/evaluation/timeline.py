@@ -36,7 +36,9 @@ def over_time(model: WorldModel, run: Path, measure: Measure, names: tuple[str, 
     early = deepcopy(model)
     for path in sorted((run / SNAPSHOTS).glob(f"{Trainer.title}-*.safetensors"), key=_minutes):
         try:
-            load_model(SequenceBound(early.sqair), path)
+            missing, _ = load_model(SequenceBound(early.sqair), path, strict=False)
+            if missing:
+                raise RuntimeError(f"it lacks {len(missing)} of the model's tensors")
         except (SafetensorError, RuntimeError) as error:
             raise ValueError(f"{path} is damaged or of another model ({error}): delete it to go on without") from error
         figures = measure(early)

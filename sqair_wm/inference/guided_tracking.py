@@ -83,7 +83,8 @@ class GuidedTracking(nn.Module):
         scale_before, centre_before = window(before.where)
         wide = self.reader.around(view, scene, (WIDE * scale_before).clamp(max=1), base, others)
         evidence = self.evidence(torch.cat([wide, seen, before.what, before.where, before.temporal], -1))
-        q_where = self._q_where(evidence, base, scale_before, rows.take(prior.where.mean.flatten(0, 1)))
+        predicted = Normal(*(rows.take(x.flatten(0, 1)) for x in prior.where))
+        q_where = self._q_where(evidence, base, scale_before, predicted)
         where = q_where.sample(noise.where)
         scale, centre = window(where)
         look = self.reader.look(view, scene, scale, centre, others)
@@ -193,12 +194,16 @@ class GuidedTracking(nn.Module):
             seen = seen & (explained.sum((1, 2)) < EXPLAINED * energy.sum((1, 2)))
         return torch.where(rows.put(seen.to(energy.dtype)).view(b, n) > 0, 0, slots.unseen + 1)
 
-    def _q_where(self, evidence: Tensor, base: Tensor, scale: Tensor, predicted: Tensor) -> Normal:
+    def _q_where(self, evidence: Tensor, base: Tensor, scale: Tensor, predicted: Normal) -> Normal:
         """Around the place found, with a learned offset of at most half a window, and the predicted scale corrected."""
         grow, move, raw = self.where(evidence).split((2, 2, 4), -1)
         shift = to_shift(torch.addcmul(base, scale, torch.tanh(move), value=0.5))
-        mean = torch.cat([predicted[:, :2] + torch.tanh(grow), shift], -1)
-        return Normal(mean, positive(raw - 4, self.config.least_std[1]))
+        least = self.config.least_std[1]
+        std = positive(raw - 4, least)
+        if self.gates is not None:
+            return Normal(torch.cat([predicted.mean[:, :2] + torch.tanh(grow), shift], -1), std)
+        size = corrected(Normal(predicted.mean[:, :2], predicted.std[:, :2]), grow, raw[:, :2], least)
+        return Normal(torch.cat([size.mean, shift], -1), torch.cat([size.std, std[:, 2:]], -1))
 
     def _mixed(self, temporal: Tensor, gates: Tensor, before: Tensor, glimpse: Normal) -> Normal:
         """Gated mix of the last code, the glimpse's and the temporal state's (paper, appendix C)."""
@@ -209,8 +214,13 @@ class GuidedTracking(nn.Module):
         return Normal(mix, torch.addcmul(take_in * glimpse.std, own, positive(raw, self.config.least_std[0])))
 
     def _corrected(self, temporal: Tensor, expected: Normal) -> Normal:
-        """The prior's `expected` code moved by learned multiples of its deviation, and at most as uncertain."""
+        """The prior's `expected` code, corrected."""
         move, raw = self.what(temporal).chunk(2, -1)
-        least = torch.full_like(raw, self.config.least_std[0])
-        mean = torch.addcmul(expected.mean, expected.std, move)
-        return Normal(mean, torch.addcmul(least, expected.std - least, torch.sigmoid(raw + SURE)))
+        return corrected(expected, move, raw, self.config.least_std[0])
+
+
+def corrected(expected: Normal, move: Tensor, raw: Tensor, least: float) -> Normal:
+    """What the prior expects, moved by multiples of its deviation, and at most as uncertain; all `[R, D]`."""
+    floor = torch.full_like(raw, least)
+    mean = torch.addcmul(expected.mean, expected.std, move)
+    return Normal(mean, torch.addcmul(floor, expected.std - floor, torch.sigmoid(raw + SURE)))

@@ -14,6 +14,7 @@ from sqair_wm.bounds import iwae, vimco_objective
 from sqair_wm.scoring import Inferred
 from sqair_wm.slots import Exploration, Slots, StepTerms
 from sqair_wm.sqair import SQAIR
+from sqair_wm.training.rehearsal import Rehearsal
 
 SCORED_AT_ONCE = 2**20
 """Values of frames, particles included, whose likelihood is computed together: about what a cache holds."""
@@ -109,10 +110,19 @@ class SequenceBound(nn.Module):
         particles: K of the bound.
         estimator: `vimco` or `released`.
         recompute: trade time for memory, see `TrainingConfig`.
+        rehearsal: drawing practice, of which each step does some; None for none.
     """
 
-    def __init__(self, model: SQAIR, particles: int = 5, estimator: str = "vimco", recompute: bool = False):
+    def __init__(
+        self,
+        model: SQAIR,
+        particles: int = 5,
+        estimator: str = "vimco",
+        recompute: bool = False,
+        rehearsal: Rehearsal | None = None,
+    ):
         super().__init__()
+        self.rehearsal = rehearsal
         self.model, self.particles, self.estimator, self.recompute = model, particles, estimator, recompute
 
     def forward(self, frames: Tensor, actions: Tensor | None, annealing: Annealing) -> tuple[Tensor, dict[str, Tensor]]:
@@ -127,7 +137,7 @@ class SequenceBound(nn.Module):
         free = torch.rand(b, device=frames.device) >= annealing.discovery_dropout
         leave = torch.rand(b, device=frames.device) >= annealing.keep
         explore = Exploration(annealing.presence_margin, free.repeat_interleave(k, 0), leave.repeat_interleave(k, 0))
-        _, terms = run(self.model, frames, actions, k, explore, self.recompute)
+        states, terms = run(self.model, frames, actions, k, explore, self.recompute)
         kl = terms.log_q - terms.log_p
         log_weight = (terms.log_likelihood - annealing.kl_weight * kl).sum(0).view(b, k)
         score = terms.log_q_discrete.sum(0).view(b, k)
@@ -140,4 +150,9 @@ class SequenceBound(nn.Module):
             "objects": terms.present.mean(),
             "discovered": terms.discovered[1:].mean() if t > 1 else torch.zeros_like(loss.detach()),
         }
+        if self.rehearsal is not None:
+            self.rehearsal.remember(frames[0, :, : self.model.config.channels], states[0].map(lambda x: x[::k]))
+            practice = self.rehearsal(self.model, annealing.kl_weight) if not annealing.keep else torch.zeros_like(loss)
+            statistics["rehearsal"] = practice.detach()
+            loss = loss + practice
         return loss, statistics

@@ -19,6 +19,8 @@ class TrainingConfig(Schedule):
         lengths: [[iteration, frames], ...]: from then on sequences have that many frames.
         brief: every other step has sequences of so many frames instead, and as many more of them: appearances are
             learned from more objects; 0 for none.
+        rehearsal: objects seen before that each step draws again, to practise drawing alone, from when on tracked
+            objects may leave; 0 for none. Without guided discovery there is none.
         kl_start: weight of the KL terms at first; it rises to 1 at iteration `warm_up`.
         warm_up: iterations with annealed KL terms and explored presence; discovery dropout ends at four times that.
         presence_margin: discovery probabilities in the first frame stay in [margin, 1 - margin] during warm-up.
@@ -39,6 +41,7 @@ class TrainingConfig(Schedule):
     presence_margin: float = 0.1
     discovery_dropout: float = 0.5
     brief: int = 0
+    rehearsal: int = 0
     keep: list[float] = field(default_factory=lambda: [0.0, 0.0])
     compile: bool = False
     recompute: bool = False
@@ -53,6 +56,8 @@ class TrainingConfig(Schedule):
             raise ValueError(f"training.particles must be at least 2 (VIMCO compares particles), got {self.particles}")
         if self.brief < 0:
             raise ValueError(f"training.brief is a number of frames, or 0 for no brief steps; got {self.brief}")
+        if self.rehearsal < 0:
+            raise ValueError(f"training.rehearsal is a number of objects, or 0 for none; got {self.rehearsal}")
         if not self.lengths or self.lengths[0][0] != 0:
             raise ValueError("training.lengths must start at iteration 0, as in [[0, 1], [400, 2]]")
 

@@ -12,6 +12,7 @@ from sqair_wm.sqair import SQAIR
 from sqair_wm.training.bound import SequenceBound
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.loop import Loop
+from sqair_wm.training.rehearsal import Rehearsal
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -35,7 +36,9 @@ class Trainer(Loop):
         model.dense = config.compile or fabric.device.type != "cpu"
         if config.compile:
             model.observe = torch.compile(model.observe, fullgraph=True, dynamic=False)  # type: ignore[method-assign]
-        bound = SequenceBound(model, config.particles, config.estimator, config.recompute)
+        practises = config.rehearsal and model.config.architecture != "vrnn" and model.config.guided_discovery
+        rehearsal = Rehearsal(model, config.rehearsal, config.longest) if practises else None
+        bound = SequenceBound(model, config.particles, config.estimator, config.recompute, rehearsal)
         super().__init__(bound, make_optimizer(model, config), config, folder / CHECKPOINT, fabric, seed)
 
     def sample(self, position: int, generator: torch.Generator) -> Batch:

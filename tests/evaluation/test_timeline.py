@@ -6,6 +6,7 @@ from safetensors.torch import save_model
 
 from sqair_wm.evaluation.timeline import over_time
 from sqair_wm.training.bound import SequenceBound
+from sqair_wm.training.rehearsal import Rehearsal
 from sqair_wm.world_model import WorldModel
 from tests.conftest import small
 
@@ -30,6 +31,16 @@ def test_figures_that_a_model_does_not_have_are_left_out(tmp_path):
     model = WorldModel(small())
     save_model(SequenceBound(model.sqair), str(tmp_path / "snapshots" / "training-5.safetensors"))
     assert over_time(model, tmp_path, scale, ("counting", "scale")) == {"scale_after_5": scale(model)["scale"]}
+
+
+def test_what_was_rehearsed_is_no_part_of_the_model_but_all_of_the_model_must_be_there(tmp_path):
+    (tmp_path / "snapshots").mkdir()
+    model, path = WorldModel(small()), tmp_path / "snapshots" / "training-5.safetensors"
+    save_model(SequenceBound(model.sqair, rehearsal=Rehearsal(model.sqair, 4, 10)), str(path))
+    assert over_time(model, tmp_path, scale, ("scale",)) == {"scale_after_5": scale(model)["scale"]}
+    save_model(model.sqair.appearance, str(path))
+    with pytest.raises(ValueError, match=r"training-5\.safetensors is damaged or of another model"):
+        over_time(model, tmp_path, scale, ("scale",))
 
 
 def test_a_run_without_snapshots_has_no_timeline(tmp_path):

@@ -7,8 +7,11 @@ import torch
 
 from benchmarks.scenes import ATARI, certain_model, moving_sprites
 from sqair_wm.attention import boxes
+from sqair_wm.distributions import Normal
+from sqair_wm.inference.guided_tracking import corrected
 from sqair_wm.slots import Exploration, Noise
 from sqair_wm.sqair import SQAIR
+from tests.conftest import random_scene, small
 
 
 def follow(frames, explore=None):
@@ -41,6 +44,28 @@ def test_a_steady_appearance_starts_as_the_prior_and_stays_what_it_was():
     assert there.any()
     torch.testing.assert_close(after.what[there], expected.mean[there])
     assert float(expected.std[there].max()) < 0.1
+
+
+def test_a_steady_object_is_expected_as_large_as_it_was_and_looking_as_it_did_whatever_was_learned():
+    for appearance in ("steady", "gated"):
+        model = SQAIR(small(appearance=appearance)).requires_grad_(False)
+        torch.nn.init.normal_(model.dynamics.readout.weight, std=0.1)
+        slots = random_scene(model.config, 2, 3)
+        expected = model.dynamics(slots, None, False)
+        there = slots.presence > 0
+        same = [
+            torch.equal(expected.what.mean[there], slots.what[there]),
+            torch.equal(expected.where.mean[there][:, :2], slots.where[there][:, :2]),
+        ]
+        assert same == [appearance == "steady"] * 2
+        assert not torch.equal(expected.where.mean[there][:, 2:], slots.where[there][:, 2:])
+
+
+def test_a_steady_object_grows_by_multiples_of_what_the_prior_allows():
+    expected = Normal(torch.tensor([[0.5, -1.0]]), torch.tensor([[0.1, 0.02]]))
+    q = corrected(expected, torch.tensor([[2.0, -3.0]]), torch.tensor([[50.0, -50.0]]), 0.002)
+    torch.testing.assert_close(q.mean, torch.tensor([[0.7, -1.06]]))
+    torch.testing.assert_close(q.std, torch.tensor([[0.1, 0.002]]))
 
 
 def test_an_object_that_vanishes_is_given_up_after_the_patience_and_not_before():

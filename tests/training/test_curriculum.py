@@ -43,6 +43,7 @@ def test_the_schedule_runs_ahead_where_the_minutes_are_too_short_for_its_iterati
         ({"particles": 1}, "at least 2"),
         ({"iterations": 0}, "at least 1"),
         ({"brief": -1}, "frames"),
+        ({"rehearsal": -1}, "number of objects"),
         ({"lengths": [[5, 1]]}, "must start at iteration 0"),
     ],
 )

@@ -11,6 +11,7 @@ from sqair_wm.training.bound import Annealing, SequenceBound
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.journal import Journal, check_finite
+from sqair_wm.training.rehearsal import Rehearsal
 from sqair_wm.training.trainer import CHECKPOINT, Trainer
 from tests.conftest import PAPER, MovingSquares, small
 
@@ -50,7 +51,7 @@ def test_the_same_seed_gives_identical_losses_and_another_does_not(tmp_path, set
     assert first != losses(make(tmp_path / "c", seed=1, **settings))
 
 
-@pytest.mark.parametrize("settings", [{}, {"optimizer": "rmsprop"}])
+@pytest.mark.parametrize("settings", [{}, {"optimizer": "rmsprop"}, {"rehearsal": 4}])
 def test_stopping_and_continuing_equals_an_uninterrupted_run_to_the_bit(tmp_path, settings):
     whole = make(tmp_path / "whole", **settings)
     expected = losses(whole)
@@ -165,14 +166,17 @@ def test_writing_a_checkpoint_leaves_the_old_one_if_it_fails(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "config", [small(), small(**PAPER), small(**PAPER, encoder="conv")], ids=["guided", "paper", "conv"]
+    ("config", "practised"),
+    [(small(), 0), (small(), 4), (small(**PAPER), 0), (small(**PAPER, encoder="conv"), 0)],
+    ids=["guided", "with rehearsal", "paper", "conv"],
 )
-def test_a_dense_training_step_runs_on_the_meta_device(config):
+def test_a_dense_training_step_runs_on_the_meta_device(config, practised):
     """The meta device has no data: anything that waits for a value would raise."""
     with torch.device("meta"):
         model = SQAIR(config)
         model.dense = True
-        bound = SequenceBound(model, particles=3)
+        rehearsal = Rehearsal(model, practised, 10) if practised else None
+        bound = SequenceBound(model, particles=3, rehearsal=rehearsal)
         optimizer = torch.optim.Adam(bound.parameters(), 1e-3)
         loss, statistics = bound(torch.rand(3, 2, 1, 24, 24), torch.zeros(3, 2).long(), Annealing(0.5, 0.1, 0.5, 0.5))
         loss.backward()
