@@ -33,8 +33,9 @@ class ModelConfig:
         smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`.
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
             the temporal state's, as published) or `steady` (the prior's, corrected in units of its deviation, which
-            starts small: what does not change costs next to nothing). The prior expects a steady object to look as
-            it did and to be as large as it was.
+            starts small: what does not change costs next to nothing; the prior expects the code to stay).
+        size: how guided tracking updates an object's size: `free` (the predicted size, changed as much as pays) or
+            `steady` (as `appearance`); needs `residual`.
         output_std: standard deviation of the image likelihood.
         output_scale: initial factor on decoded glimpses.
         mean_image: learn an image that is added where objects are, as released.
@@ -62,6 +63,7 @@ class ModelConfig:
     residual: bool = True
     smooth: bool = False
     appearance: str = "gated"
+    size: str = "free"
     output_std: float = 0.3
     output_scale: float = 0.25
     mean_image: bool = False
@@ -80,6 +82,7 @@ class ModelConfig:
             ("encoder", ("mlp", "conv")),
             ("dynamics", ("paper", "interactive")),
             ("appearance", ("gated", "steady")),
+            ("size", ("free", "steady")),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"model.{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")
@@ -92,6 +95,8 @@ class ModelConfig:
             raise ValueError(
                 f"the convolutional decoder needs glimpse sides that are multiples of 4, got {self.glimpse}"
             )
+        if self.size == "steady" and not self.residual:
+            raise ValueError("model.size=steady needs model.residual: without it sizes are predicted anew")
         if self.smooth and not self.residual:
             raise ValueError("model.smooth needs model.residual: without it places are predicted anew, not moved on")
         if self.slots < 1 or self.output_std <= 0:

@@ -67,9 +67,9 @@ class Dynamics(nn.Module):
         if self.residual:
             nn.init.zeros_(self.readout.weight)
             self.readout.bias.data[4:8] = torch.tensor([-3.0, -3.0, -2.0, -2.0])
-            self.readout.bias.data[8 + w : 8 + 2 * w] = -3.0 if config.appearance == "steady" else -1.0
-            if config.appearance == "steady":
+            if config.size == "steady":
                 self.readout.bias.data[4:6] = -5.0
+            self.readout.bias.data[8 + w : 8 + 2 * w] = -3.0 if config.appearance == "steady" else -1.0
 
     def forward(self, slots: Slots, action: Tensor | None, dense: bool) -> Prediction:
         """Predict every object one step ahead under `action` `[B]`, which only the `interactive` kind looks at."""
@@ -124,10 +124,9 @@ class Dynamics(nn.Module):
             else:
                 step = velocity * MOST_INERTIA * torch.tanh(rest[:, 1:] + FIRST_INERTIA) + shift
             moved = to_shift(window(where)[1] + step)
-            steady = self.config.appearance == "steady"
-            size = where[:, :2] if steady else where[:, :2] + torch.tanh(place[:, :2])
+            size = where[:, :2] if self.config.size == "steady" else where[:, :2] + torch.tanh(place[:, :2])
             place = torch.cat([size, moved], -1)
-            look = what if steady else what + look
+            look = what if self.config.appearance == "steady" else what + look
         floors = self.config.least_std
         stay = rest[:, 0] + self.config.stay_bias
         return stay, Normal(place, positive(place_raw, floors[1])), Normal(look, positive(look_raw, floors[0])), kept

@@ -24,7 +24,8 @@ from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.world_model import Source, WorldModel
 
 CROWD = 20
-"""Most objects in a frame with which `training.particles=auto` means five."""
+"""Most objects in a frame with which `training.particles=auto` means five and `model.size=auto` free: in a crowd, those
+that may grow swallow others."""
 
 CUT_SHORT = 0.1
 """Share of the scenes of a crowd that exploring presence may leave unfinished."""
@@ -41,7 +42,7 @@ def check_values(config: DictConfig) -> None:
             )
         training_config(config)
         imagination_config(config)
-        model_config(config, frame_size=[80, 80], channels=4, slots=1, object_size=[4.0, 4.0], actions=1)
+        model_config(config, frame_size=[80, 80], channels=4, slots=1, object_size=[4.0, 4.0], actions=1, size="free")
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -87,6 +88,7 @@ def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
         actions=sequences.number_of_actions,
         slots=measured.slots,
         object_size=list(measured.size),
+        size="steady" if measured.slots > CROWD else "free",
     )
     torch.manual_seed(config.seed)
     model = WorldModel(settings, *_origin(sequences))

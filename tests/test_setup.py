@@ -1,9 +1,25 @@
 import pytest
+import torch
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from sqair_wm.data.sequences import Batch
 from sqair_wm.settings import ConfigError
-from sqair_wm.setup import CROWD, training_config
+from sqair_wm.setup import CROWD, build_model, training_config
 from tests.conftest import ROOT
+
+
+class Frames:
+    """Frames `[M, C, H, W]`, each a sequence of its own, in a game of three actions."""
+
+    scenery, number_of_actions = 0, 3
+
+    def __init__(self, frames: torch.Tensor):
+        self.frames, self.channels, self.frame_size = frames, frames.shape[1], tuple(frames.shape[2:])
+
+    def first(self, batch: int, length: int, device: torch.device) -> Batch:
+        zeros = torch.zeros(1, batch)
+        return Batch(self.frames[None, :batch], zeros.long(), zeros, zeros.bool())
 
 
 def config(**training: object) -> OmegaConf:
@@ -25,3 +41,14 @@ def test_exploring_presence_leaves_most_scenes_of_a_crowd_whole():
     few, many = (training_config(config(presence_margin=0.02), slots).presence_margin for slots in (6, 46))
     assert few == 0.02 and (1 - many) ** 46 > 0.9
     assert training_config(config(presence_margin=0.0), 46).presence_margin == 0
+
+
+@pytest.mark.parametrize(("sprites", "size"), [(CROWD - 5, "free"), (CROWD + 5, "steady")])
+def test_in_a_crowd_objects_keep_their_size(sprites, size):
+    with initialize_config_dir(str(ROOT / "configs"), version_base=None):
+        chosen = compose("config", ["model.hidden=8"])
+    rows, columns = torch.arange(sprites) // 6, torch.arange(sprites) % 6
+    frames = torch.zeros(500, 4, 80, 80)
+    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+        frames[:, :, 12 * row + 2 : 12 * row + 7, 12 * column + 2 : 12 * column + 7] = 1
+    assert build_model(chosen, Frames(frames)).config.size == size

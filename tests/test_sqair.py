@@ -7,7 +7,7 @@ from sqair_wm.sqair import SQAIR
 from tests.conftest import PAPER, small
 
 HALVES = [small(inference="guided_discovery"), small(inference="guided_tracking")]
-VARIANTS = [small(), small(appearance="steady"), small(**PAPER), small(**PAPER, encoder="conv"), *HALVES]
+VARIANTS = [small(), small(appearance="steady", size="steady"), small(**PAPER), small(**PAPER, encoder="conv"), *HALVES]
 NAMES = ["guided", "steady", "paper", "conv", "guided_discovery", "guided_tracking"]
 
 

@@ -200,7 +200,7 @@ class GuidedTracking(nn.Module):
         shift = to_shift(torch.addcmul(base, scale, torch.tanh(move), value=0.5))
         least = self.config.least_std[1]
         std = positive(raw - 4, least)
-        if self.gates is not None:
+        if self.config.size == "free":
             return Normal(torch.cat([predicted.mean[:, :2] + torch.tanh(grow), shift], -1), std)
         size = corrected(Normal(predicted.mean[:, :2], predicted.std[:, :2]), grow, raw[:, :2], least)
         return Normal(torch.cat([size.mean, shift], -1), torch.cat([size.std, std[:, 2:]], -1))

@@ -47,8 +47,8 @@ def test_a_steady_appearance_starts_as_the_prior_and_stays_what_it_was():
 
 
 def test_a_steady_object_is_expected_as_large_as_it_was_and_looking_as_it_did_whatever_was_learned():
-    for appearance in ("steady", "gated"):
-        model = SQAIR(small(appearance=appearance)).requires_grad_(False)
+    for appearance, size in (("steady", "steady"), ("gated", "free"), ("gated", "steady"), ("steady", "free")):
+        model = SQAIR(small(appearance=appearance, size=size)).requires_grad_(False)
         torch.nn.init.normal_(model.dynamics.readout.weight, std=0.1)
         slots = random_scene(model.config, 2, 3)
         expected = model.dynamics(slots, None, False)
@@ -57,7 +57,7 @@ def test_a_steady_object_is_expected_as_large_as_it_was_and_looking_as_it_did_wh
             torch.equal(expected.what.mean[there], slots.what[there]),
             torch.equal(expected.where.mean[there][:, :2], slots.where[there][:, :2]),
         ]
-        assert same == [appearance == "steady"] * 2
+        assert same == [appearance == "steady", size == "steady"]
         assert not torch.equal(expected.where.mean[there][:, 2:], slots.where[there][:, 2:])
 
 
