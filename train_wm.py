@@ -24,6 +24,7 @@ from sqair_wm.setup import (
     build_model,
     check_values,
     imagination_config,
+    leave,
     training_config,
     training_sequences,
 )
@@ -56,6 +57,7 @@ def train(config: DictConfig) -> None:
         play = encode(model.eval(), sequences, fabric.device)
         loops.append(ImaginationTrainer(model, play, imagination_config(config), folder.path, fabric, config.seed))
         loops[1].train(on_record=folder.recorder(loops[1].title))
+    leave(fabric)
     if not fabric.is_global_zero:
         return
     model.eval().requires_grad_(False).save(folder.path)

@@ -138,3 +138,10 @@ def build_fabric(config: DictConfig) -> Fabric:
         raise ConfigError(
             f"device={config.device} precision={config.precision} processes={config.processes}: {error}"
         ) from error
+
+
+def leave(fabric: Fabric) -> None:
+    """End what processes do together; one that just ends may bring down another that still listens to it."""
+    fabric.barrier()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

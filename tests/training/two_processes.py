@@ -6,6 +6,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 
+from sqair_wm.setup import leave
 from sqair_wm.sqair import SQAIR
 from sqair_wm.training.bound import Annealing, SequenceBound
 from tests.conftest import MovingSquares, small
@@ -30,6 +31,7 @@ def main() -> None:
     fabric.backward(loss)
     if fabric.is_global_zero:
         torch.save(torch.cat([p.grad.flatten() for p in bound.parameters() if p.grad is not None]), sys.argv[1])
+    leave(fabric)
 
 
 if __name__ == "__main__":
