@@ -66,9 +66,8 @@ class Dynamics(nn.Module):
         self.register_buffer("reach", torch.tensor(reach), persistent=False)
         if self.residual:
             nn.init.zeros_(self.readout.weight)
-            self.readout.bias.data[4:8] = torch.tensor([-3.0, -3.0, -2.0, -2.0])
-            if config.size == "steady":
-                self.readout.bias.data[4:6] = -5.0
+            self.readout.bias.data[4:6] = -5.0 if config.size == "steady" else -3.0
+            self.readout.bias.data[6:8] = -2.0
             self.readout.bias.data[8 + w : 8 + 2 * w] = -3.0 if config.appearance == "steady" else -1.0
 
     def forward(self, slots: Slots, action: Tensor | None, dense: bool) -> Prediction:

@@ -42,7 +42,7 @@ def check_values(config: DictConfig) -> None:
             )
         training_config(config)
         imagination_config(config)
-        model_config(config, frame_size=[80, 80], channels=4, slots=1, object_size=[4.0, 4.0], actions=1, size="free")
+        model_config(config, frame_size=[80, 80], channels=4, slots=1, object_size=[4.0, 4.0], actions=1)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -73,7 +73,10 @@ def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
     dynamics = config.dynamics
     if dynamics == "auto":
         dynamics = "interactive" if measured["actions"] and config.model.inference == "guided" else "paper"
-    return typed(ModelConfig, {**config.model, **chosen, "dynamics": dynamics}, "model")
+    settings = {**config.model, **chosen, "dynamics": dynamics}
+    if settings.get("size", "auto") == "auto":
+        settings["size"] = "steady" if settings["slots"] > CROWD and settings.get("residual", True) else "free"
+    return typed(ModelConfig, settings, "model")
 
 
 def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
@@ -88,7 +91,6 @@ def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
         actions=sequences.number_of_actions,
         slots=measured.slots,
         object_size=list(measured.size),
-        size="steady" if measured.slots > CROWD else "free",
     )
     torch.manual_seed(config.seed)
     model = WorldModel(settings, *_origin(sequences))

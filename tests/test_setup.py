@@ -52,3 +52,5 @@ def test_in_a_crowd_objects_keep_their_size(sprites, size):
     for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
         frames[:, :, 12 * row + 2 : 12 * row + 7, 12 * column + 2 : 12 * column + 7] = 1
     assert build_model(chosen, Frames(frames)).config.size == size
+    chosen.model.slots = CROWD if size == "steady" else CROWD + 1
+    assert build_model(chosen, Frames(frames)).config.size != size

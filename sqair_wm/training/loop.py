@@ -68,6 +68,12 @@ class Loop(ABC):
         """Frames of the batch at a position of the schedule."""
 
     @property
+    def kept(self) -> nn.Module:
+        """What a snapshot holds: the loss, unless it has more than weights."""
+        module: nn.Module = self.loss.module
+        return module
+
+    @property
     def finished(self) -> bool:
         """Whether the iterations, or the minutes, are used up."""
         return self.position >= self.schedule.iterations
@@ -162,7 +168,7 @@ class Loop(ABC):
             if before < 60 * minutes <= self.computing and self.fabric.is_global_zero:
                 path = self.checkpoint.parent / SNAPSHOTS / f"{self.title}-{minutes:g}.safetensors"
                 path.parent.mkdir(exist_ok=True)
-                write_atomically(path, lambda target: save_model(self.loss.module, str(target)))
+                write_atomically(path, lambda target: save_model(self.kept, str(target)))
 
     def summary(self) -> dict[str, float]:
         """How long training took."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sqair_wm.attention import FrameView, window
 from sqair_wm.inference.guided_discovery import GuidedDiscovery
+from sqair_wm.inference.search import Others, claimed
 from sqair_wm.slots import Slots
 from sqair_wm.sqair import SQAIR
 
@@ -63,9 +64,14 @@ class Rehearsal(nn.Module):
         chosen = chosen[:, None, None].expand(-1, 1, 4)
         where = slots.where.gather(1, chosen).squeeze(1)
         place = (self.oldest + torch.arange(len(frame), device=frame.device)) % REMEMBERED
-        self.images[place] = (255 * frame * _inside(*window(where), frame)).round().byte()
+        filled = (best > 0).to(self.filled.dtype)
+        view = FrameView(frame, len(frame))
+        everywhere = view.points(torch.ones_like(scale[:, 0]), torch.zeros_like(scale[:, 0]), view.size)
+        scale, centre = window(where)
+        kept = Others(centre[:, None], scale[:, None], filled[:, None])
+        self.images[place] = (255 * frame * claimed(everywhere, view.size, kept)).round().byte()
         self.where[place] = where
-        self.filled[place] = (best > 0).to(self.filled.dtype)
+        self.filled[place] = filled
         self.oldest.copy_((self.oldest + len(frame)) % REMEMBERED)
 
     def forward(self, model: SQAIR, kl_weight: float) -> Tensor:
@@ -88,11 +94,3 @@ def _alone(scale: Tensor, centre: Tensor, presence: Tensor) -> Tensor:
     apart = (centre[:, :, None] - centre[:, None]).abs() - scale[:, :, None] - scale[:, None]
     others = presence[:, None] * (1 - torch.eye(presence.shape[1], device=presence.device))
     return ~((apart < 0).all(3) & (others > 0)).any(2)
-
-
-def _inside(scale: Tensor, centre: Tensor, frame: Tensor) -> Tensor:
-    """The pixels of each window, `[B, 1, H, W]`."""
-    ys, xs = (torch.linspace(-1, 1, side, device=frame.device) for side in frame.shape[2:])
-    rows = (ys - centre[:, :1]).abs() <= scale[:, :1]
-    columns = (xs - centre[:, 1:]).abs() <= scale[:, 1:]
-    return (rows[:, :, None] & columns[:, None]).unsqueeze(1)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 
 from sqair_wm.data.sequences import Batch, Sequences
 from sqair_wm.sqair import SQAIR
@@ -40,6 +41,11 @@ class Trainer(Loop):
         rehearsal = Rehearsal(model, config.rehearsal, config.longest) if practises else None
         bound = SequenceBound(model, config.particles, config.estimator, config.recompute, rehearsal)
         super().__init__(bound, make_optimizer(model, config), config, folder / CHECKPOINT, fabric, seed)
+
+    @property
+    def kept(self) -> nn.Module:
+        """The bound without what it remembers to practise on."""
+        return SequenceBound(self.loss.module.model)
 
     def sample(self, position: int, generator: torch.Generator) -> Batch:
         """Sequences of the length that the schedule asks for."""

@@ -2,11 +2,14 @@
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from safetensors.torch import save_model
 
 from sqair_wm.evaluation.timeline import over_time
 from sqair_wm.training.bound import SequenceBound
+from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.rehearsal import Rehearsal
+from sqair_wm.training.trainer import Trainer
 from sqair_wm.world_model import WorldModel
 from tests.conftest import small
 
@@ -33,12 +36,21 @@ def test_figures_that_a_model_does_not_have_are_left_out(tmp_path):
     assert over_time(model, tmp_path, scale, ("counting", "scale")) == {"scale_after_5": scale(model)["scale"]}
 
 
-def test_what_was_rehearsed_is_no_part_of_the_model_but_all_of_the_model_must_be_there(tmp_path):
+def test_snapshots_of_a_training_with_rehearsal_hold_the_model_alone(tmp_path, squares):
+    model = WorldModel(small())
+    config = TrainingConfig(rehearsal=4, particles=2, iterations=1, lengths=[[0, 1]], snapshots=[1e-5])
+    trainer = Trainer(model.sqair, squares, config, tmp_path, Fabric(accelerator="cpu", devices=1))
+    trainer.train()
+    assert trainer.loss.module.rehearsal is not None
+    assert over_time(model, tmp_path, scale, ("scale",)) == {"scale_after_1e-05": scale(model)["scale"]}
+
+
+@pytest.mark.parametrize("other", ["less", "more"])
+def test_a_snapshot_must_hold_all_of_the_model_and_nothing_else(tmp_path, other):
     (tmp_path / "snapshots").mkdir()
     model, path = WorldModel(small()), tmp_path / "snapshots" / "training-5.safetensors"
-    save_model(SequenceBound(model.sqair, rehearsal=Rehearsal(model.sqair, 4, 10)), str(path))
-    assert over_time(model, tmp_path, scale, ("scale",)) == {"scale_after_5": scale(model)["scale"]}
-    save_model(model.sqair.appearance, str(path))
+    more = SequenceBound(model.sqair, rehearsal=Rehearsal(model.sqair, 4, 10))
+    save_model(more if other == "more" else model.sqair.appearance, str(path))
     with pytest.raises(ValueError, match=r"training-5\.safetensors is damaged or of another model"):
         over_time(model, tmp_path, scale, ("scale",))
 
