@@ -42,7 +42,8 @@ def check_values(config: DictConfig) -> None:
             )
         training_config(config)
         imagination_config(config)
-        model_config(config, frame_size=[80, 80], channels=4, slots=1, object_size=[4.0, 4.0], actions=1)
+        measured = {"slots": 1, "object_size": [4.0, 4.0], "output_std": 1.0}
+        model_config(config, frame_size=[80, 80], channels=4, actions=1, **measured)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -91,6 +92,7 @@ def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
         actions=sequences.number_of_actions,
         slots=measured.slots,
         object_size=list(measured.size),
+        output_std=measured.noise,
     )
     torch.manual_seed(config.seed)
     model = WorldModel(settings, *_origin(sequences))

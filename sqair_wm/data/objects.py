@@ -1,7 +1,8 @@
-"""How large and how many the objects of a data set are, from the connected parts of its foreground."""
+"""How large, how many and how bright the objects of a data set are, from the connected parts of its foreground."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -12,13 +13,32 @@ VISIBLE, BLACK = 0.25, 0.01
 """A pixel belongs to an object if its squared intensity, summed over channels, is larger than this; less where nothing
 is bright: this share of what the brightest fiftieth of all pixels that are not `BLACK` has."""
 
+NOISE, FIRST_NOISE = 0.08, 0.1
+"""The noise of the image likelihood as a share of the intensity of objects, and the step of the ladder that it is put
+on, the next being twice or half of it."""
+
 
 @dataclass(frozen=True)
 class ObjectStatistics:
-    """Typical `size` (height, width) in pixels, and `slots`, enough for nearly every frame."""
+    """What objects are typically like.
+
+    Attributes:
+        size: height and width in pixels.
+        slots: enough for nearly every frame.
+        intensity: of their pixels, the root of the mean squared intensity summed over channels.
+    """
 
     size: tuple[float, float]
     slots: int
+    intensity: float
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of the image likelihood that suits them: fainter objects, less noise.
+
+        In steps of two, so that all recordings of a game get the same and the bounds of their models can be compared.
+        """
+        return FIRST_NOISE * 2.0 ** round(math.log2(NOISE * self.intensity / FIRST_NOISE))
 
 
 def measure_objects(frames: Tensor, most_slots: int = 64) -> ObjectStatistics:
@@ -47,7 +67,8 @@ def measure_objects(frames: Tensor, most_slots: int = 64) -> ObjectStatistics:
     least = 0.2 * _weighted_median(area, area)
     counts = [(a >= least).sum() for a in areas]
     slots = int(np.clip(np.percentile(counts, 98) + 3, 3, most_slots))
-    return ObjectStatistics((max(height, 2.0), max(width, 2.0)), slots)
+    intensity = math.sqrt(float(energy[energy > visible].mean()))
+    return ObjectStatistics((max(height, 2.0), max(width, 2.0)), slots, intensity)
 
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:

@@ -91,15 +91,17 @@ def test_bad_recordings_are_refused(pong, tmp_path):
     assert note["game"] == "Pong"
 
 
-def test_object_size_and_slots_follow_from_the_frames():
+def test_size_slots_and_noise_follow_from_the_frames():
     frames = torch.zeros(50, 1, 40, 40)
     for i in range(50):
         for y, x in ((2, i % 30), (20, 30 - i % 30), (30, 5)):
             frames[i, 0, y : y + 6, x : x + 4] = 1
         frames[i, 0, 39, 39] = 1
     measured = measure_objects(frames)
-    assert measure_objects(0.4 * frames) == measured
-    assert measured.size == (6.0, 4.0) and measured.slots == 6
+    fainter = measure_objects(0.4 * frames)
+    assert measured.size == fainter.size == (6.0, 4.0) and measured.slots == fainter.slots == 6
+    assert measured.intensity == pytest.approx(1) and fainter.intensity == pytest.approx(0.4)
+    assert measured.noise == 0.1 and fainter.noise == pytest.approx(0.025) and measure_objects(3 * frames).noise == 0.2
     with pytest.raises(ValueError, match="no foreground"):
         measure_objects(torch.zeros(3, 1, 8, 8))
 
