@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sqair_wm.attention import boxes_of
+from sqair_wm.attention import OUTSIDE, boxes_of
 from sqair_wm.config import ModelConfig
 from sqair_wm.seating import Seating
 from sqair_wm.slots import Slots
@@ -26,7 +26,7 @@ Observation = np.ndarray | dict[str, np.ndarray]
 class Layout:
     """Rows are slots; columns are presence, centre (y, x), height, width, velocity (y, x) and the appearance code.
 
-    A row without an object is zero. Normalised: the centre in [-1, 1] of the frame, height and width as shares of it,
+    A row without an object is zero. Normalised: the centre, in the frame in [-1, 1], height and width as shares of it,
     velocity in half frames a step. Pixels: centre, height and width in pixels of the frame, velocity in pixels a step.
 
     Attributes:
@@ -58,8 +58,8 @@ class Layout:
         """What an observation of one scene looks like, with the true bounds; appearance has none."""
         half = (np.array(self.frame_size) - 1) / 2
         size = np.array([1, 1]) if self.units == "normalised" else np.array(self.frame_size) + 1
-        centre = ([-1, -1], [1, 1]) if self.units == "normalised" else ([0, 0], 2 * half)
-        speed = np.array([2, 2]) if self.units == "normalised" else 2 * half
+        middle, unit = (np.zeros(2), np.ones(2)) if self.units == "normalised" else (half, half)
+        centre, speed = (middle - OUTSIDE * unit, middle + OUTSIDE * unit), 2 * OUTSIDE * unit
         look = np.full(self.what, np.inf)
         low = np.concatenate([[0], centre[0], [0, 0], -speed, -look])
         high = np.concatenate([[1], centre[1], size, speed, look])

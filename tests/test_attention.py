@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sqair_wm.attention import FrameView, boxes, place_whole, to_where, whole_factors, window, windows
+from sqair_wm.attention import OUTSIDE, FrameView, boxes, place_whole, slope, to_where, whole_factors, window, windows
 
 
 def grids(scale, centre, channels, size, invert=False):
@@ -22,6 +22,21 @@ def test_where_and_window_are_inverse():
     scale, centre = 0.05 + 0.9 * torch.rand(7, 2), 1.8 * torch.rand(7, 2) - 0.9
     again = window(to_where(scale, centre))
     torch.testing.assert_close(again, (scale, centre), atol=1e-5, rtol=1e-5)
+
+
+def test_centres_go_on_beyond_the_frame_smoothly():
+    centre = torch.linspace(-1.9, 1.9, 77)[:, None].expand(-1, 2)
+    scale = torch.full_like(centre, 0.3)
+    torch.testing.assert_close(window(to_where(scale, centre))[1], centre, atol=1e-5, rtol=1e-5)
+    shift = torch.linspace(-3, 3, 61, dtype=torch.float64)
+    where = torch.stack([shift] * 4, -1).requires_grad_()
+    assert torch.autograd.gradcheck(lambda w: window(w)[1], where)
+    torch.testing.assert_close(window(where)[1], window(where.detach())[1])
+    near = shift.abs() < 1.4
+    torch.testing.assert_close(window(where)[1][near, 0], shift[near].tanh())
+    (grad,) = torch.autograd.grad(window(where)[1].sum(), where)
+    torch.testing.assert_close(grad[:, 2:], slope(window(where.detach())[1]))
+    assert window(torch.full((1, 4), 99.0))[1].tolist() == [[OUTSIDE, OUTSIDE]]
 
 
 def test_boxes_follow_the_published_formula():

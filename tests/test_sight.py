@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from sqair_wm.attention import to_shift, window
 from sqair_wm.config import CELLS
 from sqair_wm.sight import Sight
 from sqair_wm.sqair import SQAIR
@@ -18,7 +19,7 @@ def test_the_crop_is_centred_on_the_object(y: int, x: int):
     scenery[:, CELLS // 2 + y // cell, CELLS // 2 + x // cell, 1] = 1
     centre = torch.tensor([y, x]) / 11.5 - 1
     where = torch.zeros(1, 3, 4)
-    where[..., 2:] = torch.atanh(centre.clamp(-0.99999, 0.99999))
+    where[..., 2:] = to_shift(centre)
     slots = slots.replace(scenery=scenery, where=where)
     crop = Sight(slots, CONFIG, dense=False).crops[0, :-2].view(CELLS, CELLS, 3)
     assert crop.nonzero().tolist() == [[CELLS // 2, CELLS // 2, 1]]
@@ -32,8 +33,9 @@ def test_a_crop_shows_the_cells_around_an_object_and_nothing_outside_the_frame(d
     sight = Sight(slots, CONFIG, dense)
     size = torch.tensor(CONFIG.frame_size)
     for b, i in slots.presence.nonzero().tolist():
-        pixel = 0.5 * (slots.where[b, i, 2:].tanh() + 1) * (size - 1)
-        y, x = ((pixel + 0.5) / CONFIG.scenery_cell).long().tolist()
+        pixel = 0.5 * (window(slots.where)[1][b, i] + 1) * (size - 1)
+        cell = ((pixel + 0.5) / CONFIG.scenery_cell).long()
+        y, x = cell.clamp(0, CONFIG.scenery_shape[0] - CELLS).tolist()
         expected = slots.scenery[b, y : y + CELLS, x : x + CELLS].flatten()
         crop = sight.rows.put(sight.crops).unflatten(0, sight.shape)[b, i, :-2]
         torch.testing.assert_close(crop, expected)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.attention import FrameView, to_shift, window
+from sqair_wm.attention import FrameView, slope, to_shift, window
 from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, bernoulli_log_prob, positive, sample_log_prob
 from sqair_wm.dynamics import Prediction
@@ -147,7 +147,7 @@ class GuidedTracking(nn.Module):
         place, what = rows.take(expected.flatten(0, 1)), rows.take(slots.what.flatten(0, 1))
         row = rows.put(torch.arange(place.shape[0], device=place.device))
         beside = row[rows.take((torch.arange(b, device=place.device)[:, None] * n + rival).flatten())]
-        spread = rows.take(prior.where.std[..., 2:].flatten(0, 1)) * (1 - place[:, :2].square())
+        spread = rows.take(prior.where.std[..., 2:].flatten(0, 1)) * slope(place[:, :2])
         centre = Matcher(view, size, radius).meet(rows.numbers() // n, place, spread, self.decode(what), beside)
         moved = rows.put(centre).unflatten(0, (b, n))
         return torch.cat([torch.where(close[..., None], moved, expected[..., :2]), expected[..., 2:]], -1)
