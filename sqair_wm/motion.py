@@ -19,9 +19,9 @@ TOUCHING = 0.25
 FINE = 0.1
 """Share of an object's size at which a surprise saturates: what is more is no jitter, the object turned or jumped."""
 
-MOST_INERTIA, FIRST_INERTIA, FIRST_SMOOTH_INERTIA = 1.25, 0.67, 1.1
+MOST_INERTIA, FIRST_INERTIA = 1.25, 0.67
 """Bound of the factor on the velocity, which may turn negative (an object bounces), and the start of its tanh: 0.73, as
-a difference of two places is uncertain; 1.0 for a smoothed velocity."""
+velocities are uncertain."""
 
 OUTPUTS = 8
 """What `Motion.move` takes from the network, for y and for x: inertia, turn, doubt of the place and of the velocity."""
@@ -66,7 +66,7 @@ class Motion(NamedTuple):
             reach: unit of the memory and bound of a turn.
         """
         inertia, turn, place, velocity = out.chunk(4, -1)
-        inertia = MOST_INERTIA * torch.tanh(inertia + FIRST_SMOOTH_INERTIA)
+        inertia = MOST_INERTIA * torch.tanh(inertia + FIRST_INERTIA)
         jitter, doubted = torch.sigmoid(place + FIRST_DOUBT), torch.sigmoid(velocity + FIRST_DOUBT)
         velocity = (self.velocity + (1 - doubted) * self.surprise) * inertia + reach * torch.tanh(turn)
         step = velocity + shift - jitter * self.surprise

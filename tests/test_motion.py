@@ -5,13 +5,13 @@ import torch
 
 from sqair_wm.attention import to_where, window
 from sqair_wm.config import ModelConfig
-from sqair_wm.motion import FEATURES, FIRST_DOUBT, FIRST_SMOOTH_INERTIA, MOST_INERTIA, OUTPUTS, Motion
+from sqair_wm.motion import FEATURES, FIRST_DOUBT, FIRST_INERTIA, MOST_INERTIA, OUTPUTS, Motion
 from sqair_wm.slots import Noise
 from sqair_wm.world_model import WorldModel
 from tests.conftest import small
 
 REACH = torch.tensor(0.2)
-INERTIA = MOST_INERTIA * float(torch.tensor(FIRST_SMOOTH_INERTIA).tanh())
+INERTIA = MOST_INERTIA * float(torch.tensor(FIRST_INERTIA).tanh())
 DOUBT = float(torch.tensor(FIRST_DOUBT).sigmoid())
 
 
