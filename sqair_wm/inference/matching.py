@@ -84,7 +84,7 @@ class Matcher:
             rival: `[R]` int64, the row of its nearest neighbour.
 
         Returns:
-            `[R, 2]` centres in [-1, 1]; the expected one of an object without appearance, or of which nothing is seen.
+            `[R, 2]` centres; the expected one of an object without appearance, or of which nothing is seen.
         """
         with torch.no_grad(), torch.autocast("cuda", enabled=False), torch.autocast("cpu", enabled=False):
             return self._meet(rows, expected, spread, glimpses.float(), rival)
@@ -97,7 +97,7 @@ class Matcher:
         best = (places.score + answer).argmax(1, keepdim=True)
         step = places.step.gather(1, best[..., None].expand(-1, 1, 2)).squeeze(1)
         seen = templates.plain[:, None] & (places.match.gather(1, best) > 0)
-        return (expected[:, :2] + seen * step * self.stride / half).clamp(-1, 1)
+        return expected[:, :2] + seen * step * self.stride / half
 
     def _pair(self, values: Sequence[float], like: Tensor) -> Tensor:
         return torch.stack([like.new_full((), value) for value in values])
