@@ -11,8 +11,13 @@ TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
 
 
 def use_cpu(threads: int) -> None:
-    """Compute with so many threads, and keep memory that was freed for what comes next."""
+    """Compute with so many threads, keep memory that was freed for what comes next, and take tiny numbers for zero.
+
+    Numbers below 1e-38, as the gradients of unlikely particles are, cost some processors a hundred times as much as
+    others: a training step took 635 ms with them and 296 without on an Intel Xeon.
+    """
     torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
     keep_freed_memory()
 
 

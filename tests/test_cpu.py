@@ -24,6 +24,17 @@ def test_large_tensors_come_and_go_without_new_pages():
     assert faults() < 2000, "50 MiB are 12,800 pages"
 
 
+def test_numbers_too_small_to_matter_are_zero_in_both_directions():
+    cpu.use_cpu(torch.get_num_threads())
+    try:
+        tiny = torch.tensor([1e-30], requires_grad=True)
+        (tiny * 1e-9).backward(torch.tensor([1e-30]))
+        assert float((tiny * 1e-9).detach()) == 0 and tiny.grad is not None and float(tiny.grad) == 0
+    finally:
+        torch.set_flush_denormal(False)
+    assert float(torch.tensor(1e-30) * 1e-9) > 0
+
+
 @pytest.mark.parametrize("error", [OSError, TypeError, AttributeError])
 def test_other_systems_are_left_alone(monkeypatch, error):
     def missing(name):
