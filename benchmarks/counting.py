@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from sqair_wm.config import ModelConfig
+from sqair_wm.cpu import use_cpu
 from sqair_wm.data.mnist import load_mnist
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.data.objects import measure_objects
@@ -73,7 +74,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--target", type=float, default=0.95)
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    use_cpu(1)
     for seed in options.seeds:
         print(json.dumps(seconds_to(options.target, options.mnist, seed)), flush=True)
 

@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.scenes import ATARI, MNIST, certain_model, moving_sprites
 from sqair_wm.config import ModelConfig
+from sqair_wm.cpu import use_cpu
 from sqair_wm.training.bound import Annealing, SequenceBound
 
 SETTINGS = {
@@ -20,7 +21,7 @@ SETTINGS = {
 
 def growth(config: ModelConfig, batch: int, length: int, objects: int, recompute: bool) -> float:
     """MiB by which the largest resident size of this (fresh) process grows over two training steps."""
-    torch.set_num_threads(1)
+    use_cpu(1)
     bound = SequenceBound(certain_model(config), 5, recompute=recompute)
     frames = moving_sprites(config, batch, length, objects)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

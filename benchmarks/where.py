@@ -12,6 +12,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.cases import training_step
 from benchmarks.scenes import ATARI, MNIST
+from sqair_wm.cpu import use_cpu
 
 KINDS = {
     "matrix products": ("mm", "addmm", "bmm", "linear", "matmul", "baddbmm"),
@@ -66,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.where", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/where.png"))
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    use_cpu(1)
     steps = {
         "batch 32, 10 frames, 50x50": training_step(MNIST, 32, 10, 1, False),
         "batch 8, 5 frames, 50x50": training_step(MNIST, 8, 5, 1, False),
