@@ -6,8 +6,6 @@ import argparse
 import multiprocessing
 import resource
 
-import torch
-
 from benchmarks.scenes import ATARI, MNIST, certain_model, moving_sprites
 from sqair_wm.config import ModelConfig
 from sqair_wm.cpu import use_cpu

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import torch
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.cases import training_step
