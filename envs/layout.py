@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sqair_wm.attention import OUTSIDE, boxes_of
 from sqair_wm.config import ModelConfig
 from sqair_wm.seating import Seating
 from sqair_wm.slots import Slots
+from sqair_wm.where import OUTSIDE, boxes_of
 
 FORMS, UNITS = ("array", "flat", "dict"), ("normalised", "pixels")
 PLACE = 7

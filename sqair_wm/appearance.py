@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.attention import FrameView, place_whole, whole_factors, window, windows
+from sqair_wm.attention import FrameView, place_whole, whole_factors, windows
 from sqair_wm.config import ModelConfig
 from sqair_wm.networks import MLPDecoder, SubPixelDecoder
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Slots
+from sqair_wm.where import window
 
 WIDE = 0.15
 """Share of a frame that windows span from which it is cheaper to paint whole frames."""

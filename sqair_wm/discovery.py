@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sqair_wm.attention import to_where
 from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, positive
 from sqair_wm.networks import linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Noise, Slots
+from sqair_wm.where import to_where
 
 
 class SetEncoder(nn.Module):

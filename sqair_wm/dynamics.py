@@ -7,7 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.attention import to_shift, window
 from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, bernoulli_log_prob, positive
 from sqair_wm.interaction import Surroundings
@@ -16,6 +15,7 @@ from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.sight import Sight
 from sqair_wm.slots import Slots
+from sqair_wm.where import to_shift, window
 
 ABSENT = -88.0
 

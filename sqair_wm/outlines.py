@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sqair_wm.attention import window
 from sqair_wm.config import ModelConfig
+from sqair_wm.where import window
 
 OPAQUE, BRIGHT = 0.5, 0.2
 """The share of its strongest ink at which an object begins: opacity is all or nothing, brightness fades to the edge."""

@@ -25,7 +25,7 @@ class Sight:
         shape: (B, N).
         rows: the objects that are present, `R` of them.
         scene: `[R]` int64, the scene of each.
-        centre: `[B, N, 2]`; see `attention.window`.
+        centre: `[B, N, 2]`; see `sqair_wm.where.window`.
         code: `[B, N, W + 7]`, what each object is like by itself.
     """
 

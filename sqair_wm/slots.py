@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sqair_wm.attention import window
+from sqair_wm.where import window
 
 PER_SLOT = ("what", "where", "presence", "identity", "velocity", "unseen", "temporal", "prior")
 
@@ -32,7 +32,7 @@ class Slots(_Memo):
 
     Attributes:
         what: `[B, N, W]` appearance code.
-        where: `[B, N, 4]` scale (y, x) as logits and centre (y, x) as inverse tanh; see `attention.window`.
+        where: `[B, N, 4]` scale (y, x) as logits and centre (y, x), unbounded; see `sqair_wm.where.window`.
         presence: `[B, N]` 0 or 1.
         identity: `[B, N]` int64, unique within a scene and constant for as long as an object lives; -1 if empty.
         velocity: `[B, N, 2]` change of the centre (y, x) since the last frame, in units of half a frame; 0 if new.
@@ -68,7 +68,7 @@ class Slots(_Memo):
 
     @property
     def window(self) -> tuple[Tensor, Tensor]:
-        """Scale and centre of each slot, `[B, N, 2]` both, see `attention.window`; kept where nobody learns."""
+        """Scale and centre of each slot, `[B, N, 2]` both, see `sqair_wm.where.window`; kept where nobody learns."""
         if torch.is_grad_enabled():
             return window(self.where)
         return self._kept("window", lambda: window(self.where))

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sqair_wm.appearance import Appearance
-from sqair_wm.attention import FrameView, window
+from sqair_wm.attention import FrameView
 from sqair_wm.config import CELLS, ModelConfig
 from sqair_wm.discovery import DiscoveryPrior, SetEncoder
 from sqair_wm.dynamics import Dynamics
@@ -19,6 +19,7 @@ from sqair_wm.merging import merge, new_identities
 from sqair_wm.packing import Rows
 from sqair_wm.scoring import Inferred, score
 from sqair_wm.slots import Exploration, Noise, Slots, StepTerms
+from sqair_wm.where import window
 
 
 class Rendering(NamedTuple):

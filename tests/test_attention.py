@@ -2,7 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sqair_wm.attention import OUTSIDE, FrameView, boxes, place_whole, slope, to_where, whole_factors, window, windows
+from sqair_wm.attention import FrameView, place_whole, whole_factors, windows
+from sqair_wm.where import OUTSIDE, boxes, in_frame, slope, to_where, window
 
 
 def grids(scale, centre, channels, size, invert=False):
@@ -22,6 +23,12 @@ def test_where_and_window_are_inverse():
     scale, centre = 0.05 + 0.9 * torch.rand(7, 2), 1.8 * torch.rand(7, 2) - 0.9
     again = window(to_where(scale, centre))
     torch.testing.assert_close(again, (scale, centre), atol=1e-5, rtol=1e-5)
+
+
+def test_the_share_of_a_window_in_the_frame():
+    scale = torch.tensor([0.2, 0.4])
+    centre = torch.tensor([[0.0, 0.0], [0.8, 0.0], [1.0, -1.0], [1.3, 0.0], [-1.1, 0.6]])
+    torch.testing.assert_close(in_frame(scale, centre), torch.tensor([1.0, 1.0, 0.25, 0.0, 0.25]))
 
 
 def test_centres_go_on_beyond_the_frame_smoothly():

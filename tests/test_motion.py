@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from sqair_wm.attention import to_where, window
 from sqair_wm.config import ModelConfig
 from sqair_wm.motion import FEATURES, FIRST_DOUBT, FIRST_INERTIA, MOST_INERTIA, OUTPUTS, Motion
 from sqair_wm.slots import Noise
+from sqair_wm.where import to_where, window
 from sqair_wm.world_model import WorldModel
 from tests.conftest import small
 

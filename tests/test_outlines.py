@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from sqair_wm.attention import FrameView, place_whole, to_where, window
+from sqair_wm.attention import FrameView, place_whole
 from sqair_wm.outlines import outlines
+from sqair_wm.where import to_where, window
 from tests.conftest import small
 
 SIZE, N = (40, 60), 12

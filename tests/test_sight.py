@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from sqair_wm.attention import to_shift, window
 from sqair_wm.config import CELLS
 from sqair_wm.sight import Sight
 from sqair_wm.sqair import SQAIR
+from sqair_wm.where import to_shift, window
 from tests.conftest import random_scene, small
 
 CONFIG = small(scenery=3, actions=4, dynamics="interactive", object_size=(6.0, 6.0))

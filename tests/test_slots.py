@@ -1,10 +1,10 @@
 import torch
 
-from sqair_wm.attention import window
 from sqair_wm.merging import merge, new_identities
 from sqair_wm.packing import Rows
 from sqair_wm.slots import PER_SLOT, Noise
 from sqair_wm.sqair import SQAIR
+from sqair_wm.where import window
 from tests.conftest import random_scene, small
 
 

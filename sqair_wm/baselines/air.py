@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sqair_wm.attention import FrameView, window
+from sqair_wm.attention import FrameView
 from sqair_wm.data.sequences import Batch, Sequences, Truth
 from sqair_wm.scoring import Inferred
 from sqair_wm.slots import Exploration, Noise, Slots
 from sqair_wm.sqair import SQAIR
+from sqair_wm.where import window
 
 REACH = 1.0
 """Furthest that an object may move from frame to frame and keep its identity, in typical object sizes."""

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sqair_wm.attention import window
 from sqair_wm.slots import Slots
+from sqair_wm.where import window
 
 MARGIN = 1.0
 """Pixels by which an object's box is enlarged on every side when something is looked for in it."""

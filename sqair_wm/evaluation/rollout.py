@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sqair_wm.attention import to_where, window
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.evaluation.held_out import WARM_UP, HeldOut
 from sqair_wm.evaluation.places import centres, displacements, follow, match, pick, reach
@@ -16,6 +15,7 @@ from sqair_wm.evaluation.summary import imagine_from
 from sqair_wm.evaluation.truth import GameTruth, box_centres, moves
 from sqair_wm.outlines import off_centre
 from sqair_wm.slots import Slots
+from sqair_wm.where import to_where, window
 from sqair_wm.world_model import WorldModel
 
 HORIZONS = (1, 2, 5, 10, 20)

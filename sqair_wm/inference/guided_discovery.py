@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.attention import FrameView, to_where, window
+from sqair_wm.attention import FrameView
 from sqair_wm.config import ModelConfig
 from sqair_wm.discovery import SetEncoder
 from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive, sample_log_prob
@@ -16,6 +16,7 @@ from sqair_wm.inference.search import Others, Peak, Residual, energy_map
 from sqair_wm.networks import VanillaCell, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
+from sqair_wm.where import to_where, window
 
 LEAST_ENERGY, LEAST_SHARE = 0.3, 0.01
 WIDE = 1.4

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.attention import FrameView, slope, to_shift, window
+from sqair_wm.attention import FrameView
 from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, bernoulli_log_prob, positive, sample_log_prob
 from sqair_wm.dynamics import Prediction
@@ -18,6 +18,7 @@ from sqair_wm.inference.search import Others, claimed, energy_map, search_near
 from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
+from sqair_wm.where import in_frame, slope, to_shift, window
 
 SURE = 4.0
 """Logit of the share of the prior's deviation that a corrected code keeps at first."""
@@ -92,7 +93,8 @@ class GuidedTracking(nn.Module):
         inputs = [evidence, where, velocity / self.share, glimpse.mean, glimpse.std]
         temporal = self.cell(torch.cat(inputs, -1), before.temporal)
         if self.gates is None:
-            q_what = self._corrected(temporal, Normal(*(rows.take(x.flatten(0, 1)) for x in prior.what)))
+            expected = Normal(*(rows.take(x.flatten(0, 1)) for x in prior.what))
+            q_what = self._corrected(temporal, expected, in_frame(scale, centre))
         else:
             q_what = self._mixed(temporal, torch.sigmoid(self.gates(temporal)) * 0.9999, before.what, glimpse)
         what = q_what.sample(noise.what)
@@ -202,7 +204,8 @@ class GuidedTracking(nn.Module):
         std = positive(raw - 4, least)
         if self.config.size == "free":
             return Normal(torch.cat([predicted.mean[:, :2] + torch.tanh(grow), shift], -1), std)
-        size = corrected(Normal(predicted.mean[:, :2], predicted.std[:, :2]), grow, raw[:, :2], least)
+        expected = Normal(predicted.mean[:, :2], predicted.std[:, :2])
+        size = corrected(expected, grow, raw[:, :2], in_frame(torch.sigmoid(expected.mean), base), least)
         return Normal(torch.cat([size.mean, shift], -1), torch.cat([size.std, std[:, 2:]], -1))
 
     def _mixed(self, temporal: Tensor, gates: Tensor, before: Tensor, glimpse: Normal) -> Normal:
@@ -213,14 +216,18 @@ class GuidedTracking(nn.Module):
         mix = torch.addcmul(torch.addcmul(forget * before, take_in, glimpse.mean), own, mean)
         return Normal(mix, torch.addcmul(take_in * glimpse.std, own, positive(raw, self.config.least_std[0])))
 
-    def _corrected(self, temporal: Tensor, expected: Normal) -> Normal:
-        """The prior's `expected` code, corrected."""
+    def _corrected(self, temporal: Tensor, expected: Normal, seen: Tensor) -> Normal:
+        """The prior's `expected` code, corrected; `seen` `[R]`, see `corrected`."""
         move, raw = self.what(temporal).chunk(2, -1)
-        return corrected(expected, move, raw, self.config.least_std[0])
+        return corrected(expected, move, raw, seen, self.config.least_std[0])
 
 
-def corrected(expected: Normal, move: Tensor, raw: Tensor, least: float) -> Normal:
-    """What the prior expects, moved by multiples of its deviation, and at most as uncertain; all `[R, D]`."""
+def corrected(expected: Normal, move: Tensor, raw: Tensor, seen: Tensor, least: float) -> Normal:
+    """What the prior expects, moved by multiples of its deviation, and at most as uncertain; all `[R, D]`.
+
+    The less of an object's window lies in the frame, the share `seen` `[R]`, the less it is moved: an object that
+    leaves, and is not quite where it is looked for, would else be taken for a fainter one.
+    """
     floor = torch.full_like(raw, least)
-    mean = torch.addcmul(expected.mean, expected.std, move)
+    mean = torch.addcmul(expected.mean, expected.std, move * seen.detach().square()[:, None])
     return Normal(mean, torch.addcmul(floor, expected.std - floor, torch.sigmoid(raw + SURE)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.attention import FrameView, window
+from sqair_wm.attention import FrameView
 from sqair_wm.config import ModelConfig
 from sqair_wm.discovery import SetEncoder
 from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive
@@ -13,6 +13,7 @@ from sqair_wm.dynamics import ABSENT, Prediction
 from sqair_wm.inference.parts import keep
 from sqair_wm.networks import ConvTrunk, Encoder, GRUCell, VanillaCell, linear, mlp
 from sqair_wm.slots import Exploration, Noise, Slots
+from sqair_wm.where import window
 
 
 class PaperReader(nn.Module):

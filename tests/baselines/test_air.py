@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from sqair_wm.attention import to_where
 from sqair_wm.baselines.air import AIR, SingleFrames, link
 from sqair_wm.evaluation.likelihood import estimate
 from sqair_wm.slots import Noise, Slots
 from sqair_wm.sqair import SQAIR
+from sqair_wm.where import to_where
 from tests.conftest import MovingSquares, small
 
 CPU = torch.device("cpu")

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from sqair_wm.attention import to_where
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.slots import StepTerms
+from sqair_wm.where import to_where
 from sqair_wm.world_model import WorldModel
 from tests.conftest import small
 

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sqair_wm.attention import to_where, window
 from sqair_wm.data.sequences import Batch
 from sqair_wm.evaluation.truth import GameTruth
 from sqair_wm.slots import Slots
 from sqair_wm.sqair import Rendering
+from sqair_wm.where import to_where, window
 from sqair_wm.world_model import WorldModel
 from tests.conftest import small
 

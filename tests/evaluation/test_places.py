@@ -1,7 +1,7 @@
 import torch
 
-from sqair_wm.attention import to_where
 from sqair_wm.evaluation.places import MARGIN, centres, displacements, follow, match, pick, reach
+from sqair_wm.where import to_where
 from sqair_wm.world_model import WorldModel
 from tests.conftest import small
 

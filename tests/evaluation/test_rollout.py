@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
-from sqair_wm.attention import to_where
 from sqair_wm.evaluation import world_metrics
 from sqair_wm.evaluation.held_out import observe_play, rows_of
 from sqair_wm.evaluation.rollout import HORIZONS, choose, count_fates, forecast, gather
 from sqair_wm.evaluation.summary import imagine_from
+from sqair_wm.where import to_where
 from tests.evaluation.straight import EPISODE, SIZE, Foreseer, Paths
 
 SPEED = (1.5, -0.5)

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from benchmarks.scenes import ATARI, certain_model, moving_sprites
-from sqair_wm.attention import boxes
 from sqair_wm.distributions import Normal
 from sqair_wm.inference.guided_tracking import corrected
 from sqair_wm.slots import Exploration, Noise
 from sqair_wm.sqair import SQAIR
+from sqair_wm.where import boxes
 from tests.conftest import random_scene, small
 
 
@@ -63,9 +63,13 @@ def test_a_steady_object_is_expected_as_large_as_it_was_and_looking_as_it_did_wh
 
 def test_a_steady_object_grows_by_multiples_of_what_the_prior_allows():
     expected = Normal(torch.tensor([[0.5, -1.0]]), torch.tensor([[0.1, 0.02]]))
-    q = corrected(expected, torch.tensor([[2.0, -3.0]]), torch.tensor([[50.0, -50.0]]), 0.002)
+    move, raw = torch.tensor([[2.0, -3.0]]), torch.tensor([[50.0, -50.0]])
+    q = corrected(expected, move, raw, torch.ones(1), 0.002)
     torch.testing.assert_close(q.mean, torch.tensor([[0.7, -1.06]]))
     torch.testing.assert_close(q.std, torch.tensor([[0.1, 0.002]]))
+    half, outside = (corrected(expected, move, raw, torch.tensor([seen]), 0.002) for seen in (0.5, 0.0))
+    torch.testing.assert_close(half.mean, torch.tensor([[0.55, -1.015]]))
+    torch.testing.assert_close(outside.mean, expected.mean)
 
 
 def test_an_object_that_vanishes_is_given_up_after_the_patience_and_not_before():

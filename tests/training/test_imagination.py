@@ -4,11 +4,11 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from sqair_wm.attention import to_where, window
 from sqair_wm.data.encoded import EncodedPlay, Play
 from sqair_wm.slots import Noise, Slots
 from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.training.imagination import ImaginationLoss, ImaginationTrainer
+from sqair_wm.where import to_where, window
 from sqair_wm.world_model import WorldModel
 from tests.conftest import small
 

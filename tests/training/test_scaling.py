@@ -63,7 +63,8 @@ def test_the_image_likelihood_is_exact_in_low_precision():
     model, frames = certain_model(ATARI, dense=True).requires_grad_(False), moving_sprites(ATARI, 2, 2, 3)
     slots, _ = model.observe(model.initial(2), frames[0])
     glimpses = model.appearance.decode(slots.what)
-    from sqair_wm.attention import place_whole, window
+    from sqair_wm.attention import place_whole
+    from sqair_wm.where import window
 
     exact = place_whole(glimpses, *window(slots.where), (80, 80))
     with torch.autocast("cpu", torch.bfloat16):

@@ -1,0 +1,86 @@
+"""Where an object is: between the latent `where` and the window that a glimpse spans.
+
+`where` is (scale y, scale x, shift y, shift x) in an unbounded space; the scale is the share of the frame that the
+glimpse spans, the shift is its centre in units of half a frame. Pixel centres of an axis of length L lie at
+linspace(-1, 1, L), as in the published spatial transformer. There the centre is tanh(shift); here it goes on straight
+where that bends to the edge, since the centre of an object that leaves lies outside: one that is held inside has to
+change its looks instead.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+LEAST_SCALE = 1e-4
+RIM, OUTSIDE = 0.9, 2.0
+"""From which distance from the middle on the centre goes on straight, and the largest: nothing is seen there."""
+
+RIM_SHIFT = math.atanh(RIM)
+
+
+def window(where: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale and centre of a glimpse: `[..., 4]` to `[..., 2]` in (0, 1) and `[..., 2]` in [-2, 2], both (y, x)."""
+    if where.requires_grad:
+        return _Window.apply(where)
+    return where[..., :2].sigmoid().clamp(min=LEAST_SCALE), _bent(where[..., 2:])[0]
+
+
+def _bent(shift: Tensor) -> tuple[Tensor, Tensor]:
+    """tanh(shift) that goes on straight from `RIM` on, and the nearest value of tanh(shift) within it."""
+    inner = shift.clamp(-RIM_SHIFT, RIM_SHIFT)
+    bent = inner.tanh()
+    return torch.add(bent, shift - inner, alpha=1 - RIM**2).clamp(-OUTSIDE, OUTSIDE), bent
+
+
+class _Window(torch.autograd.Function):
+    """`window` with a gradient that passes the least scale straight through."""
+
+    @staticmethod
+    def forward(ctx: Any, where: Tensor) -> tuple[Tensor, Tensor]:
+        scale, (centre, bent) = where[..., :2].sigmoid(), _bent(where[..., 2:])
+        ctx.save_for_backward(scale, bent)
+        return scale.clamp(min=LEAST_SCALE), centre
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        scale, bent = ctx.saved_tensors
+        grad_scale = torch.ops.aten.sigmoid_backward(grads[0], scale)
+        return torch.cat([grad_scale, torch.ops.aten.tanh_backward(grads[1], bent)], -1)
+
+
+def to_where(scale: Tensor, centre: Tensor) -> Tensor:
+    """The inverse of `window`; scale is kept in [1e-4, 1 - 1e-4], centre in [-2, 2]."""
+    return torch.cat([torch.logit(scale.clamp(LEAST_SCALE, 1 - LEAST_SCALE)), to_shift(centre)], -1)
+
+
+def to_shift(centre: Tensor) -> Tensor:
+    """The second half of `to_where`: `[..., 2]` to `[..., 2]`."""
+    centre = centre.clamp(-OUTSIDE, OUTSIDE)
+    inner = centre.clamp(-RIM, RIM)
+    return torch.atanh(inner) + (centre - inner) / (1 - RIM**2)
+
+
+def slope(centre: Tensor) -> Tensor:
+    """How far a centre of `window` moves with its shift, `[..., 2]`."""
+    return 1 - centre.clamp(-RIM, RIM).square()
+
+
+def in_frame(scale: Tensor, centre: Tensor) -> Tensor:
+    """The share of a window `[..., 2]` that lies in the frame, `[...]`; see `window`."""
+    inside = (centre + scale).clamp(max=1) - (centre - scale).clamp(min=-1)
+    return (inside / (2 * scale)).clamp(0, 1).prod(-1)
+
+
+def boxes(where: Tensor, size: tuple[int, int]) -> Tensor:
+    """Boxes in pixels of a frame of `size` (height, width): `[..., 4]` to `[..., 4]` = (top, left, height, width)."""
+    return boxes_of(*window(where), size)
+
+
+def boxes_of(scale: Tensor, centre: Tensor, size: tuple[int, int]) -> Tensor:
+    """`boxes` of what `window` gives."""
+    length = scale.new_tensor(size)
+    return torch.cat([0.5 * (length - 1) * (centre - scale + 1), (length + 1) * scale], -1)
