@@ -75,12 +75,6 @@ def in_frame(scale: Tensor, centre: Tensor) -> Tensor:
     return (inside / (2 * scale)).clamp(0, 1).prod(-1)
 
 
-def middle_in_frame(scale: Tensor, centre: Tensor) -> Tensor:
-    """The middle of what lies of a window in the frame, `[..., 2]`; at the edge if nothing does."""
-    low, high = (centre - scale).clamp(min=-1), (centre + scale).clamp(max=1)
-    return (0.5 * (low + high)).clamp(-1, 1)
-
-
 def boxes(where: Tensor, size: tuple[int, int]) -> Tensor:
     """Boxes in pixels of a frame of `size` (height, width): `[..., 4]` to `[..., 4]` = (top, left, height, width)."""
     return boxes_of(*window(where), size)

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from sqair_wm.attention import FrameView, place_whole, whole_factors, windows
-from sqair_wm.where import OUTSIDE, boxes, in_frame, middle_in_frame, slope, to_where, window
+from sqair_wm.where import OUTSIDE, boxes, in_frame, slope, to_where, window
 
 
 def grids(scale, centre, channels, size, invert=False):
@@ -29,8 +29,6 @@ def test_the_share_of_a_window_in_the_frame():
     scale = torch.tensor([0.2, 0.4])
     centre = torch.tensor([[0.0, 0.0], [0.8, 0.0], [1.0, -1.0], [1.3, 0.0], [-1.1, 0.6]])
     torch.testing.assert_close(in_frame(scale, centre), torch.tensor([1.0, 1.0, 0.25, 0.0, 0.25]))
-    middle = torch.tensor([[0.0, 0.0], [0.8, 0.0], [0.9, -0.8], [1.0, 0.0], [-0.95, 0.6]])
-    torch.testing.assert_close(middle_in_frame(scale, centre), middle)
 
 
 def test_centres_go_on_beyond_the_frame_smoothly():

@@ -18,7 +18,7 @@ from sqair_wm.inference.search import Others, claimed, energy_map, search_near
 from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
-from sqair_wm.where import in_frame, middle_in_frame, slope, to_shift, window
+from sqair_wm.where import in_frame, slope, to_shift, window
 
 SURE = 4.0
 """Logit of the share of the prior's deviation that a corrected code keeps at first."""
@@ -119,7 +119,7 @@ class GuidedTracking(nn.Module):
 
         Returns:
             What others are expected to cover; displacement and energies of the peak found, `[R, 5]`; and the place
-            where to look, `[R, 2]`: the predicted one, moved on as the peak is from what should be seen there.
+            between prediction and peak where to look, `[R, 2]`.
         """
         predicted_scale, predicted = window(prior.where.mean)
         expected = torch.cat([predicted, predicted_scale], -1).detach()
@@ -131,7 +131,7 @@ class GuidedTracking(nn.Module):
             reach = (radius * size[0], radius * size[1])
             peak = search_near(energy_map(view, size), scene, place, others, older, reach)
         start = rows.take(predicted.flatten(0, 1))
-        apart = peak.centre - middle_in_frame(rows.take(predicted_scale.flatten(0, 1)), start)
+        apart = peak.centre - start
         seen = torch.cat([apart.detach() / self.share, peak.features], -1)
         return others, seen, start + apart * torch.sigmoid(self.trust(torch.cat([before.temporal, seen], -1)))
 

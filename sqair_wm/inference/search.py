@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sqair_wm.attention import FrameView
-from sqair_wm.where import middle_in_frame
 
 Pair = tuple[Tensor, Tensor]
 Pixels = tuple[float, float]
@@ -164,8 +163,7 @@ def search_near(
         radius: (y, x) standard deviation in pixels of the Gaussian under which the peak is sought.
 
     Returns:
-        The peak, in the middle of what should be visible if nothing is; features: energy at the peak, where expected,
-        and around.
+        The peak, at the expected place if nothing is visible; features: energy at the peak, where expected, and around.
     """
     sigma = [max(r / energy.stride, 0.5) for r in radius]
     h, w = (min(n, 2 * int(2 * s + k / 2) + 1) for n, s, k in zip(energy.cells, sigma, energy.blur, strict=True))
@@ -186,7 +184,7 @@ def search_near(
         area = area * (1 - _taken(points, own_cover, others, older))
     score = box_blur(area, energy.blur) * near[:, 0, :h, None] * near[:, 1, None, :w]
     centre, found = energy.peak(area, score, first)
-    centre = torch.where((found > 1e-3)[:, None], centre, middle_in_frame(expected[:, 2:], expected[:, :2]))
+    centre = torch.where((found > 1e-3)[:, None], centre, expected[:, :2])
     features = torch.stack([found, (area * own_cover).sum((1, 2)), area.sum((1, 2))], -1).log1p()
     return Peak(centre, found, features)
 
