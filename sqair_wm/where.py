@@ -4,7 +4,7 @@
 glimpse spans, the shift is its centre in units of half a frame. Pixel centres of an axis of length L lie at
 linspace(-1, 1, L), as in the published spatial transformer. There the centre is tanh(shift); here it goes on straight
 where that bends to the edge, since the centre of an object that leaves lies outside: one that is held inside has to
-change its looks instead.
+change its looks instead. It ends where the window has just left the frame, so that what returns is found again.
 """
 
 from __future__ import annotations
@@ -17,33 +17,39 @@ from torch import Tensor
 
 LEAST_SCALE = 1e-4
 RIM, OUTSIDE = 0.9, 2.0
-"""From which distance from the middle on the centre goes on straight, and the largest: nothing is seen there."""
+"""From which distance from the middle on a centre goes on straight, and the largest, of a window as large as the frame."""
 
 RIM_SHIFT = math.atanh(RIM)
 
 
 def window(where: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale and centre of a glimpse: `[..., 4]` to `[..., 2]` in (0, 1) and `[..., 2]` in [-2, 2], both (y, x)."""
+    """Scale and centre of a glimpse: `[..., 4]` to `[..., 2]` in (0, 1) and `[..., 2]`, at most 1 + scale; both (y, x)."""
     if where.requires_grad:
         return _Window.apply(where)
-    return where[..., :2].sigmoid().clamp(min=LEAST_SCALE), _bent(where[..., 2:])[0]
+    scale = where[..., :2].sigmoid().clamp(min=LEAST_SCALE)
+    return scale, _held(_bent(where[..., 2:])[0], scale)
 
 
 def _bent(shift: Tensor) -> tuple[Tensor, Tensor]:
     """tanh(shift) that goes on straight from `RIM` on, and the nearest value of tanh(shift) within it."""
     inner = shift.clamp(-RIM_SHIFT, RIM_SHIFT)
     bent = inner.tanh()
-    return torch.add(bent, shift - inner, alpha=1 - RIM**2).clamp(-OUTSIDE, OUTSIDE), bent
+    return torch.add(bent, shift - inner, alpha=1 - RIM**2), bent
+
+
+def _held(centre: Tensor, scale: Tensor) -> Tensor:
+    """No farther out than where the window has just left the frame."""
+    return torch.maximum(torch.minimum(centre, 1 + scale), -1 - scale)
 
 
 class _Window(torch.autograd.Function):
-    """`window` with a gradient that passes the least scale straight through."""
+    """`window` with a gradient that passes the least scale and the farthest centre straight through."""
 
     @staticmethod
     def forward(ctx: Any, where: Tensor) -> tuple[Tensor, Tensor]:
         scale, (centre, bent) = where[..., :2].sigmoid(), _bent(where[..., 2:])
         ctx.save_for_backward(scale, bent)
-        return scale.clamp(min=LEAST_SCALE), centre
+        return scale.clamp(min=LEAST_SCALE), _held(centre, scale)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:

@@ -31,18 +31,22 @@ def test_the_share_of_a_window_in_the_frame():
     torch.testing.assert_close(in_frame(scale, centre), torch.tensor([1.0, 1.0, 0.25, 0.0, 0.25]))
 
 
-def test_centres_go_on_beyond_the_frame_smoothly():
-    centre = torch.linspace(-1.9, 1.9, 77)[:, None].expand(-1, 2)
+def test_centres_go_on_beyond_the_frame_smoothly_until_nothing_is_seen():
+    centre = torch.linspace(-1.29, 1.29, 77)[:, None].expand(-1, 2)
     scale = torch.full_like(centre, 0.3)
     torch.testing.assert_close(window(to_where(scale, centre))[1], centre, atol=1e-5, rtol=1e-5)
     shift = torch.linspace(-3, 3, 61, dtype=torch.float64)
-    where = torch.stack([shift] * 4, -1).requires_grad_()
+    where = torch.stack([torch.full_like(shift, 3.0)] * 2 + [shift] * 2, -1).requires_grad_()
     assert torch.autograd.gradcheck(lambda w: window(w)[1], where)
     torch.testing.assert_close(window(where)[1], window(where.detach())[1])
     near = shift.abs() < 1.4
     torch.testing.assert_close(window(where)[1][near, 0], shift[near].tanh())
     (grad,) = torch.autograd.grad(window(where)[1].sum(), where)
     torch.testing.assert_close(grad[:, 2:], slope(window(where.detach())[1]))
+    far = torch.tensor([[0.0, -1.0, 99.0, -99.0]])
+    scale, centre = window(far)
+    torch.testing.assert_close(centre, (1 + scale) * far[:, 2:].sign())
+    torch.testing.assert_close(window(far.requires_grad_())[1], centre)
     assert window(torch.full((1, 4), 99.0))[1].tolist() == [[OUTSIDE, OUTSIDE]]
 
 
