@@ -17,7 +17,8 @@ from torch import Tensor
 
 LEAST_SCALE = 1e-4
 RIM, OUTSIDE = 0.9, 2.0
-"""From which distance from the middle on a centre goes on straight, and the largest, of a window as large as the frame."""
+"""Distance from the middle from which on a centre goes on straight, and the largest, of a window as large as the frame.
+"""
 
 RIM_SHIFT = math.atanh(RIM)
 
