@@ -17,8 +17,7 @@ from torch import Tensor
 
 LEAST_SCALE = 1e-4
 RIM, OUTSIDE = 0.9, 2.0
-"""Distance from the middle from which on a centre goes on straight, and the largest, of a window as large as the frame.
-"""
+"""From which distance from the middle on a centre goes on straight, and the largest there can be."""
 
 RIM_SHIFT = math.atanh(RIM)
 
