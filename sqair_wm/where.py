@@ -23,7 +23,7 @@ RIM_SHIFT = math.atanh(RIM)
 
 
 def window(where: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale and centre of a glimpse: `[..., 4]` to `[..., 2]` in (0, 1) and `[..., 2]`, at most 1 + scale; both (y, x)."""
+    """Scale and centre of a glimpse: `[..., 4]` to `[..., 2]` in (0, 1) and `[..., 2]` up to 1 + scale, both (y, x)."""
     if where.requires_grad:
         return _Window.apply(where)
     scale = where[..., :2].sigmoid().clamp(min=LEAST_SCALE)
