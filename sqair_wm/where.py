@@ -47,14 +47,15 @@ class _Window(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, where: Tensor) -> tuple[Tensor, Tensor]:
-        scale, (centre, bent) = where[..., :2].sigmoid(), _bent(where[..., 2:])
-        ctx.save_for_backward(scale, bent)
-        return scale.clamp(min=LEAST_SCALE), _held(centre, scale)
+        share, (centre, bent) = where[..., :2].sigmoid(), _bent(where[..., 2:])
+        ctx.save_for_backward(share, bent)
+        scale = share.clamp(min=LEAST_SCALE)
+        return scale, _held(centre, scale)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        scale, bent = ctx.saved_tensors
-        grad_scale = torch.ops.aten.sigmoid_backward(grads[0], scale)
+        share, bent = ctx.saved_tensors
+        grad_scale = torch.ops.aten.sigmoid_backward(grads[0], share)
         return torch.cat([grad_scale, torch.ops.aten.tanh_backward(grads[1], bent)], -1)
 
 
