@@ -5,7 +5,7 @@ from omegaconf import OmegaConf
 
 from sqair_wm.data.sequences import Batch
 from sqair_wm.settings import ConfigError
-from sqair_wm.setup import CROWD, build_model, training_config
+from sqair_wm.setup import CROWD, build_model, imagination_config, training_config
 from tests.conftest import ROOT
 
 
@@ -54,3 +54,21 @@ def test_in_a_crowd_objects_keep_their_size(sprites, size):
     assert build_model(chosen, Frames(frames)).config.size == size
     chosen.model.slots = CROWD if size == "steady" else CROWD + 1
     assert build_model(chosen, Frames(frames)).config.size != size
+
+
+@pytest.mark.parametrize("group", ["training", "imagination"])
+def test_every_schedule_that_can_be_chosen_is_one(group):
+    read = {"training": training_config, "imagination": imagination_config}[group]
+    with initialize_config_dir(str(ROOT / "configs"), version_base=None):
+        for path in (ROOT / "configs" / group).glob("*.yaml"):
+            assert read(compose("config", [f"{group}={path.stem}"])).iterations > 0
+
+
+def test_the_noise_follows_from_the_frames_unless_it_is_given():
+    with initialize_config_dir(str(ROOT / "configs"), version_base=None):
+        chosen = compose("config", ["model.hidden=8"])
+    frames = torch.zeros(500, 4, 80, 80)
+    frames[:, :, 20:26, 20:26] = 0.1
+    assert build_model(chosen, Frames(frames)).config.output_std == pytest.approx(0.0125)
+    chosen.model.output_std = 0.3
+    assert build_model(chosen, Frames(frames)).config.output_std == 0.3
