@@ -15,7 +15,7 @@ from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.sight import Sight
 from sqair_wm.slots import Slots
-from sqair_wm.where import to_shift, window
+from sqair_wm.where import held, to_shift, window
 
 ABSENT = -88.0
 
@@ -122,9 +122,9 @@ class Dynamics(nn.Module):
                 kept = [memory]
             else:
                 step = velocity * MOST_INERTIA * torch.tanh(rest[:, 1:] + FIRST_INERTIA) + shift
-            moved = to_shift(window(where)[1] + step)
             size = where[:, :2] if self.config.size == "steady" else where[:, :2] + torch.tanh(place[:, :2])
-            place = torch.cat([size, moved], -1)
+            moved = held(window(where)[1] + step, size.detach().sigmoid())
+            place = torch.cat([size, to_shift(moved)], -1)
             look = what if self.config.appearance == "steady" else what + look
         floors = self.config.least_std
         stay = rest[:, 0] + self.config.stay_bias

@@ -27,7 +27,7 @@ def window(where: Tensor) -> tuple[Tensor, Tensor]:
     if where.requires_grad:
         return _Window.apply(where)
     scale = where[..., :2].sigmoid().clamp(min=LEAST_SCALE)
-    return scale, _held(_bent(where[..., 2:])[0], scale)
+    return scale, held(_bent(where[..., 2:])[0], scale)
 
 
 def _bent(shift: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,8 +37,8 @@ def _bent(shift: Tensor) -> tuple[Tensor, Tensor]:
     return torch.add(bent, shift - inner, alpha=1 - RIM**2), bent
 
 
-def _held(centre: Tensor, scale: Tensor) -> Tensor:
-    """No farther out than where the window has just left the frame."""
+def held(centre: Tensor, scale: Tensor) -> Tensor:
+    """No farther out than where the window has just left the frame: centres `[..., 2]` of windows of that scale."""
     return torch.maximum(torch.minimum(centre, 1 + scale), -1 - scale)
 
 
@@ -50,7 +50,7 @@ class _Window(torch.autograd.Function):
         share, (centre, bent) = where[..., :2].sigmoid(), _bent(where[..., 2:])
         ctx.save_for_backward(share, bent)
         scale = share.clamp(min=LEAST_SCALE)
-        return scale, _held(centre, scale)
+        return scale, held(centre, scale)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:

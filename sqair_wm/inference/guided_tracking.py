@@ -18,7 +18,7 @@ from sqair_wm.inference.search import Others, claimed, energy_map, search_near
 from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
-from sqair_wm.where import in_frame, slope, to_shift, window
+from sqair_wm.where import held, in_frame, slope, to_shift, window
 
 SURE = 4.0
 """Logit of the share of the prior's deviation that a corrected code keeps at first."""
@@ -199,7 +199,9 @@ class GuidedTracking(nn.Module):
     def _q_where(self, evidence: Tensor, base: Tensor, scale: Tensor, predicted: Normal) -> Normal:
         """Around the place found, with a learned offset of at most half a window, and the predicted scale corrected."""
         grow, move, raw = self.where(evidence).split((2, 2, 4), -1)
-        shift = to_shift(torch.addcmul(base, scale, torch.tanh(move), value=0.5))
+        shift = to_shift(
+            held(torch.addcmul(base, scale, torch.tanh(move), value=0.5), predicted.mean[:, :2].detach().sigmoid())
+        )
         least = self.config.least_std[1]
         std = positive(raw - 4, least)
         if self.config.size == "free":
