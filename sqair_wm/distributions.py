@@ -10,6 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+MOST_STD = 0.5
+"""Bound of the standard deviation of q of a place and its size: what is not seen could else be anywhere, and the
+networks that are shown places from 7 times beyond the edge make it more uncertain still."""
+
 
 class Normal(NamedTuple):
     """Independent Gaussians over the last axis; `mean` and `std` are `[..., D]`."""
@@ -37,6 +41,11 @@ def sample_log_prob(gaussians: Sequence[Normal], noise: Sequence[Tensor]) -> Ten
 def positive(raw: Tensor, least: float | Tensor = 0.01) -> Tensor:
     """A standard deviation from an unconstrained number: softplus plus a floor."""
     return F.softplus(raw) + least
+
+
+def bounded(std: Tensor, most: float = MOST_STD) -> Tensor:
+    """A standard deviation that stays below `most`, and as it is where it is much smaller."""
+    return most * torch.tanh(std / most)
 
 
 def bernoulli_log_prob(value: Tensor, logit: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from sqair_wm.bounds import iwae, leave_one_out, vimco_objective
+from sqair_wm.distributions import MOST_STD, bounded
 
 REGIMES = {
     "a useless object costs 50 nats": (0.0, -60.0, -10.0),
@@ -66,3 +67,9 @@ def test_one_particle_and_unknown_estimators_are_errors():
         leave_one_out(torch.zeros(1, 1))
     with pytest.raises(ValueError, match="choose vimco or released"):
         vimco_objective(torch.zeros(1, 2), torch.zeros(1, 2), "nvil")
+
+
+def test_a_bounded_deviation_is_what_it_was_where_it_is_small():
+    std = torch.tensor([0.003, 0.05, 5.0, 1e6])
+    torch.testing.assert_close(bounded(std)[:2], std[:2], rtol=0.005, atol=0)
+    assert (bounded(std)[2:] <= MOST_STD).all() and (bounded(std).diff() > 0)[:2].all()

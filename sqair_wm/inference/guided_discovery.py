@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sqair_wm.attention import FrameView
 from sqair_wm.config import ModelConfig
 from sqair_wm.discovery import SetEncoder
-from sqair_wm.distributions import Normal, bernoulli_log_prob, clamp_probability, positive, sample_log_prob
+from sqair_wm.distributions import Normal, bernoulli_log_prob, bounded, clamp_probability, positive, sample_log_prob
 from sqair_wm.inference.parts import GlimpseReader, ObjectMemory
 from sqair_wm.inference.search import Others, Peak, Residual, energy_map
 from sqair_wm.networks import VanillaCell, mlp
@@ -175,7 +175,7 @@ class GuidedDiscovery(nn.Module):
         offset, raw = self.where(state).chunk(2, -1)
         place = to_where(share, proposal + share * torch.tanh(offset[:, 2:]))
         mean = torch.cat([place[:, :2] + offset[:, :2], place[:, 2:]], -1)
-        return Normal(mean, positive(raw - 3, self.config.least_std[1]))
+        return Normal(mean, bounded(positive(raw - 3, self.config.least_std[1])))
 
     def _collect(self, tracked: Slots, steps: list[_Step], dense: bool) -> tuple[Slots, Tensor, Tensor]:
         """All steps side by side: as many slots as there were steps, without a last one that nothing came of."""

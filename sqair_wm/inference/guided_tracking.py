@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sqair_wm.attention import FrameView
 from sqair_wm.config import ModelConfig
-from sqair_wm.distributions import Normal, bernoulli_log_prob, positive, sample_log_prob
+from sqair_wm.distributions import Normal, bernoulli_log_prob, bounded, positive, sample_log_prob
 from sqair_wm.dynamics import Prediction
 from sqair_wm.inference.guided_discovery import WIDE
 from sqair_wm.inference.matching import Matcher, nearest
@@ -203,7 +203,7 @@ class GuidedTracking(nn.Module):
             held(torch.addcmul(base, scale, torch.tanh(move), value=0.5), predicted.mean[:, :2].detach().sigmoid())
         )
         least = self.config.least_std[1]
-        std = positive(raw - 4, least)
+        std = bounded(positive(raw - 4, least))
         if self.config.size == "free":
             return Normal(torch.cat([predicted.mean[:, :2] + torch.tanh(grow), shift], -1), std)
         expected = Normal(predicted.mean[:, :2], predicted.std[:, :2])
