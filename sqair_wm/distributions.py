@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MOST_STD = 0.5
-"""Bound of the standard deviation of q of a place and its size: what is not seen could else be anywhere, and the
-networks that are shown places from 7 times beyond the edge make it more uncertain still."""
+"""Bound of the standard deviation of q of a place and its size: what is not seen could else be anywhere, and networks
+that are shown such places call the next one more uncertain still."""
 
 
 class Normal(NamedTuple):
@@ -43,9 +43,9 @@ def positive(raw: Tensor, least: float | Tensor = 0.01) -> Tensor:
     return F.softplus(raw) + least
 
 
-def bounded(std: Tensor, most: float = MOST_STD) -> Tensor:
-    """A standard deviation that stays below `most`, and as it is where it is much smaller."""
-    return most * torch.tanh(std / most)
+def bounded(std: Tensor) -> Tensor:
+    """A standard deviation that stays below `MOST_STD`, and as it is where it is much smaller."""
+    return MOST_STD * torch.tanh(std / MOST_STD)
 
 
 def bernoulli_log_prob(value: Tensor, logit: Tensor) -> Tensor:

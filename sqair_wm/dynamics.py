@@ -15,7 +15,7 @@ from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.sight import Sight
 from sqair_wm.slots import Slots
-from sqair_wm.where import held, to_shift, window
+from sqair_wm.where import held_shift, window
 
 ABSENT = -88.0
 
@@ -123,8 +123,7 @@ class Dynamics(nn.Module):
             else:
                 step = velocity * MOST_INERTIA * torch.tanh(rest[:, 1:] + FIRST_INERTIA) + shift
             size = where[:, :2] if self.config.size == "steady" else where[:, :2] + torch.tanh(place[:, :2])
-            moved = held(window(where)[1] + step, size.detach().sigmoid())
-            place = torch.cat([size, to_shift(moved)], -1)
+            place = torch.cat([size, held_shift(window(where)[1] + step, size.sigmoid())], -1)
             look = what if self.config.appearance == "steady" else what + look
         floors = self.config.least_std
         stay = rest[:, 0] + self.config.stay_bias

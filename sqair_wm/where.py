@@ -19,7 +19,7 @@ LEAST_SCALE = 1e-4
 RIM, OUTSIDE = 0.9, 2.0
 """From which distance from the middle on a centre goes on straight, and the largest there can be."""
 
-RIM_SHIFT = math.atanh(RIM)
+RIM_SHIFT, RIM_SLOPE = math.atanh(RIM), 1 - RIM**2
 
 
 def window(where: Tensor) -> tuple[Tensor, Tensor]:
@@ -27,18 +27,18 @@ def window(where: Tensor) -> tuple[Tensor, Tensor]:
     if where.requires_grad:
         return _Window.apply(where)
     scale = where[..., :2].sigmoid().clamp(min=LEAST_SCALE)
-    return scale, held(_bent(where[..., 2:])[0], scale)
+    return scale, _held(_bent(where[..., 2:])[0], scale)
 
 
 def _bent(shift: Tensor) -> tuple[Tensor, Tensor]:
     """tanh(shift) that goes on straight from `RIM` on, and the nearest value of tanh(shift) within it."""
     inner = shift.clamp(-RIM_SHIFT, RIM_SHIFT)
     bent = inner.tanh()
-    return torch.add(bent, shift - inner, alpha=1 - RIM**2), bent
+    return torch.add(bent, shift - inner, alpha=RIM_SLOPE), bent
 
 
-def held(centre: Tensor, scale: Tensor) -> Tensor:
-    """No farther out than where the window has just left the frame: centres `[..., 2]` of windows of that scale."""
+def _held(centre: Tensor, scale: Tensor) -> Tensor:
+    """No farther out than where the window has just left the frame."""
     return torch.maximum(torch.minimum(centre, 1 + scale), -1 - scale)
 
 
@@ -50,7 +50,7 @@ class _Window(torch.autograd.Function):
         share, (centre, bent) = where[..., :2].sigmoid(), _bent(where[..., 2:])
         ctx.save_for_backward(share, bent)
         scale = share.clamp(min=LEAST_SCALE)
-        return scale, held(centre, scale)
+        return scale, _held(centre, scale)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
@@ -68,7 +68,12 @@ def to_shift(centre: Tensor) -> Tensor:
     """The second half of `to_where`: `[..., 2]` to `[..., 2]`."""
     centre = centre.clamp(-OUTSIDE, OUTSIDE)
     inner = centre.clamp(-RIM, RIM)
-    return torch.atanh(inner) + (centre - inner) / (1 - RIM**2)
+    return torch.atanh(inner) + (centre - inner) / RIM_SLOPE
+
+
+def held_shift(centre: Tensor, scale: Tensor) -> Tensor:
+    """`to_shift` of a centre `[..., 2]` held where a window of that scale, which learns nothing, has left the frame."""
+    return to_shift(_held(centre, scale.detach()))
 
 
 def slope(centre: Tensor) -> Tensor:

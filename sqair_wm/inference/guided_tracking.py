@@ -18,7 +18,7 @@ from sqair_wm.inference.search import Others, claimed, energy_map, search_near
 from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
-from sqair_wm.where import held, in_frame, slope, to_shift, window
+from sqair_wm.where import held_shift, in_frame, slope, window
 
 SURE = 4.0
 """Logit of the share of the prior's deviation that a corrected code keeps at first."""
@@ -199,15 +199,14 @@ class GuidedTracking(nn.Module):
     def _q_where(self, evidence: Tensor, base: Tensor, scale: Tensor, predicted: Normal) -> Normal:
         """Around the place found, with a learned offset of at most half a window, and the predicted scale corrected."""
         grow, move, raw = self.where(evidence).split((2, 2, 4), -1)
-        shift = to_shift(
-            held(torch.addcmul(base, scale, torch.tanh(move), value=0.5), predicted.mean[:, :2].detach().sigmoid())
-        )
+        expected = Normal(predicted.mean[:, :2], predicted.std[:, :2])
+        predicted_scale = expected.mean.sigmoid()
+        shift = held_shift(torch.addcmul(base, scale, torch.tanh(move), value=0.5), predicted_scale)
         least = self.config.least_std[1]
         std = bounded(positive(raw - 4, least))
         if self.config.size == "free":
-            return Normal(torch.cat([predicted.mean[:, :2] + torch.tanh(grow), shift], -1), std)
-        expected = Normal(predicted.mean[:, :2], predicted.std[:, :2])
-        size = corrected(expected, grow, raw[:, :2], in_frame(torch.sigmoid(expected.mean), base), least)
+            return Normal(torch.cat([expected.mean + torch.tanh(grow), shift], -1), std)
+        size = corrected(expected, grow, raw[:, :2], in_frame(predicted_scale, base), least)
         return Normal(torch.cat([size.mean, shift], -1), torch.cat([size.std, std[:, 2:]], -1))
 
     def _mixed(self, temporal: Tensor, gates: Tensor, before: Tensor, glimpse: Normal) -> Normal:
