@@ -61,7 +61,7 @@ class FrameView:
         Args:
             rows: `[R]` int64, the scene of each glimpse.
             scale: `[R, 2]` share of the frame that a glimpse spans.
-            centre: `[R, 2]` in [-1, 1].
+            centre: `[R, 2]`, in the frame in [-1, 1].
             shape: (h, w) of a glimpse.
 
         Returns:

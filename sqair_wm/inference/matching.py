@@ -184,7 +184,7 @@ def nearest(places: Tensor, there: Tensor, object_size: Pixels, size: tuple[int,
     """Which objects have a neighbour that they may be mistaken for, and the nearest one.
 
     Args:
-        places: `[B, N, 2]` centres in [-1, 1].
+        places: `[B, N, 2]` centres, in the frame in [-1, 1].
         there: `[B, N]` 0 or 1, which of the objects there are.
         object_size: (height, width) in pixels of a typical object.
         size: (height, width) of a frame.
