@@ -16,6 +16,7 @@ from sqair_wm.world_model import WorldModel
 
 HIDDEN = 256
 """Units of each of the classifier's two hidden layers, as published."""
+DIGITS = 10
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,52 @@ class Probe(nn.Module):
         return self.net((x - self.mean) * self.scale)
 
 
-def train_probe(codes: Tensor, sums: Tensor, classes: int, config: ProbeConfig | None = None) -> Probe:
+class ObjectProbe(nn.Module):
+    """A classifier of one object at a time, which only the sum teaches: it says how likely each digit is, and sums are
+    as likely as independent digits make them. Unlike `Probe`, it need not have seen a pair of digits to add them.
+
+    Args:
+        features: `[M, N * F]` training features of N slots, zero where empty.
+        classes: number of sums.
+        slots: N.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, features: Tensor, classes: int, slots: int):
+        super().__init__()
+        self.classes, self.slots = classes, slots
+        objects = features.unflatten(-1, (slots, -1)).flatten(0, 1)
+        objects = objects[objects.any(-1)]
+        if len(objects) < 2:
+            raise ValueError("no objects to learn from: every slot of every frame is empty")
+        self.register_buffer("mean", objects.mean(0))
+        self.register_buffer("scale", 1 / objects.std(0).clamp(min=1e-3))
+        self.net = mlp(objects.shape[1], HIDDEN, HIDDEN, DIGITS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., N * F]` to log probabilities `[..., classes]`."""
+        objects = x.unflatten(-1, (self.slots, -1))
+        nothing = F.one_hot(torch.zeros(objects.shape[:-1], dtype=torch.int64, device=x.device), DIGITS).float()
+        digits = self.net((objects - self.mean) * self.scale).softmax(-1)
+        digits = torch.where(objects.any(-1, keepdim=True), digits, nothing)
+        sums = digits[..., 0, :]
+        for slot in range(1, self.slots):
+            sums = _sum_of(sums, digits[..., slot, :])
+        width = max(self.classes - sums.shape[-1], 0)
+        return F.pad(sums, (0, width))[..., : self.classes].clamp(min=1e-9).log()
+
+
+def _sum_of(a: Tensor, b: Tensor) -> Tensor:
+    """The distribution `[..., n + m - 1]` of the sum of two independent numbers, `[..., n]` and `[..., m]`."""
+    size = b.shape[-1]
+    return sum(F.pad(a * b[..., k, None], (k, size - 1 - k)) for k in range(size))  # type: ignore[return-value]
+
+
+def train_probe(
+    codes: Tensor, sums: Tensor, classes: int, config: ProbeConfig | None = None, slots: int | None = None
+) -> Probe | ObjectProbe:
     """Fit a classifier to every frame of sequences; leaves the global random state alone.
 
     Args:
@@ -83,9 +129,10 @@ def train_probe(codes: Tensor, sums: Tensor, classes: int, config: ProbeConfig |
         sums: `[B]` int64, the sum of the digits of each sequence.
         classes: largest possible sum plus one.
         config: the schedule.
+        slots: of which the codes are made, for an `ObjectProbe`; None for a `Probe`.
 
     Raises:
-        ValueError: if codes and sums do not belong together, or a sum is out of range.
+        ValueError: if codes and sums do not belong together, a sum is out of range, or an `ObjectProbe` has no objects.
     """
     config = config or ProbeConfig()
     if codes.shape[1] != len(sums):
@@ -95,7 +142,8 @@ def train_probe(codes: Tensor, sums: Tensor, classes: int, config: ProbeConfig |
     x, y = codes.flatten(0, 1), sums.repeat(len(codes))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        probe = Probe(x, classes).to(x.device)
+        probe = Probe(x, classes) if slots is None else ObjectProbe(x, classes, slots)
+    probe.to(x.device)
     order = torch.Generator().manual_seed(config.seed)
     optimizer = torch.optim.Adam(probe.parameters(), config.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.iterations)

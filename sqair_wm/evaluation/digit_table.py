@@ -72,7 +72,7 @@ def table_metrics(
 
     Returns:
         `log_px`, `reconstruction`, `kl`, `reconstruction_weighted`, `kl_weighted` (nats a sequence, see `Likelihood`)
-        and `log_px_error`, the standard error of the first; `addition_accuracy`, see `addition_metrics`;
+        and `log_px_error`, the standard error of the first; `addition_accuracy`, ..., see `addition_figures`;
         `milliseconds_per_frame`; of models with objects `counting_accuracy`, ..., see `counting`, and `mota`,
         `idf1`, `hota`, `switches_per_100`, see `tracking_figures`; `components_...`: the last
         two for connected components.
@@ -118,10 +118,24 @@ def likelihood_figures(model: WorldModel, sequences: MovingMNIST, sizes: Sizes) 
 
 
 def addition_figures(model: WorldModel, seen: Seen, training: MovingMNIST, sizes: Sizes) -> dict[str, float]:
-    """Accuracy of a classifier of the sum of a sequence's digits, trained on what the model sees of other digits."""
+    """Accuracy of classifiers of the sum of a sequence's digits, trained on what the model sees of other digits.
+
+    Returns:
+        See `addition_metrics`; `addition_accuracy_learned`: of the first sequences that it learned from, as many as
+        are tested; of models with objects `addition_accuracy_objects`: of an `ObjectProbe`, in a quarter of the steps.
+    """
     lesson = look(model, training, sizes.probe, sizes.length, boxes=False)
-    probe = train_probe(lesson.codes, lesson.truth.labels.sum(1), 9 * training.most + 1, ProbeConfig(sizes.steps))
-    return addition_metrics(probe, seen.codes, seen.truth.labels.sum(1))
+    sums, true_sums = lesson.truth.labels.sum(1), seen.truth.labels.sum(1)
+    classes, known = 9 * training.most + 1, slice(len(true_sums))
+    probe = train_probe(lesson.codes, sums, classes, ProbeConfig(sizes.steps))
+    figures = addition_metrics(probe, seen.codes, true_sums)
+    learned = addition_metrics(probe, lesson.codes[:, known], sums[known])
+    figures["addition_accuracy_learned"] = learned["addition_accuracy"]
+    if model.config.architecture != "vrnn" and lesson.codes.any():
+        slots = lesson.codes.shape[2] // model.config.what
+        probe = train_probe(lesson.codes, sums, classes, ProbeConfig(max(sizes.steps // 4, 1)), slots)
+        figures["addition_accuracy_objects"] = addition_metrics(probe, seen.codes, true_sums)["addition_accuracy"]
+    return figures
 
 
 def component_figures(sequences: MovingMNIST, sizes: Sizes) -> dict[str, float]:

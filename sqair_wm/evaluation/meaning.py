@@ -51,6 +51,8 @@ MEANING = {
     "kl_weighted": "log q(z|x) - log p(z), mean under the importance weights",
     "addition_accuracy": "share of frames from whose codes a classifier gets the sum of the sequence's digits right",
     "addition_accuracy_sequence": "the same of sequences, their frames voting",
+    "addition_accuracy_learned": "the same of frames that the classifier learned from",
+    "addition_accuracy_objects": "the same of a classifier that reads one object at a time",
     "milliseconds_per_frame": "computing time of one frame of one sequence, observed together with others",
     "uncertainty_correlation": "Spearman's, of the model's uncertainty and its next position error",
     "f": "harmonic mean of precision and recall",

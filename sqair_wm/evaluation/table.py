@@ -49,6 +49,8 @@ DIGITS = {
     "reconstruction": "rec.",
     "kl": "KL",
     "addition_accuracy": "addition",
+    "addition_accuracy_objects": "by object",
+    "addition_accuracy_learned": "learned from",
     "mota": "MOTA",
     "idf1": "IDF1",
     "hota": "HOTA",

@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
 from sqair_wm.baselines import build
-from sqair_wm.evaluation.addition import ProbeConfig, addition_metrics, code, features, train_probe
+from sqair_wm.evaluation.addition import ObjectProbe, ProbeConfig, addition_metrics, code, features, train_probe
 from tests.conftest import MovingSquares, random_scene, small
 
 QUICK = ProbeConfig(iterations=300, batch=200)
@@ -23,6 +24,26 @@ def test_sums_of_recognisable_digits_are_learnt():
     probe = train_probe(*digits(2000), classes=7, config=QUICK)
     found = addition_metrics(probe, *digits(500))
     assert found["addition_accuracy"] > 0.97 and found["addition_accuracy_sequence"] > 0.98
+
+
+def test_reading_one_object_at_a_time_adds_pairs_that_were_never_seen():
+    codes, sums = digits(3000)
+    new = sums == 6
+    probe = train_probe(codes[:, ~new], sums[~new], classes=7, config=QUICK, slots=3)
+    assert addition_metrics(probe, codes[:, new], sums[new])["addition_accuracy"] > 0.9
+    whole = train_probe(codes[:, ~new], sums[~new], classes=7, config=QUICK)
+    assert addition_metrics(whole, codes[:, new], sums[new])["addition_accuracy"] < 0.1
+
+
+def test_sums_of_objects_are_as_likely_as_their_digits():
+    probe = ObjectProbe(torch.randn(50, 3 * 4), classes=30, slots=3)
+    x = torch.randn(2, 3, 4) * torch.tensor([1.0, 0.0, 1.0])[:, None]
+    digit = probe.net((x - probe.mean) * probe.scale).softmax(-1).detach().numpy()
+    found = probe(x.flatten(1)).exp()
+    for row, d in zip(found, digit, strict=True):
+        assert row[:19].tolist() == pytest.approx(np.convolve(d[0], d[2]).tolist(), abs=1e-6)
+        assert row[19:].max() < 1e-8
+    assert probe(torch.zeros(1, 12)).argmax() == 0
 
 
 def test_codes_that_say_nothing_give_no_better_than_the_commonest_sum():
@@ -68,3 +89,5 @@ def test_sums_out_of_range_are_refused():
         train_probe(codes, sums, 3)
     with pytest.raises(ValueError, match="50 sequences"):
         train_probe(codes, sums[:9], 7)
+    with pytest.raises(ValueError, match="no objects"):
+        train_probe(torch.zeros_like(codes), sums, 7, slots=3)

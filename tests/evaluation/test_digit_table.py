@@ -22,6 +22,7 @@ def test_the_informed_model_gets_full_marks(full_marks):
     figures, said = full_marks
     for name in ("counting_accuracy", "counting_accuracy_once", "addition_accuracy", "mota", "idf1"):
         assert figures[name] == pytest.approx(1, abs=1e-6), name
+    assert figures["addition_accuracy_learned"] == 1 and figures["addition_accuracy_objects"] > 0.9
     assert figures["switches_per_100"] == 0 and figures["hota"] > 0.7 and len(said) == 5
     assert figures["counting_error"] == 0 and figures["milliseconds_per_frame"] > 0
 
@@ -58,7 +59,7 @@ def test_models_without_objects_are_neither_counted_nor_tracked():
     model = WorldModel(small(frame_size=(50, 50), architecture="vrnn"))
     figures = table_metrics(model, data, data, SIZES)
     assert {"log_px", "addition_accuracy", "components_mota"} <= set(figures)
-    assert not {"counting_accuracy", "mota"} & set(figures)
+    assert not {"counting_accuracy", "mota", "addition_accuracy_objects"} & set(figures)
 
 
 def test_sizes_are_positive():
