@@ -11,7 +11,7 @@ from sqair_wm.attention import FrameView
 from sqair_wm.config import ModelConfig
 from sqair_wm.discovery import SetEncoder
 from sqair_wm.distributions import Normal, bernoulli_log_prob, bounded, clamp_probability, positive, sample_log_prob
-from sqair_wm.inference.parts import GlimpseReader, ObjectMemory
+from sqair_wm.inference.parts import LARGER, GlimpseReader, ObjectMemory, shows
 from sqair_wm.inference.search import Others, Peak, Residual, energy_map
 from sqair_wm.networks import VanillaCell, mlp
 from sqair_wm.packing import Rows
@@ -28,6 +28,7 @@ class _Step(NamedTuple):
     what: Tensor
     where: Tensor
     presence: Tensor
+    seen: Tensor
     temporal: Tensor
     prior: Tensor
     state: Tensor
@@ -116,7 +117,8 @@ class GuidedDiscovery(nn.Module):
         where_noise, what_noise = rows.take(noise.where[:, i]), rows.take(noise.what[:, i])
         where = q_where.sample(where_noise)
         scale, centre = window(where)
-        q_what = self.reader.what(self.reader.look(view, scene, scale, centre, others))
+        look = self.reader.look(view, scene, scale, centre, others)
+        q_what = self.reader.what(look)
         what = q_what.sample(what_noise)
         logit = self.presence(torch.cat([state, what, peak.features], -1).detach()).squeeze(1)
         first = rows.take(tracked.step) == 0
@@ -128,9 +130,10 @@ class GuidedDiscovery(nn.Module):
             temporal, prior = self.memory(what, where)
         else:
             temporal = prior = torch.zeros_like(state)
+        seen = shows(view, look.glimpses, scale, centre, _before(scale, others)).to(what.dtype)
         log_discrete = bernoulli_log_prob(presence, logit)
         log_q = log_discrete + presence * sample_log_prob((q_where, q_what), (where_noise, what_noise))
-        return _Step(*rows.put_all(what, where, presence, temporal, prior, state, log_q, log_discrete))
+        return _Step(*rows.put_all(what, where, presence, seen, temporal, prior, state, log_q, log_discrete))
 
     def _before_sampling(
         self,
@@ -180,7 +183,7 @@ class GuidedDiscovery(nn.Module):
     def _collect(self, tracked: Slots, steps: list[_Step], dense: bool) -> tuple[Slots, Tensor, Tensor]:
         """All steps side by side: as many slots as there were steps, without a last one that nothing came of."""
         zero = tracked.presence.new_zeros(tracked.presence.shape[0])
-        names = ("what", "where", "presence", "temporal", "prior")
+        names = ("what", "where", "presence", "seen", "temporal", "prior")
         log_q = sum((s.log_q for s in steps), zero)
         log_discrete = sum((s.log_q_discrete for s in steps), zero)
         if not dense and steps and not steps[-1].presence.any():
@@ -188,10 +191,21 @@ class GuidedDiscovery(nn.Module):
         if steps:
             fields = {name: torch.stack([getattr(s, name) for s in steps], 1) for name in names}
         else:
-            fields = {name: getattr(tracked, name)[:, :0] for name in names}
+            fields = {name: getattr(tracked, name)[:, :0] for name in names if name != "seen"}
+            fields["seen"] = fields["presence"]
         shape = fields["presence"].shape
-        fields["velocity"], fields["unseen"] = zero.new_zeros(*shape, 2), tracked.unseen.new_zeros(shape)
+        unseen = (fields["presence"] > fields.pop("seen")).to(tracked.unseen.dtype)
+        fields["velocity"], fields["unseen"] = zero.new_zeros(*shape, 2), unseen
         return tracked.replace(**fields), log_q, log_discrete
+
+
+@torch.no_grad()
+def _before(scale: Tensor, others: Others | None) -> Others | None:
+    """The `others` that come before new objects with windows of `scale` `[R, 2]`: all but much smaller ones."""
+    if others is None:
+        return None
+    smaller = LARGER * others.scale.prod(2) < scale.prod(1, keepdim=True)
+    return others._replace(presence=others.presence * ~smaller)
 
 
 def _alike(rows: Rows, tracked: Slots, view: FrameView) -> int:

@@ -13,8 +13,8 @@ from sqair_wm.distributions import Normal, bernoulli_log_prob, bounded, positive
 from sqair_wm.dynamics import Prediction
 from sqair_wm.inference.guided_discovery import WIDE
 from sqair_wm.inference.matching import Matcher, nearest
-from sqair_wm.inference.parts import CERTAIN, Decode, GlimpseReader, keep
-from sqair_wm.inference.search import Others, claimed, energy_map, search_near
+from sqair_wm.inference.parts import CERTAIN, LARGER, Decode, GlimpseReader, keep, shows
+from sqair_wm.inference.search import Others, energy_map, search_near
 from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
@@ -22,10 +22,6 @@ from sqair_wm.where import held_shift, in_frame, slope, window
 
 SURE = 4.0
 """Logit of the share of the prior's deviation that a corrected code keeps at first."""
-
-VISIBLE, EXPLAINED, LARGER, LEAST_SIDE = 0.04, 0.6, 2.0, 0.5
-"""An object is seen if the mean squared intensity in its window is larger, and if a smaller share of it is explained by
-objects that come first: older ones, or ones with so many times its area. Windows of fewer pixels a side see nothing."""
 
 
 class _Packed(NamedTuple):
@@ -45,7 +41,6 @@ class GuidedTracking(nn.Module):
 
     packs = True
     share: Tensor
-    least: Tensor
 
     def __init__(self, config: ModelConfig, reader: GlimpseReader, decode: Decode):
         super().__init__()
@@ -53,8 +48,6 @@ class GuidedTracking(nn.Module):
         self.config, self.reader, self.decode = config, reader, decode
         share = torch.tensor(config.object_share)
         self.register_buffer("share", share, persistent=False)
-        least = torch.tensor([LEAST_SIDE / side for side in config.frame_size])
-        self.register_buffer("least", least, persistent=False)
         self.trust = mlp(hidden + 5, hidden // 2, 1, bias=1.0, zero=True)
         self.evidence = mlp(hidden + 5 + w + 4 + hidden, hidden, out=False)
         self.where = mlp(hidden, hidden, 8, zero=True)
@@ -178,23 +171,19 @@ class GuidedTracking(nn.Module):
         part of another object does not live on; nor does one that shrank to a point. `place` is scale and centre
         `[R, 2]` of the windows in this frame, `glimpses` `[R, C, h, w]` what is there.
         """
-        energy = glimpses.square().sum(1)
-        seen = (energy.mean((1, 2)) > VISIBLE) & (place[0] > self.least).all(1)
-        b, n = slots.presence.shape
+        before, (b, n) = None, slots.presence.shape
         if n > 1:
             scale, centre = place
             centres, scales = (x.unflatten(0, (b, n)) for x in rows.put_all(centre, scale))
             area, scene = scales.prod(2), rows.numbers() // n
             larger = area[:, None] > LARGER * area[:, :, None]
             older = slots.identity[:, None] < slots.identity[:, :, None]
-            before = (larger | (older & ~larger.transpose(1, 2))) * slots.presence[:, None]
-            others = Others(
-                centres.index_select(0, scene), scales.index_select(0, scene), rows.take(before.flatten(0, 1))
+            first = (larger | (older & ~larger.transpose(1, 2))) * slots.presence[:, None]
+            before = Others(
+                centres.index_select(0, scene), scales.index_select(0, scene), rows.take(first.flatten(0, 1))
             )
-            points = view.points(scale, centre, self.config.glimpse)
-            explained = energy * claimed(points, self.config.glimpse, others).squeeze(1)
-            seen = seen & (explained.sum((1, 2)) < EXPLAINED * energy.sum((1, 2)))
-        return torch.where(rows.put(seen.to(energy.dtype)).view(b, n) > 0, 0, slots.unseen + 1)
+        seen = shows(view, glimpses, *place, before)
+        return torch.where(rows.put(seen.to(glimpses.dtype)).view(b, n) > 0, 0, slots.unseen + 1)
 
     def _q_where(self, evidence: Tensor, base: Tensor, scale: Tensor, predicted: Normal) -> Normal:
         """Around the place found, with a learned offset of at most half a window, and the predicted scale corrected."""

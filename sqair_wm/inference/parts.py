@@ -16,6 +16,11 @@ from sqair_wm.networks import Encoder, linear
 
 CERTAIN = 88.0
 
+VISIBLE, EXPLAINED, LARGER, LEAST_SIDE = 0.04, 0.6, 2.0, 0.5
+"""An object shows if the mean squared intensity in its window is larger, and if a smaller share of it is explained by
+objects that come first: older ones, or ones with so many times its area. Windows of fewer pixels a side show nothing.
+"""
+
 Decode = Callable[[Tensor], Tensor]
 """Appearance codes `[R, W]` to glimpses `[R, C, h, w]`."""
 
@@ -71,3 +76,22 @@ class ObjectMemory(nn.Module):
 def keep(logit: Tensor, may_leave: Tensor | None, scene: Tensor) -> Tensor:
     """Presence logits `[R]` of tracked objects, certain where their `scene` `[R]` forbids leaving."""
     return logit if may_leave is None else torch.where(may_leave[scene], logit, logit.new_full((), CERTAIN))
+
+
+@torch.no_grad()
+def shows(view: FrameView, glimpses: Tensor, scale: Tensor, centre: Tensor, before: Others | None) -> Tensor:
+    """Whether there is foreground in windows that nobody before them explains, `[R]` bool.
+
+    Args:
+        view: of the frames.
+        glimpses: `[R, C, h, w]`, what is in each window.
+        scale, centre: `[R, 2]` of the windows.
+        before: the objects that come before each, see `EXPLAINED`.
+    """
+    energy, shape = glimpses.square().sum(1), (glimpses.shape[2], glimpses.shape[3])
+    least = LEAST_SIDE / scale.new_tensor(view.size)
+    seen = (energy.mean((1, 2)) > VISIBLE) & (scale > least).all(1)
+    if before is None:
+        return seen
+    explained = energy * claimed(view.points(scale, centre, shape), shape, before).squeeze(1)
+    return seen & (explained.sum((1, 2)) < EXPLAINED * energy.sum((1, 2)))

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from benchmarks.scenes import ATARI, certain_model, moving_sprites
+from sqair_wm.attention import FrameView
 from sqair_wm.distributions import Normal
 from sqair_wm.inference.guided_tracking import corrected
 from sqair_wm.slots import Exploration, Noise
 from sqair_wm.sqair import SQAIR
-from sqair_wm.where import boxes
+from sqair_wm.where import boxes, to_where
 from tests.conftest import random_scene, small
 
 
@@ -94,6 +95,20 @@ def test_of_two_windows_on_one_object_the_younger_or_much_smaller_is_given_up(sh
     for frame in frames[1:]:
         slots, _ = model.observe(slots, frame, noise=Noise.none(slots))
     assert slots.identity[0, 0] == survivor and int(slots.count) == 1
+
+
+@pytest.mark.parametrize(("aside", "unseen"), [(0.3, 1), (0.7, 0)])
+def test_a_new_object_is_seen_if_most_of_its_window_is_not_explained_by_those_before(aside, unseen):
+    frame = moving_sprites(ATARI, 1, 1, 1)[0]
+    model = certain_model(ATARI).requires_grad_(False)
+    slots, _ = model.observe(model.initial(1), frame, noise=Noise.none(model.initial(1)))
+    assert slots.count == 1 and slots.unseen[0, 0] == 0
+    scale, centre = slots.window
+    moved = to_where(scale, centre - aside * scale * torch.tensor([0.0, 2.0]))
+    tracked, view = slots.replace(where=moved), FrameView(frame, 1)
+    noise = Noise.none(slots)
+    found, *_ = model.inference.discover(tracked, view, model.set_encoder, noise, Exploration(), False)
+    assert found.presence[0, 0] == 1 and found.unseen[0, 0] == unseen
 
 
 def test_a_window_that_shrank_to_a_point_is_given_up_though_its_point_is_bright():
