@@ -15,7 +15,7 @@ class TrainingConfig(Schedule):
     Attributes:
         particles: K of the bound.
         estimator: `vimco` or `released`.
-        optimizer: `adam` or `rmsprop` (as published: momentum 0.9, squared gradients starting at one).
+        optimizer: `adam` (AMSGrad) or `rmsprop` (as published: momentum 0.9, squared gradients starting at one).
         lengths: [[iteration, frames], ...]: from then on sequences have that many frames.
         brief: every other step has sequences of so many frames instead, and as many more of them: appearances are
             learned from more objects; 0 for none.

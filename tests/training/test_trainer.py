@@ -63,6 +63,29 @@ def test_stopping_and_continuing_equals_an_uninterrupted_run_to_the_bit(tmp_path
     assert torch.equal(weights(whole), weights(resumed))
 
 
+def test_a_gradient_out_of_nowhere_moves_weights_little(tmp_path):
+    trainer = make(tmp_path / "calm")
+    optimizer, (weight, *_) = trainer.optimizer, trainer.loss.parameters()
+    rate = optimizer.param_groups[0]["lr"]
+    for step in range(2200):
+        weight.grad = torch.randn_like(weight) if step < 200 else torch.zeros_like(weight)
+        if step == 2190:
+            before = weight.detach().clone()
+            weight.grad += 1
+        optimizer.step()
+    assert 0 < float((weight - before).detach().abs().max()) < 3 * rate
+
+
+def test_a_run_begun_with_plain_adam_goes_on_as_it_was(tmp_path):
+    trainer = make(tmp_path / "plain")
+    plain = torch.optim.Adam(trainer.loss.parameters(), 1e-3, fused=True)
+    trainer.loss(*trainer.arguments(trainer.batches.next(0), 0))[0].backward()
+    plain.step()
+    trainer.optimizer.load_state_dict(plain.state_dict())
+    assert not any(group["amsgrad"] for group in trainer.optimizer.param_groups)
+    trainer.step()
+
+
 def test_where_minutes_are_short_the_whole_schedule_is_gone_through_in_fewer_iterations(tmp_path):
     settings = dict(iterations=200, minutes=0.02, lengths=[[0, 1], [100, 2]], decay=[[0.6, 0.5], [0.95, 0.1]])
     trainer = make(tmp_path / "short", **settings)
