@@ -15,6 +15,8 @@ from sqair_wm.config import ModelConfig
 from sqair_wm.data.atari import Recording, record
 from sqair_wm.slots import Noise
 from sqair_wm.training.bound import Annealing, SequenceBound
+from sqair_wm.training.curriculum import TrainingConfig
+from sqair_wm.training.trainer import make_optimizer
 
 CASES: dict[str, Callable[[], Row]] = {}
 
@@ -44,7 +46,7 @@ def training_step(
     if compiled:
         model.observe = torch.compile(model.observe, fullgraph=True, dynamic=False)  # type: ignore[method-assign]
     bound, frames = SequenceBound(model, 5), moving_sprites(config, batch, length, objects).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), 0.0, fused=True)
+    optimizer = make_optimizer(model, TrainingConfig(learning_rate=1e-12))
 
     def step() -> None:
         with torch.autocast(device, torch.bfloat16, enabled=low):

@@ -18,6 +18,7 @@ from sqair_wm.slots import Noise
 from sqair_wm.sqair import SQAIR
 from sqair_wm.training.bound import SequenceBound
 from sqair_wm.training.curriculum import TrainingConfig
+from sqair_wm.training.trainer import make_optimizer
 
 CPU = torch.device("cpu")
 SCHEDULE = TrainingConfig(
@@ -50,7 +51,7 @@ def seconds_to(target: float, folder: Path, seed: int, every: int = 50, limit: f
     torch.manual_seed(seed)
     model = SQAIR(ModelConfig(object_size=measured.size, slots=measured.slots))
     bound, generator = SequenceBound(model, SCHEDULE.particles), torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(model.parameters(), SCHEDULE.learning_rate, fused=True)
+    optimizer = make_optimizer(model, SCHEDULE)
     spent, iteration, accuracy = 0.0, 0, 0.0
     while accuracy < target and spent < limit:
         start = time.perf_counter()
