@@ -76,7 +76,7 @@ class Probe(nn.Module):
         return self.net((x - self.mean) * self.scale)
 
 
-class ObjectProbe(nn.Module):
+class ObjectProbe(Probe):
     """A classifier of one object at a time, which only the sum teaches: it says how likely each digit is, and sums are
     as likely as independent digits make them. Unlike `Probe`, it need not have seen a pair of digits to add them.
 
@@ -86,26 +86,19 @@ class ObjectProbe(nn.Module):
         slots: N.
     """
 
-    mean: Tensor
-    scale: Tensor
-
     def __init__(self, features: Tensor, classes: int, slots: int):
-        super().__init__()
-        self.classes, self.slots = classes, slots
         objects = features.unflatten(-1, (slots, -1)).flatten(0, 1)
         objects = objects[objects.any(-1)]
         if len(objects) < 2:
             raise ValueError("no objects to learn from: every slot of every frame is empty")
-        self.register_buffer("mean", objects.mean(0))
-        self.register_buffer("scale", 1 / objects.std(0).clamp(min=1e-3))
-        self.net = mlp(objects.shape[1], HIDDEN, HIDDEN, DIGITS)
+        super().__init__(objects, DIGITS)
+        self.classes, self.slots = classes, slots
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., N * F]` to log probabilities `[..., classes]`."""
         objects = x.unflatten(-1, (self.slots, -1))
         nothing = F.one_hot(torch.zeros(objects.shape[:-1], dtype=torch.int64, device=x.device), DIGITS).float()
-        digits = self.net((objects - self.mean) * self.scale).softmax(-1)
-        digits = torch.where(objects.any(-1, keepdim=True), digits, nothing)
+        digits = torch.where(objects.any(-1, keepdim=True), super().forward(objects).softmax(-1), nothing)
         sums = digits[..., 0, :]
         for slot in range(1, self.slots):
             sums = _sum_of(sums, digits[..., slot, :])
@@ -121,7 +114,7 @@ def _sum_of(a: Tensor, b: Tensor) -> Tensor:
 
 def train_probe(
     codes: Tensor, sums: Tensor, classes: int, config: ProbeConfig | None = None, slots: int | None = None
-) -> Probe | ObjectProbe:
+) -> Probe:
     """Fit a classifier to every frame of sequences; leaves the global random state alone.
 
     Args:

@@ -28,7 +28,7 @@ class _Step(NamedTuple):
     what: Tensor
     where: Tensor
     presence: Tensor
-    seen: Tensor
+    unseen: Tensor
     temporal: Tensor
     prior: Tensor
     state: Tensor
@@ -127,13 +127,14 @@ class GuidedDiscovery(nn.Module):
         if dense or presence.any():
             with torch.no_grad():
                 residual.wipe(scene, centre, scale, rows.take(rows.put(presence)))
+            unseen = presence * ~shows(view, look.glimpses, scale, centre, _before(scale, others))
             temporal, prior = self.memory(what, where)
         else:
+            unseen = presence
             temporal = prior = torch.zeros_like(state)
-        seen = shows(view, look.glimpses, scale, centre, _before(scale, others)).to(what.dtype)
         log_discrete = bernoulli_log_prob(presence, logit)
         log_q = log_discrete + presence * sample_log_prob((q_where, q_what), (where_noise, what_noise))
-        return _Step(*rows.put_all(what, where, presence, seen, temporal, prior, state, log_q, log_discrete))
+        return _Step(*rows.put_all(what, where, presence, unseen, temporal, prior, state, log_q, log_discrete))
 
     def _before_sampling(
         self,
@@ -183,7 +184,7 @@ class GuidedDiscovery(nn.Module):
     def _collect(self, tracked: Slots, steps: list[_Step], dense: bool) -> tuple[Slots, Tensor, Tensor]:
         """All steps side by side: as many slots as there were steps, without a last one that nothing came of."""
         zero = tracked.presence.new_zeros(tracked.presence.shape[0])
-        names = ("what", "where", "presence", "seen", "temporal", "prior")
+        names = ("what", "where", "presence", "unseen", "temporal", "prior")
         log_q = sum((s.log_q for s in steps), zero)
         log_discrete = sum((s.log_q_discrete for s in steps), zero)
         if not dense and steps and not steps[-1].presence.any():
@@ -191,11 +192,9 @@ class GuidedDiscovery(nn.Module):
         if steps:
             fields = {name: torch.stack([getattr(s, name) for s in steps], 1) for name in names}
         else:
-            fields = {name: getattr(tracked, name)[:, :0] for name in names if name != "seen"}
-            fields["seen"] = fields["presence"]
-        shape = fields["presence"].shape
-        unseen = (fields["presence"] > fields.pop("seen")).to(tracked.unseen.dtype)
-        fields["velocity"], fields["unseen"] = zero.new_zeros(*shape, 2), unseen
+            fields = {name: getattr(tracked, name)[:, :0] for name in names}
+        fields["velocity"] = zero.new_zeros(*fields["presence"].shape, 2)
+        fields["unseen"] = fields["unseen"].to(tracked.unseen.dtype)
         return tracked.replace(**fields), log_q, log_discrete
 
 
