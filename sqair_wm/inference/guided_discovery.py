@@ -11,7 +11,7 @@ from sqair_wm.attention import FrameView
 from sqair_wm.config import ModelConfig
 from sqair_wm.discovery import SetEncoder
 from sqair_wm.distributions import Normal, bernoulli_log_prob, bounded, clamp_probability, positive, sample_log_prob
-from sqair_wm.inference.parts import LARGER, GlimpseReader, ObjectMemory, shows
+from sqair_wm.inference.parts import CERTAIN, LARGER, GlimpseReader, ObjectMemory, shows
 from sqair_wm.inference.search import Others, Peak, Residual, energy_map
 from sqair_wm.networks import VanillaCell, mlp
 from sqair_wm.packing import Rows
@@ -40,7 +40,8 @@ class GuidedDiscovery(nn.Module):
     """Finds objects one after the other, wiping each from the residual, until the first "no" (paper, algorithm 3).
 
     A peak proposes an object only if its squared intensity is at least `LEAST_ENERGY` and would fill `LEAST_SHARE` of
-    an object, and discovery never exceeds the free slots.
+    an object, and discovery never exceeds the free slots. What lies within a much larger object, and is explained by
+    objects that come before it (see `shows`), is a part of that and no object.
     """
 
     packs = True
@@ -123,11 +124,13 @@ class GuidedDiscovery(nn.Module):
         logit = self.presence(torch.cat([state, what, peak.features], -1).detach()).squeeze(1)
         first = rows.take(tracked.step) == 0
         logit = torch.where(first, clamp_probability(logit, explore.presence_margin), logit)
+        hidden = ~shows(view, look.glimpses, scale, centre, _before(scale, others))
+        logit = torch.where(hidden & _within(scale, centre, others), -CERTAIN, logit)
         presence = (rows.take(noise.presence[:, i]) < torch.sigmoid(logit)).to(what.dtype)
         if dense or presence.any():
             with torch.no_grad():
                 residual.wipe(scene, centre, scale, rows.take(rows.put(presence)))
-            unseen = presence * ~shows(view, look.glimpses, scale, centre, _before(scale, others))
+            unseen = presence * hidden
             temporal, prior = self.memory(what, where)
         else:
             unseen = presence
@@ -205,6 +208,16 @@ def _before(scale: Tensor, others: Others | None) -> Others | None:
         return None
     smaller = LARGER * others.scale.prod(2) < scale.prod(1, keepdim=True)
     return others._replace(presence=others.presence * ~smaller)
+
+
+@torch.no_grad()
+def _within(scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
+    """Whether the centre of a window `[R, 2]` lies in that of a much larger one of the `others`, `[R]` bool."""
+    if others is None:
+        return torch.zeros_like(scale[:, 0], dtype=torch.bool)
+    larger = others.scale.prod(2) > LARGER * scale.prod(1, keepdim=True)
+    inside = ((centre[:, None] - others.centre).abs() < others.scale).all(2)
+    return (larger & inside & (others.presence > 0)).any(1)
 
 
 def _alike(rows: Rows, tracked: Slots, view: FrameView) -> int:

@@ -111,6 +111,20 @@ def test_a_new_object_is_seen_if_most_of_its_window_is_not_explained_by_those_be
     assert found.presence[0, 0] == 1 and found.unseen[0, 0] == unseen
 
 
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize(("shrunk", "found"), [(-2.0, 0), (0.0, 1)])
+def test_a_small_window_in_a_larger_one_that_explains_it_is_no_new_object(shrunk, found, dense):
+    frame = moving_sprites(ATARI, 1, 1, 1)[0]
+    model = certain_model(ATARI).requires_grad_(False)
+    slots, _ = model.observe(model.initial(1), frame, noise=Noise.none(model.initial(1)))
+    scale, centre = slots.window
+    tracked = slots.replace(where=to_where(scale, centre - 0.3 * scale * torch.tensor([0.0, 2.0])))
+    model.inference.discovery.where[-1].bias[:4] = torch.tensor([shrunk, shrunk, 0.0, -0.6])
+    noise, view = Noise.none(slots), FrameView(frame, 1)
+    after, *_ = model.inference.discover(tracked, view, model.set_encoder, noise, Exploration(), dense)
+    assert int(after.count) == found
+
+
 def test_a_window_that_shrank_to_a_point_is_given_up_though_its_point_is_bright():
     frames = moving_sprites(ATARI, 1, 1, 1).repeat(3 + ATARI.patience, 1, 1, 1, 1)
     model = certain_model(ATARI).requires_grad_(False)
