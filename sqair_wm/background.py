@@ -20,7 +20,8 @@ class RunningMode:
     A pixel that shows its background colour adds a vote, any other colour takes one away; at zero the new colour takes
     over. With a cap of `memory` votes, whatever stands still that long becomes background (a changed score), and what
     moves on never does. A pixel that now looks like the background beside it was uncovered rather than covered (an
-    eaten pellet, a broken brick): it loses `UNCOVERED` votes a frame.
+    eaten pellet, a broken brick): it loses `UNCOVERED` votes a frame. So does one that now shows a mixture of the
+    background on both sides of it, and did not before (the edge of a broken brick, in a frame that was reduced).
 
     Args:
         initial: `[H, W, C]` uint8, the background at the start of an episode.
@@ -41,11 +42,7 @@ class RunningMode:
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Take in `frame` `[H, W, C]` uint8 and return the background behind it, a fresh array."""
         same = alike(frame, self.image)
-        beside = cv2.copyMakeBorder(self.image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-        h, w = same.shape
-        uncovered = np.zeros_like(same)
-        for y, x in ((0, 1), (2, 1), (1, 0), (1, 2)):
-            uncovered |= alike(frame, np.ascontiguousarray(beside[y : y + h, x : x + w]))
+        uncovered = self._beside(frame) | self._between(frame, same)
         self._votes += np.where(same, 1, np.where(uncovered, -UNCOVERED, -1))
         np.minimum(self._votes, self.memory, out=self._votes)
         lost = self._votes < 0
@@ -53,10 +50,37 @@ class RunningMode:
         self._votes[lost] = 0
         return self.image.copy()
 
+    def _beside(self, frame: np.ndarray) -> np.ndarray:
+        """Where `frame` has the colour of the background of a neighbouring pixel, `[H, W]` bool."""
+        around = cv2.copyMakeBorder(self.image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+        (h, w), found = frame.shape[:2], np.zeros(frame.shape[:2], bool)
+        for y, x in ((0, 1), (2, 1), (1, 0), (1, 2)):
+            found |= alike(frame, np.ascontiguousarray(around[y : y + h, x : x + w]))
+        return found
+
+    def _between(self, frame: np.ndarray, shown: np.ndarray) -> np.ndarray:
+        """Where `frame` mixes the backgrounds `shown` on two opposite sides, and the one there does not, `[H, W]`."""
+        found = np.zeros_like(shown)
+        for dy, dx in ((1, 0), (0, 1)):
+            h, w = shown.shape[0] - 2 * dy, shown.shape[1] - 2 * dx
+            middle, first, last = ((slice(k * dy, k * dy + h), slice(k * dx, k * dx + w)) for k in (1, 0, 2))
+            y, x = np.nonzero(shown[first] & shown[last] & ~shown[middle])
+            sides = self.image[first][y, x], self.image[last][y, x]
+            mixed = mixture(frame[middle][y, x], *sides) & ~mixture(self.image[middle][y, x], *sides)
+            found[middle][y, x] |= mixed
+        return found
+
 
 def alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Where two pictures `[H, W, C]` uint8 have the same colour, `[H, W]` bool."""
     return cv2.inRange(cv2.absdiff(a, b), (0,) * 4, (SAME,) * 4) > 0
+
+
+def mixture(colour: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Which of the colours `[M, C]` uint8 are what some mixture of `a` and `b` `[M, C]` looks like, `[M]` bool."""
+    start, way = a.astype(np.float32), b.astype(np.float32) - a
+    share = ((colour - start) * way).sum(1) / np.maximum(np.square(way).sum(1), 1)
+    return (np.abs(colour - start - share.clip(0, 1)[:, None] * way) <= SAME).all(1)
 
 
 def separate(frame: Tensor, background: Tensor) -> Tensor:

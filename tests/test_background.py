@@ -38,6 +38,31 @@ def test_uncovered_background_is_accepted_sooner_than_a_new_object():
     assert (eaten_background == scene()).all() and (parked_background == scene()).all()
 
 
+def mixed(a, b, share):
+    return (np.array(a) * share + np.array(b) * (1 - share)).round().astype(np.uint8)
+
+
+def test_the_mixed_edge_of_a_broken_brick_is_uncovered_too():
+    wall = scene()
+    wall[:8], wall[8], wall[9:12] = GREEN, mixed(GREEN, RED, 0.4), RED
+    broken = wall.copy()
+    broken[8, 5:10], broken[9:12, 5:10] = mixed(GREEN, BLUE, 0.4), BLUE
+    mode = RunningMode(wall, memory=80)
+    for _ in range(20):
+        background = mode.update(broken)
+    assert (background == broken).all()
+
+
+def test_an_edge_that_mixes_what_is_beside_it_may_be_an_object_if_the_background_did_so_before():
+    ghost = scene((8, 8))
+    mode = RunningMode(ghost, memory=80)
+    frame = ghost.copy()
+    frame[9, 11] = mixed(RED, BLUE, 0.5)
+    for _ in range(20):
+        background = mode.update(frame)
+    assert (background == ghost).all()
+
+
 def test_reset_goes_back_to_the_initial_background():
     mode = RunningMode(scene(), memory=4)
     for _ in range(20):

@@ -23,7 +23,7 @@ WARM_UP = 1500
 OPENINGS, LASTING = 8, 120
 """Episodes that are begun to see what stands still at first, and their frames."""
 
-VERSION = 4
+VERSION = 5
 """To be raised when equal settings no longer give equal recordings; older ones are then made again."""
 
 
