@@ -16,7 +16,7 @@ from sqair_wm.networks import Encoder, linear
 
 CERTAIN = 88.0
 
-VISIBLE, EXPLAINED, LARGER, LEAST_SIDE = 0.04, 0.6, 2.0, 0.5
+VISIBLE, EXPLAINED, LARGER, LEAST_SIDE = 0.04, 0.6, 2.0, 1.0
 """An object shows if the mean squared intensity in its window is larger, and if a smaller share of it is explained by
 objects that come first: older ones, or ones with so many times its area. Windows of fewer pixels a side show nothing.
 """
