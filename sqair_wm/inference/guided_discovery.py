@@ -124,7 +124,7 @@ class GuidedDiscovery(nn.Module):
         logit = self.presence(torch.cat([state, what, peak.features], -1).detach()).squeeze(1)
         first = rows.take(tracked.step) == 0
         logit = torch.where(first, clamp_probability(logit, explore.presence_margin), logit)
-        hidden = ~shows(view, look.glimpses, scale, centre, _before(scale, others))
+        hidden = ~shows(view, look.glimpses, scale, look.cover, _before(scale, others))
         logit = torch.where(hidden & _within(scale, centre, others), -CERTAIN, logit)
         presence = (rows.take(noise.presence[:, i]) < torch.sigmoid(logit)).to(what.dtype)
         if dense or presence.any():
@@ -202,12 +202,12 @@ class GuidedDiscovery(nn.Module):
 
 
 @torch.no_grad()
-def _before(scale: Tensor, others: Others | None) -> Others | None:
-    """The `others` that come before new objects with windows of `scale` `[R, 2]`: all but much smaller ones."""
+def _before(scale: Tensor, others: Others | None) -> Tensor | None:
+    """Which `others` come before new objects with windows of `scale` `[R, 2]`: all but much smaller ones, `[R, N]`."""
     if others is None:
         return None
     smaller = LARGER * others.scale.prod(2) < scale.prod(1, keepdim=True)
-    return others._replace(presence=others.presence * ~smaller)
+    return others.presence * ~smaller
 
 
 @torch.no_grad()

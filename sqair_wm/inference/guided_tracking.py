@@ -14,7 +14,7 @@ from sqair_wm.dynamics import Prediction
 from sqair_wm.inference.guided_discovery import WIDE
 from sqair_wm.inference.matching import Matcher, nearest
 from sqair_wm.inference.parts import CERTAIN, LARGER, Decode, GlimpseReader, keep, shows
-from sqair_wm.inference.search import Others, energy_map, search_near
+from sqair_wm.inference.search import Others, cover, energy_map, search_near
 from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
@@ -171,18 +171,19 @@ class GuidedTracking(nn.Module):
         part of another object does not live on; nor does one that shrank to a point. `place` is scale and centre
         `[R, 2]` of the windows in this frame, `glimpses` `[R, C, h, w]` what is there.
         """
-        before, (b, n) = None, slots.presence.shape
+        (scale, centre), (b, n) = place, slots.presence.shape
+        covered, before = None, None
         if n > 1:
-            scale, centre = place
             centres, scales = (x.unflatten(0, (b, n)) for x in rows.put_all(centre, scale))
             area, scene = scales.prod(2), rows.numbers() // n
             larger = area[:, None] > LARGER * area[:, :, None]
             older = slots.identity[:, None] < slots.identity[:, :, None]
             first = (larger | (older & ~larger.transpose(1, 2))) * slots.presence[:, None]
-            before = Others(
-                centres.index_select(0, scene), scales.index_select(0, scene), rows.take(first.flatten(0, 1))
-            )
-        seen = shows(view, glimpses, *place, before)
+            before = rows.take(first.flatten(0, 1))
+            others = Others(centres.index_select(0, scene), scales.index_select(0, scene), before)
+            shape = (glimpses.shape[2], glimpses.shape[3])
+            covered = cover(view.points(scale, centre, shape), shape, others)
+        seen = shows(view, glimpses, scale, covered, before)
         return torch.where(rows.put(seen.to(glimpses.dtype)).view(b, n) > 0, 0, slots.unseen + 1)
 
     def _q_where(self, evidence: Tensor, base: Tensor, scale: Tensor, predicted: Normal) -> Normal:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sqair_wm.attention import FrameView
 from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, positive
-from sqair_wm.inference.search import Others, claimed
+from sqair_wm.inference.search import Cover, Others, cover
 from sqair_wm.networks import Encoder, linear
 
 CERTAIN = 88.0
@@ -26,10 +26,13 @@ Decode = Callable[[Tensor], Tensor]
 
 
 class Look(NamedTuple):
-    """Glimpses `[R, C, h, w]` and which of their points others claim, `[R, 1, h, w]`; None if nobody claims any."""
+    """Glimpses `[R, C, h, w]`, what of them lies in the windows of others, and which of their points others claim,
+    `[R, 1, h, w]`; None if nobody claims any.
+    """
 
     glimpses: Tensor
-    claims: Tensor | None
+    cover: Cover | None = None
+    claims: Tensor | None = None
 
 
 class GlimpseReader(nn.Module):
@@ -47,16 +50,18 @@ class GlimpseReader(nn.Module):
         """The frame and the claims in each window; without `others` nothing is claimed."""
         glimpses = view.read(rows, scale, centre, self.shape)
         if others is None:
-            return Look(glimpses, None)
-        return Look(glimpses, claimed(view.points(scale.detach(), centre.detach(), self.shape), self.shape, others))
+            return Look(glimpses)
+        covered = cover(view.points(scale.detach(), centre.detach(), self.shape), self.shape, others)
+        return Look(glimpses, covered, covered.by(others.presence).unsqueeze(1))
 
     def around(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
         """Code of a wide look at a place, `[R, hidden]`."""
-        return self.wide.beside(*self.look(view, rows, scale, centre, others))
+        look = self.look(view, rows, scale, centre, others)
+        return self.wide.beside(look.glimpses, look.claims)
 
     def what(self, look: Look) -> Normal:
         """q of the appearance code from a look alone, `[R, W]`."""
-        mean, raw = self.head(self.narrow.beside(*look)).chunk(2, -1)
+        mean, raw = self.head(self.narrow.beside(look.glimpses, look.claims)).chunk(2, -1)
         return Normal(mean, positive(raw, self.least))
 
 
@@ -79,19 +84,19 @@ def keep(logit: Tensor, may_leave: Tensor | None, scene: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def shows(view: FrameView, glimpses: Tensor, scale: Tensor, centre: Tensor, before: Others | None) -> Tensor:
+def shows(view: FrameView, glimpses: Tensor, scale: Tensor, covered: Cover | None, before: Tensor | None) -> Tensor:
     """Whether there is foreground in windows that nobody before them explains, `[R]` bool.
 
     Args:
         view: of the frames.
-        glimpses: `[R, C, h, w]`, what is in each window.
-        scale, centre: `[R, 2]` of the windows.
-        before: the objects that come before each, see `EXPLAINED`.
+        glimpses: `[R, C, h, w]`, what is in each window; scale: `[R, 2]` of the windows.
+        covered: what of them lies in the windows of `N` other objects; None if there are none.
+        before: `[R, N]`, which of those come before each, see `EXPLAINED`.
     """
-    energy, shape = glimpses.square().sum(1), (glimpses.shape[2], glimpses.shape[3])
+    energy = glimpses.square().sum(1)
     least = LEAST_SIDE / scale.new_tensor(view.size)
     seen = (energy.mean((1, 2)) > VISIBLE) & (scale > least).all(1)
-    if before is None:
+    if covered is None or before is None:
         return seen
-    explained = energy * claimed(view.points(scale, centre, shape), shape, before).squeeze(1)
+    explained = energy * covered.by(before)
     return seen & (explained.sum((1, 2)) < EXPLAINED * energy.sum((1, 2)))

@@ -191,7 +191,7 @@ def search_near(
 
 def _taken(points: Tensor, own_cover: Tensor, others: Others, older: Tensor) -> Tensor:
     """Share of each cell that others may claim, `[R, h, w]`."""
-    y, x = _inside(points, (own_cover.shape[1], own_cover.shape[2]), others)
+    y, x = cover(points, (own_cover.shape[1], own_cover.shape[2]), others)
     by_older = y @ (x * (others.presence * older)[:, :, None])
     by_younger = y @ (x * (others.presence * (1 - older))[:, :, None])
     return by_older.addcmul_(by_younger, 1 - own_cover).clamp_(max=1)
@@ -217,23 +217,25 @@ class Others(NamedTuple):
     presence: Tensor
 
 
-def claimed(points: Tensor, shape: tuple[int, int], others: Others) -> Tensor:
-    """Which points of a grid lie in the windows of other objects.
+class Cover(NamedTuple):
+    """Rows `[R, h, N]` and columns `[R, N, w]` of a grid that lie in the windows of other objects, as numbers."""
+
+    rows: Tensor
+    columns: Tensor
+
+    def by(self, presence: Tensor) -> Tensor:
+        """Which points lie in the windows that count, `presence` `[R, N]`: `[R, h, w]` in {0, 1}."""
+        return (self.rows @ (self.columns * presence[:, :, None])).clamp_(max=1)
+
+
+def cover(points: Tensor, shape: tuple[int, int], others: Others) -> Cover:
+    """What of a grid lies in the windows of other objects.
 
     Args:
         points: `[R, 2, L]` rows and columns of the grid in [-1, 1], see `FrameView.points`.
         shape: (h, w), how many of them count.
         others: the windows.
-
-    Returns:
-        `[R, 1, h, w]` in {0, 1}.
     """
-    y, x = _inside(points, shape, others)
-    return (y @ (x * others.presence[:, :, None])).clamp_(max=1).unsqueeze(1)
-
-
-def _inside(points: Tensor, shape: tuple[int, int], others: Others) -> Pair:
-    """Rows `[R, h, N]` and columns `[R, N, w]` of a grid that lie in the windows, as numbers."""
     centre, scale = (x.transpose(1, 2)[..., None] for x in (others.centre, others.scale))
     inside = ((points[:, :, None] - centre).abs_() < scale).to(points.dtype)
-    return inside[:, 0, :, : shape[0]].transpose(1, 2), inside[:, 1, :, : shape[1]]
+    return Cover(inside[:, 0, :, : shape[0]].transpose(1, 2), inside[:, 1, :, : shape[1]])

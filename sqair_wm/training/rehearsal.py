@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sqair_wm.attention import FrameView
 from sqair_wm.inference.guided_discovery import GuidedDiscovery
-from sqair_wm.inference.search import Others, claimed
+from sqair_wm.inference.search import Others, cover
 from sqair_wm.slots import Slots
 from sqair_wm.sqair import SQAIR
 from sqair_wm.where import window
@@ -70,7 +70,9 @@ class Rehearsal(nn.Module):
         everywhere = view.points(torch.ones_like(scale[:, 0]), torch.zeros_like(scale[:, 0]), view.size)
         scale, centre = window(where)
         kept = Others(centre[:, None], scale[:, None], filled[:, None])
-        self.images[place] = (255 * frame * claimed(everywhere, view.size, kept)).round().byte()
+        self.images[place] = (
+            (255 * frame * cover(everywhere, view.size, kept).by(kept.presence)[:, None]).round().byte()
+        )
         self.where[place] = where
         self.filled[place] = filled
         self.oldest.copy_((self.oldest + len(frame)) % REMEMBERED)

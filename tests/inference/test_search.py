@@ -2,7 +2,7 @@ import torch
 import torch.nn.functional as F
 
 from sqair_wm.attention import FrameView
-from sqair_wm.inference.search import EnergyMap, Others, Residual, box_blur, claimed, search_near
+from sqair_wm.inference.search import EnergyMap, Others, Residual, box_blur, cover, search_near
 
 
 def pixel(place, length):
@@ -71,9 +71,9 @@ def test_search_stays_at_the_expected_place_if_nothing_is_visible():
     torch.testing.assert_close(peak.centre, expected[:, :2])
 
 
-def test_claimed_is_the_union_of_windows():
+def test_what_windows_that_count_cover_is_their_union():
     points = torch.linspace(-1, 1, 5).expand(1, 2, 5)
     others = Others(torch.tensor([[[-1.0, -1.0], [1.0, 1.0]]]), torch.full((1, 2, 2), 0.6), torch.tensor([[1.0, 0.0]]))
     expected = torch.zeros(5, 4)
     expected[:2, :2] = 1
-    torch.testing.assert_close(claimed(points, (5, 4), others)[0, 0], expected)
+    torch.testing.assert_close(cover(points, (5, 4), others).by(others.presence)[0], expected)
