@@ -40,8 +40,8 @@ class GuidedDiscovery(nn.Module):
     """Finds objects one after the other, wiping each from the residual, until the first "no" (paper, algorithm 3).
 
     A peak proposes an object only if its squared intensity is at least `LEAST_ENERGY` and would fill `LEAST_SHARE` of
-    an object, and discovery never exceeds the free slots. What lies within a much larger object, and is explained by
-    objects that come before it (see `shows`), is a part of that and no object.
+    an object, and discovery never exceeds the free slots. What shows nothing that objects before it do not explain (see
+    `shows`) is refused in evaluation mode; in training it is not, since what is refused teaches nothing.
     """
 
     packs = True
@@ -125,7 +125,8 @@ class GuidedDiscovery(nn.Module):
         first = rows.take(tracked.step) == 0
         logit = torch.where(first, clamp_probability(logit, explore.presence_margin), logit)
         hidden = ~shows(view, look.glimpses, scale, look.cover, _before(scale, others))
-        logit = torch.where(hidden & _within(scale, centre, others), -CERTAIN, logit)
+        if not self.training:
+            logit = torch.where(hidden, -CERTAIN, logit)
         presence = (rows.take(noise.presence[:, i]) < torch.sigmoid(logit)).to(what.dtype)
         if dense or presence.any():
             with torch.no_grad():
@@ -208,16 +209,6 @@ def _before(scale: Tensor, others: Others | None) -> Tensor | None:
         return None
     smaller = LARGER * others.scale.prod(2) < scale.prod(1, keepdim=True)
     return others.presence * ~smaller
-
-
-@torch.no_grad()
-def _within(scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
-    """Whether the centre of a window `[R, 2]` lies in that of a much larger one of the `others`, `[R]` bool."""
-    if others is None:
-        return torch.zeros_like(scale[:, 0], dtype=torch.bool)
-    larger = others.scale.prod(2) > LARGER * scale.prod(1, keepdim=True)
-    inside = ((centre[:, None] - others.centre).abs() < others.scale).all(2)
-    return (larger & inside & (others.presence > 0)).any(1)
 
 
 def _alike(rows: Rows, tracked: Slots, view: FrameView) -> int:

@@ -112,17 +112,16 @@ def test_a_new_object_is_seen_if_most_of_its_window_is_not_explained_by_those_be
 
 
 @pytest.mark.parametrize("dense", [False, True])
-@pytest.mark.parametrize(("shrunk", "found"), [(-2.0, 0), (0.0, 1)])
-def test_a_small_window_in_a_larger_one_that_explains_it_is_no_new_object(shrunk, found, dense):
+@pytest.mark.parametrize(("aside", "training", "count"), [(0.3, True, 1), (0.3, False, 0), (0.7, False, 1)])
+def test_what_others_explain_is_no_new_object_but_in_training(aside, training, count, dense):
     frame = moving_sprites(ATARI, 1, 1, 1)[0]
-    model = certain_model(ATARI).requires_grad_(False)
+    model = certain_model(ATARI).requires_grad_(False).train(training)
     slots, _ = model.observe(model.initial(1), frame, noise=Noise.none(model.initial(1)))
     scale, centre = slots.window
-    tracked = slots.replace(where=to_where(scale, centre - 0.3 * scale * torch.tensor([0.0, 2.0])))
-    model.inference.discovery.where[-1].bias[:4] = torch.tensor([shrunk, shrunk, 0.0, -0.6])
+    tracked = slots.replace(where=to_where(scale, centre - aside * scale * torch.tensor([0.0, 2.0])))
     noise, view = Noise.none(slots), FrameView(frame, 1)
-    after, *_ = model.inference.discover(tracked, view, model.set_encoder, noise, Exploration(), dense)
-    assert int(after.count) == found
+    found, *_ = model.inference.discover(tracked, view, model.set_encoder, noise, Exploration(), dense)
+    assert int(found.count) == count
 
 
 def test_a_window_that_shrank_to_a_point_is_given_up_though_its_point_is_bright():
