@@ -66,8 +66,7 @@ class RunningMode:
             middle, first, last = ((slice(k * dy, k * dy + h), slice(k * dx, k * dx + w)) for k in (1, 0, 2))
             y, x = np.nonzero(shown[first] & shown[last] & ~shown[middle])
             sides = self.image[first][y, x], self.image[last][y, x]
-            mixed = mixture(frame[middle][y, x], *sides) & ~mixture(self.image[middle][y, x], *sides)
-            found[middle][y, x] |= mixed
+            found[middle][y, x] |= mixture(frame[middle][y, x], *sides) & ~mixture(self.image[middle][y, x], *sides)
         return found
 
 

@@ -11,7 +11,7 @@ from sqair_wm.attention import FrameView
 from sqair_wm.config import ModelConfig
 from sqair_wm.discovery import SetEncoder
 from sqair_wm.distributions import Normal, bernoulli_log_prob, bounded, clamp_probability, positive, sample_log_prob
-from sqair_wm.inference.parts import CERTAIN, LARGER, GlimpseReader, ObjectMemory, shows
+from sqair_wm.inference.parts import CERTAIN, LARGER, GlimpseReader, Look, ObjectMemory, shows
 from sqair_wm.inference.search import Others, Peak, Residual, energy_map
 from sqair_wm.networks import VanillaCell, mlp
 from sqair_wm.packing import Rows
@@ -124,14 +124,13 @@ class GuidedDiscovery(nn.Module):
         logit = self.presence(torch.cat([state, what, peak.features], -1).detach()).squeeze(1)
         first = rows.take(tracked.step) == 0
         logit = torch.where(first, clamp_probability(logit, explore.presence_margin), logit)
-        hidden = ~shows(view, look.glimpses, scale, look.cover, _before(scale, others))
         if not self.training:
-            logit = torch.where(hidden, -CERTAIN, logit)
+            logit = torch.where(_hidden(view, look, scale, others), -CERTAIN, logit)
         presence = (rows.take(noise.presence[:, i]) < torch.sigmoid(logit)).to(what.dtype)
         if dense or presence.any():
             with torch.no_grad():
                 residual.wipe(scene, centre, scale, rows.take(rows.put(presence)))
-            unseen = presence * hidden
+            unseen = presence * _hidden(view, look, scale, others) if self.training else torch.zeros_like(presence)
             temporal, prior = self.memory(what, where)
         else:
             unseen = presence
@@ -203,12 +202,13 @@ class GuidedDiscovery(nn.Module):
 
 
 @torch.no_grad()
-def _before(scale: Tensor, others: Others | None) -> Tensor | None:
-    """Which `others` come before new objects with windows of `scale` `[R, 2]`: all but much smaller ones, `[R, N]`."""
-    if others is None:
-        return None
-    smaller = LARGER * others.scale.prod(2) < scale.prod(1, keepdim=True)
-    return others.presence * ~smaller
+def _hidden(view: FrameView, look: Look, scale: Tensor, others: Others | None) -> Tensor:
+    """Whether new windows of `scale` `[R, 2]` show nothing but what others explain, much smaller ones aside, `[R]`."""
+    claims = None
+    if others is not None and look.cover is not None:
+        smaller = LARGER * others.scale.prod(2) < scale.prod(1, keepdim=True)
+        claims = look.cover.by(others.presence * ~smaller)
+    return ~shows(view, look.glimpses, scale, claims)
 
 
 def _alike(rows: Rows, tracked: Slots, view: FrameView) -> int:

@@ -172,7 +172,7 @@ class GuidedTracking(nn.Module):
         `[R, 2]` of the windows in this frame, `glimpses` `[R, C, h, w]` what is there.
         """
         (scale, centre), (b, n) = place, slots.presence.shape
-        covered, before = None, None
+        claims = None
         if n > 1:
             centres, scales = (x.unflatten(0, (b, n)) for x in rows.put_all(centre, scale))
             area, scene = scales.prod(2), rows.numbers() // n
@@ -182,8 +182,8 @@ class GuidedTracking(nn.Module):
             before = rows.take(first.flatten(0, 1))
             others = Others(centres.index_select(0, scene), scales.index_select(0, scene), before)
             shape = (glimpses.shape[2], glimpses.shape[3])
-            covered = cover(view.points(scale, centre, shape), shape, others)
-        seen = shows(view, glimpses, scale, covered, before)
+            claims = cover(view.points(scale, centre, shape), shape, others).by(before)
+        seen = shows(view, glimpses, scale, claims)
         return torch.where(rows.put(seen.to(glimpses.dtype)).view(b, n) > 0, 0, slots.unseen + 1)
 
     def _q_where(self, evidence: Tensor, base: Tensor, scale: Tensor, predicted: Normal) -> Normal:

@@ -84,19 +84,17 @@ def keep(logit: Tensor, may_leave: Tensor | None, scene: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def shows(view: FrameView, glimpses: Tensor, scale: Tensor, covered: Cover | None, before: Tensor | None) -> Tensor:
+def shows(view: FrameView, glimpses: Tensor, scale: Tensor, claims: Tensor | None) -> Tensor:
     """Whether there is foreground in windows that nobody before them explains, `[R]` bool.
 
     Args:
         view: of the frames.
         glimpses: `[R, C, h, w]`, what is in each window; scale: `[R, 2]` of the windows.
-        covered: what of them lies in the windows of `N` other objects; None if there are none.
-        before: `[R, N]`, which of those come before each, see `EXPLAINED`.
+        claims: `[R, h, w]`, what of each lies in windows that come before it, see `EXPLAINED`; None if there are none.
     """
     energy = glimpses.square().sum(1)
     least = LEAST_SIDE / scale.new_tensor(view.size)
     seen = (energy.mean((1, 2)) > VISIBLE) & (scale > least).all(1)
-    if covered is None or before is None:
+    if claims is None:
         return seen
-    explained = energy * covered.by(before)
-    return seen & (explained.sum((1, 2)) < EXPLAINED * energy.sum((1, 2)))
+    return seen & ((energy * claims).sum((1, 2)) < EXPLAINED * energy.sum((1, 2)))

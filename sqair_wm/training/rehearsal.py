@@ -70,9 +70,8 @@ class Rehearsal(nn.Module):
         everywhere = view.points(torch.ones_like(scale[:, 0]), torch.zeros_like(scale[:, 0]), view.size)
         scale, centre = window(where)
         kept = Others(centre[:, None], scale[:, None], filled[:, None])
-        self.images[place] = (
-            (255 * frame * cover(everywhere, view.size, kept).by(kept.presence)[:, None]).round().byte()
-        )
+        inside = cover(everywhere, view.size, kept).by(kept.presence)
+        self.images[place] = (255 * frame * inside[:, None]).round().byte()
         self.where[place] = where
         self.filled[place] = filled
         self.oldest.copy_((self.oldest + len(frame)) % REMEMBERED)

@@ -97,31 +97,28 @@ def test_of_two_windows_on_one_object_the_younger_or_much_smaller_is_given_up(sh
     assert slots.identity[0, 0] == survivor and int(slots.count) == 1
 
 
-@pytest.mark.parametrize(("aside", "unseen"), [(0.3, 1), (0.7, 0)])
-def test_a_new_object_is_seen_if_most_of_its_window_is_not_explained_by_those_before(aside, unseen):
+def found_beside(aside, training=True, dense=False):
+    """What is discovered of a sprite whose own window lies `aside` by that share of it."""
     frame = moving_sprites(ATARI, 1, 1, 1)[0]
-    model = certain_model(ATARI).requires_grad_(False)
+    model = certain_model(ATARI).requires_grad_(False).train(training)
     slots, _ = model.observe(model.initial(1), frame, noise=Noise.none(model.initial(1)))
     assert slots.count == 1 and slots.unseen[0, 0] == 0
     scale, centre = slots.window
-    moved = to_where(scale, centre - aside * scale * torch.tensor([0.0, 2.0]))
-    tracked, view = slots.replace(where=moved), FrameView(frame, 1)
-    noise = Noise.none(slots)
-    found, *_ = model.inference.discover(tracked, view, model.set_encoder, noise, Exploration(), False)
+    tracked = slots.replace(where=to_where(scale, centre - aside * scale * torch.tensor([0.0, 2.0])))
+    noise, view = Noise.none(slots), FrameView(frame, 1)
+    return model.inference.discover(tracked, view, model.set_encoder, noise, Exploration(), dense)[0]
+
+
+@pytest.mark.parametrize(("aside", "unseen"), [(0.3, 1), (0.7, 0)])
+def test_a_new_object_is_seen_if_most_of_its_window_is_not_explained_by_those_before(aside, unseen):
+    found = found_beside(aside)
     assert found.presence[0, 0] == 1 and found.unseen[0, 0] == unseen
 
 
 @pytest.mark.parametrize("dense", [False, True])
 @pytest.mark.parametrize(("aside", "training", "count"), [(0.3, True, 1), (0.3, False, 0), (0.7, False, 1)])
 def test_what_others_explain_is_no_new_object_but_in_training(aside, training, count, dense):
-    frame = moving_sprites(ATARI, 1, 1, 1)[0]
-    model = certain_model(ATARI).requires_grad_(False).train(training)
-    slots, _ = model.observe(model.initial(1), frame, noise=Noise.none(model.initial(1)))
-    scale, centre = slots.window
-    tracked = slots.replace(where=to_where(scale, centre - aside * scale * torch.tensor([0.0, 2.0])))
-    noise, view = Noise.none(slots), FrameView(frame, 1)
-    found, *_ = model.inference.discover(tracked, view, model.set_encoder, noise, Exploration(), dense)
-    assert int(found.count) == count
+    assert int(found_beside(aside, training, dense).count) == count
 
 
 def test_a_window_that_shrank_to_a_point_is_given_up_though_its_point_is_bright():
