@@ -14,7 +14,7 @@ from torch import Tensor
 
 from envs.layout import Observation
 from envs.slots_vector import SlotVectorObservation, make_slots_vector
-from sqair_wm.data.atari import RepeatingAgent
+from sqair_wm.data.play import RepeatingAgent
 from sqair_wm.slots import Slots
 from sqair_wm.training.checkpoint import write_atomically
 from sqair_wm.world_model import WorldModel

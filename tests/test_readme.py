@@ -33,7 +33,8 @@ def test_pretrained_models_are_small_and_keep_their_promises(game):
     import torch
 
     import sqair_wm
-    from sqair_wm.data.atari import Recording, record
+    from sqair_wm.data.atari import record
+    from sqair_wm.data.play import Recording
     from sqair_wm.evaluation.summary import summarize, watch
 
     folder = ROOT / "pretrained" / game

@@ -28,6 +28,8 @@ def test_a_saved_model_loads_the_same(tmp_path, make):
     assert torch.equal(loaded.background, model.background)
     torch.testing.assert_close(step(loaded).log_likelihood, step(model).log_likelihood, rtol=0, atol=0)
     assert not any(p.requires_grad for p in loaded.parameters())
+    weights, description = (tmp_path / name for name in ("model.safetensors", "model.json"))
+    assert weights.stat().st_mode == description.stat().st_mode
 
 
 def test_missing_damaged_and_foreign_models_are_errors(tmp_path):
@@ -49,7 +51,8 @@ def test_missing_damaged_and_foreign_models_are_errors(tmp_path):
 
 
 def test_eyes_see_a_running_game_as_the_recording_does(tmp_path):
-    from sqair_wm.data.atari import Recording, record
+    from sqair_wm.data.atari import record
+    from sqair_wm.data.play import Recording
 
     recording = Recording("Pong", frames=40, size=24)
     sequences = record(recording, tmp_path / "pong")

@@ -82,7 +82,10 @@ class GuidedDiscovery(nn.Module):
             if rows.empty:
                 break
             embedding = embedding if steps else encoder.of(tracked, rows, dense)
-            steps.append(self._accept(i, peak, rows, tracked, steps, residual, view, embedding, noise, explore, dense))
+            step = self._accept(i, peak, rows, tracked, steps, residual, view, embedding, noise, explore, dense)
+            if step is None:
+                break
+            steps.append(step)
             total = tracked.count.detach() + torch.stack([s.presence.detach() for s in steps]).sum(0)
             active = (steps[-1].presence.detach() > 0) & (total < n)
         found, log_q, log_discrete = self._collect(tracked, steps, dense)
@@ -110,8 +113,11 @@ class GuidedDiscovery(nn.Module):
         noise: Noise,
         explore: Exploration,
         dense: bool,
-    ) -> _Step:
-        """Look at the proposal, sample where, what and presence there, and wipe what was accepted."""
+    ) -> _Step | None:
+        """Look at the proposal, sample where, what and presence there, and wipe what was accepted.
+
+        None if all are refused before it takes networks to see it.
+        """
         scene, others = rows.numbers(), self._others(rows, tracked, steps, dense)
         copies = 1 if dense or steps else _alike(rows, tracked, view)
         state, q_where = self._before_sampling(peak, rows, view, others, steps, embedding, copies)
@@ -119,13 +125,16 @@ class GuidedDiscovery(nn.Module):
         where = q_where.sample(where_noise)
         scale, centre = window(where)
         look = self.reader.look(view, scene, scale, centre, others)
+        hidden = None if self.training else _hidden(view, look, scale, others)
+        if hidden is not None and not dense and hidden.all():
+            return None
         q_what = self.reader.what(look)
         what = q_what.sample(what_noise)
         logit = self.presence(torch.cat([state, what, peak.features], -1).detach()).squeeze(1)
         first = rows.take(tracked.step) == 0
         logit = torch.where(first, clamp_probability(logit, explore.presence_margin), logit)
-        if not self.training:
-            logit = torch.where(_hidden(view, look, scale, others), -CERTAIN, logit)
+        if hidden is not None:
+            logit = torch.where(hidden, -CERTAIN, logit)
         presence = (rows.take(noise.presence[:, i]) < torch.sigmoid(logit)).to(what.dtype)
         if dense or presence.any():
             with torch.no_grad():

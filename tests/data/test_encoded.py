@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from benchmarks.scenes import certain_model
-from sqair_wm.data.atari import AtariSequences, Recording, record
+from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.data.encoded import encode
+from sqair_wm.data.play import Recording
 from sqair_wm.slots import Slots
 from sqair_wm.world_model import WorldModel
 from tests.conftest import small

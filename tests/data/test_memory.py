@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sqair_wm.data import memory
-from sqair_wm.data.atari import Recording
+from sqair_wm.data.play import Recording
 
 
 def play(pause):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from sqair_wm.data.atari import AtariSequences, Recording, initial_background, record
+from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.data.objects import measure_objects
+from sqair_wm.data.play import Recording, initial_background
 
 CPU = torch.device("cpu")
 PONG = Recording("Pong", frames=120, size=40)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from sqair_wm.data.atari import Recording, record
+from sqair_wm.data.atari import record
+from sqair_wm.data.play import Recording
 from sqair_wm.evaluation.replay import Found, NoTruth, from_info, replay, to_pixels
 
 

@@ -106,19 +106,21 @@ def found_beside(aside, training=True, dense=False):
     scale, centre = slots.window
     tracked = slots.replace(where=to_where(scale, centre - aside * scale * torch.tensor([0.0, 2.0])))
     noise, view = Noise.none(slots), FrameView(frame, 1)
-    return model.inference.discover(tracked, view, model.set_encoder, noise, Exploration(), dense)[0]
+    found, _, log_q, _ = model.inference.discover(tracked, view, model.set_encoder, noise, Exploration(), dense)
+    return found, log_q
 
 
 @pytest.mark.parametrize(("aside", "unseen"), [(0.3, 1), (0.7, 0)])
 def test_a_new_object_is_seen_if_most_of_its_window_is_not_explained_by_those_before(aside, unseen):
-    found = found_beside(aside)
+    found, _ = found_beside(aside)
     assert found.presence[0, 0] == 1 and found.unseen[0, 0] == unseen
 
 
 @pytest.mark.parametrize("dense", [False, True])
 @pytest.mark.parametrize(("aside", "training", "count"), [(0.3, True, 1), (0.3, False, 0), (0.7, False, 1)])
 def test_what_others_explain_is_no_new_object_but_in_training(aside, training, count, dense):
-    assert int(found_beside(aside, training, dense).count) == count
+    found, log_q = found_beside(aside, training, dense)
+    assert int(found.count) == count and bool(log_q.abs() < 1e-30) == (count == 0)
 
 
 def test_a_window_that_shrank_to_a_point_is_given_up_though_its_point_is_bright():
