@@ -13,7 +13,9 @@ from sqair_wm.training.bound import Annealing, SequenceBound
 
 SETTINGS = {
     "50x50, batch 32, 10 frames, width 256": (MNIST, 32, 10, 1),
+    "50x50, batch 32, 24 frames, width 256": (MNIST, 32, 24, 1),
     "Atari, batch 16, 6 frames, width 128": (ATARI, 16, 6, 5),
+    "Atari, batch 16, 30 frames, width 128": (ATARI, 16, 30, 5),
 }
 
 
