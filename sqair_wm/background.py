@@ -21,7 +21,9 @@ class RunningMode:
     over. With a cap of `memory` votes, whatever stands still that long becomes background (a changed score), and what
     moves on never does. A pixel that now looks like the background beside it was uncovered rather than covered (an
     eaten pellet, a broken brick): it loses `UNCOVERED` votes a frame. So does one that now shows a mixture of the
-    background on both sides of it, and did not before (the edge of a broken brick, in a frame that was reduced).
+    background on both sides of it, and did not before (the edge of a broken brick, in a frame that was reduced). Only
+    background that was there at the start, was uncovered itself or has half of the votes tells so: what merely stood
+    still too long (a slow invader) would else draw what is beside it into the background.
 
     Args:
         initial: `[H, W, C]` uint8, the background at the start of an episode.
@@ -38,24 +40,28 @@ class RunningMode:
         """Start of an episode: back to the initial background."""
         self.image = self.initial.copy()
         self._votes = np.full(self.image.shape[:2], self.memory // 2, np.int32)
+        self._sure = np.ones(self.image.shape[:2], bool)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Take in `frame` `[H, W, C]` uint8 and return the background behind it, a fresh array."""
         same = alike(frame, self.image)
-        uncovered = self._beside(frame) | self._between(frame, same)
+        uncovered = self._beside(frame) | self._between(frame, same & self._sure)
         self._votes += np.where(same, 1, np.where(uncovered, -UNCOVERED, -1))
         np.minimum(self._votes, self.memory, out=self._votes)
         lost = self._votes < 0
         self.image[lost] = frame[lost]
         self._votes[lost] = 0
+        self._sure = np.where(lost, uncovered, self._sure | (self._votes >= self.memory // 2))
         return self.image.copy()
 
     def _beside(self, frame: np.ndarray) -> np.ndarray:
         """Where `frame` has the colour of the background of a neighbouring pixel, `[H, W]` bool."""
         around = cv2.copyMakeBorder(self.image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+        sure = np.pad(self._sure, 1)
         (h, w), found = frame.shape[:2], np.zeros(frame.shape[:2], bool)
         for y, x in ((0, 1), (2, 1), (1, 0), (1, 2)):
-            found |= alike(frame, np.ascontiguousarray(around[y : y + h, x : x + w]))
+            part = slice(y, y + h), slice(x, x + w)
+            found |= alike(frame, np.ascontiguousarray(around[part])) & sure[part]
         return found
 
     def _between(self, frame: np.ndarray, shown: np.ndarray) -> np.ndarray:

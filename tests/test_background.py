@@ -38,6 +38,18 @@ def test_uncovered_background_is_accepted_sooner_than_a_new_object():
     assert (eaten_background == scene()).all() and (parked_background == scene()).all()
 
 
+def test_what_stood_still_too_long_does_not_draw_its_neighbours_into_the_background():
+    dot, sprite = scene(), scene()
+    dot[8, 8], sprite[6:12, 6:12] = RED, RED
+    mode = RunningMode(scene(), memory=40)
+    for _ in range(21):
+        background = mode.update(dot)
+    assert (background == dot).all()
+    for _ in range(15):
+        background = mode.update(sprite)
+    assert (background == dot).all()
+
+
 def mixed(a, b, share):
     return (np.array(a) * share + np.array(b) * (1 - share)).round().astype(np.uint8)
 

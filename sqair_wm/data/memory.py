@@ -7,7 +7,7 @@ import numpy as np
 from sqair_wm.background import RunningMode, alike
 from sqair_wm.data.play import WARM_UP, Recording, initial_background, warm_up
 
-MEMORIES, SLOW = (45, 90, 180, 360), 0.15
+MEMORIES, SLOW = (45, 90, 180, 360), 0.1
 """Frames to choose from; and the share by which the foreground grows with the next of them if objects are too slow for
 one of them: parts of a slow object keep their colour for so long that they fade."""
 

@@ -19,7 +19,7 @@ WARM_UP = 1500
 OPENINGS, LASTING = 8, 120
 """Episodes that are begun to see what stands still at first, and their frames."""
 
-VERSION = 5
+VERSION = 6
 """To be raised when equal settings no longer give equal recordings; older ones are then made again."""
 
 
