@@ -28,12 +28,13 @@ class RunningMode:
     Args:
         initial: `[H, W, C]` uint8, the background at the start of an episode.
         memory: frames after which something that stands still is background, at most 65535.
+        known: whether `initial` is known to be background; otherwise any background tells about its neighbours.
     """
 
-    def __init__(self, initial: np.ndarray, memory: int = 45):
+    def __init__(self, initial: np.ndarray, memory: int = 45, known: bool = True):
         if initial.dtype != np.uint8 or initial.ndim != 3:
             raise ValueError(f"a background is [H, W, C] uint8, got {initial.dtype} {initial.shape}")
-        self.initial, self.memory = initial.copy(), memory
+        self.initial, self.memory, self._known = initial.copy(), memory, known
         self.reset()
 
     def reset(self) -> None:
@@ -51,7 +52,8 @@ class RunningMode:
         lost = self._votes < 0
         self.image[lost] = frame[lost]
         self._votes[lost] = 0
-        self._sure = np.where(lost, uncovered, self._sure | (self._votes >= self.memory // 2))
+        if self._known:
+            self._sure = np.where(lost, uncovered, self._sure | (self._votes >= self.memory // 2))
         return self.image.copy()
 
     def _beside(self, frame: np.ndarray) -> np.ndarray:

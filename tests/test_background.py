@@ -38,16 +38,17 @@ def test_uncovered_background_is_accepted_sooner_than_a_new_object():
     assert (eaten_background == scene()).all() and (parked_background == scene()).all()
 
 
-def test_what_stood_still_too_long_does_not_draw_its_neighbours_into_the_background():
+@pytest.mark.parametrize("known", [True, False])
+def test_what_stood_still_too_long_does_not_draw_its_neighbours_into_a_known_background(known):
     dot, sprite = scene(), scene()
     dot[8, 8], sprite[6:12, 6:12] = RED, RED
-    mode = RunningMode(scene(), memory=40)
+    mode = RunningMode(scene(), memory=40, known=known)
     for _ in range(21):
         background = mode.update(dot)
     assert (background == dot).all()
     for _ in range(15):
         background = mode.update(sprite)
-    assert (background == dot).all()
+    assert (background == dot).all() == known
 
 
 def mixed(a, b, share):

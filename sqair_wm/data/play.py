@@ -19,7 +19,7 @@ WARM_UP = 1500
 OPENINGS, LASTING = 8, 120
 """Episodes that are begun to see what stands still at first, and their frames."""
 
-VERSION = 6
+VERSION = 7
 """To be raised when equal settings no longer give equal recordings; older ones are then made again."""
 
 
@@ -96,7 +96,7 @@ def initial_background(recording: Recording) -> np.ndarray:
     `OPENINGS` episodes is there in every episode, even if it is gone most of the time (pellets that are eaten).
     """
     play = warm_up(recording, WARM_UP + 1)
-    mode = RunningMode(next(play)[0], memory=WARM_UP)
+    mode = RunningMode(next(play)[0], memory=WARM_UP, known=False)
     for frame, _ in play:
         mode.update(frame)
     background = mode.image
