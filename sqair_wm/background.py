@@ -58,12 +58,13 @@ class RunningMode:
 
     def _beside(self, frame: np.ndarray) -> np.ndarray:
         """Where `frame` has the colour of the background of a neighbouring pixel, `[H, W]` bool."""
-        around = cv2.copyMakeBorder(self.image, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-        sure = np.pad(self._sure, 1)
+        around, sure = (
+            cv2.copyMakeBorder(x, 1, 1, 1, 1, cv2.BORDER_REPLICATE) for x in (self.image, self._sure.view(np.uint8))
+        )
         (h, w), found = frame.shape[:2], np.zeros(frame.shape[:2], bool)
         for y, x in ((0, 1), (2, 1), (1, 0), (1, 2)):
             part = slice(y, y + h), slice(x, x + w)
-            found |= alike(frame, np.ascontiguousarray(around[part])) & sure[part]
+            found |= alike(frame, np.ascontiguousarray(around[part])) & (sure[part] > 0)
         return found
 
     def _between(self, frame: np.ndarray, shown: np.ndarray) -> np.ndarray:
