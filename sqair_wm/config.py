@@ -42,6 +42,7 @@ class ModelConfig:
         least_std: (what, where) floors of the standard deviations of the posterior and the prior.
         stay_bias: initial logit of the prior that an object stays.
         no_discovery_bias: initial logit for "nothing new" after the first frame.
+        conditional_discovery: guided discovery knows the objects that are there already, as published (so does p).
         patience: guided inference drops an object after so many frames without foreground that only it explains.
         search_radius: standard deviation of the search around a predicted place, in object sizes.
     """
@@ -70,6 +71,7 @@ class ModelConfig:
     least_std: tuple[float, float] = (0.01, 0.01)
     stay_bias: float = 6.0
     no_discovery_bias: float = 10.0
+    conditional_discovery: bool = True
     patience: int = 10
     search_radius: float = 1.0
 

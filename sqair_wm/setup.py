@@ -24,8 +24,9 @@ from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.world_model import Source, WorldModel
 
 CROWD = 20
-"""Most objects in a frame with which `training.particles=auto` means five and `model.size=auto` free: in a crowd, those
-that may grow swallow others."""
+"""Most objects in a frame with which `training.particles=auto` means five, `model.size=auto` free and
+`model.conditional_discovery=auto` true. Objects that may grow swallow others in a crowd; and a crowd that jumps is
+found anew late in an episode, when other objects appeared in most of the training."""
 
 CUT_SHORT = 0.1
 """Share of the scenes of a crowd that exploring presence may leave unfinished."""
@@ -75,8 +76,11 @@ def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
     if dynamics == "auto":
         dynamics = "interactive" if measured["actions"] and config.model.inference == "guided" else "paper"
     settings = {**config.model, **chosen, "dynamics": dynamics}
+    crowd = settings["slots"] > CROWD
     if settings.get("size", "auto") == "auto":
-        settings["size"] = "steady" if settings["slots"] > CROWD and settings.get("residual", True) else "free"
+        settings["size"] = "steady" if crowd and settings.get("residual", True) else "free"
+    if settings.get("conditional_discovery", "auto") == "auto":
+        settings["conditional_discovery"] = not crowd
     return typed(ModelConfig, settings, "model")
 
 

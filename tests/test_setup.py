@@ -44,16 +44,20 @@ def test_exploring_presence_leaves_most_scenes_of_a_crowd_whole():
 
 
 @pytest.mark.parametrize(("sprites", "size"), [(CROWD - 5, "free"), (CROWD + 5, "steady")])
-def test_in_a_crowd_objects_keep_their_size(sprites, size):
+def test_in_a_crowd_objects_keep_their_size_and_are_found_without_knowing_the_others(sprites, size):
     with initialize_config_dir(str(ROOT / "configs"), version_base=None):
         chosen = compose("config", ["model.hidden=8"])
     rows, columns = torch.arange(sprites) // 6, torch.arange(sprites) % 6
     frames = torch.zeros(500, 4, 80, 80)
     for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
         frames[:, :, 12 * row + 2 : 12 * row + 7, 12 * column + 2 : 12 * column + 7] = 1
-    assert build_model(chosen, Frames(frames)).config.size == size
+    built = build_model(chosen, Frames(frames)).config
+    assert (built.size, built.conditional_discovery) == (size, size == "free")
     chosen.model.slots = CROWD if size == "steady" else CROWD + 1
-    assert build_model(chosen, Frames(frames)).config.size != size
+    built = build_model(chosen, Frames(frames)).config
+    assert built.size != size and built.conditional_discovery == (size != "free")
+    chosen.model.conditional_discovery = size == "free"
+    assert build_model(chosen, Frames(frames)).config.conditional_discovery == (size == "free")
 
 
 @pytest.mark.parametrize("group", ["training", "imagination"])

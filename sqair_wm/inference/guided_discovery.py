@@ -183,7 +183,8 @@ class GuidedDiscovery(nn.Module):
         else:
             r, like = wide.shape[0], wide
             before = [like.new_zeros(r, d) for d in (self.config.what, 4, self.config.hidden)]
-        inputs = [wide, peak.features, before[0], before[1], embedding]
+        known = embedding if self.config.conditional_discovery else torch.zeros_like(embedding)
+        inputs = [wide, peak.features, before[0], before[1], known]
         return self.cell(torch.cat(inputs, -1), before[2])
 
     def _q_where(self, state: Tensor, proposal: Tensor, share: Tensor) -> Normal:

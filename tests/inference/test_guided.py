@@ -110,6 +110,26 @@ def found_beside(aside, training=True, dense=False):
     return found, log_q
 
 
+@pytest.mark.parametrize("conditional", [True, False])
+def test_new_objects_depend_on_what_others_are_only_in_conditional_discovery(conditional):
+    frame = moving_sprites(ATARI, 1, 1, 2)[0]
+    model = SQAIR(replace(certain_model(ATARI).config, conditional_discovery=conditional)).requires_grad_(False)
+    torch.nn.init.constant_(model.inference.discovery.presence[-1].bias, 12.0)
+    torch.nn.init.normal_(model.inference.discovery.where[-1].weight, std=0.1)
+    slots = model.initial(1)
+    slots, _ = model.observe(slots, frame, noise=Noise.none(slots))
+    first = torch.arange(slots.presence.shape[1]) < 1
+    one = slots.replace(presence=slots.presence * first)
+    other = one.replace(what=one.what + 3 * first[:, None])
+    new = []
+    for tracked in (one, other):
+        noise, view = Noise.none(tracked), FrameView(frame, 1)
+        found, *_ = model.inference.discover(tracked, view, model.set_encoder, noise, Exploration(), False)
+        assert found.presence[0, 0] == 1
+        new.append(found)
+    assert torch.equal(new[0].where, new[1].where) == (not conditional)
+
+
 @pytest.mark.parametrize(("aside", "unseen"), [(0.3, 1), (0.7, 0)])
 def test_a_new_object_is_seen_if_most_of_its_window_is_not_explained_by_those_before(aside, unseen):
     found, _ = found_beside(aside)
