@@ -43,6 +43,7 @@ class ModelConfig:
         stay_bias: initial logit of the prior that an object stays.
         no_discovery_bias: initial logit for "nothing new" after the first frame.
         conditional_discovery: guided discovery knows the objects that are there already, as published (so does p).
+        certainty: largest logit that what guided inference learns of presence comes to; 0 for no limit.
         patience: guided inference drops an object after so many frames without foreground that only it explains.
         search_radius: standard deviation of the search around a predicted place, in object sizes.
     """
@@ -72,6 +73,7 @@ class ModelConfig:
     stay_bias: float = 6.0
     no_discovery_bias: float = 10.0
     conditional_discovery: bool = True
+    certainty: float = 0.0
     patience: int = 10
     search_radius: float = 1.0
 

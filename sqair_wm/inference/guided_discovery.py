@@ -11,7 +11,7 @@ from sqair_wm.attention import FrameView
 from sqair_wm.config import ModelConfig
 from sqair_wm.discovery import SetEncoder
 from sqair_wm.distributions import Normal, bernoulli_log_prob, bounded, clamp_probability, positive, sample_log_prob
-from sqair_wm.inference.parts import CERTAIN, LARGER, GlimpseReader, Look, ObjectMemory, shows
+from sqair_wm.inference.parts import CERTAIN, LARGER, GlimpseReader, Look, ObjectMemory, limited, shows
 from sqair_wm.inference.search import Others, Peak, Residual, energy_map
 from sqair_wm.networks import VanillaCell, mlp
 from sqair_wm.packing import Rows
@@ -131,6 +131,7 @@ class GuidedDiscovery(nn.Module):
         q_what = self.reader.what(look)
         what = q_what.sample(what_noise)
         logit = self.presence(torch.cat([state, what, peak.features], -1).detach()).squeeze(1)
+        logit = limited(logit, self.config.certainty)
         first = rows.take(tracked.step) == 0
         logit = torch.where(first, clamp_probability(logit, explore.presence_margin), logit)
         if hidden is not None:

@@ -13,7 +13,7 @@ from sqair_wm.distributions import Normal, bernoulli_log_prob, bounded, positive
 from sqair_wm.dynamics import Prediction
 from sqair_wm.inference.guided_discovery import WIDE
 from sqair_wm.inference.matching import Matcher, nearest
-from sqair_wm.inference.parts import CERTAIN, LARGER, Decode, GlimpseReader, keep, shows
+from sqair_wm.inference.parts import CERTAIN, LARGER, Decode, GlimpseReader, keep, limited, shows
 from sqair_wm.inference.search import Others, cover, energy_map, search_near
 from sqair_wm.networks import GRUCell, linear, mlp
 from sqair_wm.packing import Rows
@@ -93,6 +93,7 @@ class GuidedTracking(nn.Module):
         what = q_what.sample(noise.what)
         correction = self.presence(torch.cat([evidence, temporal, what, seen[:, 2:]], -1).detach()).squeeze(1)
         unseen = self._unseen(rows, slots, view, (scale, centre), look.glimpses)
+        correction = limited(correction, self.config.certainty)
         logit = keep(rows.take(prior.stay_logit.flatten()) + correction, explore.may_leave, scene)
         logit = torch.where(rows.take(unseen.flatten()) < self.config.patience, logit, -CERTAIN)
         presence = (noise.presence < torch.sigmoid(logit)).to(what.dtype)

@@ -83,6 +83,15 @@ def keep(logit: Tensor, may_leave: Tensor | None, scene: Tensor) -> Tensor:
     return logit if may_leave is None else torch.where(may_leave[scene], logit, logit.new_full((), CERTAIN))
 
 
+def limited(logit: Tensor, most: float) -> Tensor:
+    """A logit bent so that it stays below `most` either way (0: as it is), however far what decides it has grown.
+
+    What is always right grows without end, since only doubtful cases teach it. Once it errs with a logit of hundreds,
+    the other answer is never sampled, and nothing is learned. The slope falls off slowly enough to come back.
+    """
+    return most * logit / (most + logit.abs()) if most > 0 else logit
+
+
 @torch.no_grad()
 def shows(view: FrameView, glimpses: Tensor, scale: Tensor, claims: Tensor | None) -> Tensor:
     """Whether there is foreground in windows that nobody before them explains, `[R]` bool.

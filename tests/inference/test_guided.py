@@ -9,6 +9,7 @@ from benchmarks.scenes import ATARI, certain_model, moving_sprites
 from sqair_wm.attention import FrameView
 from sqair_wm.distributions import Normal
 from sqair_wm.inference.guided_tracking import corrected
+from sqair_wm.inference.parts import limited
 from sqair_wm.slots import Exploration, Noise
 from sqair_wm.sqair import SQAIR
 from sqair_wm.where import boxes, to_where
@@ -108,6 +109,31 @@ def found_beside(aside, training=True, dense=False):
     noise, view = Noise.none(slots), FrameView(frame, 1)
     found, _, log_q, _ = model.inference.discover(tracked, view, model.set_encoder, noise, Exploration(), dense)
     return found, log_q
+
+
+def test_certainty_limits_logits_and_leaves_a_way_back():
+    logit = torch.tensor([-900.0, -12.0, 0.0, 3.0, 900.0], requires_grad=True)
+    bent = limited(logit, 12.0)
+    assert torch.equal(limited(logit, 0.0), logit)
+    torch.testing.assert_close(bent, torch.tensor([-11.842, -6.0, 0.0, 2.4, 11.842]), atol=1e-3, rtol=0)
+    bent.sum().backward()
+    assert logit.grad[2] == 1 and (logit.grad > 1e-4).all()
+
+
+def test_what_is_learned_of_presence_stays_within_the_certainty():
+    frames = moving_sprites(ATARI, 2, 3, 2)
+    for certainty in (0.0, 5.0):
+        model = SQAIR(replace(certain_model(ATARI).config, certainty=certainty))
+        nets = [model.inference.discovery.presence, model.inference.tracking.presence]
+        for net in nets:
+            torch.nn.init.constant_(net[-1].bias, 50.0)
+        slots, log_q = model.initial(2), []
+        for frame in frames:
+            slots, terms = model.observe(slots, frame, noise=Noise.none(slots))
+            log_q.append(terms.log_q_discrete)
+        assert (slots.count > 0).all()
+        torch.stack(log_q).sum().backward()
+        assert all((net[-1].bias.grad.abs().max() > 1e-8) == (certainty > 0) for net in nets)
 
 
 @pytest.mark.parametrize("conditional", [True, False])
