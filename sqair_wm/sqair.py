@@ -19,7 +19,7 @@ from sqair_wm.merging import merge, new_identities
 from sqair_wm.packing import Rows
 from sqair_wm.scoring import Inferred, score
 from sqair_wm.slots import Exploration, Noise, Slots, StepTerms
-from sqair_wm.where import window
+from sqair_wm.where import in_frame, window
 
 
 class Rendering(NamedTuple):
@@ -118,6 +118,7 @@ class SQAIR(nn.Module):
         """`observe` without the log densities that nothing later depends on; see `score`."""
         noise, explore = noise or Noise.draw(slots, self.config.slots), explore or Exploration()
         slots = slots.trim() if self.inference.packs and not self.dense else slots
+        slots = as_far_as_seen(slots) if self.config.guided_tracking and slots.where.requires_grad else slots
         track_noise, discover_noise = noise.split(slots.presence.shape[1])
         prediction = self.dynamics(slots, action, self.dense)
         tracked, *q_tracked = self.inference.track(slots, view, prediction, track_noise, explore, self.dense)
@@ -219,3 +220,19 @@ class SQAIR(nn.Module):
                 f"this model takes frames of {expected} (channels, height, width), got {tuple(frame.shape[1:])}; "
                 "was it trained on another game or frame size?"
             )
+
+
+def as_far_as_seen(slots: Slots) -> Slots:
+    """The same scenes, whose objects pass their gradient on to earlier frames as far as their windows lie in the frame.
+
+    What has left the frame is looked for on guesses alone, each from the one before: over the frames that it is away a
+    gradient can grow a thousandfold, and one such object outweighs all others of a batch.
+    """
+    seen = in_frame(*window(slots.where.detach())).unsqueeze(-1)
+    names = ("what", "where", "velocity", "temporal", "prior")
+    return slots.replace(**{name: _scaled(getattr(slots, name), seen) for name in names})
+
+
+def _scaled(value: Tensor, share: Tensor) -> Tensor:
+    """The value with its gradient scaled by `share`."""
+    return torch.lerp(value.detach(), value, share.expand_as(value)) if value.requires_grad else value

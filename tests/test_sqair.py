@@ -3,8 +3,9 @@ import torch
 
 from sqair_wm.config import ModelConfig
 from sqair_wm.slots import Noise, StepTerms
-from sqair_wm.sqair import SQAIR
-from tests.conftest import PAPER, small
+from sqair_wm.sqair import SQAIR, as_far_as_seen
+from sqair_wm.where import in_frame, to_where, window
+from tests.conftest import PAPER, random_scene, small
 
 HALVES = [small(inference="guided_discovery"), small(inference="guided_tracking")]
 VARIANTS = [small(), small(appearance="steady", size="steady"), small(**PAPER), small(**PAPER, encoder="conv"), *HALVES]
@@ -109,3 +110,30 @@ def test_either_half_of_inference_can_be_guided_alone(config):
     inference, both = SQAIR(config).inference, SQAIR(small()).inference
     assert (type(inference.tracking) is type(both.tracking)) == config.guided_tracking
     assert (type(inference.discovery) is type(both.discovery)) == config.guided_discovery
+
+
+def leaving(config):
+    """Three objects: in the middle of the frame, half outside, and just outside."""
+    slots = random_scene(config, 1, 3)
+    scale = torch.full((1, 3, 2), 0.25)
+    centre = torch.tensor([[[0.0, 0.0], [0.0, 1.0], [0.0, 1.25]]])
+    return slots.replace(where=to_where(scale, centre).requires_grad_())
+
+
+def test_gradients_pass_to_earlier_frames_as_far_as_objects_are_in_the_frame():
+    slots = leaving(small())
+    same = as_far_as_seen(slots)
+    for name in ("what", "where", "velocity", "temporal", "prior"):
+        assert torch.equal(getattr(same, name), getattr(slots, name))
+    same.where.sum().backward()
+    torch.testing.assert_close(slots.where.grad[..., 0], torch.tensor([[1.0, 0.5, 0.0]]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(in_frame(*window(slots.where))[0], torch.tensor([1.0, 0.5, 0.0]), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(("config", "guided"), [(small(), True), (small(**PAPER), False)])
+def test_only_guided_tracking_lets_go_of_what_left_the_frame(config, guided):
+    model, slots = SQAIR(config), leaving(config)
+    after, terms = model.observe(slots, torch.rand(1, 1, 24, 24), noise=Noise.none(slots))
+    (terms.log_p + after.where.sum()).sum().backward()
+    grad = slots.where.grad[0].abs().sum(1)
+    assert grad[0] > 1e-3 and (grad[2] < 1e-3 * grad[0]) == guided
