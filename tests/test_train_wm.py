@@ -91,6 +91,7 @@ def test_an_interrupted_command_continues(train_wm, tiny):
         (["env=Pong", "data.frames=0"], "at least one frame"),
         (["env=Pong", "training.estimator=nvil"], "choose vimco or released"),
         (["env=Pong", "model.inference=magic"], "choose one of guided, paper"),
+        (["env=Pong", "model.certainty=-1"], "model.certainty is -1"),
         (["env=Pong", "device=cuda:9", "name=x"], "device"),
         (["env=Pong", "model=gided"], "guided"),
         (["env=Pong", "training.batch=many"], "training.batch"),
