@@ -104,7 +104,7 @@ class ModelConfig:
         if self.smooth and not self.residual:
             raise ValueError("model.smooth needs model.residual: without it places are predicted anew, not moved on")
         if self.certainty < 0:
-            raise ValueError(f"model.certainty is {self.certainty}: a logit above 0 that is not exceeded, or 0 for none")
+            raise ValueError(f"model.certainty is {self.certainty}: a logit that is not exceeded, or 0 for none")
         if self.slots < 1 or self.output_std <= 0:
             raise ValueError(f"slots ({self.slots}) must be at least 1 and output_std ({self.output_std}) positive")
 

@@ -225,7 +225,7 @@ class SQAIR(nn.Module):
 def as_far_as_seen(slots: Slots) -> Slots:
     """The same scenes, whose objects pass their gradient on to earlier frames as far as their windows lie in the frame.
 
-    What has left the frame is looked for on guesses alone, each from the one before: over the frames that it is away its
+    What has left the frame is looked for on guesses alone, each from the one before: while it is away its
     gradient can grow a hundredfold, and one such object outweighs all others of a batch.
     """
     seen = in_frame(*window(slots.where.detach())).unsqueeze(-1)
