@@ -44,6 +44,7 @@ class ModelConfig:
         no_discovery_bias: initial logit for "nothing new" after the first frame.
         conditional_discovery: guided discovery knows the objects that are there already, as published (so does p).
         certainty: largest logit that what guided inference learns of presence comes to; 0 for no limit.
+        gradient_outside: what lies outside the frame passes its gradient on to earlier frames in training.
         patience: guided inference drops an object after so many frames without foreground that only it explains.
         search_radius: standard deviation of the search around a predicted place, in object sizes.
     """
@@ -74,6 +75,7 @@ class ModelConfig:
     no_discovery_bias: float = 10.0
     conditional_discovery: bool = True
     certainty: float = 0.0
+    gradient_outside: bool = True
     patience: int = 10
     search_radius: float = 1.0
 

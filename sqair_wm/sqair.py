@@ -118,7 +118,8 @@ class SQAIR(nn.Module):
         """`observe` without the log densities that nothing later depends on; see `score`."""
         noise, explore = noise or Noise.draw(slots, self.config.slots), explore or Exploration()
         slots = slots.trim() if self.inference.packs and not self.dense else slots
-        slots = as_far_as_seen(slots) if self.config.guided_tracking and slots.where.requires_grad else slots
+        if not self.config.gradient_outside and slots.where.requires_grad:
+            slots = as_far_as_seen(slots)
         track_noise, discover_noise = noise.split(slots.presence.shape[1])
         prediction = self.dynamics(slots, action, self.dense)
         tracked, *q_tracked = self.inference.track(slots, view, prediction, track_noise, explore, self.dense)

@@ -130,10 +130,12 @@ def test_gradients_pass_to_earlier_frames_as_far_as_objects_are_in_the_frame():
     torch.testing.assert_close(in_frame(*window(slots.where))[0], torch.tensor([1.0, 0.5, 0.0]), atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize(("config", "guided"), [(small(), True), (small(**PAPER), False)])
-def test_only_guided_tracking_lets_go_of_what_left_the_frame(config, guided):
+@pytest.mark.parametrize("outside", [True, False])
+@pytest.mark.parametrize("variant", [{}, PAPER])
+def test_what_left_the_frame_passes_its_gradient_on_only_if_that_is_asked_for(variant, outside):
+    config = small(**variant, gradient_outside=outside)
     model, slots = SQAIR(config), leaving(config)
     after, terms = model.observe(slots, torch.rand(1, 1, 24, 24), noise=Noise.none(slots))
     (terms.log_p + after.where.sum()).sum().backward()
     grad = slots.where.grad[0].abs().sum(1)
-    assert grad[0] > 1e-3 and (grad[2] < 1e-3 * grad[0]) == guided
+    assert grad[0] > 1e-3 and (grad[2] > 1e-3 * grad[0]) == outside
