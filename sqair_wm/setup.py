@@ -71,17 +71,19 @@ def imagination_config(config: DictConfig) -> ImaginationConfig:
 
 def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
     """The model's settings; `measured` replaces what is `auto` and adds what the data decide."""
-    chosen = {k: v for k, v in measured.items() if config.model.get(k, "auto") == "auto"}
+    settings = _with_auto({**config.model}, measured)
     dynamics = config.dynamics
     if dynamics == "auto":
         dynamics = "interactive" if measured["actions"] and config.model.inference == "guided" else "paper"
-    settings = {**config.model, **chosen, "dynamics": dynamics}
     crowd = settings["slots"] > CROWD
-    if settings.get("size", "auto") == "auto":
-        settings["size"] = "steady" if crowd and settings.get("residual", True) else "free"
-    if settings.get("conditional_discovery", "auto") == "auto":
-        settings["conditional_discovery"] = not crowd
-    return typed(ModelConfig, settings, "model")
+    size = "steady" if crowd and settings.get("residual", True) else "free"
+    settings = _with_auto(settings, {"size": size, "conditional_discovery": not crowd})
+    return typed(ModelConfig, {**settings, "dynamics": dynamics}, "model")
+
+
+def _with_auto(settings: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]:
+    """Settings in which what is `auto`, or not said, is what was decided."""
+    return settings | {k: v for k, v in decided.items() if settings.get(k, "auto") == "auto"}
 
 
 def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:

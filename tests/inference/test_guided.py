@@ -36,8 +36,7 @@ def test_fresh_weights_find_sprites_once_and_follow_them():
 
 
 def test_a_steady_appearance_starts_as_the_prior_and_stays_what_it_was():
-    model = SQAIR(replace(certain_model(ATARI).config, appearance="steady")).requires_grad_(False)
-    torch.nn.init.constant_(model.inference.discovery.presence[-1].bias, 12.0)
+    model = certain_model(replace(ATARI, appearance="steady")).requires_grad_(False)
     first, second = moving_sprites(ATARI, 3, 2, 2)
     slots, _ = model.observe(model.initial(3), first, noise=Noise.none(model.initial(3)))
     expected = model.dynamics(slots, None, False).what
@@ -123,7 +122,7 @@ def test_certainty_limits_logits_and_leaves_a_way_back():
 def test_what_is_learned_of_presence_stays_within_the_certainty():
     frames = moving_sprites(ATARI, 2, 3, 2)
     for certainty in (0.0, 5.0):
-        model = SQAIR(replace(certain_model(ATARI).config, certainty=certainty))
+        model = certain_model(replace(ATARI, certainty=certainty))
         nets = [model.inference.discovery.presence, model.inference.tracking.presence]
         for net in nets:
             torch.nn.init.constant_(net[-1].bias, 50.0)
@@ -139,8 +138,7 @@ def test_what_is_learned_of_presence_stays_within_the_certainty():
 @pytest.mark.parametrize("conditional", [True, False])
 def test_new_objects_depend_on_what_others_are_only_in_conditional_discovery(conditional):
     frame = moving_sprites(ATARI, 1, 1, 2)[0]
-    model = SQAIR(replace(certain_model(ATARI).config, conditional_discovery=conditional)).requires_grad_(False)
-    torch.nn.init.constant_(model.inference.discovery.presence[-1].bias, 12.0)
+    model = certain_model(replace(ATARI, conditional_discovery=conditional)).requires_grad_(False)
     torch.nn.init.normal_(model.inference.discovery.where[-1].weight, std=0.1)
     slots = model.initial(1)
     slots, _ = model.observe(slots, frame, noise=Noise.none(slots))
