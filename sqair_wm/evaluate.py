@@ -15,9 +15,9 @@ from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.data.opening import moving_mnist, recording, video
 from sqair_wm.evaluation.digit_table import PAPER, Sizes, table_metrics
 from sqair_wm.evaluation.digits import digit_metrics
+from sqair_wm.evaluation.found import NoTruth
 from sqair_wm.evaluation.objects import object_metrics
 from sqair_wm.evaluation.pedestrians import pedestrian_metrics
-from sqair_wm.evaluation.replay import NoTruth
 from sqair_wm.evaluation.show import print_tables
 from sqair_wm.evaluation.timeline import over_time
 from sqair_wm.evaluation.truth import GameTruth, true_boxes

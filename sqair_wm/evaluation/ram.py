@@ -12,7 +12,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from sqair_wm.evaluation.replay import Found, Look, NoTruth
+from sqair_wm.evaluation.found import Found, Look, NoTruth
 
 INSTALL = "pip install --no-deps ocatari==2.2.1 termcolor pygame scikit-image lazy-loader"
 """Without their dependencies: OCAtari's pin numpy<2, which it does not need."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -11,22 +11,8 @@ from tqdm import tqdm
 
 from envs.atari import games
 from sqair_wm.data.atari import AtariSequences
-
-
-class NoTruth(RuntimeError):
-    """There are no true boxes of this game on this machine; the message says why and what helps."""
-
-
-class Found(NamedTuple):
-    """An object: its place in the list of all, its class, and (top, left, height, width) in pixels."""
-
-    place: int
-    kind: str
-    box: tuple[float, float, float, float]
-
-
-Look = Callable[[gym.Env, dict[str, Any]], list[Found]]
-"""The objects of an environment and the info of its last step, in pixels of its own frame; one for each episode."""
+from sqair_wm.evaluation.found import Found, Look, NoTruth
+from sqair_wm.evaluation.ram import reader
 
 
 def replay(sequences: AtariSequences) -> list[list[Found]]:
@@ -86,8 +72,6 @@ def to_pixels(objects: list[Found], crop: tuple[int, int], width: int, size: int
 def _looker(game: str) -> Callable[[], Look]:
     if game not in games():
         return lambda: from_info
-    from sqair_wm.evaluation.ram import reader
-
     return reader(game)
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from sqair_wm.data.atari import AtariSequences
-from sqair_wm.evaluation.replay import Found, replay
+from sqair_wm.evaluation.found import Found
+from sqair_wm.evaluation.replay import replay
 from sqair_wm.training.checkpoint import write_atomically
 
 CACHE, VERSION = "truth.npz", 1

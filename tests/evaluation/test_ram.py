@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from sqair_wm.evaluation.found import NoTruth
 from sqair_wm.evaluation.ram import reader
-from sqair_wm.evaluation.replay import NoTruth
 
 
 def memory(**cells):

@@ -3,7 +3,8 @@ import pytest
 
 from sqair_wm.data.atari import record
 from sqair_wm.data.play import Recording
-from sqair_wm.evaluation.replay import Found, NoTruth, from_info, replay, to_pixels
+from sqair_wm.evaluation.found import Found, NoTruth
+from sqair_wm.evaluation.replay import from_info, replay, to_pixels
 
 
 def test_boxes_get_into_pixels_of_the_models_frame():

@@ -7,7 +7,7 @@ import torch
 from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.data.play import Recording
 from sqair_wm.evaluation import truth as truth_module
-from sqair_wm.evaluation.replay import Found
+from sqair_wm.evaluation.found import Found
 from sqair_wm.evaluation.truth import CACHE, box_centres, collect, moves, true_boxes
 
 
