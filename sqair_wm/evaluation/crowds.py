@@ -95,7 +95,7 @@ def crowds(run: Path, digits: list[int], many: int, length: int = LENGTH, mnist:
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m sqair_wm.evaluation.crowds", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of a finished run on moving digits")
+    parser.add_argument("run", type=Path, help="folder of a finished run on moving digits, or a file of --json")
     parser.add_argument("--digits", type=int, nargs="+", default=[1, 2, 3, 4, 6, 8, 10, 12], help="how many there are")
     parser.add_argument("--sequences", type=int, default=200, help="sequences for each number (200)")
     parser.add_argument("--length", type=int, default=LENGTH, help=f"frames of a sequence ({LENGTH})")
@@ -103,7 +103,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args(arguments)
     try:
-        results = crowds(options.run, options.digits, options.sequences, options.length, options.data)
+        if options.run.suffix == ".json":
+            results = json.loads(options.run.read_text())
+        else:
+            results = crowds(options.run, options.digits, options.sequences, options.length, options.data)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
     if options.json:

@@ -47,6 +47,18 @@ def test_a_steady_appearance_starts_as_the_prior_and_stays_what_it_was():
     assert float(expected.std[there].max()) < 0.1
 
 
+@pytest.mark.parametrize("appearance", ["gated", "steady"])
+def test_what_is_drawn_does_not_teach_the_prediction_of_places(appearance):
+    config = small(appearance=appearance, size="steady")
+    model, slots = SQAIR(config), random_scene(config, 2, 3)
+    _, terms = model.observe(slots, torch.rand(2, 1, 24, 24))
+    readout = model.dynamics.readout.bias
+    drawn, expected = (
+        torch.autograd.grad(x.sum(), readout, retain_graph=True)[0] for x in (terms.log_likelihood, terms.log_p)
+    )
+    assert not drawn[2:4].any() and drawn.any() and expected[2:4].all()
+
+
 def test_a_steady_object_is_expected_as_large_as_it_was_and_looking_as_it_did_whatever_was_learned():
     for appearance, size in (("steady", "steady"), ("gated", "free"), ("gated", "steady"), ("steady", "free")):
         model = SQAIR(small(appearance=appearance, size=size)).requires_grad_(False)
