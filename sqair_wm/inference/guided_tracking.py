@@ -116,8 +116,8 @@ class GuidedTracking(nn.Module):
             between prediction and peak where to look, `[R, 2]`. The prediction learns nothing from that: it learns
             to be close to q, and the gradient of what is drawn would drown that.
         """
-        predicted_scale, predicted = window(prior.where.mean)
-        expected = torch.cat([predicted, predicted_scale], -1).detach()
+        predicted_scale, predicted = window(prior.where.mean.detach())
+        expected = torch.cat([predicted, predicted_scale], -1)
         expected = self._meet(slots, view, prior, expected, dense)
         others, older = self._others(rows, slots, expected)
         size, radius = self.config.object_size, self.config.search_radius
@@ -125,7 +125,7 @@ class GuidedTracking(nn.Module):
             place = rows.take(expected.flatten(0, 1))
             reach = (radius * size[0], radius * size[1])
             peak = search_near(energy_map(view, size), scene, place, others, older, reach)
-        start = rows.take(predicted.detach().flatten(0, 1))
+        start = rows.take(predicted.flatten(0, 1))
         apart = peak.centre - start
         seen = torch.cat([apart.detach() / self.share, peak.features], -1)
         return others, seen, start + apart * torch.sigmoid(self.trust(torch.cat([before.temporal, seen], -1)))
