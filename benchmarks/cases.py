@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from benchmarks.measure import Row, compare, seconds
 from benchmarks.scenes import ATARI, MNIST, certain_model, moving_sprites, settled
@@ -17,6 +18,7 @@ from sqair_wm.data.play import Recording
 from sqair_wm.slots import Noise
 from sqair_wm.training.bound import Annealing, SequenceBound
 from sqair_wm.training.curriculum import TrainingConfig
+from sqair_wm.training.graph import GraphedSteps
 from sqair_wm.training.trainer import make_optimizer
 
 CASES: dict[str, Callable[[], Row]] = {}
@@ -41,19 +43,29 @@ def training_step(
     device: str = "cpu",
     compiled: bool = False,
     low: bool = False,
+    graphs: bool = False,
 ) -> Callable[[], object]:
-    """A whole training step: bound with five particles (in bfloat16 if `low`), backward, clipping, Adam."""
+    """A whole training step: bound with five particles (in bfloat16 if `low`), backward, clipping, Adam.
+
+    With `graphs` bound and backward are recorded as a CUDA graph.
+    """
     model = certain_model(config, dense).to(device)
     if compiled:
         model.observe = torch.compile(model.observe, fullgraph=True, dynamic=False)  # type: ignore[method-assign]
     bound, frames = SequenceBound(model, 5), moving_sprites(config, batch, length, objects).to(device)
     optimizer = make_optimizer(model, TrainingConfig(learning_rate=1e-12))
 
-    def step() -> None:
+    def compute(frames: Tensor) -> dict[str, Tensor]:
         with torch.autocast(device, torch.bfloat16, enabled=low):
-            loss, _ = bound(frames, None, Annealing())
-        optimizer.zero_grad()
+            loss, statistics = bound(frames, None, Annealing())
         loss.backward()
+        return statistics
+
+    gradients = GraphedSteps(compute, list(model.parameters())) if graphs else compute
+
+    def step() -> None:
+        optimizer.zero_grad()
+        gradients(frames)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 200.0)
         optimizer.step()
 

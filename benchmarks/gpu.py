@@ -17,6 +17,7 @@ from rich.table import Table
 from benchmarks.cases import training_step
 from benchmarks.scenes import ATARI, MNIST, certain_model, moving_sprites, settled
 from sqair_wm.slots import Noise
+from sqair_wm.training.graph import BEFORE
 
 
 @dataclass
@@ -31,7 +32,7 @@ class GpuRow:
 
 def time_on_gpu(function: Callable[[], object], least: float = 1.0) -> tuple[float, float]:
     """Seconds a call, and the share of them in which no kernel ran."""
-    for _ in range(3):
+    for _ in range(BEFORE + 2):
         function()
     torch.cuda.synchronize()
     calls, start = 0, time.perf_counter()
@@ -67,10 +68,10 @@ def rows(compiled: bool) -> list[GpuRow]:
         ("train_step_batch256", MNIST, 256, 10, 1),
         ("train_step_atari", ATARI, 64, 8, 5),
     ):
-        for low in (False, True):
-            step = training_step(config, batch, length, objects, True, "cuda", compiled, low)
+        for kind, low, graphs in (("", False, True), ("_bf16", True, True), ("_no_graphs", False, False)):
+            step = training_step(config, batch, length, objects, True, "cuda", compiled, low, graphs)
             seconds, waiting = time_on_gpu(step)
-            found.append(GpuRow(f"{name}{'_bf16' if low else ''}", batch * length / seconds, "frames/s", waiting))
+            found.append(GpuRow(name + kind, batch * length / seconds, "frames/s", waiting))
     for batch in (1, 64, 1024):
         for name, call in contract_calls(batch).items():
             seconds, waiting = time_on_gpu(call)

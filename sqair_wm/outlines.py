@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sqair_wm.config import ModelConfig
-from sqair_wm.where import window
+from sqair_wm.where import constant, window
 
 OPAQUE, BRIGHT = 0.5, 0.2
 """The share of its strongest ink at which an object begins: opacity is all or nothing, brightness fades to the edge."""
@@ -29,7 +29,7 @@ def outlines(glimpses: Tensor, where: Tensor, config: ModelConfig) -> Tensor:
         painted, of no height or width where nothing of it lies in the frame.
     """
     scale, centre = window(where)
-    length = scale.new_tensor(config.frame_size)[:, None]
+    length = constant(config.frame_size, scale)[:, None]
     place = centre[..., None] + scale[..., None] * _extent(glimpses, config)
     start, end = (0.5 * (length - 1) * (place + 1) + 0.5).clamp(min=0).minimum(length).unbind(-1)
     return torch.where(_painted(glimpses), torch.cat([start, end - start], -1), 0)
@@ -44,7 +44,7 @@ def off_centre(glimpses: Tensor, where: Tensor, config: ModelConfig) -> Tensor:
     Returns:
         `[..., 2]`, from the window's centre to that of the outline, uncut; zero where nothing is painted.
     """
-    scale, length = window(where)[0], where.new_tensor(config.frame_size)
+    scale, length = window(where)[0], constant(config.frame_size, where)
     apart = 0.5 * (length - 1) * scale * _extent(glimpses, config).mean(-1)
     return torch.where(_painted(glimpses), apart, 0)
 
@@ -67,7 +67,7 @@ def _edges(profile: Tensor, share: float) -> Tensor:
     inside, number = profile >= least, torch.arange(n, device=profile.device)
     first = torch.where(inside, number, n - 1).amin(-1)
     last = torch.where(inside, number, 0).amax(-1)
-    ends, outward = torch.stack([first, last], -1), number.new_tensor([-1, 1])
+    ends, outward = torch.stack([first, last], -1), constant([-1, 1], number)
     padded = F.pad(profile, (1, 1))
     here, beyond = padded.gather(-1, ends + 1), padded.gather(-1, ends + 1 + outward)
     past = (here - least) / (here - beyond).clamp(min=1e-6)

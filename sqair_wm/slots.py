@@ -36,7 +36,7 @@ class Slots(_Memo):
         presence: `[B, N]` 0 or 1.
         identity: `[B, N]` int64, unique within a scene and constant for as long as an object lives; -1 if empty.
         velocity: `[B, N, 2]` change of the centre (y, x) since the last frame, in units of half a frame; 0 if new.
-        unseen: `[B, N]` int64, frames since there was foreground that only this object explains; 0 if empty.
+        unseen: `[B, N]` int64, frames since there was foreground that only this object explains.
         temporal: `[B, N, H]` memory of the inference network.
         prior: `[B, N, P]` memory of the dynamics.
         scenery: `[B, h, w, S]` the background when it was last seen, reduced to `ModelConfig.scenery_shape`, with a

@@ -10,6 +10,7 @@ change its looks instead. It ends where the window has just left the frame, so t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -81,6 +82,13 @@ def slope(centre: Tensor) -> Tensor:
     return 1 - centre.clamp(-RIM, RIM).square()
 
 
+def constant(values: Sequence[float], like: Tensor) -> Tensor:
+    """Known `values` as a vector of the kind of `like`, which no GPU is waited for."""
+    if like.device.type == "cpu":
+        return like.new_tensor(values)
+    return torch.stack([like.new_full((), value) for value in values])
+
+
 def in_frame(scale: Tensor, centre: Tensor) -> Tensor:
     """The share of a window `[..., 2]` that lies in the frame, `[...]`; see `window`."""
     inside = (centre + scale).clamp(max=1) - (centre - scale).clamp(min=-1)
@@ -94,5 +102,5 @@ def boxes(where: Tensor, size: tuple[int, int]) -> Tensor:
 
 def boxes_of(scale: Tensor, centre: Tensor, size: tuple[int, int]) -> Tensor:
     """`boxes` of what `window` gives."""
-    length = scale.new_tensor(size)
+    length = constant(size, scale)
     return torch.cat([0.5 * (length - 1) * (centre - scale + 1), (length + 1) * scale], -1)

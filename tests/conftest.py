@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,19 @@ PAPER = {"inference": "paper", "residual": False, "mean_image": True, "stay_bias
 def one_thread() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
+
+
+@contextmanager
+def no_data_from_host() -> Iterator[None]:
+    """Making a tensor of Python numbers raises: on a GPU it would be copied there, and waited for."""
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a tensor is made of numbers of the host")
+
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in ((torch, "tensor"), (torch, "as_tensor"), (torch.Tensor, "new_tensor")):
+            patch.setattr(owner, name, refuse)
+        yield
 
 
 def small(**changes: object) -> ModelConfig:

@@ -10,7 +10,7 @@ from sqair_wm.data.sequences import Batch, Sequences, Truth
 from sqair_wm.scoring import Inferred
 from sqair_wm.slots import Exploration, Noise, Slots
 from sqair_wm.sqair import SQAIR
-from sqair_wm.where import window
+from sqair_wm.where import constant, window
 
 REACH = 1.0
 """Furthest that an object may move from frame to frame and keep its identity, in typical object sizes."""
@@ -54,7 +54,7 @@ def link(before: Slots, after: Slots, share: tuple[float, float]) -> Slots:
         before: `B` scenes; after: the same one frame later, whatever their identities.
         share: (height, width) of a typical object as shares of the frame.
     """
-    size = 2 * torch.tensor(share, device=after.where.device, dtype=after.where.dtype)
+    size = 2 * constant(share, after.where)
     distance = torch.cdist(window(after.where.detach())[1] / size, window(before.where.detach())[1] / size)
     there = (after.presence.detach() > 0)[:, :, None] & (before.presence.detach() > 0)[:, None, :]
     distance = torch.where(there & (distance <= REACH), distance, torch.inf)

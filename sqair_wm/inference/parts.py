@@ -13,6 +13,7 @@ from sqair_wm.config import ModelConfig
 from sqair_wm.distributions import Normal, positive
 from sqair_wm.inference.search import Cover, Others, cover
 from sqair_wm.networks import Encoder, linear
+from sqair_wm.where import constant
 
 CERTAIN = 88.0
 
@@ -102,7 +103,7 @@ def shows(view: FrameView, glimpses: Tensor, scale: Tensor, claims: Tensor | Non
         claims: `[R, h, w]`, what of each lies in windows that come before it, see `EXPLAINED`; None if there are none.
     """
     energy = glimpses.square().sum(1)
-    least = LEAST_SIDE / scale.new_tensor(view.size)
+    least = LEAST_SIDE / constant(view.size, scale)
     seen = (energy.mean((1, 2)) > VISIBLE) & (scale > least).all(1)
     if claims is None:
         return seen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -29,12 +29,20 @@ class Annealing:
         presence_margin: discovery probabilities in the first frame stay in [margin, 1 - margin].
         discovery_dropout: share of sequences that may not discover after their first frame.
         keep: share of sequences whose objects may not leave.
+        practise: whether drawing is practised, see `Rehearsal`.
     """
 
-    kl_weight: float = 1.0
+    kl_weight: float | Tensor = 1.0
     presence_margin: float = 0.0
-    discovery_dropout: float = 0.0
-    keep: float = 0.0
+    discovery_dropout: float | Tensor = 0.0
+    keep: float | Tensor = 0.0
+    practise: bool = True
+
+    def on(self, device: torch.device) -> Annealing:
+        """The same with what changes all the time as tensors on a device, which is not waited for."""
+        varying = (self.kl_weight, self.discovery_dropout, self.keep)
+        kl_weight, dropout, keep = (torch.full((), float(x), device=device) for x in varying)
+        return replace(self, kl_weight=kl_weight, discovery_dropout=dropout, keep=keep)
 
 
 def run(
@@ -152,7 +160,7 @@ class SequenceBound(nn.Module):
         }
         if self.rehearsal is not None:
             self.rehearsal.remember(frames[0, :, : self.model.config.channels], states[0].map(lambda x: x[::k]))
-            practice = self.rehearsal(self.model, annealing.kl_weight) if not annealing.keep else torch.zeros_like(loss)
+            practice = self.rehearsal(self.model, annealing.kl_weight) if annealing.practise else torch.zeros_like(loss)
             statistics["rehearsal"] = practice.detach()
             loss = loss + practice
         return loss, statistics

@@ -87,6 +87,7 @@ class TrainingConfig(Schedule):
             presence_margin=self.presence_margin if progress < 1 else 0.0,
             discovery_dropout=self.discovery_dropout * fade,
             keep=self._kept(iteration),
+            practise=not self._kept(iteration),
         )
 
     def _kept(self, iteration: int) -> float:

@@ -15,6 +15,7 @@ from safetensors.torch import save_model
 from torch import Tensor, nn
 
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint, write_atomically
+from sqair_wm.training.graph import Compute, GraphedSteps
 from sqair_wm.training.journal import Journal, OnRecord, check_finite
 from sqair_wm.training.prefetch import Prefetcher
 from sqair_wm.training.schedule import Schedule
@@ -50,7 +51,12 @@ class Loop(ABC):
         self.loss, self.optimizer = fabric.setup(loss, optimizer)
         torch.manual_seed(seed * 1000 + 500 + fabric.global_rank)
         generator = torch.Generator().manual_seed(seed * 1000 + fabric.global_rank)
-        self.batches = Prefetcher(self.sample, generator, ahead=fabric.device.type == "cuda")
+        on_gpu = fabric.device.type == "cuda"
+        self.batches = Prefetcher(self.sample, generator, ahead=on_gpu)
+        self._gradients: Compute = self._compute
+        if self._graphs():
+            self._gradients = GraphedSteps(self._compute, list(self.loss.parameters()))
+        self._work = time.perf_counter if on_gpu else time.thread_time
         self.iteration, self.seconds, self.computing, self._lead = 0, 0.0, 0.0, 0
         if self.checkpoint.exists():
             self._restore(load_checkpoint(self.checkpoint))
@@ -98,12 +104,12 @@ class Loop(ABC):
         stop = min(config.iterations, until or config.iterations)
         folder = self.checkpoint.parent if self.fabric.is_global_zero else None
         journal = Journal(folder, self.iteration, config.iterations, config.log_every, on_record, self.title)
-        clock, work = time.perf_counter(), time.thread_time()
+        clock, work = time.perf_counter(), self._work()
         with StopRequests() as requests, closing(journal):
             while self.iteration < stop and not self.finished and not requests.asked:
                 frames = self.frames(self.position) * self.fabric.world_size
                 statistics = self.step()
-                now, done = time.perf_counter(), time.thread_time()
+                now, done = time.perf_counter(), self._work()
                 self.seconds, clock = self.seconds + now - clock, now
                 before, self.computing, work = self.computing, self.computing + done - work, done
                 self._keep_snapshots(before)
@@ -132,9 +138,8 @@ class Loop(ABC):
         batch = self.batches.next(position)
         for group in self.optimizer.param_groups:
             group["lr"] = config.rate(position)
-        loss, statistics = self.loss(*self.arguments(batch, position))
         self.optimizer.zero_grad()
-        self.fabric.backward(loss)
+        statistics = self._gradients(*self.arguments(batch, position))
         norm = torch.nn.utils.clip_grad_norm_(self.loss.parameters(), config.clip or torch.inf)
         statistics["gradient_norm"] = norm.detach()
         if self.fabric.device.type == "cpu":
@@ -142,6 +147,17 @@ class Loop(ABC):
         self.optimizer.step()
         self.iteration += 1
         return statistics
+
+    def _graphs(self) -> bool:
+        """Whether steps are recorded: on one GPU, without loss scaling, which waits for the device."""
+        alone = self.fabric.device.type == "cuda" and self.fabric.world_size == 1
+        return alone and self.schedule.graphs and self.fabric.strategy.precision.precision in ("32-true", "bf16-mixed")
+
+    def _compute(self, *arguments: Any) -> dict[str, Tensor]:
+        """Gradients of the loss; its statistics."""
+        loss, statistics = self.loss(*arguments)
+        self.fabric.backward(loss)
+        return dict(statistics)
 
     def save(self) -> None:
         """Write the checkpoint atomically."""

@@ -12,7 +12,8 @@ class Schedule:
     Attributes:
         iterations: length of training.
         minutes: stop earlier when the training thread has computed for so long (0: never), which on an idle machine
-            is the time that went by. On a slow machine everything that is said in iterations comes sooner; see `lead`.
+            is the time that went by, and on a GPU always is. On a slow machine everything that is said in iterations
+            comes sooner; see `lead`.
         batch: sequences a step, of each process.
         learning_rate: of the optimiser.
         decay: [[share of the iterations, factor], ...]: from then on the learning rate is multiplied by the factor.
@@ -21,6 +22,7 @@ class Schedule:
         save_every: iterations between checkpoints.
         snapshots: minutes of computing after which the weights are kept apart, to see later how far training was by
             then: `snapshots/TITLE-MINUTES.safetensors` in the run's folder.
+        graphs: record steps as CUDA graphs, see `sqair_wm.training.graph`; only on a single GPU.
     """
 
     iterations: int = 3000
@@ -32,6 +34,7 @@ class Schedule:
     log_every: int = 20
     save_every: int = 250
     snapshots: list[float] = field(default_factory=list)
+    graphs: bool = True
 
     group = "training"
 

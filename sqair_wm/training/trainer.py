@@ -47,6 +47,10 @@ class Trainer(Loop):
         """The bound without what it remembers to practise on."""
         return SequenceBound(self.loss.module.model)
 
+    def _graphs(self) -> bool:
+        """Computing steps again needs the state of the random numbers, which no graph can give."""
+        return super()._graphs() and not self.config.recompute
+
     def sample(self, position: int, generator: torch.Generator) -> Batch:
         """Sequences of the length that the schedule asks for."""
         length = self.config.length(position)
@@ -54,7 +58,8 @@ class Trainer(Loop):
 
     def arguments(self, batch: Batch, position: int) -> tuple:
         """See `SequenceBound.forward`."""
-        return batch.frames, batch.actions, self.config.annealing(position)
+        annealing, device = self.config.annealing(position), self.fabric.device
+        return batch.frames, batch.actions, annealing if device.type == "cpu" else annealing.on(device)
 
     def frames(self, position: int) -> int:
         """See `Loop.frames`."""

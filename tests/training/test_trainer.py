@@ -13,7 +13,7 @@ from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.journal import Journal, check_finite
 from sqair_wm.training.rehearsal import Rehearsal
 from sqair_wm.training.trainer import CHECKPOINT, Trainer
-from tests.conftest import PAPER, MovingSquares, small
+from tests.conftest import PAPER, MovingSquares, no_data_from_host, small
 
 QUICK = dict(iterations=8, batch=3, particles=2, log_every=2, save_every=3, lengths=[[0, 1], [2, 2], [5, 3]], warm_up=4)
 
@@ -201,8 +201,10 @@ def test_a_dense_training_step_runs_on_the_meta_device(config, practised):
         rehearsal = Rehearsal(model, practised, 10) if practised else None
         bound = SequenceBound(model, particles=3, rehearsal=rehearsal)
         optimizer = torch.optim.Adam(bound.parameters(), 1e-3)
-        loss, statistics = bound(torch.rand(3, 2, 1, 24, 24), torch.zeros(3, 2).long(), Annealing(0.5, 0.1, 0.5, 0.5))
-        loss.backward()
+        annealing = Annealing(0.5, 0.1, 0.5, 0.5).on(torch.device("meta"))
+        with no_data_from_host():
+            loss, statistics = bound(torch.rand(3, 2, 1, 24, 24), torch.zeros(3, 2).long(), annealing)
+            loss.backward()
         torch.nn.utils.clip_grad_norm_(bound.parameters(), 10.0)
         optimizer.step()
     assert loss.is_meta and all(s.is_meta for s in statistics.values())

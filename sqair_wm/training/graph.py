@@ -1,0 +1,103 @@
+"""Training steps as CUDA graphs: the thousands of small kernels of a step are launched together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+BEFORE = 3
+"""Steps of a kind that run as usual before one is recorded: what is set up on first use is set up by then."""
+
+Compute = Callable[..., dict[str, Tensor]]
+
+
+class GraphedSteps:
+    """Computes gradients as `compute` does; on a GPU each kind of step is recorded once and replayed from then on.
+
+    Steps are of one kind if their arguments have the same shapes and whatever is no tensor is equal: tensors may change
+    from step to step, other values are a part of what is recorded. Random numbers go on as they would without graphs.
+    Recordings share memory, and the gradients of a step are good until the next one.
+
+    Args:
+        compute: given arguments (tensors, dataclasses and tuples of them, or hashable values), leaves gradients in
+            `.grad` of the parameters, where there were none, and returns statistics, each a tensor of no axis.
+        parameters: whose gradients it computes.
+    """
+
+    def __init__(self, compute: Compute, parameters: Sequence[nn.Parameter]):
+        self._compute, self._parameters = compute, parameters
+        self._seen: Counter[Hashable] = Counter()
+        self._recorded: dict[Hashable, _Recording] = {}
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def __call__(self, *arguments: Any) -> dict[str, Tensor]:
+        """The statistics of a step."""
+        kind = kind_of(arguments)
+        self._seen[kind] += 1
+        if self._seen[kind] <= BEFORE:
+            return self._compute(*arguments)
+        if kind not in self._recorded:
+            self._recorded[kind] = _Recording(self._compute, arguments, self._parameters, self._pool)
+        return self._recorded[kind].replay(arguments)
+
+
+class _Recording:
+    """One kind of step."""
+
+    def __init__(self, compute: Compute, arguments: tuple, parameters: Sequence[nn.Parameter], pool: Any):
+        self._parameters, self._inputs = parameters, cloned(arguments)
+        self._graph = torch.cuda.CUDAGraph()
+        for parameter in parameters:
+            parameter.grad = None
+        # other threads go on sending data to the device while this one records
+        with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
+            statistics = compute(*self._inputs)
+            self._values = torch.stack(list(statistics.values()))
+        self._names, self._gradients = tuple(statistics), [p.grad for p in parameters]
+
+    def replay(self, arguments: tuple) -> dict[str, Tensor]:
+        for here, given in zip(tensors_in(self._inputs), tensors_in(arguments), strict=True):
+            here.copy_(given)
+        self._graph.replay()
+        for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
+            parameter.grad = gradient
+        return dict(zip(self._names, self._values.clone().unbind(), strict=True))
+
+
+def tensors_in(x: Any) -> Iterator[Tensor]:
+    """The tensors of nested tuples, lists and dataclasses, always in the same order."""
+    if isinstance(x, Tensor):
+        yield x
+    else:
+        for part in _parts(x) or ():
+            yield from tensors_in(part)
+
+
+def kind_of(x: Any) -> Hashable:
+    """What two `x` must have in common for the same computation: shapes, dtypes, and values that are no tensors."""
+    if isinstance(x, Tensor):
+        return Tensor, tuple(x.shape), x.dtype
+    parts = _parts(x)
+    return (type(x), x) if parts is None else (type(x), *map(kind_of, parts))
+
+
+def cloned(x: Any) -> Any:
+    """The same with tensors of its own."""
+    if isinstance(x, Tensor):
+        return x.clone()
+    if isinstance(x, tuple | list):
+        return type(x)(map(cloned, x))
+    if is_dataclass(x) and not isinstance(x, type):
+        return replace(x, **{f.name: cloned(getattr(x, f.name)) for f in fields(x)})
+    return x
+
+
+def _parts(x: Any) -> list[Any] | None:
+    if isinstance(x, tuple | list):
+        return list(x)
+    return [getattr(x, f.name) for f in fields(x)] if is_dataclass(x) else None
