@@ -1,4 +1,4 @@
-"""The training step and the contract on a GPU, and how much of their time the GPU waits: `python -m benchmarks.gpu`."""
+"""The training step and the contract on a GPU, as launched and as CUDA graphs: `python -m benchmarks.gpu`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from rich.console import Console
 from rich.table import Table
+from tqdm import tqdm
 
 from benchmarks.cases import training_step
 from benchmarks.scenes import ATARI, MNIST, certain_model, moving_sprites, settled
@@ -22,17 +23,22 @@ from sqair_wm.training.graph import BEFORE
 
 @dataclass
 class GpuRow:
-    """One line: `rate` units a second, and the share of the time in which no kernel ran (`launch_bound`)."""
+    """One line: units a second as kernels are launched one by one, and as a recorded CUDA graph launches them."""
 
     name: str
-    rate: float
     unit: str
-    launch_bound: float
+    launched: float
+    graph: float
+
+    @property
+    def waiting(self) -> float:
+        """Share of the time in which the GPU waits for launches."""
+        return max(0.0, 1 - self.launched / self.graph)
 
 
-def time_on_gpu(function: Callable[[], object], least: float = 1.0) -> tuple[float, float]:
-    """Seconds a call, and the share of them in which no kernel ran."""
-    for _ in range(BEFORE + 2):
+def seconds_on_gpu(function: Callable[[], object], least: float = 1.0) -> float:
+    """Seconds a call, each waited for."""
+    for _ in range(BEFORE + 1):
         function()
     torch.cuda.synchronize()
     calls, start = 0, time.perf_counter()
@@ -40,12 +46,17 @@ def time_on_gpu(function: Callable[[], object], least: float = 1.0) -> tuple[flo
         function()
         torch.cuda.synchronize()
         calls += 1
-    seconds = (time.perf_counter() - start) / calls
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+    return (time.perf_counter() - start) / calls
+
+
+def recorded(function: Callable[[], object]) -> Callable[[], object]:
+    """The same calls as a CUDA graph."""
+    for _ in range(BEFORE):
         function()
-        torch.cuda.synchronize()
-    busy = sum(event.self_device_time_total for event in profile.key_averages()) * 1e-6
-    return seconds, max(0.0, 1 - busy / seconds)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        function()
+    return graph.replay
 
 
 def contract_calls(batch: int) -> dict[str, Callable[[], object]]:
@@ -60,23 +71,24 @@ def contract_calls(batch: int) -> dict[str, Callable[[], object]]:
     }
 
 
-def rows(compiled: bool) -> list[GpuRow]:
-    """All measurements."""
-    found = []
+def rows(compiled: bool) -> Iterator[GpuRow]:
+    """All measurements, one after the other."""
     for name, config, batch, length, objects in (
         ("train_step", MNIST, 32, 10, 1),
         ("train_step_batch256", MNIST, 256, 10, 1),
-        ("train_step_atari", ATARI, 64, 8, 5),
+        ("train_step_atari", ATARI, 16, 6, 5),
+        ("train_step_atari_batch128", ATARI, 128, 6, 5),
     ):
-        for kind, low, graphs in (("", False, True), ("_bf16", True, True), ("_no_graphs", False, False)):
-            step = training_step(config, batch, length, objects, True, "cuda", compiled, low, graphs)
-            seconds, waiting = time_on_gpu(step)
-            found.append(GpuRow(name + kind, batch * length / seconds, "frames/s", waiting))
+        for low in (False, True):
+            steps = [
+                training_step(config, batch, length, objects, True, "cuda", compiled, low, g) for g in (False, True)
+            ]
+            rates = [batch * length / seconds_on_gpu(step) for step in steps]
+            yield GpuRow(f"{name}{'_bf16' if low else ''}", "frames/s", *rates)
     for batch in (1, 64, 1024):
         for name, call in contract_calls(batch).items():
-            seconds, waiting = time_on_gpu(call)
-            found.append(GpuRow(name, batch / seconds, "steps/s" if "imagine" in name else "frames/s", waiting))
-    return found
+            rates = [batch / seconds_on_gpu(kind, 0.5) for kind in (call, recorded(call))]
+            yield GpuRow(name, "steps/s" if "imagine" in name else "frames/s", *rates)
 
 
 def main() -> None:
@@ -87,15 +99,17 @@ def main() -> None:
     options = parser.parse_args()
     if not torch.cuda.is_available():
         sys.exit("error: PyTorch sees no CUDA device here; python -m benchmarks measures the CPU")
-    found = rows(options.compile)
+    found: list[GpuRow] = []
+    for row in tqdm(rows(options.compile), total=17, unit="row"):
+        found.append(row)
+        if options.json:
+            options.json.write_text(json.dumps([asdict(row) for row in found], indent=1) + "\n")
     table = Table(title=torch.cuda.get_device_name(), title_justify="left")
-    for column in ("name", "rate", "unit", "GPU waits"):
+    for column in ("name", "unit", "launched", "as a graph", "GPU waits"):
         table.add_column(column, justify="left" if column in ("name", "unit") else "right")
     for row in found:
-        table.add_row(row.name, f"{row.rate:,.0f}", row.unit, f"{row.launch_bound:.0%}")
+        table.add_row(row.name, row.unit, f"{row.launched:,.0f}", f"{row.graph:,.0f}", f"{row.waiting:.0%}")
     Console().print(table)
-    if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in found], indent=1) + "\n")
 
 
 if __name__ == "__main__":
