@@ -54,10 +54,16 @@ class _Recording:
         self._graph = torch.cuda.CUDAGraph()
         for parameter in parameters:
             parameter.grad = None
-        # other threads go on sending data to the device while this one records
-        with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
-            statistics = compute(*self._inputs)
-            self._values = torch.stack(list(statistics.values()))
+        try:
+            # other threads go on sending data to the device while this one records
+            with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
+                statistics = compute(*self._inputs)
+                self._values = torch.stack(list(statistics.values()))
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"the step cannot be recorded as a CUDA graph ({error}); it is launched as usual with "
+                "training.graphs=false imagination.graphs=false"
+            ) from error
         self._names, self._gradients = tuple(statistics), [p.grad for p in parameters]
 
     def replay(self, arguments: tuple) -> dict[str, Tensor]:

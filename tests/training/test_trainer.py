@@ -6,6 +6,7 @@ import torch
 from lightning_fabric import Fabric
 from safetensors.torch import load_model
 
+from sqair_wm.baselines import build
 from sqair_wm.sqair import SQAIR
 from sqair_wm.training.bound import Annealing, SequenceBound
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
@@ -190,20 +191,33 @@ def test_writing_a_checkpoint_leaves_the_old_one_if_it_fails(tmp_path):
 
 @pytest.mark.parametrize(
     ("config", "practised"),
-    [(small(), 0), (small(), 4), (small(**PAPER), 0), (small(**PAPER, encoder="conv"), 0)],
-    ids=["guided", "with rehearsal", "paper", "conv"],
+    [
+        (small(), 0),
+        (small(), 4),
+        (small(**PAPER), 0),
+        (small(**PAPER, encoder="conv"), 0),
+        (
+            small(channels=4, scenery=3, actions=4, dynamics="interactive", size="steady", conditional_discovery=False),
+            0,
+        ),
+        (small(architecture="air"), 0),
+        (small(architecture="vrnn", inference="paper"), 0),
+        (small(architecture="vrnn", inference="paper", encoder="conv"), 0),
+    ],
+    ids=["guided", "with rehearsal", "paper", "conv", "game", "air", "vrnn", "vrnn conv"],
 )
 def test_a_dense_training_step_runs_on_the_meta_device(config, practised):
     """The meta device has no data: anything that waits for a value would raise."""
     with torch.device("meta"):
-        model = SQAIR(config)
+        model = build(config)
         model.dense = True
         rehearsal = Rehearsal(model, practised, 10) if practised else None
         bound = SequenceBound(model, particles=3, rehearsal=rehearsal)
         optimizer = torch.optim.Adam(bound.parameters(), 1e-3)
+        frames = torch.rand(3, 2, config.channels + config.scenery, 24, 24)
         annealing = Annealing(0.5, 0.1, 0.5, 0.5).on(torch.device("meta"))
         with no_data_from_host():
-            loss, statistics = bound(torch.rand(3, 2, 1, 24, 24), torch.zeros(3, 2).long(), annealing)
+            loss, statistics = bound(frames, torch.zeros(3, 2).long(), annealing)
             loss.backward()
         torch.nn.utils.clip_grad_norm_(bound.parameters(), 10.0)
         optimizer.step()
