@@ -16,6 +16,7 @@ from sqair_wm.training.rehearsal import Rehearsal
 from sqair_wm.training.trainer import CHECKPOINT, Trainer
 from tests.conftest import PAPER, MovingSquares, no_data_from_host, small
 
+GAME = dict(channels=4, scenery=3, actions=4, dynamics="interactive", size="steady", conditional_discovery=False)
 QUICK = dict(iterations=8, batch=3, particles=2, log_every=2, save_every=3, lengths=[[0, 1], [2, 2], [5, 3]], warm_up=4)
 
 
@@ -196,10 +197,7 @@ def test_writing_a_checkpoint_leaves_the_old_one_if_it_fails(tmp_path):
         (small(), 4),
         (small(**PAPER), 0),
         (small(**PAPER, encoder="conv"), 0),
-        (
-            small(channels=4, scenery=3, actions=4, dynamics="interactive", size="steady", conditional_discovery=False),
-            0,
-        ),
+        (small(**GAME), 0),
         (small(architecture="air"), 0),
         (small(architecture="vrnn", inference="paper"), 0),
         (small(architecture="vrnn", inference="paper", encoder="conv"), 0),
