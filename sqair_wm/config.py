@@ -8,6 +8,9 @@ from typing import Any
 CELLS = 9
 """Height and width of the crop of the scenery around an object, in cells: about three objects."""
 
+SPECK = 0.2
+"""What covers a smaller share of the typical object is a speck and no object."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:

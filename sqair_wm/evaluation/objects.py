@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from sqair_wm.background import separate
+from sqair_wm.config import SPECK
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.objects import VISIBLE
 from sqair_wm.evaluation.codes import code_metrics
@@ -20,10 +21,6 @@ from sqair_wm.evaluation.truth import JUMP, GameTruth
 from sqair_wm.outlines import outlines
 from sqair_wm.slots import Noise
 from sqair_wm.world_model import WorldModel
-
-SPECK = 0.2
-"""For the baselines: parts smaller than this share of the typical object are specks. This, the gap over which parts are
-joined and the gate of linking were chosen on 1,200 training frames of Pong, MsPacman and Freeway."""
 
 BASELINE_FIGURES = ("f_moving", "f_relevant", "ap_moving", "exact_count", "mota", "idf1", "hota", "switches_per_100")
 
@@ -173,7 +170,11 @@ def _ages(identity: np.ndarray) -> np.ndarray:
 
 
 def baseline_settings(model: WorldModel) -> Settings:
-    """Settings of the baselines, from the object size that was measured for the model on its training frames."""
+    """Settings of the baselines, from the object size that was measured for the model on its training frames.
+
+    `SPECK`, the gap over which parts are joined and the gate of linking were chosen on 1,200 training frames of Pong,
+    MsPacman and Freeway.
+    """
     height, width = model.config.object_size
     return Settings(least_area=SPECK * height * width, gate=JUMP * max(model.config.frame_size))
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sqair_wm.attention import FrameView
-from sqair_wm.config import ModelConfig
+from sqair_wm.config import SPECK, ModelConfig
 from sqair_wm.discovery import SetEncoder
 from sqair_wm.distributions import Normal, bernoulli_log_prob, bounded, clamp_probability, positive, sample_log_prob
 from sqair_wm.inference.parts import CERTAIN, LARGER, GlimpseReader, Look, ObjectMemory, limited, shows
@@ -18,7 +18,7 @@ from sqair_wm.packing import Rows
 from sqair_wm.slots import Exploration, Noise, Slots
 from sqair_wm.where import to_where, window
 
-LEAST_ENERGY, LEAST_SHARE = 0.3, 0.01
+LEAST_ENERGY, FAINTEST = 0.3, 0.01
 WIDE = 1.4
 
 
@@ -39,8 +39,9 @@ class _Step(NamedTuple):
 class GuidedDiscovery(nn.Module):
     """Finds objects one after the other, wiping each from the residual, until the first "no" (paper, algorithm 3).
 
-    A peak proposes an object only if its squared intensity is at least `LEAST_ENERGY` and would fill `LEAST_SHARE` of
-    an object, and discovery never exceeds the free slots. What shows nothing that objects before it do not explain (see
+    A peak proposes an object only if its squared intensity is at least `LEAST_ENERGY` and would fill a `SPECK` of the
+    typical object, or where frames have no opacity, so that objects are thin and faint, the share `FAINTEST`; and
+    discovery never exceeds the free slots. What shows nothing that objects before it do not explain (see
     `shows`) is refused in evaluation mode; in training it is not, since what is refused teaches nothing.
     """
 
@@ -53,7 +54,8 @@ class GuidedDiscovery(nn.Module):
         self.config, self.reader = config, reader
         share = torch.tensor(config.object_share)
         self.register_buffer("share", (1.3 * share).clamp(max=0.9), persistent=False)
-        self.least_energy = max(LEAST_ENERGY, LEAST_SHARE * config.object_size[0] * config.object_size[1])
+        height, width = config.object_size
+        self.least_energy = max(LEAST_ENERGY, (SPECK if config.scenery else FAINTEST) * height * width)
         self.cell = VanillaCell(hidden + 3 + w + 4 + hidden, hidden)
         self.where = mlp(hidden, hidden, 8, zero=True)
         self.presence = mlp(hidden + w + 3, hidden // 2, 1, zero=True)

@@ -206,3 +206,13 @@ def test_exploration_can_forbid_discovery_and_leaving():
     keep = Exploration(may_leave=torch.tensor([False, True]), may_discover=torch.tensor([False, False]))
     after, _ = model.observe(slots, frames[0], noise=noise, explore=keep)
     assert after.count.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(("scenery", "count"), [(3, 1), (0, 2)])
+def test_a_speck_is_no_object_where_frames_have_opacity(scenery, count):
+    frame = torch.zeros(1, 4 + scenery, 80, 80)
+    frame[0, :4, 20:26, 30:35] = 0.6
+    frame[0, :4, 60, 50:52] = 0.8
+    model = certain_model(replace(ATARI, scenery=scenery)).requires_grad_(False)
+    slots, _ = model.observe(model.initial(1), frame, noise=Noise.none(model.initial(1)))
+    assert slots.count == count
