@@ -30,7 +30,7 @@ EXPLAINED = (
 def save_model(game: str, actions: int, background: np.ndarray, place: Path) -> str:
     """Save a model; its dynamics, rewards and uncertainties are random, an episode ends with probability 0.27."""
     torch.manual_seed(0)
-    config = small(channels=4, scenery=3, actions=actions, dynamics="interactive", what=3)
+    config = small(channels=4, scenery=3, actions=actions, dynamics="interactive", what=3, object_size=(3.0, 2.0))
     model = WorldModel(config, Source(game, SIZE), background)
     model.sqair = certain_model(config)
     torch.nn.init.normal_(model.sqair.dynamics.readout.weight, std=0.1)
