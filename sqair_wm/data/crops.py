@@ -9,10 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sqair_wm.config import SPECK
 from sqair_wm.data.people import People
-
-SPECK = 0.2
-"""Parts smaller than this share of the typical area, the median with each part counted by its area, are specks."""
 
 PLACES, TIMES = 40, 50
 """Places tried at one time, and times tried, until a crop is found."""
@@ -80,7 +78,8 @@ def part_centres(parts: np.ndarray, frames: int, training: int) -> np.ndarray:
 
     Args:
         parts: `[P, 6]`, see `extract`.
-        frames: number of frames; training: how many of them, from the first on, say what a speck is.
+        frames: number of frames; training: how many of them, from the first on, say what a speck is: less than
+            `SPECK` of the typical area, the median with each part counted by its area.
     """
     area = np.sort(parts[parts[:, 0] < training, 5])
     least = SPECK * area[np.searchsorted(area.cumsum(), area.sum() / 2)] if len(area) else 0.0

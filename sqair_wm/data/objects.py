@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from torch import Tensor
 
+from sqair_wm.config import SPECK
+
 VISIBLE, BLACK = 0.25, 0.01
 """A pixel belongs to an object if its squared intensity, summed over channels, is larger than this; less where nothing
 is bright: this share of what the brightest fiftieth of all pixels that are not `BLACK` has."""
@@ -45,7 +47,7 @@ def measure_objects(frames: Tensor, most_slots: int = 64) -> ObjectStatistics:
     """Measure the objects of `frames` `[M, C, H, W]`.
 
     The size is the median over connected parts, each counted by its area (specks count little). The number of slots is
-    the 98th percentile of the parts a frame that are not specks (a fifth of the median area), and three to spare,
+    the 98th percentile of the parts a frame that are not specks (`SPECK` of the median area), and three to spare,
     between 3 and `most_slots`.
 
     Raises:
@@ -64,7 +66,7 @@ def measure_objects(frames: Tensor, most_slots: int = 64) -> ObjectStatistics:
     if not len(area):
         raise ValueError("no foreground in any frame: nothing moves, or the background model swallows all of it")
     height, width = (_weighted_median(size[:, axis], area) for axis in (0, 1))
-    least = 0.2 * _weighted_median(area, area)
+    least = SPECK * _weighted_median(area, area)
     counts = [(a >= least).sum() for a in areas]
     slots = int(np.clip(np.percentile(counts, 98) + 3, 3, most_slots))
     intensity = math.sqrt(float(energy[energy > visible].mean()))

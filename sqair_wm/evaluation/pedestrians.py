@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from sqair_wm.config import SPECK
 from sqair_wm.data.crops import Crops
 from sqair_wm.data.sequences import Batch
 from sqair_wm.data.video import VISIBLE, VideoSequences
@@ -29,9 +30,9 @@ QUARTER = 0.25
 LITTLE, NEARLY_ALL = 0.1, 0.9
 """Somebody of whom a share between these lies in the crop is cut off."""
 
-BLACK, SPECK, REACH = 0.02, 0.2, 0.5
-"""Of the baseline: the largest squared intensity of what is no foreground, the largest speck as a share of a typical
-object's area, and the longest way in a frame as a share of its height."""
+BLACK, REACH = 0.02, 0.5
+"""Of the baseline: the largest squared intensity of what is no foreground, and the longest way in a frame as a share
+of an object's height."""
 
 
 @dataclass(frozen=True)

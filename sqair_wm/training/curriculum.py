@@ -82,12 +82,13 @@ class TrainingConfig(Schedule):
         """Departures from the bound at that iteration."""
         progress = min(1.0, iteration / self.warm_up) if self.warm_up else 1.0
         fade = max(0.0, 1 - iteration / (4 * self.warm_up)) if self.warm_up else 0.0
+        keep = self._kept(iteration)
         return Annealing(
             kl_weight=self.kl_start + (1 - self.kl_start) * progress,
             presence_margin=self.presence_margin if progress < 1 else 0.0,
             discovery_dropout=self.discovery_dropout * fade,
-            keep=self._kept(iteration),
-            practise=not self._kept(iteration),
+            keep=keep,
+            practise=not keep,
         )
 
     def _kept(self, iteration: int) -> float:
