@@ -52,7 +52,7 @@ class Read(torch.autograd.Function):
     ) -> Tensor:
         unit, last, half = axes
         raw = torch.addcmul(half, torch.addcmul(centre[:, :, None], scale[:, :, None], unit), half)
-        position = torch.minimum(raw, last + 1).clamp_(min=-1)
+        position = torch.fmin(raw, last + 1).clamp_(min=-1)  # a window that is not a number is read at the end
         floor = torch.minimum(position.floor(), last)
         y, x = (position - floor).unbind(1)
         y, x = y[:, : shape[0], None, None], x[:, None, : shape[1], None]

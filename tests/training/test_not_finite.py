@@ -1,0 +1,27 @@
+import pytest
+import torch
+
+from sqair_wm.sqair import SQAIR
+from sqair_wm.training.bound import Annealing, SequenceBound
+from sqair_wm.training.journal import check_finite
+from tests.conftest import MovingSquares, small
+
+
+@pytest.mark.parametrize("inference", ["guided", "guided_discovery", "guided_tracking", "paper"])
+def test_whatever_weight_is_not_a_number_the_terms_of_the_loss_say_so(inference):
+    bound = SequenceBound(SQAIR(small(inference=inference)), particles=2)
+    frames = MovingSquares().sample(4, 3, torch.Generator().manual_seed(0), torch.device("cpu")).frames
+    told = 0
+    for parameter in bound.parameters():
+        weights = parameter.detach().clone()
+        parameter.data.view(-1)[0] = float("nan")
+        bound.zero_grad()
+        loss, statistics = bound(frames, None, Annealing())
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(bound.parameters(), torch.inf)
+        parameter.data.copy_(weights)
+        try:
+            check_finite({name: float(x) for name, x in statistics.items()} | {"gradient_norm": float(norm)}, 0)
+        except FloatingPointError:
+            told += 1
+    assert told > 0.75 * len(list(bound.parameters()))
