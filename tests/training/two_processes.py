@@ -1,5 +1,6 @@
 """Run as a program: two processes take the gradients of half a batch each; one saves what Fabric makes of both."""
 
+import faulthandler
 import sys
 
 import torch
@@ -22,6 +23,7 @@ def half_batch(rank: int) -> torch.Tensor:
 
 
 def main() -> None:
+    faulthandler.dump_traceback_later(100, exit=True)  # who waits for what, if they do not find each other
     torch.set_num_threads(1)
     fabric = Fabric(accelerator="cpu", devices=2, strategy=DDPStrategy(find_unused_parameters=True))
     fabric.launch()
