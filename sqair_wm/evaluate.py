@@ -140,9 +140,10 @@ def objects_if_any(model: WorldModel, sequences: AtariSequences, truth: GameTrut
 
 
 def write_result(path: Path, run: Path) -> None:
-    """Write a file for `results/`, as `results/world_model/GAME/seedK.json`: data, seed and all figures of a run."""
+    """Write a file for `results/`, as `results/atari/GAME/seedK.json`: data, seed, inference and figures of a run."""
     folder, config = open_run(run)
     about: dict[str, float | str] = {"data": str(config.data.get("name", config.env)), "seed": int(config.seed)}
+    about["inference"] = str(config.model.inference)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(about | folder.metrics(), indent=1) + "\n"
     write_atomically(path, lambda target: target.write_text(text))
@@ -181,7 +182,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="where recordings, the MNIST files or the foreground of a video are kept (by default as in the run)",
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
-    parser.add_argument("--json", type=Path, help="write data, seed and all figures of the run to this file too")
+    parser.add_argument("--json", type=Path, help="write data, seed, inference and figures of the run to this file too")
     add_sizes(parser)
     options = parser.parse_args(arguments)
     try:

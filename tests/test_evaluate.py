@@ -58,7 +58,8 @@ def test_figures_are_added_to_a_finished_run(run, tmp_path, capsys):
     assert {"f_moving", "f_relevant", "ap_moving", "exact_count", "mota", "components_f_moving"} <= set(after)
     assert all(isinstance(v, int | float) and v == v for v in after.values())
     result = json.loads((tmp_path / "results" / "Pong" / "seed0.json").read_text())
-    assert result["data"] == "Pong" and result["seed"] == 0 and after.items() <= result.items()
+    assert result["data"] == "Pong" and result["seed"] == 0 and result["inference"] == "guided"
+    assert after.items() <= result.items()
     assert "steps ahead" in capsys.readouterr().out
 
 
