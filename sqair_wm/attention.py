@@ -191,7 +191,7 @@ def _window_axis(scale: Tensor, centre: Tensor, length: int, n: int) -> tuple[Te
     """Pixels of an axis that the widest window covers, `[R, P]`, and the weights of the samples there, `[R, P, n]`."""
     reach = 0.5 * (length - 1) * scale.detach() * (1 + 2 / (n - 1))
     widest = torch.ceil(2 * reach.max()).item()
-    span = int(widest) + 1 if widest < length else length
+    span = int(widest) + 1 if widest < length else length  # all of it where a scale is not a number
     middle = 0.5 * (length - 1) * (centre.detach() + 1)
     first = (middle - reach).ceil().long().clamp(0, length - span)
     pixels = first[:, None] + torch.arange(span, device=scale.device)

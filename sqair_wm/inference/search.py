@@ -169,7 +169,8 @@ def search_near(
     h, w = (min(n, 2 * int(2 * s + k / 2) + 1) for n, s, k in zip(energy.cells, sigma, energy.blur, strict=True))
     middle = energy.cell(expected[:, :2])
     first = (middle - energy.pair([h // 2, w // 2])).round_().clamp_(min=0)
-    first = torch.fmin(first, energy.pair([energy.cells[0] - h, energy.cells[1] - w]))
+    last = energy.pair([energy.cells[0] - h, energy.cells[1] - w])
+    first = torch.fmin(first, last)  # what is expected nowhere (not a number) is searched at the end
     cells = first[:, :, None] + energy.numbers[: max(h, w)]
     distance = cells - middle[:, :, None]
     near = (distance.square() * energy.pair([-0.5 / s**2 for s in sigma])[:, None]).exp_()
