@@ -72,7 +72,8 @@ def table_metrics(
 
     Returns:
         `log_px`, `reconstruction`, `kl`, `reconstruction_weighted`, `kl_weighted` (nats a sequence, see `Likelihood`)
-        and `log_px_error`, the standard error of the first; `addition_accuracy`, ..., see `addition_figures`;
+        and `log_px_error`, the standard error of the first; `log_px_balanced`, see `likelihood_figures`;
+        `addition_accuracy`, ..., see `addition_figures`;
         `milliseconds_per_frame`; of models with objects `counting_accuracy`, ..., see `counting`, and `mota`,
         `idf1`, `hota`, `switches_per_100`, see `tracking_figures`; `components_...`: the last
         two for connected components.
@@ -108,13 +109,18 @@ def tracking_figures(tracks: Tracks, truth: Truth, size: tuple[int, int]) -> dic
 
 
 def likelihood_figures(model: WorldModel, sequences: MovingMNIST, sizes: Sizes) -> dict[str, float]:
-    """`log_px`, `reconstruction` and `kl` in both forms, nats a sequence; see `Likelihood`."""
-    parts: list[Likelihood] = []
+    """`log_px`, `reconstruction` and `kl` in both forms, nats a sequence, and the first for equally many sequences with
+    each number of digits, as the data has them in the long run; see `Likelihood`.
+    """
+    parts, digits = [], []
     for start in range(0, sizes.likelihood, CHUNK):
         number = min(CHUNK, sizes.likelihood - start)
-        frames = sequences.first(number, sizes.length, model.background.device, start).frames
-        parts.append(estimate(model.sqair, frames, samples=sizes.samples))
-    return Likelihood.cat(parts).means()
+        batch = sequences.first(number, sizes.length, model.background.device, start)
+        assert batch.truth is not None
+        parts.append(estimate(model.sqair, batch.frames, samples=sizes.samples))
+        digits.append(batch.truth.presence.any(0).sum(1))
+    found, numbers = Likelihood.cat(parts), range(sequences.least, sequences.most + 1)
+    return found.means() | found.balanced(torch.cat(digits), numbers)
 
 
 def addition_figures(model: WorldModel, seen: Seen, training: MovingMNIST, sizes: Sizes) -> dict[str, float]:

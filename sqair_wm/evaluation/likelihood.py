@@ -54,6 +54,23 @@ class Likelihood:
         error = float(self.log_px.std() / math.sqrt(number)) if number > 1 else 0.0
         return {f.name: float(getattr(self, f.name).mean()) for f in fields(Likelihood)} | {"log_px_error": error}
 
+    def balanced(self, group: Tensor, groups: range) -> dict[str, float]:
+        """The bound if each of `groups` were as frequent as the others, and not as frequent as it happens to be.
+
+        Args:
+            group: `[B]`, of which group each sequence is, such as how many digits it has.
+            groups: all that there are.
+
+        Returns:
+            `log_px_balanced`, the mean of the groups' means, and `log_px_balanced_error`, its standard error; nothing
+            if a group has fewer than two sequences.
+        """
+        parts = [self.log_px[group == g] for g in groups]
+        if min(len(p) for p in parts) < 2:
+            return {}
+        error = math.sqrt(sum(float(p.var()) / len(p) for p in parts)) / len(parts)
+        return {"log_px_balanced": float(sum(p.mean() for p in parts)) / len(parts), "log_px_balanced_error": error}
+
 
 class Running:
     """Sums over particles that come in chunks; memory does not grow with their number."""

@@ -46,6 +46,8 @@ DIGITS = {
     "counting_accuracy_after_10": "10 min",
     "log_px": "log p",
     "log_px_error": "±",
+    "log_px_balanced": "balanced",
+    "log_px_balanced_error": "±",
     "reconstruction": "rec.",
     "kl": "KL",
     "addition_accuracy": "addition",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sqair_wm.evaluation.digit_table import Sizes, component_figures, table_metrics
+from sqair_wm.evaluation.digit_table import Sizes, component_figures, likelihood_figures, table_metrics
 from sqair_wm.world_model import WorldModel
 from tests.conftest import small
 from tests.evaluation.informed import Informed, T, bars
@@ -30,6 +30,15 @@ def test_the_informed_model_gets_full_marks(full_marks):
 def test_every_column_of_the_table_is_there(full_marks):
     names = {"log_px", "log_px_error", "reconstruction", "kl", "reconstruction_weighted", "kl_weighted"}
     assert names <= set(full_marks[0]) and all(np.isfinite(v) for v in full_marks[0].values())
+
+
+def test_the_likelihood_is_also_that_of_equally_many_sequences_with_each_number_of_digits():
+    data, model = bars(), WorldModel(small(frame_size=(50, 50))).eval()
+    figures = likelihood_figures(model, data, Sizes(likelihood=30, samples=2, length=2))
+    digits = data.first(30, 2, torch.device("cpu")).truth.presence[0].sum(1)
+    counts = torch.bincount(digits, minlength=3).double()
+    assert counts[0] != counts[2] and 0 < figures["log_px_balanced_error"] < figures["log_px_error"]
+    assert (figures["log_px_balanced"] > figures["log_px"]) == bool(digits.double().mean() > 1)
 
 
 def test_identities_that_change_are_counted():

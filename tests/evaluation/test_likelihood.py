@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
-from sqair_wm.evaluation.likelihood import estimate
+from sqair_wm.evaluation.likelihood import Likelihood, estimate
 from sqair_wm.slots import StepTerms
 
 T, B, DRIFT, NOISE = 4, 6, 0.7, 0.5
@@ -132,3 +132,14 @@ def test_what_cannot_be_estimated_is_an_error(frames):
         estimate(RandomWalk(noise(1)), frames, samples=0)
     with pytest.raises(ValueError, match="not finite"):
         estimate(RandomWalk(noise(2)), frames * torch.nan, samples=2)
+
+
+def test_balanced_figures_do_not_depend_on_how_often_a_group_was_drawn():
+    group = torch.tensor([0] * 10 + [1] * 60 + [2] * 30)
+    level = torch.tensor([7125.0, 6800.0, 6400.0], dtype=torch.float64)[group]
+    scatter = torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(50) * 10 * group
+    found = Likelihood(*[level + scatter] * 5)
+    figures, error = found.balanced(group, range(3)), math.sqrt(100 / 59 + 400 / 29) / 3
+    assert figures == pytest.approx({"log_px_balanced": (7125 + 6800 + 6400) / 3, "log_px_balanced_error": error})
+    assert error < found.means()["log_px_error"] / 10 and found.means()["log_px"] < 6720
+    assert found.balanced(group, range(4)) == {}
