@@ -73,10 +73,9 @@ def table_metrics(
     Returns:
         `log_px`, `reconstruction`, `kl`, `reconstruction_weighted`, `kl_weighted` (nats a sequence, see `Likelihood`)
         and `log_px_error`, the standard error of the first; `log_px_balanced`, see `likelihood_figures`;
-        `addition_accuracy`, ..., see `addition_figures`;
-        `milliseconds_per_frame`; of models with objects `counting_accuracy`, ..., see `counting`, and `mota`,
-        `idf1`, `hota`, `switches_per_100`, see `tracking_figures`; `components_...`: the last
-        two for connected components.
+        `addition_accuracy`, ..., see `addition_figures`; `milliseconds_per_frame`; of models with objects
+        `counting_accuracy`, ..., see `counting`, and `mota`, `idf1`, `hota`, `switches_per_100`, see
+        `tracking_figures`; `components_...`: the last two for connected components.
     """
     sizes, objects, clock = sizes or Sizes(), model.config.architecture != "vrnn", _Clock(say)
     torch.manual_seed(0)
