@@ -142,8 +142,11 @@ def objects_if_any(model: WorldModel, sequences: AtariSequences, truth: GameTrut
 def write_result(path: Path, run: Path) -> None:
     """Write a file for `results/`, as `results/atari/GAME/seedK.json`: data, seed, inference and figures of a run."""
     folder, config = open_run(run)
-    about: dict[str, float | str] = {"data": str(config.data.get("name", config.env)), "seed": int(config.seed)}
-    about["inference"] = str(config.model.inference)
+    about: dict[str, float | str] = {
+        "data": str(config.data.get("name", config.env)),
+        "seed": int(config.seed),
+        "inference": str(config.model.inference),
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(about | folder.metrics(), indent=1) + "\n"
     write_atomically(path, lambda target: target.write_text(text))
