@@ -10,16 +10,15 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig
 
+from sqair_wm.common.settings import ConfigError, check_overrides, chosen_groups
 from sqair_wm.data.atari import AtariSequences
-from sqair_wm.data.encoded import encode
 from sqair_wm.data.opening import build_data
-from sqair_wm.evaluation import held_out_metrics
-from sqair_wm.evaluation.show import print_tables
-from sqair_wm.evaluation.summary import summarize, watch
-from sqair_wm.report import write_metrics, write_report
-from sqair_wm.run_folder import RunFolder
-from sqair_wm.settings import ConfigError, check_overrides, chosen_groups
-from sqair_wm.setup import (
+from sqair_wm.evaluation.kinds import held_out_metrics
+from sqair_wm.evaluation.metrics.summary import summarize, watch
+from sqair_wm.reporting.report import write_metrics, write_report
+from sqair_wm.reporting.show import print_tables
+from sqair_wm.runs.run_folder import RunFolder
+from sqair_wm.runs.setup import (
     build_fabric,
     build_model,
     check_values,
@@ -28,6 +27,7 @@ from sqair_wm.setup import (
     training_config,
     training_sequences,
 )
+from sqair_wm.training.encoded import encode
 from sqair_wm.training.imagination import ImaginationTrainer
 from sqair_wm.training.loop import Loop, total
 from sqair_wm.training.trainer import Trainer

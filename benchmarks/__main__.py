@@ -13,7 +13,7 @@ from rich.table import Table
 import benchmarks.environments  # noqa: F401 (registers its cases)
 from benchmarks.cases import CASES
 from benchmarks.measure import Row, peak
-from sqair_wm.cpu import use_cpu
+from sqair_wm.common.cpu import use_cpu
 
 
 def show(rows: list[Row], threads: int) -> None:

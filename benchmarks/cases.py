@@ -12,10 +12,10 @@ from torch import Tensor
 
 from benchmarks.measure import Row, compare, seconds
 from benchmarks.scenes import ATARI, MNIST, certain_model, moving_sprites, settled
-from sqair_wm.config import ModelConfig
 from sqair_wm.data.atari import record
-from sqair_wm.data.play import Recording
-from sqair_wm.slots import Noise
+from sqair_wm.games.play import Recording
+from sqair_wm.model.config import ModelConfig
+from sqair_wm.model.slots import Noise
 from sqair_wm.training.bound import Annealing, SequenceBound
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.graph import GraphedSteps

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import torch
 
-from sqair_wm.config import ModelConfig
-from sqair_wm.cpu import use_cpu
+from sqair_wm.common.cpu import use_cpu
 from sqair_wm.data.mnist import load_mnist
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.data.objects import measure_objects
-from sqair_wm.slots import Noise
-from sqair_wm.sqair import SQAIR
+from sqair_wm.model.config import ModelConfig
+from sqair_wm.model.slots import Noise
+from sqair_wm.model.sqair import SQAIR
 from sqair_wm.training.bound import SequenceBound
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.trainer import make_optimizer

@@ -16,8 +16,8 @@ from benchmarks.measure import Row, seconds
 from benchmarks.scenes import ATARI, certain_model
 from envs.imagination import ImaginationVectorEnv
 from envs.slots import make_slots
-from sqair_wm.data.play import Recording, initial_background
-from sqair_wm.world_model import Source, WorldModel
+from sqair_wm.games.play import Recording, initial_background
+from sqair_wm.world.world_model import Source, WorldModel
 
 GAME, ACTIONS, STEPS = "MsPacman", 9, 20
 

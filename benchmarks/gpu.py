@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from benchmarks.cases import training_step
 from benchmarks.scenes import ATARI, MNIST, certain_model, moving_sprites, settled
-from sqair_wm.slots import Noise
+from sqair_wm.model.slots import Noise
 from sqair_wm.training.graph import BEFORE
 
 

@@ -7,8 +7,8 @@ import multiprocessing
 import resource
 
 from benchmarks.scenes import ATARI, MNIST, certain_model, moving_sprites
-from sqair_wm.config import ModelConfig
-from sqair_wm.cpu import use_cpu
+from sqair_wm.common.cpu import use_cpu
+from sqair_wm.model.config import ModelConfig
 from sqair_wm.training.bound import Annealing, SequenceBound
 
 SETTINGS = {

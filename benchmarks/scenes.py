@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sqair_wm.config import ModelConfig
-from sqair_wm.inference.guided_discovery import GuidedDiscovery
-from sqair_wm.inference.guided_tracking import GuidedTracking
-from sqair_wm.slots import Noise, Slots
-from sqair_wm.sqair import SQAIR
+from sqair_wm.model.config import ModelConfig
+from sqair_wm.model.inference.guided_discovery import GuidedDiscovery
+from sqair_wm.model.inference.guided_tracking import GuidedTracking
+from sqair_wm.model.slots import Noise, Slots
+from sqair_wm.model.sqair import SQAIR
 
 MNIST = ModelConfig(frame_size=(50, 50), object_size=(20.0, 16.0), slots=3)
 ATARI = ModelConfig(

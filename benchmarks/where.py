@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.cases import training_step
 from benchmarks.scenes import ATARI, MNIST
-from sqair_wm.cpu import use_cpu
+from sqair_wm.common.cpu import use_cpu
 
 KINDS = {
     "matrix products": ("mm", "addmm", "bmm", "linear", "matmul", "baddbmm"),

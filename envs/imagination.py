@@ -16,7 +16,7 @@ from envs.layout import Observation, row
 from envs.rollout import Rollout, Rules
 from envs.slots_vector import final_observations, with_masks
 from envs.starts import StatePool
-from sqair_wm.slots import Slots
+from sqair_wm.model.slots import Slots
 
 Info = dict[str, Any]
 METADATA = {"render_modes": ["rgb_array"], "render_fps": 15}

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sqair_wm.config import ModelConfig
-from sqair_wm.seating import Seating
-from sqair_wm.slots import Slots
-from sqair_wm.where import OUTSIDE, boxes_of
+from sqair_wm.common.finite import check_finite
+from sqair_wm.model.config import ModelConfig
+from sqair_wm.model.seating import Seating
+from sqair_wm.model.slots import Slots
+from sqair_wm.nn.where import OUTSIDE, boxes_of
 
 FORMS, UNITS = ("array", "flat", "dict"), ("normalised", "pixels")
 PLACE = 7
@@ -112,16 +113,6 @@ class Layout:
 
 def _seated(seating: Seating | None, field: Tensor, empty: float = 0) -> Tensor:
     return field if seating is None else seating.move(field, empty=empty)[0]
-
-
-def check_finite(values: np.ndarray, name: str) -> None:
-    """Raise FloatingPointError if the model gave a value that is no number, naming the scenes."""
-    if not np.isfinite(values).all():
-        scenes = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1)).tolist()
-        raise FloatingPointError(
-            f"the model gave {name} that is not a finite number, in scenes {scenes}: its weights are damaged, or its "
-            "training diverged"
-        )
 
 
 def row(batch: Any, index: int) -> Any:

@@ -10,12 +10,13 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-from envs.layout import Layout, Observation, check_finite
-from envs.scenes import Scenes, load_for_game
+from envs.layout import Layout, Observation
 from envs.starts import Collection, StatePool
-from sqair_wm.background import compose
-from sqair_wm.slots import Noise
-from sqair_wm.world_model import WorldModel
+from sqair_wm.common.finite import check_finite
+from sqair_wm.games.background import compose
+from sqair_wm.model.slots import Noise
+from sqair_wm.world.scenes import Scenes, load_for_game
+from sqair_wm.world.world_model import WorldModel
 
 ENDS = ("threshold", "sample")
 

@@ -12,13 +12,13 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 
-from envs.atari import PLAYING_FIELD, WHOLE, games
-from envs.games import BOUNCING
 from envs.layout import Layout, Observation, row
-from envs.scenes import Encoder, load_for_game
-from sqair_wm.figures import identity_color
-from sqair_wm.slots import Slots
-from sqair_wm.world_model import WorldModel
+from sqair_wm.common.figures import identity_color
+from sqair_wm.games.atari import PLAYING_FIELD, WHOLE, games
+from sqair_wm.games.games import BOUNCING
+from sqair_wm.model.slots import Slots
+from sqair_wm.world.scenes import Encoder, load_for_game
+from sqair_wm.world.world_model import WorldModel
 
 Info = dict[str, Any]
 START = np.ones(1, bool)
@@ -157,7 +157,7 @@ def _name(spec: EnvSpec | None, wanted: str) -> str | None:
     """The game as `make_game` calls it; None if an Atari game may hide behind another registered name."""
     if spec is None:
         return None
-    if spec.entry_point == "envs.bouncing:Bouncing":
+    if spec.entry_point == "sqair_wm.games.bouncing:Bouncing":
         return BOUNCING
     if not str(spec.entry_point).startswith("ale_py"):
         return None if wanted in games() else spec.id

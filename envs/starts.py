@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,35 +13,13 @@ from torch import Tensor
 
 from envs.layout import Observation
 from envs.slots_vector import SlotVectorObservation, make_slots_vector
-from sqair_wm.data.play import RepeatingAgent
-from sqair_wm.slots import Slots
-from sqair_wm.training.checkpoint import write_atomically
-from sqair_wm.world_model import WorldModel
+from sqair_wm.common.files import write_atomically
+from sqair_wm.games.policies import Policy, RandomPolicy
+from sqair_wm.model.slots import Slots
+from sqair_wm.world.world_model import WorldModel
 
 SETTLED = 4
 """Frames a model sees of an episode before its state is a start: velocities are known by then."""
-
-
-class Policy(Protocol):
-    """Whoever chooses actions for a batch of observations: a model of stable-baselines3, a planner."""
-
-    def predict(
-        self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
-    ) -> tuple[np.ndarray, Any]:
-        """Actions `[B]`, and what to pass as `state` next time."""
-
-
-class RandomPolicy:
-    """Plays at random and holds actions, as recordings are made."""
-
-    def __init__(self, number: int, actions: int, seed: int):
-        self._agents = [RepeatingAgent(actions, seed + i) for i in range(number)]
-
-    def predict(
-        self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
-    ) -> tuple[np.ndarray, None]:
-        """The next action of every row."""
-        return np.array([agent.act() for agent in self._agents]), None
 
 
 @dataclass(frozen=True)

@@ -8,25 +8,16 @@ import sys
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 
-from sqair_wm.cpu import use_cpu
-from sqair_wm.data.atari import AtariSequences, record
-from sqair_wm.data.opening import moving_mnist, recording, video
-from sqair_wm.evaluation.digit_table import PAPER, Sizes, table_metrics
-from sqair_wm.evaluation.digits import digit_metrics
-from sqair_wm.evaluation.found import NoTruth
-from sqair_wm.evaluation.objects import object_metrics
-from sqair_wm.evaluation.pedestrians import pedestrian_metrics
-from sqair_wm.evaluation.show import print_tables
-from sqair_wm.evaluation.timeline import over_time
-from sqair_wm.evaluation.truth import GameTruth, true_boxes
-from sqair_wm.evaluation.world import world_metrics
-from sqair_wm.report import write_metrics
-from sqair_wm.run_folder import CONFIG, RunFolder
-from sqair_wm.settings import ConfigError
-from sqair_wm.training.checkpoint import write_atomically
-from sqair_wm.world_model import WorldModel, load
+from sqair_wm.common.cpu import use_cpu
+from sqair_wm.common.files import write_atomically
+from sqair_wm.common.settings import ConfigError
+from sqair_wm.evaluation.digits.digit_table import PAPER, Sizes
+from sqair_wm.evaluation.kinds import MEASURES
+from sqair_wm.reporting.report import write_metrics
+from sqair_wm.reporting.show import print_tables
+from sqair_wm.runs.run_folder import open_run
+from sqair_wm.world.world_model import load
 
 TIMELINE = ("counting_accuracy", "counting_accuracy_once")
 
@@ -57,86 +48,6 @@ def evaluate(run: Path, data: Path | None = None, device: str = "cpu", sizes: Si
     metrics = MEASURES[config.data.get("kind", "atari")](run, config, model, data, sizes or Sizes())
     write_metrics(run, folder.metrics() | metrics)
     return metrics
-
-
-def measure_game(run: Path, config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes) -> dict[str, float]:
-    """Held-out play against the true boxes; see `world_metrics` and `object_metrics`."""
-    sequences = open_test_recording(config, model, data)
-    truth = truth_if_any(sequences)
-    return world_metrics(model, sequences, truth) | objects_if_any(model, sequences, truth)
-
-
-def measure_digits(
-    run: Path, config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes
-) -> dict[str, float]:
-    """Moving digits of the MNIST test set, and how far training was on the way; see `table_metrics`, `over_time`."""
-    if data is not None:
-        config.data.mnist = str(data)
-    test, training = moving_mnist(config, test=True), moving_mnist(config, test=False)
-    metrics = table_metrics(model, test, training, sizes, say=lambda line: print(line, file=sys.stderr))
-    return metrics | over_time(model, run, lambda early: digit_metrics(early, test), TIMELINE)
-
-
-def measure_people(
-    run: Path, config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes
-) -> dict[str, float]:
-    """The part of the video that was not trained on; see `pedestrian_metrics`."""
-    return pedestrian_metrics(model, video(config, data)[1])
-
-
-MEASURES = {"atari": measure_game, "moving_mnist": measure_digits, "video": measure_people}
-"""How a run is measured, by the kind of its data."""
-
-
-def open_run(run: Path) -> tuple[RunFolder, DictConfig]:
-    """A finished run and its configuration.
-
-    Raises:
-        ConfigError: if there is none.
-    """
-    if not (run / CONFIG).exists():
-        raise ConfigError(f"{run} holds no run ({CONFIG} is missing): train one with python train_wm.py env=GAME")
-    config = OmegaConf.load(run / CONFIG)
-    assert isinstance(config, DictConfig)
-    folder = RunFolder(run, config)
-    if not folder.finished:
-        raise ConfigError(f"{run} is not finished: the train_wm.py command that began it continues it")
-    return folder, config
-
-
-def open_test_recording(config: DictConfig, model: WorldModel, data: Path | None = None) -> AtariSequences:
-    """The held-out recording of a run, made again if it is gone: with the background that the model was trained with.
-
-    Raises:
-        ConfigError: if recordings cannot be kept in `data`.
-        FileNotFoundError: if it is not complete.
-    """
-    memory = None if model.source is None else model.source.memory
-    settings, root = recording(config, True, memory), data or Path(config.data.folder)
-    try:
-        return record(settings, root / settings.folder_name, model.background.cpu().numpy())
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ConfigError(f"no recordings in {root} ({error}): name their folder with --data") from error
-
-
-def truth_if_any(sequences: AtariSequences) -> GameTruth | None:
-    """The true boxes of a recording, or None and a word on standard error why there are none."""
-    try:
-        return true_boxes(sequences)
-    except NoTruth as reason:
-        print(f"no true boxes, errors are against the model's own tracks: {reason}", file=sys.stderr)
-        return None
-
-
-def objects_if_any(model: WorldModel, sequences: AtariSequences, truth: GameTruth | None) -> dict[str, float]:
-    """The figures of the objects found, or none and a word on standard error if a library is missing."""
-    try:
-        return {} if truth is None else object_metrics(model, sequences, truth)
-    except ImportError as reason:
-        print(f"no figures of the objects found: {reason}", file=sys.stderr)
-        return {}
 
 
 def write_result(path: Path, run: Path) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from sqair_wm.config import ModelConfig
 from sqair_wm.data.sequences import Batch
-from sqair_wm.slots import Slots
-from sqair_wm.sqair import SQAIR
+from sqair_wm.model.config import ModelConfig
+from sqair_wm.model.slots import Slots
+from sqair_wm.model.sqair import SQAIR
 
 ROOT = Path(__file__).parent.parent
 PAPER = {"inference": "paper", "residual": False, "mean_image": True, "stay_bias": 10.0}

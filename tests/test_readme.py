@@ -34,8 +34,8 @@ def test_pretrained_models_are_small_and_keep_their_promises(game):
 
     import sqair_wm
     from sqair_wm.data.atari import record
-    from sqair_wm.data.play import Recording
-    from sqair_wm.evaluation.summary import summarize, watch
+    from sqair_wm.evaluation.metrics.summary import summarize, watch
+    from sqair_wm.games.play import Recording
 
     folder = ROOT / "pretrained" / game
     assert sum(p.stat().st_size for p in folder.iterdir()) < 5e6

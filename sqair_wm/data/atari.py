@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from sqair_wm.background import RunningMode, separate
-from sqair_wm.data.play import Recording, RepeatingAgent, initial_background
 from sqair_wm.data.sequences import Batch
+from sqair_wm.games.background import RunningMode, separate
+from sqair_wm.games.play import Recording, initial_background
+from sqair_wm.games.policies import RepeatingAgent
 
 
 def record(recording: Recording, folder: Path, background: np.ndarray | None = None) -> AtariSequences:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sqair_wm.config import SPECK
 from sqair_wm.data.people import People
+from sqair_wm.model.config import SPECK
 
 PLACES, TIMES = 40, 50
 """Places tried at one time, and times tried, until a crop is found."""

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from sqair_wm.config import SPECK
+from sqair_wm.model.config import SPECK
 
 VISIBLE, BLACK = 0.25, 0.01
 """A pixel belongs to an object if its squared intensity, summed over channels, is larger than this; less where nothing

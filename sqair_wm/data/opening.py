@@ -9,15 +9,15 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from envs.games import check_game
+from sqair_wm.common.settings import ConfigError, typed
 from sqair_wm.data.atari import AtariSequences, record
-from sqair_wm.data.memory import measure_memory
 from sqair_wm.data.mnist import load_mnist
 from sqair_wm.data.moving_mnist import MovingMNIST
-from sqair_wm.data.play import Recording
 from sqair_wm.data.sequences import Sequences
 from sqair_wm.data.video import VideoSequences, VideoSettings, open_video
-from sqair_wm.settings import ConfigError, typed
+from sqair_wm.games.games import check_game
+from sqair_wm.games.memory import measure_memory
+from sqair_wm.games.play import Recording
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from sqair_wm.attention import FrameView
-from sqair_wm.bounds import iwae, vimco_objective
-from sqair_wm.scoring import Inferred
-from sqair_wm.slots import Exploration, Slots, StepTerms
-from sqair_wm.sqair import SQAIR
+from sqair_wm.model.scoring import Inferred
+from sqair_wm.model.slots import Exploration, Slots, StepTerms
+from sqair_wm.model.sqair import SQAIR
+from sqair_wm.nn.attention import FrameView
 from sqair_wm.training.rehearsal import Rehearsal
+from sqair_wm.training.vimco import iwae, vimco_objective
 
 SCORED_AT_ONCE = 2**20
 """Values of frames, particles included, whose likelihood is computed together: about what a cache holds."""

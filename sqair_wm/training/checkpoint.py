@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
-
-def write_atomically(path: Path, write: Any) -> None:
-    """Call `write(temporary_path)` and put the result in the place of `path` in one move.
-
-    Whoever may read what this user usually writes may read it, whatever `write` makes of it (safetensors: the owner).
-
-    Raises:
-        OSError: if the folder cannot be written to; `path` is then as it was.
-    """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    temporary.touch()
-    mode = temporary.stat().st_mode
-    write(temporary)
-    temporary.chmod(mode)
-    os.replace(temporary, path)
+from sqair_wm.common.files import write_atomically
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

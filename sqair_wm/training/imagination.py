@@ -9,14 +9,14 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from sqair_wm.data.encoded import EncodedPlay, Play
-from sqair_wm.dynamics import Dynamics, Prediction
-from sqair_wm.outcome import Outcome, OutcomeHeads, two_hot
-from sqair_wm.slots import Slots
+from sqair_wm.model.dynamics import Dynamics, Prediction
+from sqair_wm.model.outcome import Outcome, OutcomeHeads, two_hot
+from sqair_wm.model.slots import Slots
+from sqair_wm.nn.where import window
+from sqair_wm.training.encoded import EncodedPlay, Play
 from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.training.loop import Loop
-from sqair_wm.where import window
-from sqair_wm.world_model import WorldModel
+from sqair_wm.world.world_model import WorldModel
 
 CHECKPOINT = "imagination.pt"
 

@@ -14,7 +14,8 @@ from lightning_fabric import Fabric
 from safetensors.torch import save_model
 from torch import Tensor, nn
 
-from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint, write_atomically
+from sqair_wm.common.files import write_atomically
+from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.training.graph import Compute, GraphedSteps
 from sqair_wm.training.journal import Journal, OnRecord, check_finite
 from sqair_wm.training.prefetch import Prefetcher

@@ -7,12 +7,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.attention import FrameView
-from sqair_wm.inference.guided_discovery import GuidedDiscovery
-from sqair_wm.inference.search import Others, cover
-from sqair_wm.slots import Slots
-from sqair_wm.sqair import SQAIR
-from sqair_wm.where import window
+from sqair_wm.model.inference.guided_discovery import GuidedDiscovery
+from sqair_wm.model.inference.search import Others, cover
+from sqair_wm.model.slots import Slots
+from sqair_wm.model.sqair import SQAIR
+from sqair_wm.nn.attention import FrameView
+from sqair_wm.nn.where import window
 
 REMEMBERED = 4096
 """Objects that are kept; the latest replace the oldest."""

@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from sqair_wm.data.sequences import Batch, Sequences
-from sqair_wm.sqair import SQAIR
+from sqair_wm.model.sqair import SQAIR
 from sqair_wm.training.bound import SequenceBound
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.loop import Loop

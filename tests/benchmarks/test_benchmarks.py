@@ -46,7 +46,7 @@ def test_arithmetic_counts_matrix_products():
 
 def test_counting_accuracy_of_an_untrained_and_of_a_perfect_count():
     from sqair_wm.data.moving_mnist import MovingMNIST
-    from sqair_wm.sqair import SQAIR
+    from sqair_wm.model.sqair import SQAIR
 
     images = torch.zeros(12, 28, 28, dtype=torch.uint8)
     images[:, 4:24, 6:20] = 255

@@ -6,7 +6,7 @@ import torch
 
 from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.data.objects import measure_objects
-from sqair_wm.data.play import Recording, initial_background
+from sqair_wm.games.play import Recording, initial_background
 
 CPU = torch.device("cpu")
 PONG = Recording("Pong", frames=120, size=40)

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from benchmarks.scenes import certain_model
-from envs.atari import make_atari
-from envs.bouncing import GROUND
-from envs.games import BOUNCING
 from envs.starts import Collection, StatePool
-from sqair_wm.world_model import Source, WorldModel
+from sqair_wm.games.atari import make_atari
+from sqair_wm.games.bouncing import GROUND
+from sqair_wm.games.games import BOUNCING
+from sqair_wm.world.world_model import Source, WorldModel
 from tests.conftest import small
 
 SIZE, ACTIONS = 24, 6

@@ -12,10 +12,10 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 import sqair_wm
 from envs.imagination import ImaginationEnv
 from envs.slots import make_slots
-from sqair_wm.background import compose
-from sqair_wm.seating import seat
-from sqair_wm.slots import Noise
-from sqair_wm.world_model import WorldModel
+from sqair_wm.games.background import compose
+from sqair_wm.model.seating import seat
+from sqair_wm.model.slots import Noise
+from sqair_wm.world.world_model import WorldModel
 from tests.conftest import small
 from tests.envs.conftest import EXPLAINED, only_explained, same
 
@@ -187,6 +187,6 @@ def test_models_that_cannot_be_played_in_are_errors(tmp_path):
     WorldModel(small()).save(tmp_path)
     with pytest.raises(ValueError, match="not trained on a game"):
         ImaginationEnv(str(tmp_path))
-    WorldModel(small(channels=4, scenery=3), sqair_wm.world_model.Source("Pong", 24)).save(tmp_path)
+    WorldModel(small(channels=4, scenery=3), sqair_wm.world.world_model.Source("Pong", 24)).save(tmp_path)
     with pytest.raises(ValueError, match="no actions and no rewards"):
         ImaginationEnv(str(tmp_path))

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from envs.layout import Layout, check_finite
-from sqair_wm.sqair import SQAIR
-from sqair_wm.where import boxes, to_where
+from sqair_wm.model.sqair import SQAIR
+from sqair_wm.nn.where import boxes, to_where
 from tests.conftest import small
 
 CONFIG = small()

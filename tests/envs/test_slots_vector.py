@@ -5,9 +5,9 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorWrapper
 
 import sqair_wm
 from envs import layout
-from envs.atari import make_atari
 from envs.slots import make_slots
 from envs.slots_vector import SlotVectorObservation, make_slots_vector
+from sqair_wm.games.atari import make_atari
 from tests.envs.conftest import SIZE, same
 
 LIMIT, ROWS = 5, 2

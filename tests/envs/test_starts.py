@@ -7,8 +7,8 @@ import torch
 import sqair_wm
 from envs.imagination import ImaginationEnv
 from envs.starts import SETTLED, Collection, StatePool
-from sqair_wm.slots import PER_SLOT
-from sqair_wm.world_model import WorldModel
+from sqair_wm.model.slots import PER_SLOT
+from sqair_wm.world.world_model import WorldModel
 from tests.conftest import small
 
 

@@ -5,8 +5,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from sqair_wm.slots import PER_SLOT, Noise, Slots
-from sqair_wm.sqair import SQAIR
+from sqair_wm.model.slots import PER_SLOT, Noise, Slots
+from sqair_wm.model.sqair import SQAIR
 from sqair_wm.training.bound import Annealing
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.graph import BEFORE, cloned, kind_of, tensors_in

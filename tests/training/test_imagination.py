@@ -4,12 +4,12 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from sqair_wm.data.encoded import EncodedPlay, Play
-from sqair_wm.slots import Noise, Slots
+from sqair_wm.model.slots import Noise, Slots
+from sqair_wm.nn.where import to_where, window
+from sqair_wm.training.encoded import EncodedPlay, Play
 from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.training.imagination import ImaginationLoss, ImaginationTrainer
-from sqair_wm.where import to_where, window
-from sqair_wm.world_model import WorldModel
+from sqair_wm.world.world_model import WorldModel
 from tests.conftest import no_data_from_host, small
 
 CONFIG = small(actions=3, dynamics="interactive")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from sqair_wm.sqair import SQAIR
+from sqair_wm.model.sqair import SQAIR
 from sqair_wm.training.bound import Annealing, SequenceBound
 from sqair_wm.training.journal import check_finite
 from tests.conftest import MovingSquares, small

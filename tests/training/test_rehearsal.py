@@ -4,14 +4,14 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from sqair_wm.attention import FrameView
-from sqair_wm.baselines import build
-from sqair_wm.sqair import SQAIR
+from sqair_wm.model.baselines import build
+from sqair_wm.model.sqair import SQAIR
+from sqair_wm.nn.attention import FrameView
+from sqair_wm.nn.where import window
 from sqair_wm.training.bound import SequenceBound
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.rehearsal import REMEMBERED, Rehearsal
 from sqair_wm.training.trainer import Trainer
-from sqair_wm.where import window
 from tests.conftest import PAPER, small
 
 LOGIT = math.log(0.2 / 0.8)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.scenes import ATARI, certain_model, moving_sprites
-from sqair_wm.sqair import SQAIR
+from sqair_wm.model.sqair import SQAIR
 from sqair_wm.training.bound import Annealing, SequenceBound
 from sqair_wm.training.prefetch import Prefetcher
 from tests.conftest import PAPER, ROOT, MovingSquares, small
@@ -63,8 +63,8 @@ def test_the_image_likelihood_is_exact_in_low_precision():
     model, frames = certain_model(ATARI, dense=True).requires_grad_(False), moving_sprites(ATARI, 2, 2, 3)
     slots, _ = model.observe(model.initial(2), frames[0])
     glimpses = model.appearance.decode(slots.what)
-    from sqair_wm.attention import place_whole
-    from sqair_wm.where import window
+    from sqair_wm.nn.attention import place_whole
+    from sqair_wm.nn.where import window
 
     exact = place_whole(glimpses, *window(slots.where), (80, 80))
     with torch.autocast("cpu", torch.bfloat16):

@@ -6,8 +6,8 @@ import torch
 from lightning_fabric import Fabric
 from safetensors.torch import load_model
 
-from sqair_wm.baselines import build
-from sqair_wm.sqair import SQAIR
+from sqair_wm.model.baselines import build
+from sqair_wm.model.sqair import SQAIR
 from sqair_wm.training.bound import Annealing, SequenceBound
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.training.curriculum import TrainingConfig

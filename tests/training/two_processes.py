@@ -7,8 +7,8 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 
-from sqair_wm.setup import leave
-from sqair_wm.sqair import SQAIR
+from sqair_wm.model.sqair import SQAIR
+from sqair_wm.runs.setup import leave
 from sqair_wm.training.bound import Annealing, SequenceBound
 from tests.conftest import MovingSquares, small
 

@@ -1,0 +1,1 @@
+"""Agents that see objects and learn in imagination; prepared, filled by the next release."""

@@ -1,0 +1,85 @@
+"""All of a held-out recording as rows of frames that the model sees side by side, every step of it counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from sqair_wm.data.atari import AtariSequences
+from sqair_wm.model.slots import Noise, Slots
+from sqair_wm.world.world_model import WorldModel
+
+LENGTH, WARM_UP, TOGETHER = 60, 10, 32
+"""Frames of a row, frames it shares with the row before it, rows that are looked at together."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows of a recording, each within one episode; `T` frames of `B` rows.
+
+    Attributes:
+        index: `[T, B]` numbers of the frames; where the episode is over, its last one again.
+        real: `[T, B]` bool, false where the episode is over.
+        counted: `[T, B]` bool, whether the step to this frame is counted here. Over all rows every step of the
+            recording is counted once; before it the model has seen `WARM_UP` frames, or all since the episode's start.
+    """
+
+    index: np.ndarray
+    real: np.ndarray
+    counted: np.ndarray
+
+    def select(self, rows: np.ndarray) -> HeldOut:
+        """Some of the rows."""
+        return HeldOut(self.index[:, rows], self.real[:, rows], self.counted[:, rows])
+
+    def parts(self, rows: int = TOGETHER) -> Iterator[HeldOut]:
+        """At most `rows` rows at a time."""
+        for first in range(0, self.index.shape[1], rows):
+            yield self.select(np.arange(first, min(first + rows, self.index.shape[1])))
+
+
+def rows_of(episode: np.ndarray, length: int = LENGTH, warm_up: int = WARM_UP) -> HeldOut:
+    """Cut a recording into rows.
+
+    Args:
+        episode: `[F]` number of the episode of each frame, rising.
+        length: frames of a row.
+        warm_up: frames that a row shares with the one before it in the same episode.
+
+    Raises:
+        ValueError: if there is no step to count, because no episode has two frames.
+    """
+    steps, columns = np.arange(length), []
+    for number in np.unique(episode):
+        first, behind = np.searchsorted(episode, [number, number + 1])
+        for start in range(first, behind - 1, length - warm_up):
+            fresh = 1 if start == first else warm_up
+            if start + fresh < behind:
+                columns.append((np.minimum(start + steps, behind - 1), start + steps < behind, steps >= fresh))
+    if not columns:
+        raise ValueError(f"no episode of the {len(episode)} recorded frames has two frames: record more frames")
+    index, real, late = (np.stack(parts, 1) for parts in zip(*columns, strict=True))
+    return HeldOut(index, real, real & late)
+
+
+def whole_episodes(episode: np.ndarray) -> HeldOut:
+    """A row for every episode of a recording (`[F]`, number of the episode of each frame, rising); all is counted."""
+    first = np.flatnonzero(np.diff(episode, prepend=episode[0] - 1))
+    length = np.diff(np.append(first, len(episode)))
+    steps = np.arange(length.max())[:, None]
+    real = steps < length
+    return HeldOut(first + np.minimum(steps, length - 1), real, real)
+
+
+@torch.no_grad()
+def observe_play(model: WorldModel, sequences: AtariSequences, play: HeldOut) -> list[Slots]:
+    """The scenes after each of the `T` frames, seen deterministically; frames are read one step at a time."""
+    slots, states = model.initial(play.index.shape[1]), []
+    for numbers in play.index:
+        batch = sequences.take(numbers[None], slots.presence.device)
+        slots, _ = model.observe(slots, batch.frames[0], batch.actions[0], noise=Noise.none(slots))
+        states.append(slots)
+    return states

@@ -1,0 +1,93 @@
+"""Which of the true objects of a recording count: those that move, and those that are relevant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from sqair_wm.data.atari import AtariSequences
+from sqair_wm.evaluation.games.truth import LEAST_MOTION, GameTruth
+
+AROUND = 8
+"""An object moves in a frame if its centre covers `LEAST_MOTION` pixels within so many frames before and behind."""
+
+SCENERY = frozenset({"Block", "Conveyer_Belt", "Ladder", "Pill", "Platform", "Rope", "Wall"})
+"""OCAtari's names for the playing field: pellets, bricks, platforms. They are objects to it, and to nobody's labels."""
+
+TRACE = 12
+"""What differs from the background by more than this (of 255) in any channel shows."""
+
+
+@dataclass(frozen=True)
+class ObjectSets:
+    """What is asked about each true object in each frame, `[F, M]` bool.
+
+    Attributes:
+        moving: it moves, see `AROUND`, and shows.
+        relevant: it is no scenery (score and lives are no objects in the first place), and it shows if it moves.
+        other: it is there, no scenery, and neither: a detection of it is no mistake in the set of the relevant ones.
+    """
+
+    moving: np.ndarray
+    relevant: np.ndarray
+    other: np.ndarray
+
+
+def object_sets(truth: GameTruth, sequences: AtariSequences) -> ObjectSets:
+    """The sets of a recording.
+
+    OCAtari reads boxes from the memory of the game, where sprites have a place while they are not drawn: all ghosts
+    while Ms. Pac-Man dies, cars that are behind the border of Freeway. So an object that moves has to show too: some
+    pixel of its box differs from the background at the start of the game or from the recent one.
+    """
+    named = np.array([not _is_scenery(truth.classes[label]) for label in truth.labels], bool)
+    there = (truth.identity >= 0) & named
+    moves = moving(truth.boxes, truth.identity) & there
+    phantom = moves & ~shows(truth, sequences, moves)
+    return ObjectSets(moves & ~phantom, there & ~phantom, phantom)
+
+
+def moving(boxes: np.ndarray, identity: np.ndarray, around: int = AROUND) -> np.ndarray:
+    """Which objects move.
+
+    Args:
+        boxes: `[F, M, 4]`; identity: `[F, M]`, -1 where there is none; an object stays in its column.
+        around: frames before and behind.
+
+    Returns:
+        `[F, M]` bool: whether the centre covers `LEAST_MOTION` pixels along an axis, in the frames around in which the
+        object lives.
+    """
+    centres = boxes[..., :2] + boxes[..., 2:] / 2
+    low, high = centres.copy(), centres.copy()
+    for step in range(1, min(around, len(boxes) - 1) + 1):
+        same = ((identity[step:] == identity[:-step]) & (identity[step:] >= 0))[..., None]
+        early, late = slice(None, -step), slice(step, None)
+        for here, there in ((early, late), (late, early)):
+            low[here] = np.where(same, np.minimum(low[here], centres[there]), low[here])
+            high[here] = np.where(same, np.maximum(high[here], centres[there]), high[here])
+    return ((high - low) >= LEAST_MOTION).any(-1) & (identity >= 0)
+
+
+def shows(truth: GameTruth, sequences: AtariSequences, asked: np.ndarray) -> np.ndarray:
+    """Whether there is a trace of an object in its box: `[F, M]` bool, false where `asked` `[F, M]` is."""
+    found = np.zeros_like(asked)
+    start = sequences.background
+    for frame in np.flatnonzero(asked.any(1)):
+        picture = sequences.pictures[frame]
+        trace = _differs(picture, start) | _differs(picture, sequences.backgrounds[frame])
+        for column in np.flatnonzero(asked[frame]):
+            top, left, height, width = truth.boxes[frame, column]
+            rows = slice(max(int(top), 0), int(np.ceil(top + height)))
+            found[frame, column] = trace[rows, max(int(left), 0) : int(np.ceil(left + width))].any()
+    return found
+
+
+def _is_scenery(name: str) -> bool:
+    return name in SCENERY or name.endswith("_HUD")
+
+
+def _differs(picture: np.ndarray, background: np.ndarray) -> np.ndarray:
+    return cv2.absdiff(np.ascontiguousarray(picture), np.ascontiguousarray(background)).max(-1) > TRACE

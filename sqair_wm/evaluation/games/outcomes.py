@@ -1,0 +1,137 @@
+"""Predicted rewards and endings against recorded ones, and whether the model knows when it is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sqair_wm.data.atari import AtariSequences
+from sqair_wm.evaluation.games.held_out import HeldOut
+from sqair_wm.evaluation.metrics.places import centres, follow
+from sqair_wm.model.slots import Noise, Slots
+from sqair_wm.world.world_model import WorldModel
+
+BINS = 10
+
+
+@dataclass
+class Steps:
+    """What the model said about `S` recorded steps, and what happened; arrays `[S]`.
+
+    Attributes:
+        rewarded: bool, whether the recorded reward is not zero; ended: bool, whether the episode ended.
+        nonzero: predicted probability of the former; ends: of the latter, both from observed scenes.
+        nonzero_imagined, ends_imagined: the same with the scene after the step imagined.
+        uncertainty: the model's, in object sizes, of the imagined step.
+        error: distance in pixels between imagined and then observed objects, the mean over a scene; NaN without any.
+    """
+
+    rewarded: np.ndarray
+    ended: np.ndarray
+    nonzero: np.ndarray
+    ends: np.ndarray
+    nonzero_imagined: np.ndarray
+    ends_imagined: np.ndarray
+    uncertainty: np.ndarray
+    error: np.ndarray
+
+    @staticmethod
+    def join(parts: list[Steps]) -> Steps:
+        """All steps of several parts."""
+        return Steps(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Steps)})
+
+
+@torch.no_grad()
+def foresee(model: WorldModel, sequences: AtariSequences, play: HeldOut, states: list[Slots]) -> Steps:
+    """What the model says about every counted step of `play`.
+
+    Args:
+        model: with heads for rewards and endings.
+        sequences: the recording.
+        play: its rows; states: the scenes observed after each of their frames.
+    """
+    steps = []
+    for t in range(1, len(play.index)):
+        rows = np.flatnonzero(play.counted[t])
+        if not len(rows):
+            continue
+        numbers, select = play.index[t, rows], torch.from_numpy(rows).to(states[0].presence.device)
+        before, after = states[t - 1].select(select), states[t].select(select)
+        action = torch.from_numpy(sequences.actions[numbers]).to(select.device)
+        imagined = model.imagine(before, action, noise=Noise.none(before))
+        seen, foreseen = model.outcome(before, action, after), model.outcome(before, action, imagined)
+        error = scene_errors(imagined, after, model.config.frame_size)
+        said = seen.nonzero, seen.ends, foreseen.nonzero, foreseen.ends, foreseen.uncertainty, error
+        steps.append(Steps(sequences.rewards[numbers] != 0, sequences.ends[numbers], *(_array(x) for x in said)))
+    return Steps.join(steps)
+
+
+def scene_errors(imagined: Slots, seen: Slots, size: tuple[int, int]) -> Tensor:
+    """Mean distance in pixels of the same objects in two states of `B` scenes, `[B]`; NaN where none is in both."""
+    place, there = follow(imagined.identity, seen, centres(seen, size))
+    there = (there & (imagined.presence > 0)).to(place.dtype)
+    return ((place - centres(imagined, size)).norm(dim=-1) * there).sum(1) / there.sum(1)
+
+
+def detection(name: str, predicted: np.ndarray, happened: np.ndarray) -> dict[str, float]:
+    """Precision, recall and F1 of a yes-or-no prediction.
+
+    Args:
+        name: of the event, the beginning of the figures' names.
+        predicted: `[S]` bool; happened: `[S]` bool.
+
+    Returns:
+        `NAME_precision`, `NAME_recall`, `NAME_f1`; 0 where one of them is undefined, and nothing at all if the event
+        neither happened nor was predicted.
+    """
+    hits, said, true = int((predicted & happened).sum()), int(predicted.sum()), int(happened.sum())
+    if said + true == 0:
+        return {}
+    values = hits / max(said, 1), hits / max(true, 1), 2 * hits / (said + true)
+    return {f"{name}_{kind}": value for kind, value in zip(("precision", "recall", "f1"), values, strict=True)}
+
+
+def calibration_error(probability: np.ndarray, happened: np.ndarray, bins: int = BINS) -> float:
+    """Expected calibration error: over equally wide bins of the predicted probability, the mean distance between it
+    and how often the event happened, weighted with the number of predictions in the bin.
+
+    Args:
+        probability: `[S]` in [0, 1], of the event; happened: `[S]` bool.
+        bins: number of bins.
+    """
+    where = np.minimum((probability * bins).astype(int), bins - 1)
+    said, true = (np.bincount(where, weights=x, minlength=bins) for x in (probability, happened.astype(float)))
+    return float(np.abs(said - true).sum() / len(probability))
+
+
+def outcome_metrics(steps: Steps) -> dict[str, float]:
+    """Figures of rewards and endings.
+
+    Returns:
+        `reward_` and `ending_` `precision`, `recall` and `f1` at a probability of one half, and `ece`, the calibration
+        error; with `_imagined` the same from scenes imagined one step ahead. `rewards_seen` and `endings_seen`, how
+        many there were. `uncertainty_correlation`, Spearman's between the model's uncertainty and its next error.
+        What is undefined is left out.
+    """
+    from scipy.stats import spearmanr
+
+    metrics = {"rewards_seen": float(steps.rewarded.sum()), "endings_seen": float(steps.ended.sum())}
+    for suffix, nonzero, ends in (
+        ("", steps.nonzero, steps.ends),
+        ("_imagined", steps.nonzero_imagined, steps.ends_imagined),
+    ):
+        for name, chance, happened in (("reward", nonzero, steps.rewarded), ("ending", ends, steps.ended)):
+            found = detection(name, chance > 0.5, happened) | {f"{name}_ece": calibration_error(chance, happened)}
+            metrics |= {key + suffix: value for key, value in found.items()}
+    known = np.isfinite(steps.error)
+    error, uncertainty = steps.error[known], steps.uncertainty[known]
+    if len(error) > 2 and np.ptp(error) > 0 and np.ptp(uncertainty) > 0:
+        metrics["uncertainty_correlation"] = float(spearmanr(uncertainty, error).statistic)
+    return metrics
+
+
+def _array(x: Tensor) -> np.ndarray:
+    return x.double().cpu().numpy()

@@ -1,0 +1,58 @@
+"""The objects of an Atari game, read from its memory by OCAtari.
+
+Nothing but the evaluation may import OCAtari, so it is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from sqair_wm.evaluation.games.found import Found, Look, NoTruth
+
+INSTALL = "pip install --no-deps ocatari==2.2.1 termcolor pygame scikit-image lazy-loader"
+"""Without their dependencies: OCAtari's pin numpy<2, which it does not need."""
+
+
+def reader(game: str) -> Callable[[], Look]:
+    """What starts an episode of `game`: it returns the function that sees the objects.
+
+    Raises:
+        NoTruth: if OCAtari is not installed or does not know the game.
+    """
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    try:
+        from ocatari.ram.extract_ram_info import detect_objects_ram, init_objects
+    except ImportError as error:
+        raise NoTruth(f"true boxes need OCAtari ({error}): {INSTALL}") from error
+    try:
+        init_objects(game, False)
+    except (KeyError, AttributeError) as error:
+        raise NoTruth(f"OCAtari does not know {game}: there are no true boxes of it") from error
+
+    def detect(objects: list[Any], ram: np.ndarray) -> None:
+        try:
+            detect_objects_ram(objects, ram, game, False)
+        except Exception as error:  # code for 60 games, which fails in as many ways
+            raise NoTruth(f"OCAtari cannot read {game}: {type(error).__name__}: {error}") from error
+
+    def begin() -> Look:
+        objects: list[Any] = init_objects(game, False)
+
+        def look(env: gym.Env, info: dict[str, Any]) -> list[Found]:
+            # In bytes its sums overflow.
+            ram, before = env.unwrapped.ale.getRAM().astype(np.int64), [type(o) for o in objects]  # type: ignore[attr-defined]
+            detect(objects, ram)
+            if [type(o) for o in objects] != before:
+                # What appears is first put where its class starts; the next call moves it to its place.
+                detect(objects, ram)
+            there = [(i, o) for i, o in enumerate(objects) if o is not None and type(o).__name__ != "NoObject"]
+            return [Found(i, type(o).__name__, (float(o.y), float(o.x), float(o.h), float(o.w))) for i, o in there]
+
+        return look
+
+    return begin

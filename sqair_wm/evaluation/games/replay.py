@@ -1,0 +1,87 @@
+"""A recording is played again, to see the objects behind its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from tqdm import tqdm
+
+from sqair_wm.data.atari import AtariSequences
+from sqair_wm.evaluation.games.found import Found, Look, NoTruth
+from sqair_wm.evaluation.games.ram import reader
+from sqair_wm.games.atari import games
+
+
+def replay(sequences: AtariSequences) -> list[list[Found]]:
+    """Play the recorded actions again and see the objects behind every frame.
+
+    An Atari game's are read from its memory. Another environment says them itself, as `info["boxes"]` `[M, 4]` (top,
+    left, height, width), which may be of no size for what is not there.
+
+    Returns:
+        For each frame its objects, in pixels of the model's frame.
+
+    Raises:
+        NoTruth: if the environment says nothing, or OCAtari is not installed, does not know the game or can't read it.
+        ValueError: if the replay shows other frames than were recorded.
+    """
+    recording, found = sequences.recording, []
+    begin = _looker(recording.game)
+    env = recording.make()
+    height, width = env.unwrapped.observation_space.shape[:2]  # type: ignore[index]
+    crop = env.get_wrapper_attr("crop") if env.has_wrapper_attr("crop") else (0, height)
+    title = f"true boxes of {recording.game}"
+    for t in tqdm(range(len(sequences)), desc=title, unit="frame", leave=False, disable=None):
+        if t == 0 or sequences.episodes[t] != sequences.episodes[t - 1]:
+            frame, info = env.reset(seed=recording.seed if t == 0 else None)
+            look = begin()
+        else:
+            frame, *_, info = env.step(int(sequences.actions[t]))
+        if not np.array_equal(frame, sequences.pictures[t]):
+            raise ValueError(
+                f"the replay of {sequences.folder} differs from the recording at frame {t} (was it made with another "
+                "version of ale-py or of this program?): delete the folder to record again"
+            )
+        found.append(to_pixels(look(env, info), crop, width, recording.size))
+    env.close()
+    return found
+
+
+def to_pixels(objects: list[Found], crop: tuple[int, int], width: int, size: int) -> list[Found]:
+    """Boxes in pixels of the model's frame; what has no area or its centre outside (the score) is left away.
+
+    Args:
+        objects: in pixels of the environment's own frame.
+        crop: (first, last) row of it that the model's frame shows.
+        width: of it.
+        size: height and width of the model's frame.
+    """
+    down, across = size / (crop[1] - crop[0]), size / width
+    inside = []
+    for place, kind, (top, left, tall, wide) in objects:
+        box = (top - crop[0]) * down, left * across, tall * down, wide * across
+        centre = box[0] + box[2] / 2, box[1] + box[3] / 2
+        if min(tall, wide) > 0 and all(0 <= c < size for c in centre):
+            inside.append(Found(place, kind, box))
+    return inside
+
+
+def _looker(game: str) -> Callable[[], Look]:
+    if game not in games():
+        return lambda: from_info
+    return reader(game)
+
+
+def from_info(env: gym.Env, info: dict[str, Any]) -> list[Found]:
+    """The objects that an environment says itself.
+
+    Raises:
+        NoTruth: if it says none.
+    """
+    if "boxes" not in info:
+        raise NoTruth(f"{env.unwrapped} does not say where its objects are: that would be info['boxes']")
+    boxes = [[float(x) for x in box] for box in info["boxes"]]
+    return [Found(m, "object", (top, left, tall, wide)) for m, (top, left, tall, wide) in enumerate(boxes)]

@@ -1,0 +1,79 @@
+"""Where the objects of a scene are in pixels, the same object at another time, and which object is which."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sqair_wm.model.slots import Slots
+from sqair_wm.nn.where import window
+
+MARGIN = 1.0
+"""Pixels by which an object's box is enlarged on every side when something is looked for in it."""
+
+
+def centres(slots: Slots, size: tuple[int, int]) -> Tensor:
+    """Centres (y, x) of the objects in pixels from the frame's upper left corner, `[B, N, 2]`; of empty slots too."""
+    return 0.5 * (_lengths(slots, size) - 1) * (window(slots.where)[1] + 1) + 0.5
+
+
+def displacements(slots: Slots, size: tuple[int, int]) -> Tensor:
+    """How far (y, x) each object moved in the last step, in pixels, `[B, N, 2]`; 0 if it is new."""
+    return 0.5 * (_lengths(slots, size) - 1) * slots.velocity
+
+
+def reach(slots: Slots, size: tuple[int, int]) -> Tensor:
+    """Half of the height and width of each object's box, slightly enlarged, in pixels, `[B, N, 2]`."""
+    return 0.5 * _lengths(slots, size) * window(slots.where)[0] + MARGIN
+
+
+def follow(identity: Tensor, slots: Slots, place: Tensor) -> tuple[Tensor, Tensor]:
+    """Look for objects in a later state of the same scenes.
+
+    Args:
+        identity: `[B, N]` of the objects looked for; -1 for none.
+        slots: `B` scenes with objects in any order.
+        place: `[B, N', 2]` something about each of them.
+
+    Returns:
+        `[B, N, 2]` that of the object with the same identity, 0 if it is gone; `[B, N]` bool, whether it is there.
+    """
+    same = (identity[:, :, None] == slots.identity[:, None, :]) & (identity >= 0)[:, :, None]
+    same = same & (slots.presence > 0)[:, None, :]
+    return same.to(place.dtype) @ place, same.any(2)
+
+
+def match(places: Tensor, half: Tensor, others: Tensor, allowed: Tensor, among: Tensor) -> Tensor:
+    """Pair objects with others whose centre lies in their box: as many pairs as can be, of the least distance in all.
+
+    Args:
+        places: `[B, N, 2]` centres; half: `[B, N, 2]` half height and width of the box around each.
+        others: `[B, M, 2]` centres.
+        allowed: `[B, N]` bool, the objects to pair; among: `[B, M]` bool, the others to pair them with.
+
+    Returns:
+        `[B, N]` int64, which of the others; -1 where there is none.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    way = places[:, :, None] - others[:, None]
+    inside = (way.abs() <= half[:, :, None]).all(-1) & allowed[:, :, None] & among[:, None, :]
+    distance, possible = way.norm(dim=-1).cpu().numpy(), inside.cpu().numpy()
+    found = np.full(possible.shape[:2], -1, np.int64)
+    for scene in np.flatnonzero(possible.any((1, 2))):
+        far = 1 + distance[scene].max() * min(possible.shape[1:])
+        rows, columns = linear_sum_assignment(np.where(possible[scene], distance[scene], far))
+        good = possible[scene][rows, columns]
+        found[scene, rows[good]] = columns[good]
+    return torch.from_numpy(found).to(places.device)
+
+
+def pick(places: Tensor, index: Tensor) -> Tensor:
+    """Of `[..., B, M, D]` the entries `index` `[B, N]` (where it is -1, any): `[..., B, N, D]`."""
+    wide = index.clamp(min=0)[..., None].expand(*places.shape[:-2], index.shape[1], places.shape[-1])
+    return places.gather(-2, wide)
+
+
+def _lengths(slots: Slots, size: tuple[int, int]) -> Tensor:
+    return slots.where.new_tensor(size)

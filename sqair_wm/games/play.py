@@ -1,0 +1,117 @@
+"""Play at random: what makes up a recording, and what stands still in the game."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import gymnasium as gym
+import numpy as np
+
+from sqair_wm.games.background import RunningMode, alike
+from sqair_wm.games.games import make_game
+from sqair_wm.games.policies import RepeatingAgent
+
+WARM_UP = 1500
+OPENINGS, LASTING = 8, 120
+"""Episodes that are begun to see what stands still at first, and their frames."""
+
+VERSION = 7
+"""To be raised when equal settings no longer give equal recordings; older ones are then made again."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is recorded; two recordings with equal settings are identical.
+
+    Attributes:
+        game: name of the game.
+        frames: number of frames.
+        size: height and width in pixels.
+        seed: of the game and of the random agent.
+        memory: frames after which something that stands still is background.
+        crop: (first, last) raw row, None for the game's own.
+        pool: raw frames an observation is the maximum of, None for the game's own.
+        sticky: probability that the game repeats an action.
+    """
+
+    game: str
+    frames: int = 20_000
+    size: int = 80
+    seed: int = 0
+    memory: int = 45
+    crop: tuple[int, int] | None = None
+    pool: int | None = None
+    sticky: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.frames < 1:
+            raise ValueError(f"a recording needs at least one frame, got {self.frames}")
+
+    @property
+    def folder_name(self) -> str:
+        """A name that differs whenever the settings do."""
+        settings = json.dumps(asdict(self) | {"version": VERSION}, sort_keys=True)
+        code = hashlib.sha256(settings.encode()).hexdigest()[:8]
+        return f"{self.game}-{self.frames}-seed{self.seed}-{code}"
+
+    def make(self) -> gym.Env:
+        """The environment that is recorded."""
+        return make_game(self.game, size=self.size, pool=self.pool, crop=self.crop, sticky=self.sticky)
+
+    @cached_property
+    def actions(self) -> int:
+        """How many actions the game has."""
+        env = self.make()
+        space = env.action_space
+        env.close()
+        assert isinstance(space, gym.spaces.Discrete)
+        return int(space.n)
+
+
+def initial_background(recording: Recording) -> np.ndarray:
+    """What is behind the objects when an episode begins, `[H, W, 3]` uint8.
+
+    The colour each pixel shows most in `WARM_UP` frames of play; but what stood still at the beginning of any of
+    `OPENINGS` episodes is there in every episode, even if it is gone most of the time (pellets that are eaten).
+    """
+    play = warm_up(recording, WARM_UP + 1)
+    mode = RunningMode(next(play)[0], memory=WARM_UP, known=False)
+    for frame, _ in play:
+        mode.update(frame)
+    background = mode.image
+    for opening, still in openings(recording):
+        background[still] = opening[still]
+    return background
+
+
+def openings(recording: Recording) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """First frames `[H, W, 3]` of `OPENINGS` episodes, and which pixels stay so for `LASTING` frames, `[H, W]` bool."""
+    env, agent = recording.make(), RepeatingAgent(recording.actions, recording.seed + 2)
+    for episode in range(OPENINGS):
+        opening, _ = env.reset(seed=recording.seed + 2 + episode)
+        still = np.ones(opening.shape[:2], bool)
+        for _ in range(LASTING):
+            frame, _, terminated, truncated, _ = env.step(agent.act())
+            if terminated or truncated:
+                still[:] = False
+            still &= alike(frame, opening)
+            if not still.any():
+                break
+        yield opening, still
+    env.close()
+
+
+def warm_up(recording: Recording, frames: int) -> Iterator[tuple[np.ndarray, bool]]:
+    """Play that is not recorded: frames `[H, W, 3]` uint8, and whether an episode begins with them."""
+    env, agent = recording.make(), RepeatingAgent(recording.actions, recording.seed + 1)
+    frame, _ = env.reset(seed=recording.seed + 1)
+    yield frame, True
+    for _ in range(frames - 1):
+        frame, _, terminated, truncated, _ = env.step(agent.act())
+        begins = terminated or truncated
+        yield (env.reset()[0] if begins else frame), begins
+    env.close()

@@ -1,0 +1,211 @@
+"""Who is who where objects meet: each object's appearance is correlated with the frame, and so is its neighbour's.
+
+Nothing here carries a gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sqair_wm.nn.attention import FrameView, sample_weights
+
+CANDIDATES, WORTH, ONCE, FARTHEST, BEYOND = 4, 6.0, 1.5, 2.0, -1000.0
+"""Places tried for each object beside the expected one; what a perfect match is worth, where a place one standard
+deviation away from the expected one costs a half; how much of the worth of what two objects share is taken off; most
+standard deviations along an axis, and the score of what lies beyond."""
+
+CLOSE, CELLS, SPAN, BODY, LEAST_INK = 1.2, 8, 1.6, 1.2, 2.0
+"""Objects are neighbours if their centres are not further apart than so many objects and the search radius; cells to an
+object's shorter side; objects that a template spans, and that its ink spans; squared intensity, summed over pixels,
+below which an appearance says nothing."""
+
+Pair = tuple[Tensor, Tensor]
+Pixels = tuple[float, float]
+
+
+class _Templates(NamedTuple):
+    """Appearances on cells.
+
+    `cell` `[R, 2]`, the one next to the expected centre, in the middle of the template; `spectrum` `[R, C + 1, L, L']`
+    of twice the appearance and of its negative energy; `energy` `[R]`, at least `LEAST_INK`; `plain` `[R]` bool,
+    whether there was so much.
+    """
+
+    cell: Tensor
+    spectrum: Tensor
+    energy: Tensor
+    plain: Tensor
+
+
+class _Candidates(NamedTuple):
+    """Places of `R` objects: `step` `[R, K, 2]` cells from the middle of the template, `score` of each by itself, and
+    `match`, the share of the appearance that the frame shows there, `[R, K]`.
+    """
+
+    step: Tensor
+    score: Tensor
+    match: Tensor
+
+
+class Matcher:
+    """Correlates appearances with frames on cells of about an eighth of an object.
+
+    Args:
+        view: the frames.
+        object_size: (height, width) in pixels of a typical object.
+        radius: largest standard deviation of an object's place, in object sizes.
+    """
+
+    def __init__(self, view: FrameView, object_size: Pixels, radius: float):
+        self.view, self.stride = view, max(1, round(min(object_size) / CELLS))
+        self.size = [-(-side // self.stride) for side in view.size]
+        self.span = [2 * round((SPAN * side / self.stride - 1) / 2) + 1 for side in object_size]
+        self.sigma = [radius * side / self.stride for side in object_size]
+        self.far = [max(1, int(FARTHEST * s)) for s in self.sigma]
+        self.length = [smooth(max(k + 2 * f, 2 * k - 1)) for k, f in zip(self.span, self.far, strict=True)]
+        self.least = LEAST_INK / self.stride**2
+
+    def meet(self, rows: Tensor, expected: Tensor, spread: Tensor, glimpses: Tensor, rival: Tensor) -> Tensor:
+        """Where objects are that may be mistaken for one another: the pair of places that explains most of the frame.
+
+        An object at a place is worth the share of its appearance that the frame shows there, less its distance from
+        the expected place; two objects at overlapping places are worth the shared part only once.
+
+        Args:
+            rows: `[R]` int64, the scene of each object.
+            expected: `[R, 4]` centre and scale of the window where it is expected.
+            spread: `[R, 2]` standard deviation of that centre.
+            glimpses: `[R, C, h, w]` what it looks like.
+            rival: `[R]` int64, the row of its nearest neighbour.
+
+        Returns:
+            `[R, 2]` centres; the expected one of an object without appearance, or of which nothing is seen.
+        """
+        with torch.no_grad(), torch.autocast("cuda", enabled=False), torch.autocast("cpu", enabled=False):
+            return self._meet(rows, expected, spread, glimpses.float(), rival)
+
+    def _meet(self, rows: Tensor, expected: Tensor, spread: Tensor, glimpses: Tensor, rival: Tensor) -> Tensor:
+        half = self._pair([0.5 * (side - 1) for side in self.view.size], expected)
+        templates = self._templates(expected, glimpses, half)
+        places = self._candidates(templates, self._areas(rows, templates.cell), spread * half / self.stride)
+        answer = (places.score[rival][:, None] - self._shared(templates, places, rival)).amax(2)
+        best = (places.score + answer).argmax(1, keepdim=True)
+        step = places.step.gather(1, best[..., None].expand(-1, 1, 2)).squeeze(1)
+        seen = templates.plain[:, None] & (places.match.gather(1, best) > 0)
+        return expected[:, :2] + seen * step * self.stride / half
+
+    def _pair(self, values: Sequence[float], like: Tensor) -> Tensor:
+        return torch.stack([like.new_full((), value) for value in values])
+
+    def _cells(self) -> Tensor:
+        """The frames on cells with a wide black edge, and a channel that says what lies inside: `[B, H, W, C + 1]`."""
+        whole, number, parts = self.view.whole or (self.view, 0, 1)
+        key = ("cells", self.stride, *self.span, *self.far)
+        if key not in whole.memo:
+            frames = F.pad(whole.frame.detach().float(), (0, 0, 0, 0, 0, 1), value=1.0)
+            cells = F.avg_pool2d(frames, self.stride, ceil_mode=True) if self.stride > 1 else frames
+            y, x = (k // 2 + f for k, f in zip(self.span, self.far, strict=True))
+            whole.memo[key] = F.pad(cells, (x, x, y, y)).permute(0, 2, 3, 1).contiguous()
+        return whole.memo[key].chunk(parts)[number]
+
+    def _areas(self, rows: Tensor, cell: Tensor) -> Tensor:
+        """What surrounds each object, all that its template may touch: `[R, C + 1, h, w]`."""
+        cells = self._cells()
+        height, width, channels = cells.shape[1:]
+        y, x = (
+            cell[:, axis, None].long() + torch.arange(self.span[axis] + 2 * self.far[axis], device=cell.device)
+            for axis in (0, 1)
+        )
+        first = rows // self.view.copies * (height * width)
+        index = (first[:, None] + y * width)[:, :, None] + x[:, None]
+        areas = cells.reshape(-1, channels).index_select(0, index.flatten())
+        return areas.view(*index.shape, channels).permute(0, 3, 1, 2)
+
+    def _templates(self, expected: Tensor, glimpses: Tensor, half: Tensor) -> _Templates:
+        place, scale = expected.split(2, 1)
+        middle = (half * (place + 1) - 0.5 * (self.stride - 1)) / self.stride
+        last = self._pair([n - 1 for n in self.size], expected)
+        cell = torch.minimum(middle.round().clamp(min=0), last)
+        rows, columns = (self._weights(axis, cell, place, scale, glimpses.shape[2 + axis]) for axis in (0, 1))
+        ink = rows[:, None] @ glimpses @ columns[:, None].transpose(2, 3)
+        energy = ink.square().sum(1, keepdim=True)
+        spectrum = torch.fft.rfft2(torch.cat([2 * ink, -energy], 1), s=self.length)
+        total = energy.sum((1, 2, 3))
+        return _Templates(cell, spectrum, total.clamp(min=self.least), total > self.least)
+
+    def _weights(self, axis: int, cell: Tensor, place: Tensor, scale: Tensor, n: int) -> Tensor:
+        """Mean weights of `n` glimpse samples in the cells around `cell` along an axis, `[R, k, n]`."""
+        k, s = self.span[axis], self.stride
+        pixels = torch.arange(k * s, device=cell.device) + s * (cell[:, axis, None] - k // 2)
+        weights = sample_weights(pixels, scale[:, axis], place[:, axis], self.view.size[axis], n)
+        return weights.unflatten(1, (k, s)).mean(2)
+
+    def _candidates(self, templates: _Templates, areas: Tensor, spread: Tensor) -> _Candidates:
+        """The expected place and the best local maxima of the score."""
+        (y, x), r = self.far, areas.shape[0]
+        frames = torch.fft.rfft2(areas, s=self.length)
+        gain = torch.fft.irfft2((frames * templates.spectrum.conj()).sum(1), s=self.length)
+        match = gain[:, : 2 * y + 1, : 2 * x + 1] / templates.energy[:, None, None]
+        score = WORTH * match
+        for axis, n in enumerate((y, x)):
+            sigma = spread[:, axis, None].clamp(min=0.5, max=self.sigma[axis])
+            away = (torch.arange(-n, n + 1, device=score.device) / sigma).unsqueeze(2 - axis)
+            score = score - 0.5 * away.square() + BEYOND * (away.abs() > FARTHEST)
+        peaks = torch.where(score >= F.max_pool2d(score, 3, 1, 1), score, -torch.inf).flatten(1)
+        number = min(CANDIDATES, peaks.shape[1])
+        stay = peaks.new_full((r, 1), y * (2 * x + 1) + x, dtype=torch.int64)
+        index = torch.cat([stay, peaks.topk(number, 1).indices], 1)
+        step = torch.stack([index // (2 * x + 1) - y, index % (2 * x + 1) - x], 2)
+        return _Candidates(step.to(score.dtype), score.flatten(1).gather(1, index), match.flatten(1).gather(1, index))
+
+    def _shared(self, templates: _Templates, places: _Candidates, rival: Tensor) -> Tensor:
+        """What the places `[R, K, K']` of an object and of its rival share within the frame, in units of the score."""
+        own, other = templates.spectrum[:, :-1], templates.spectrum[rival][:, :-1]
+        overlap = 0.25 * torch.fft.irfft2((own * other.conj()).sum(1), s=self.length)
+        cell = places.step + templates.cell[:, None]
+        mine, theirs = cell[:, :, None], cell[rival][:, None]
+        apart = (theirs - mine).long()
+        y, x = (apart[..., axis] % length for axis, length in enumerate(self.length))
+        shared = overlap.flatten(1).gather(1, (y * self.length[1] + x).flatten(1)).view(y.shape)
+        for axis, (n, k) in enumerate(zip(self.size, self.span, strict=True)):
+            middle, reach = 0.5 * (mine + theirs)[..., axis], 0.5 * k * BODY / SPAN
+            inside = (middle + reach).clamp(max=n - 0.5) - (middle - reach).clamp(min=-0.5)
+            shared = shared * (apart[..., axis].abs() < k) * inside.clamp(min=0) / (2 * reach)
+        energy = (templates.energy * templates.energy[rival]).sqrt()
+        return ONCE * WORTH * shared / energy[:, None, None]
+
+
+def nearest(places: Tensor, there: Tensor, object_size: Pixels, size: tuple[int, int], radius: float) -> Pair:
+    """Which objects have a neighbour that they may be mistaken for, and the nearest one.
+
+    Args:
+        places: `[B, N, 2]` centres, in the frame in [-1, 1].
+        there: `[B, N]` 0 or 1, which of the objects there are.
+        object_size: (height, width) in pixels of a typical object.
+        size: (height, width) of a frame.
+        radius: of the search, in object sizes.
+
+    Returns:
+        `[B, N]` bool; `[B, N]` int64, the number of the nearest neighbour within the scene.
+    """
+    unit = torch.stack([places.new_full((), 0.5 * (n - 1) / o) for n, o in zip(size, object_size, strict=True)])
+    cells = places * unit
+    gap = (cells[:, :, None] - cells[:, None]).abs().amax(3)
+    alone = torch.eye(gap.shape[1], dtype=torch.bool, device=gap.device) | (there[:, None] == 0)
+    least, rival = gap.masked_fill(alone, torch.inf).min(2)
+    return (least < CLOSE + radius) & (there > 0), rival
+
+
+def smooth(length: int) -> int:
+    """The next even length without prime factors beyond 5: transforms of such lengths are fast."""
+    length += length % 2
+    rest = length
+    for factor in (2, 3, 5):
+        while rest % factor == 0:
+            rest //= factor
+    return length if rest == 1 else smooth(length + 2)

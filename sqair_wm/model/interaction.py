@@ -1,0 +1,71 @@
+"""What surrounds each object: the action, the other objects, and the background where it is."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sqair_wm.model.config import CELLS, ModelConfig
+from sqair_wm.model.sight import Sight
+from sqair_wm.nn.networks import linear, mlp
+
+NEVER = -1e9
+"""Added to what a hidden unit takes in, keeps it at zero behind a ReLU."""
+
+
+class Relation(nn.Module):
+    """What the other objects of its scene mean to each object: a sum over pairs, with one hidden layer."""
+
+    def __init__(self, config: ModelConfig, width: int):
+        super().__init__()
+        code = config.what + 7
+        self.receiver, self.sender, self.between = linear(code, width), linear(code, width), linear(6, width)
+
+    def forward(self, sight: Sight) -> Tensor:
+        """`[R, width]`, one for each object that is present."""
+        weight, sent = self.between.weight, self.sender(sight.code)
+        weight = torch.cat([weight, weight.new_full((weight.shape[0], 1), NEVER)], 1)
+        hidden = F.linear(sight.relation, weight, self.between.bias).to(weight.dtype)
+        hidden.add_(sent.index_select(0, sight.scene)).add_(self.receiver(sight.own)[:, None])
+        return hidden.relu_().sum(1)
+
+
+class Surroundings(nn.Module):
+    """A code of the surroundings of every object, `width` features; equivariant to permutations of the objects.
+
+    The others enter through a sum over pairs (an interaction network with one hidden layer), the background through a
+    crop around the object, the action through an embedding. Positions are relative to the object.
+
+    Args:
+        config: of the model.
+        width: features of the code, and of each part of it.
+        background_only: leave out the action and the others.
+    """
+
+    def __init__(self, config: ModelConfig, width: int = 32, background_only: bool = False):
+        super().__init__()
+        self.config, self.width = config, width
+        crop = config.scenery * CELLS**2 + 2
+        self.background = mlp(crop, width, out=False, activation=nn.ReLU) if config.scenery else None
+        self.relation = None if background_only else Relation(config, width)
+        self.action = nn.Embedding(config.actions, width) if config.actions and not background_only else None
+        self.parts = max(1, sum(part is not None for part in (self.background, self.relation, self.action)))
+        self.mix = mlp(width * self.parts, width, out=False, activation=nn.ReLU)
+
+    def forward(self, sight: Sight, action: Tensor | None) -> Tensor:
+        """`[R, width]`, one for each object that is present.
+
+        Args:
+            sight: `B` scenes.
+            action: `[B]` int64; None if it is not known.
+        """
+        parts = []
+        if self.relation is not None:
+            parts.append(self.relation(sight))
+        if self.background is not None:
+            parts.append(self.background(sight.crops))
+        if self.action is not None and action is not None:
+            parts.append(self.action(action).index_select(0, sight.scene))
+        parts += [sight.own.new_zeros(sight.own.shape[0], self.width)] * (self.parts - len(parts))
+        return self.mix(torch.cat(parts, -1))

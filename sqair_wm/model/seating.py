@@ -1,0 +1,67 @@
+"""Each identity gets a row of its own and keeps it for as long as the object lives: for agents, and for learning."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sqair_wm.model.slots import PER_SLOT, Slots
+from sqair_wm.nn.packing import flat_rows, take_rows
+
+
+class Seating(NamedTuple):
+    """Who sits where in `B` scenes.
+
+    Attributes:
+        slot: `[B, N]` int64, the slot whose object sits in each row.
+        empty: `[B, N]` bool, rows in which nobody sits.
+    """
+
+    slot: Tensor
+    empty: Tensor
+
+    @staticmethod
+    def of(slots: Slots, seats: Tensor) -> Seating:
+        """Every object where it sat before, and new ones in free rows, in their order; see `seat`."""
+        identity = slots.identity
+        there = (identity >= 0) & (slots.presence.detach() > 0)
+        stays = (seats[:, :, None] == identity[:, None, :]) & there[:, None, :]
+        free, new = ~stays.any(2), there & ~stays.any(1)
+        turn = torch.where(free, free.long().cumsum(1), -1)[:, :, None] == new.long().cumsum(1)[:, None, :]
+        takes = stays | (turn & free[:, :, None] & new[:, None, :])
+        return Seating(takes.to(torch.uint8).argmax(2), ~takes.any(2))
+
+    @staticmethod
+    def still(slots: Slots) -> Seating:
+        """Every object in the row of its slot."""
+        (b, n), device = slots.presence.shape, slots.presence.device
+        return Seating(torch.arange(n, device=device).expand(b, n), slots.presence.detach() <= 0)
+
+    def move(self, *fields: Tensor, empty: float = 0) -> list[Tensor]:
+        """`fields` `[B, N, ...]` of the slots as rows, `empty` where nobody sits."""
+        rows, shape = flat_rows(self.slot, self.slot.shape[1]), self.slot.shape
+        moved = [take_rows(x, rows, shape) for x in fields]
+        return [x.masked_fill(self.empty.reshape(shape + (1,) * (x.dim() - 2)), empty) for x in moved]
+
+
+def seat(slots: Slots, seats: Tensor) -> Slots:
+    """Put every object where it sat before, and new ones into free rows, in their order.
+
+    Args:
+        slots: `B` scenes of `N` slots, objects in any order.
+        seats: `[B, N]` int64, the identity that each row held one step before; -1 where a row was free.
+
+    Returns:
+        The same objects, those of `seats` in their rows. Rows without an object are zero, their identity -1. The
+        result's `identity` is the next step's `seats`.
+    """
+    return take_seats(slots, Seating.of(slots, seats))
+
+
+def take_seats(slots: Slots, seating: Seating) -> Slots:
+    """All of `slots` as `seating` says; rows without an object are zero, their identity -1."""
+    names = [name for name in PER_SLOT if name != "identity"]
+    moved = dict(zip(names, seating.move(*(getattr(slots, name) for name in names)), strict=True))
+    return slots.replace(**moved, identity=seating.move(slots.identity, empty=-1)[0])

@@ -1,0 +1,99 @@
+"""What there is to see around each object of a scene, before any network looks at it: worked out once for all."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sqair_wm.model.config import CELLS, ModelConfig
+from sqair_wm.model.slots import Slots
+from sqair_wm.nn.packing import Rows
+
+NEAR, FAR = 1.0, 4.0
+"""Distances, in objects, at which the two scales of a relation saturate."""
+
+
+class Sight:
+    """The objects of `B` scenes and what is around each; parts are worked out when first asked for.
+
+    Args:
+        slots: the scenes.
+        config: of the model.
+        dense: see `Rows`.
+
+    Attributes:
+        shape: (B, N).
+        rows: the objects that are present, `R` of them.
+        scene: `[R]` int64, the scene of each.
+        centre: `[B, N, 2]`; see `sqair_wm.nn.where.window`.
+        code: `[B, N, W + 7]`, what each object is like by itself.
+    """
+
+    def __init__(self, slots: Slots, config: ModelConfig, dense: bool):
+        self.config, self.shape = config, slots.presence.shape
+        self._presence, self._scenery = slots.presence.detach(), slots.scenery
+        self.rows = Rows(self._presence.flatten() > 0, dense)
+        self.number = self.rows.numbers()
+        self.scene = self.number // self.shape[1]
+        scale, self.centre = slots.window
+        since = (slots.unseen / config.patience).clamp(max=1).to(scale.dtype)[..., None]
+        self._speed = slots.velocity / sum(config.object_share)
+        self.code = torch.cat([slots.what, scale, self.centre, self._speed, since], -1)
+        self._remembers = not (dense or torch.is_grad_enabled())
+        self._own: Tensor | None = None
+        self._relation: Tensor | None = None
+        self._crops: Tensor | None = None
+
+    @staticmethod
+    def of(slots: Slots, config: ModelConfig, dense: bool) -> Sight:
+        """The sight of `slots`, the same for all who ask; training and dense computation keep nothing."""
+        sight: Sight = slots.memo.get(config) or Sight(slots, config, dense)
+        if sight._remembers:
+            slots.memo[config] = sight
+        return sight
+
+    @property
+    def own(self) -> Tensor:
+        """The codes of the objects that are present, `[R, W + 7]`."""
+        if self._own is None:
+            self._own = self.rows.take(self.code.flatten(0, 1))
+        return self._own
+
+    @property
+    def relation(self) -> Tensor:
+        """Where each slot of its scene is to an object and how it moves there, `[R, N, 7]`.
+
+        Place and velocity (y, x) relative to the object, in object sizes, the place on two scales, squashed; and 1
+        where the slot is empty or the object itself, else 0.
+        """
+        if self._relation is None:
+            place = self.centre / sum(self.config.object_share)
+            moving = torch.cat([place / NEAR, place / FAR, self._speed], -1)
+            apart = moving.index_select(0, self.scene) - self.rows.take(moving.flatten(0, 1))[:, None]
+            myself = torch.arange(self.shape[1], device=place.device) == (self.number % self.shape[1])[:, None]
+            nobody = myself | (self._presence <= 0).index_select(0, self.scene)
+            self._relation = torch.cat([torch.tanh(apart), nobody[..., None].to(apart.dtype)], -1)
+        return self._relation
+
+    @property
+    def crops(self) -> Tensor:
+        """The scenery around each object and where the object is within its cell, `[R, S * CELLS ** 2 + 2]`."""
+        if self._crops is None:
+            with torch.no_grad():
+                self._crops = self._cut()
+        return self._crops
+
+    def _cut(self) -> Tensor:
+        """Crops as rows of a table of overlapping windows, zero outside the frame."""
+        centre, (tall, wide, channels) = self.rows.take(self.centre.flatten(0, 1)), self.config.scenery_shape
+        size = torch.stack([centre.new_full((), side - 1.0) for side in self.config.frame_size])
+        place = (0.5 * (centre + 1) * size + 0.5) / self.config.scenery_cell
+        cell = place.floor()
+        y, x = cell.long().unbind(1)
+        y, x = y.clamp(0, tall - CELLS), x.clamp(0, wide - CELLS)
+        windows = self._scenery.contiguous().as_strided(
+            (self.shape[0] * tall * wide - (CELLS - 1) * (wide + 1), CELLS, CELLS * channels),
+            (channels, wide * channels, 1),
+        )
+        cut = windows.index_select(0, (self.scene * tall + y) * wide + x).flatten(1)
+        return torch.cat([cut, place - cell - 0.5], -1)

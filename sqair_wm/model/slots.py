@@ -1,0 +1,231 @@
+"""The state of a scene: a set of objects, and what one step of inference says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sqair_wm.nn.where import window
+
+PER_SLOT = ("what", "where", "presence", "identity", "velocity", "unseen", "temporal", "prior")
+
+
+class _Memo:
+    """What goes along with a state without being a part of it."""
+
+    __slots__ = ("memo",)
+
+    memo: dict[Any, Any]
+
+
+@dataclass
+class Slots(_Memo):
+    """Objects of a batch of scenes, `N` slots each; the state that `observe` and `imagine` carry from frame to frame.
+
+    A state is not changed in place (`replace` makes another one): others may have worked things out from it.
+    A slot whose `presence` is 0 is empty and its other fields mean nothing. Objects may lie in any order and may move
+    between slots from one frame to the next; `identity` says which is which.
+
+    Attributes:
+        what: `[B, N, W]` appearance code.
+        where: `[B, N, 4]` scale (y, x) as logits and centre (y, x), unbounded; see `sqair_wm.nn.where.window`.
+        presence: `[B, N]` 0 or 1.
+        identity: `[B, N]` int64, unique within a scene and constant for as long as an object lives; -1 if empty.
+        velocity: `[B, N, 2]` change of the centre (y, x) since the last frame, in units of half a frame; 0 if new.
+        unseen: `[B, N]` int64, frames since there was foreground that only this object explains.
+        temporal: `[B, N, H]` memory of the inference network.
+        prior: `[B, N, P]` memory of the dynamics.
+        scenery: `[B, h, w, S]` the background when it was last seen, reduced to `ModelConfig.scenery_shape`, with a
+            margin of zeros.
+        step: `[B]` int64, frames seen or imagined so far.
+        last_identity: `[B]` int64, the newest identity handed out; -1 before the first.
+        memo: what others derived from this state and may want again; no field, it stays behind.
+    """
+
+    what: Tensor
+    where: Tensor
+    presence: Tensor
+    identity: Tensor
+    velocity: Tensor
+    unseen: Tensor
+    temporal: Tensor
+    prior: Tensor
+    scenery: Tensor
+    step: Tensor
+    last_identity: Tensor
+
+    def __post_init__(self) -> None:
+        self.memo = {}
+
+    @property
+    def count(self) -> Tensor:
+        """Number of objects of each scene, `[B]`."""
+        return self.presence.sum(1)
+
+    @property
+    def window(self) -> tuple[Tensor, Tensor]:
+        """Scale and centre of each slot, `[B, N, 2]` both, see `sqair_wm.nn.where.window`; kept where nobody learns."""
+        if torch.is_grad_enabled():
+            return window(self.where)
+        return self._kept("window", lambda: window(self.where))
+
+    def _kept(self, name: str, work: Callable[[], Any]) -> Any:
+        """What `work` gives, worked out once."""
+        if name not in self.memo:
+            self.memo[name] = work()
+        return self.memo[name]
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Slots:
+        """Apply `function` to every tensor."""
+        return Slots(**{f.name: function(getattr(self, f.name)) for f in fields(self)})
+
+    @staticmethod
+    def cat(parts: list[Slots]) -> Slots:
+        """The scenes of all `parts` as one batch."""
+        return Slots(**{f.name: torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Slots)})
+
+    def repeat(self, copies: int) -> Slots:
+        """`[B, ...]` to `[B * copies, ...]`; the copies of a scene are neighbours."""
+        return self.map(lambda x: x.repeat_interleave(copies, 0))
+
+    def select(self, rows: Tensor) -> Slots:
+        """The scenes named by an index or a boolean mask `rows` over the batch."""
+        index = rows.nonzero().squeeze(1) if rows.dtype == torch.bool else rows
+        return self.map(lambda x: x.index_select(0, index))
+
+    def overwrite(self, rows: Tensor, other: Slots) -> Slots:
+        """The scenes of `other` where `rows` `[B]` is true, those of this state elsewhere."""
+
+        def choose(name: str) -> Tensor:
+            here, there = getattr(self, name), getattr(other, name)
+            return torch.where(rows.reshape(rows.shape + (1,) * (here.dim() - 1)), there, here)
+
+        return Slots(**{f.name: choose(f.name) for f in fields(self)})
+
+    def trim(self) -> Slots:
+        """Without the empty slots behind the last object of any scene (one slot at least); waits for the device."""
+        n = self._kept("used", self._used)
+        if n == self.presence.shape[1]:
+            return self
+        if torch.is_grad_enabled():
+            return self._first(n)
+        trimmed: Slots = self._kept("trimmed", lambda: self._first(n))
+        return trimmed
+
+    def _used(self) -> int:
+        numbers = torch.arange(1, self.presence.shape[1] + 1, device=self.presence.device)
+        return max(1, int((self.presence.detach() * numbers).max().item()))
+
+    def _first(self, n: int) -> Slots:
+        return self.replace(**{name: getattr(self, name)[:, :n] for name in PER_SLOT})
+
+    def pad(self, slots: int) -> Slots:
+        """With empty slots at the end, so that there are `slots`."""
+        short = slots - self.presence.shape[1]
+        if short <= 0:
+            return self
+
+        def more(name: str) -> Tensor:
+            x = getattr(self, name)
+            return torch.cat([x, x.new_full((x.shape[0], short, *x.shape[2:]), -1 if name == "identity" else 0)], 1)
+
+        return self.replace(**{name: more(name) for name in PER_SLOT})
+
+    def replace(self, **changes: Tensor) -> Slots:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+
+@dataclass
+class StepTerms:
+    """Log densities of one step, each `[B]`, in nats; the training bound is made of nothing else.
+
+    Attributes:
+        log_likelihood: log p(x_t | z_t).
+        log_q: log q(z_t | x, z_<t) of all sampled latents, the discrete ones included.
+        log_p: log p(z_t | z_<t) of the same.
+        log_q_discrete: the part of `log_q` that belongs to presence: what a score-function estimator needs.
+        discovered: number of new objects.
+        present: number of objects after the step.
+    """
+
+    log_likelihood: Tensor
+    log_q: Tensor
+    log_p: Tensor
+    log_q_discrete: Tensor
+    discovered: Tensor
+    present: Tensor
+
+    @staticmethod
+    def stack(steps: list[StepTerms]) -> StepTerms:
+        """Terms of T steps with a leading time axis, each `[T, B]`."""
+        return StepTerms(**{f.name: torch.stack([getattr(s, f.name) for s in steps]) for f in fields(StepTerms)})
+
+    @staticmethod
+    def cat(parts: list[StepTerms]) -> StepTerms:
+        """Terms of several parts of a sequence, `[T, B]` each, one behind the other in time."""
+        return StepTerms(**{f.name: torch.cat([getattr(s, f.name) for s in parts]) for f in fields(StepTerms)})
+
+    def unflatten(self, length: int) -> StepTerms:
+        """Terms `[T * B]` of `length` steps, later steps behind earlier ones, as `[T, B]`."""
+        return StepTerms(**{f.name: getattr(self, f.name).unflatten(0, (length, -1)) for f in fields(StepTerms)})
+
+
+@dataclass
+class Noise:
+    """The random numbers of one step: first the `N` tracked slots, then the `N` that may be discovered.
+
+    Attributes:
+        where: `[B, 2N, 4]` standard normal.
+        what: `[B, 2N, W]` standard normal.
+        presence: `[B, 2N]` uniform in [0, 1); an object is present if it lies below the probability.
+    """
+
+    where: Tensor
+    what: Tensor
+    presence: Tensor
+
+    @staticmethod
+    def draw(slots: Slots, number: int | None = None, generator: torch.Generator | None = None) -> Noise:
+        """Fresh noise for `number` slots, by default those that `slots` has; from `generator`, else the global one."""
+        (b, n, w), like = slots.what.shape, slots.what
+        n = number or n
+        return Noise(
+            torch.randn(b, 2 * n, 4, dtype=like.dtype, device=like.device, generator=generator),
+            torch.randn(b, 2 * n, w, dtype=like.dtype, device=like.device, generator=generator),
+            torch.rand(b, 2 * n, dtype=like.dtype, device=like.device, generator=generator),
+        )
+
+    @staticmethod
+    def none(slots: Slots) -> Noise:
+        """Means instead of samples, and the likelier value of every presence: a deterministic step."""
+        (b, n, w), like = slots.what.shape, slots.what
+        return Noise(like.new_zeros(b, 2 * n, 4), like.new_zeros(b, 2 * n, w), like.new_full((b, 2 * n), 0.5))
+
+    def split(self, tracked: int) -> tuple[Noise, Noise]:
+        """Noise of the first `tracked` of the tracked slots, and of the `N` discovered ones."""
+        n = self.where.shape[1] // 2
+        return (
+            Noise(self.where[:, :tracked], self.what[:, :tracked], self.presence[:, :tracked]),
+            Noise(self.where[:, n:], self.what[:, n:], self.presence[:, n:]),
+        )
+
+
+@dataclass
+class Exploration:
+    """What early training does to inference so that it tries things out.
+
+    Attributes:
+        presence_margin: discovery probabilities in the first frame are kept in [margin, 1 - margin].
+        may_discover: `[B]` bool, whether a scene may discover after its first frame; None means all may.
+        may_leave: `[B]` bool, whether tracked objects of a scene may vanish; None means all may. Until they
+            may, a hidden or blinking object can only be explained by its appearance, and learns to keep its identity.
+    """
+
+    presence_margin: float = 0.0
+    may_discover: Tensor | None = None
+    may_leave: Tensor | None = None

@@ -1,0 +1,239 @@
+"""SQAIR: initial, observe, imagine, render. Everything else in the project is built on these (Kosiorek et al. 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sqair_wm.model.appearance import Appearance
+from sqair_wm.model.config import CELLS, ModelConfig
+from sqair_wm.model.discovery import DiscoveryPrior, SetEncoder
+from sqair_wm.model.dynamics import Dynamics
+from sqair_wm.model.inference.halves import Inference
+from sqair_wm.model.merging import merge, new_identities
+from sqair_wm.model.scoring import Inferred, score
+from sqair_wm.model.slots import Exploration, Noise, Slots, StepTerms
+from sqair_wm.nn.attention import FrameView
+from sqair_wm.nn.packing import Rows
+from sqair_wm.nn.where import in_frame, window
+
+
+class Rendering(NamedTuple):
+    """`frame` `[B, C, H, W]`, the mean image; `glimpses` `[B, N, C, h, w]`, one an object, zero where absent."""
+
+    frame: Tensor
+    glimpses: Tensor
+
+
+class SQAIR(nn.Module):
+    """Attend, infer, repeat over time.
+
+    Attributes:
+        dense: compute all slots with static shapes and no host synchronisation (for a GPU) instead of packing.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        self.dense = False
+        self.set_encoder = SetEncoder(config)
+        self.dynamics = Dynamics(config)
+        self.discovery_prior = DiscoveryPrior(config)
+        self.appearance = Appearance(config)
+        self.inference = Inference(config, self.appearance.decode)
+
+    def initial(self, batch: int) -> Slots:
+        """An empty scene for each of `batch` rows."""
+        c, like = self.config, self.appearance.output_scale.detach()
+        b, n = batch, c.slots
+        whole = torch.zeros((), dtype=torch.int64, device=like.device)
+        return Slots(
+            what=like.new_zeros(b, n, c.what),
+            where=like.new_zeros(b, n, 4),
+            presence=like.new_zeros(b, n),
+            identity=whole.new_full((b, n), -1),
+            velocity=like.new_zeros(b, n, 2),
+            unseen=whole.new_zeros(b, n),
+            temporal=like.new_zeros(b, n, c.hidden),
+            prior=like.new_zeros(b, n, c.hidden),
+            scenery=like.new_zeros(b, *c.scenery_shape),
+            step=whole.new_zeros(b),
+            last_identity=whole.new_full((b,), -1),
+        )
+
+    def observe(
+        self,
+        slots: Slots,
+        frame: Tensor,
+        action: Tensor | None = None,
+        *,
+        noise: Noise | None = None,
+        explore: Exploration | None = None,
+        pad: bool = True,
+    ) -> tuple[Slots, StepTerms]:
+        """Posterior step: propagate every object into the frame, then discover what is new (paper, eq. 4).
+
+        Args:
+            slots: `B` scenes as they were before this frame.
+            frame: `[B, C, H, W]` in [0, 1], the foreground's channels and then the background's, if the model takes
+                any; or `[B / K, C, H, W]` when K neighbouring scenes share a frame (particles).
+            action: `[B]` the action that led to this frame; None if there is none.
+            noise: the random numbers; fresh by default, `Noise.none(slots)` for means and likeliest presences.
+            explore: perturbations of early training; none by default.
+            pad: return all `N` slots; otherwise empty ones behind the last object may be left away.
+
+        Returns:
+            The scenes after this frame, and the log densities of the step.
+
+        Raises:
+            ValueError: if the frame does not fit the model or the batch.
+        """
+        self._check(frame)
+        view = self.view(frame, slots.presence.shape[0])
+        after, step = self.infer(slots, view, action, noise, explore)
+        return after.pad(self.config.slots) if pad else after, self.score([step], view)
+
+    def view(self, frame: Tensor, scenes: int) -> FrameView:
+        """A frame as `infer` and `score` take it, for so many scenes; see `observe`."""
+        self._check(frame)
+        foreground, background = frame[:, : self.config.channels], frame[:, self.config.channels :]
+        if not self.config.scenery:
+            return FrameView(foreground, scenes, frame.new_zeros(frame.shape[0], *self.config.scenery_shape))
+        first = CELLS // 2
+        cells = F.avg_pool2d(background, self.config.scenery_cell).permute(0, 2, 3, 1)
+        return FrameView(foreground, scenes, F.pad(cells, (0, 0, *(first, CELLS - first) * 2)))
+
+    def infer(
+        self,
+        slots: Slots,
+        view: FrameView,
+        action: Tensor | None = None,
+        noise: Noise | None = None,
+        explore: Exploration | None = None,
+    ) -> tuple[Slots, Inferred]:
+        """`observe` without the log densities that nothing later depends on; see `score`."""
+        noise, explore = noise or Noise.draw(slots, self.config.slots), explore or Exploration()
+        slots = slots.trim() if self.inference.packs and not self.dense else slots
+        if not self.config.gradient_outside and slots.where.requires_grad:
+            slots = as_far_as_seen(slots)
+        track_noise, discover_noise = noise.split(slots.presence.shape[1])
+        prediction = self.dynamics(slots, action, self.dense)
+        tracked, *q_tracked = self.inference.track(slots, view, prediction, track_noise, explore, self.dense)
+        encoder = self.set_encoder
+        found, embedding, *q_found = self.inference.discover(
+            tracked, view, encoder, discover_noise, explore, self.dense
+        )
+        after = self._join(tracked, found).replace(scenery=view.all_scenery())
+        log_q, log_q_discrete = (a + b for a, b in zip(q_tracked, q_found, strict=True))
+        return after, Inferred(slots, tracked, found, after, prediction, embedding, log_q, log_q_discrete)
+
+    def score(self, steps: Sequence[Inferred], view: FrameView) -> StepTerms:
+        """The log densities of `T` steps of `B` scenes at once, each `[T * B]`, step by step.
+
+        Args:
+            steps: what `infer` returned.
+            view: the frames of all steps, in order.
+        """
+        return score(steps, view, self.appearance, self.discovery_prior, self.dense)
+
+    def imagine(
+        self, slots: Slots, action: Tensor | None = None, *, noise: Noise | None = None, discover: bool = True
+    ) -> Slots:
+        """Prior step: the same without a frame (paper, eq. 3).
+
+        Args:
+            slots: `B` scenes.
+            action: `[B]` the action taken now.
+            noise: the random numbers; fresh by default, `Noise.none(slots)` for the likeliest future.
+            discover: whether new objects may appear; the paper's conditional generation switches it off.
+
+        Returns:
+            The scenes one step later.
+        """
+        noise = noise or Noise.draw(slots, self.config.slots)
+        slots = slots.trim() if self.inference.packs and not self.dense else slots
+        track_noise, discover_noise = noise.split(slots.presence.shape[1])
+        prediction = self.dynamics(slots, action, self.dense)
+        where = prediction.where.sample(track_noise.where)
+        presence = slots.presence * (track_noise.presence < torch.sigmoid(prediction.stay_logit))
+        tracked = slots.replace(
+            what=prediction.what.sample(track_noise.what),
+            where=where,
+            presence=presence,
+            identity=torch.where(presence > 0, slots.identity, -torch.ones_like(slots.identity)),
+            velocity=window(where)[1] - slots.window[1],
+            unseen=slots.unseen + (slots.unseen > 0),
+            prior=prediction.memory,
+        )
+        if not discover:
+            return tracked.replace(step=slots.step + 1).pad(self.config.slots)
+        return self._join(tracked, self._appear(tracked, prediction.stay_logit, discover_noise)).pad(self.config.slots)
+
+    def _appear(self, tracked: Slots, stay_logit: Tensor, noise: Noise) -> Slots:
+        """New objects from the prior, present ones first; they never need more than the free slots."""
+        n = noise.presence.shape[1]
+        presence = self.discovery_prior.sample_presence(tracked, stay_logit, noise)
+        presence = presence * (torch.arange(n, device=presence.device) < n - tracked.count[:, None])
+        most = n if self.dense else int(presence.sum(1).max().item())
+        presence = presence[:, :most]
+        what, where, temporal, prior = (
+            self._draw(tracked, stay_logit, presence, noise)
+            if most
+            else (getattr(tracked, name)[:, :0] for name in ("what", "where", "temporal", "prior"))
+        )
+        return tracked.replace(
+            what=what,
+            where=where,
+            presence=presence,
+            temporal=temporal,
+            prior=prior,
+            velocity=torch.zeros_like(where[..., 2:]),
+            unseen=torch.zeros_like(presence, dtype=torch.int64),
+        )
+
+    def _draw(self, tracked: Slots, stay_logit: Tensor, presence: Tensor, noise: Noise) -> list[Tensor]:
+        """What, where and first memories of the new objects `presence` `[B, M]` says there are, `[B, M, ...]`."""
+        rows, most = Rows(presence[:, 0] > 0, self.dense), presence.shape[1]
+        embedding = rows.take(self.set_encoder.of(tracked, rows, self.dense))
+        what, places = rows.take(noise.what[:, :most]), rows.take(noise.where[:, :most])
+        where = self.discovery_prior.sample_where(rows.take(stay_logit), embedding, places)
+        return [rows.put(x) for x in (what, where, *self.inference.memory(what, where))]
+
+    def render(self, slots: Slots) -> Rendering:
+        """The mean image of each scene and each object's glimpse."""
+        glimpses = self.appearance.decode(slots.what) * slots.presence[:, :, None, None, None]
+        return Rendering(self.appearance.paint(slots, self.dense), glimpses)
+
+    def _join(self, tracked: Slots, found: Slots) -> Slots:
+        """Number the new objects and merge both halves of a step."""
+        identity, last = new_identities(found.presence, tracked.last_identity)
+        found = found.replace(identity=identity, last_identity=last, step=tracked.step + 1)
+        return merge(tracked, found, self.config.slots, self.dense)
+
+    def _check(self, frame: Tensor) -> None:
+        expected = (self.config.channels + self.config.scenery, *self.config.frame_size)
+        if tuple(frame.shape[1:]) != expected:
+            raise ValueError(
+                f"this model takes frames of {expected} (channels, height, width), got {tuple(frame.shape[1:])}; "
+                "was it trained on another game or frame size?"
+            )
+
+
+def as_far_as_seen(slots: Slots) -> Slots:
+    """The same scenes, whose objects pass their gradient on to earlier frames as far as their windows lie in the frame.
+
+    What has left the frame is looked for on guesses alone, each from the one before: while it is away its
+    gradient can grow a hundredfold, and one such object outweighs all others of a batch.
+    """
+    seen = in_frame(*window(slots.where.detach())).unsqueeze(-1)
+    names = ("what", "where", "velocity", "temporal", "prior")
+    return slots.replace(**{name: _scaled(getattr(slots, name), seen) for name in names})
+
+
+def _scaled(value: Tensor, share: Tensor) -> Tensor:
+    """The value with its gradient scaled by `share`."""
+    return torch.lerp(value.detach(), value, share.expand_as(value)) if value.requires_grad else value

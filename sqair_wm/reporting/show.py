@@ -1,0 +1,115 @@
+"""Figures for people: what they mean, tables on the terminal, curves over the horizon."""
+
+from __future__ import annotations
+
+import io
+import re
+
+from rich.console import Console
+from rich.table import Table
+
+from sqair_wm.evaluation.games.rollout import HORIZONS
+from sqair_wm.reporting.meaning import BASELINES, meaning
+
+ROWS = {
+    "position_error": "pixels between imagined and true objects, of those that move",
+    "position_error_all": "the same of all true objects",
+    "tracked_error": "pixels between imagined and then observed objects",
+    "lost": "share of the objects still there that imagination let go",
+    "invented": "share of the imagined objects that are not there",
+    "image_error": "squared error, as a share of the foreground's squared intensity",
+}
+"""Figures that there are for every horizon."""
+
+BESIDES = ("still", "velocity", "median", "still_median", "velocity_median", "objects", "all_still", "all_velocity")
+
+
+def split_by_horizon(metrics: dict[str, float]) -> tuple[dict[str, dict[int, float]], dict[str, float]]:
+    """Figures that exist for several horizons, by name and horizon, and all the others."""
+    rows: dict[str, dict[int, float]] = {}
+    others: dict[str, float] = {}
+    for name, value in metrics.items():
+        found = re.fullmatch(r"(.+)_(\d+)", name)
+        if found and int(found[2]) in HORIZONS and _is_row(found[1]):
+            rows.setdefault(found[1], {})[int(found[2])] = value
+        else:
+            others[name] = value
+    return rows, others
+
+
+def print_tables(metrics: dict[str, float], console: Console | None = None) -> None:
+    """One table over the horizons and one of the rest, with what the figures mean.
+
+    Args:
+        metrics: see `world_metrics`.
+        console: where to print; by default the terminal.
+    """
+    console = console or Console()
+    rows, others = split_by_horizon(metrics)
+    ahead = _table("steps ahead", *map(str, HORIZONS))
+    for name, values in rows.items():
+        ahead.add_row(name, *(f"{values[h]:.3g}" if h in values else "" for h in HORIZONS))
+    rest = _rest(others)
+    if not rows:
+        console.print(rest)
+        return
+    console.print(ahead)
+    legend = [f"{name}: {meaning}" for name, meaning in ROWS.items() if name in rows]
+    console.print(
+        "\n".join([*legend, "_still: if all stood still; _velocity: if all kept their velocity"]), style="dim"
+    )
+    console.print()
+    console.print(rest)
+
+
+def _rest(metrics: dict[str, float]) -> Table:
+    """A row for every figure; those of the baselines stand beside the model's."""
+    beside = [b for b in BASELINES if any(name.startswith(b) for name in metrics)]
+    rest = _table("figure", "value", *(b.removesuffix("_") for b in beside), "meaning")
+    for name, value in metrics.items():
+        if not name.startswith(BASELINES):
+            others = [f"{metrics[b + name]:.4g}" if b + name in metrics else "" for b in beside]
+            rest.add_row(name, f"{value:.4g}", *others, meaning(name))
+    return rest
+
+
+def horizon_curves(metrics: dict[str, float]) -> bytes:
+    """Position error over the horizon, the model beside both baselines, as a PNG: means left, medians right.
+
+    Raises:
+        ValueError: if there are no position errors in `metrics`.
+    """
+    from matplotlib.figure import Figure
+
+    rows, _ = split_by_horizon(metrics)
+    if "position_error" not in rows:
+        raise ValueError("there are no position errors to draw: the model saw no moving object on held-out play")
+    figure = Figure(figsize=(7.2, 2.8), layout="constrained")
+    lines = (("", "imagined", "-"), ("_velocity", "constant velocity", "--"), ("_still", "standing still", ":"))
+    for axes, kind in zip(figure.subplots(1, 2, sharey=True), ("", "_median"), strict=True):
+        for suffix, label, style in lines:
+            values = rows.get(f"position_error{suffix}{kind}", {})
+            axes.plot(list(values), list(values.values()), style, marker="o", markersize=3, label=label)
+        axes.set_title("median" if kind else "mean", fontsize=10)
+        axes.set_xlabel("steps ahead", fontsize=8)
+        axes.set_xticks(HORIZONS)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.3)
+    axes = figure.axes[0]
+    axes.set_ylabel("position error (pixels)", fontsize=8)
+    axes.legend(fontsize=8)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    return buffer.getvalue()
+
+
+def _is_row(name: str) -> bool:
+    return name in ROWS or any(name.startswith(row) and name[len(row) + 1 :] in BESIDES for row in ROWS)
+
+
+def _table(*titles: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        left = title in (titles[0], "meaning")
+        table.add_column(title, justify="left" if left else "right", no_wrap=title != "meaning")
+    return table

@@ -1,0 +1,157 @@
+"""From a configuration to data, a model and a schedule."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+from omegaconf import DictConfig
+
+from sqair_wm.common.cpu import use_cpu
+from sqair_wm.common.settings import ConfigError, typed
+from sqair_wm.data.atari import AtariSequences
+from sqair_wm.data.objects import measure_objects
+from sqair_wm.data.opening import check_data
+from sqair_wm.data.sequences import Sequences
+from sqair_wm.data.single_frames import SingleFrames
+from sqair_wm.model.config import ModelConfig
+from sqair_wm.training.curriculum import TrainingConfig
+from sqair_wm.training.horizons import ImaginationConfig
+from sqair_wm.world.world_model import Source, WorldModel
+
+CROWD = 20
+"""Most objects in a frame with which `training.particles=auto` means five, `model.size=auto` free and
+`model.conditional_discovery=auto` true. Objects that may grow swallow others in a crowd; and a crowd that jumps is
+found anew late in an episode, when other objects appeared in most of the training."""
+
+CUT_SHORT = 0.1
+"""Share of the scenes of a crowd that exploring presence may leave unfinished."""
+
+
+def check_values(config: DictConfig) -> None:
+    """Raise ConfigError for settings that cannot work, before anything is recorded or written."""
+    try:
+        check_data(config)
+        if config.data.kind == "atari" and config.model.get("architecture", "sqair") != "sqair":
+            raise ConfigError(
+                f"model.architecture={config.model.architecture} is a baseline for data without actions: "
+                "data=moving_mnist or data=video"
+            )
+        training_config(config)
+        imagination_config(config)
+        measured = {"slots": 1, "object_size": [4.0, 4.0], "output_std": 1.0}
+        model_config(config, frame_size=[80, 80], channels=4, actions=1, **measured)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def training_config(config: DictConfig, slots: int = 0) -> TrainingConfig:
+    """The schedule of SQAIR for frames of up to `slots` objects.
+
+    AIR is trained on single frames, whatever the schedule says of lengths. `particles=auto` means 5, and 2 in a crowd:
+    there a step with 5 takes so long that minutes are spent on few of them. A crowd is found one by one, so there the
+    `presence_margin` is small enough for most scenes to be found whole.
+    """
+    chosen: dict[str, Any] = {"lengths": [[0, 1]]} if config.model.get("architecture") == "air" else {}
+    if config.training.particles == "auto":
+        chosen["particles"] = 2 if slots > CROWD else 5
+    if slots > CROWD:
+        chosen["presence_margin"] = min(config.training.presence_margin, CUT_SHORT / slots)
+    return typed(TrainingConfig, {**config.training, **chosen}, "training")
+
+
+def imagination_config(config: DictConfig) -> ImaginationConfig:
+    """The schedule of imagination."""
+    return typed(ImaginationConfig, config.imagination, "imagination")
+
+
+def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
+    """The model's settings; `measured` replaces what is `auto` and adds what the data decide."""
+    settings = _with_auto({**config.model}, measured)
+    dynamics = config.dynamics
+    if dynamics == "auto":
+        dynamics = "interactive" if measured["actions"] and config.model.inference == "guided" else "paper"
+    crowd = settings["slots"] > CROWD
+    size = "steady" if crowd and settings.get("residual", True) else "free"
+    settings = _with_auto(settings, {"size": size, "conditional_discovery": not crowd})
+    return typed(ModelConfig, {**settings, "dynamics": dynamics}, "model")
+
+
+def _with_auto(settings: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]:
+    """Settings in which what is `auto`, or not said, is what was decided."""
+    return settings | {k: v for k, v in decided.items() if settings.get(k, "auto") == "auto"}
+
+
+def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
+    """A fresh model; what is `auto` is measured on the data. Seeds the weights."""
+    frames = sequences.first(500, 1, torch.device("cpu")).frames[0]
+    measured = measure_objects(frames[:, : sequences.channels])
+    settings = model_config(
+        config,
+        frame_size=list(sequences.frame_size),
+        channels=sequences.channels,
+        scenery=sequences.scenery,
+        actions=sequences.number_of_actions,
+        slots=measured.slots,
+        object_size=list(measured.size),
+        output_std=measured.noise,
+    )
+    torch.manual_seed(config.seed)
+    model = WorldModel(settings, *_origin(sequences))
+    if settings.mean_image and settings.architecture != "vrnn":
+        assert model.sqair.appearance.mean_image is not None
+        model.sqair.appearance.mean_image.data.copy_(frames[:, : sequences.channels].mean(0))
+    return model
+
+
+def training_sequences(model: WorldModel, sequences: Sequences) -> Sequences:
+    """What a model is trained on: for AIR the frames of the sequences one by one."""
+    return SingleFrames(sequences) if model.config.architecture == "air" else sequences
+
+
+def _origin(sequences: Sequences) -> tuple[Source | None, np.ndarray | None]:
+    """The game that the frames come from and its background, if they come from one."""
+    if not isinstance(sequences, AtariSequences):
+        return None, None
+    recorded = asdict(sequences.recording)
+    return Source(**{field.name: recorded[field.name] for field in fields(Source)}), sequences.background
+
+
+def build_fabric(config: DictConfig) -> Fabric:
+    """Device, precision and processes.
+
+    Raises:
+        ConfigError: if the device does not exist.
+    """
+    device, _, number = str(config.device).partition(":")
+    use_cpu(config.threads)
+    accelerator = "gpu" if device == "cuda" else device
+    if accelerator == "auto":
+        accelerator = "gpu" if torch.cuda.is_available() else "cpu"
+    if accelerator == "gpu" and not torch.cuda.is_available():
+        raise ConfigError("device=cuda, but PyTorch sees no CUDA device here: use device=cpu or device=auto")
+    devices: int | list[int] = [int(number)] if number and config.processes == 1 else config.processes
+    strategy = DDPStrategy(find_unused_parameters=True) if config.processes * config.nodes > 1 else "auto"
+    try:
+        return Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=config.nodes,
+            strategy=strategy,
+            precision=config.precision,
+        )
+    except (ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"device={config.device} precision={config.precision} processes={config.processes}: {error}"
+        ) from error
+
+
+def leave(fabric: Fabric) -> None:
+    """End what processes do together; one that just ends may bring down another that still listens to it."""
+    fabric.barrier()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -1,0 +1,135 @@
+"""Scenes that go on, with every object in a row of its own; and running games followed by a model."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sqair_wm.common.finite import check_finite
+from sqair_wm.model.seating import Seating, take_seats
+from sqair_wm.model.slots import Noise, Slots
+from sqair_wm.world.world_model import WorldModel, load
+
+NAMES = tuple(field.name for field in fields(Slots))
+
+
+class Scenes:
+    """`B` scenes as the model left them, and who sits where for agents.
+
+    Attributes:
+        state: what the next `observe` or `imagine` takes; may be of inference mode.
+        seating: the row of each object, which it keeps for as long as it lives.
+    """
+
+    def __init__(self, start: Slots):
+        self.state, self.seating = start, Seating.still(start)
+        self._slots: Slots | None = None
+
+    @property
+    def slots(self) -> Slots:
+        """The scenes with every object in its row, for anybody to use, also where gradients are wanted."""
+        if self._slots is None:
+            seated = take_seats(self.state, self.seating)
+            self._slots = seated.map(lambda x: x.clone() if x.is_inference() else x)
+        return self._slots
+
+    def advance(self, state: Slots, rows: np.ndarray | None = None) -> None:
+        """Go on to `state`: of all scenes, or of those where `rows` `[B]` is true."""
+        (seats,) = self.seating.move(self.state.identity, empty=-1)
+        if rows is not None:
+            seats = seats[torch.from_numpy(rows).to(state.step.device)]
+        self._put(rows, state, Seating.of(state, seats))
+
+    def restart(self, start: Slots, rows: np.ndarray) -> None:
+        """Begin anew from the scenes `start` where `rows` `[B]` is true; objects keep the rows they have there."""
+        self._put(rows, start, Seating.still(start))
+
+    def _put(self, rows: np.ndarray | None, state: Slots, seating: Seating) -> None:
+        self._slots = None
+        if rows is None or rows.all():
+            self.state, self.seating = state, seating
+            return
+        index = torch.from_numpy(np.flatnonzero(rows)).to(state.step.device)
+
+        def put(whole: Tensor, part: Tensor) -> Tensor:
+            return whole.index_copy(0, index, part)
+
+        self.state = Slots(**{name: put(getattr(self.state, name), getattr(state, name)) for name in NAMES})
+        self.seating = Seating(*map(put, self.seating, seating))
+
+
+class Encoder:
+    """Follows `number` running games at once, deterministically.
+
+    Attributes:
+        scenes: what the model sees in them.
+        eyes: one for each game.
+    """
+
+    def __init__(self, model: WorldModel, number: int):
+        self.model, self.number = model, number
+        self.eyes = [model.eyes() for _ in range(number)]
+        self.scenes = Scenes(model.initial(number))
+        self._fresh = np.ones(number, bool)
+
+    def begin(self, rows: np.ndarray) -> None:
+        """Episodes start where `rows` `[B]` is true: nothing seen yet, and the background of the start."""
+        if not rows.any():
+            return
+        for i in np.flatnonzero(rows):
+            self.eyes[i].reset()
+        self.scenes.restart(self.model.initial(int(rows.sum())), rows)
+        self._fresh |= rows
+
+    @torch.inference_mode()
+    def look(self, frames: np.ndarray, actions: np.ndarray | None = None, rows: np.ndarray | None = None) -> None:
+        """Take in the next frame of every game, or of those where `rows` `[B]` is true.
+
+        Args:
+            frames: `[B, H, W, 3]` uint8.
+            actions: `[B]` the actions that led there; those of episodes that just began do not count. None at the
+                start of all.
+            rows: the games that went on; all by default.
+
+        Raises:
+            FloatingPointError: if the model's densities are not finite: presences drawn from them mean nothing.
+        """
+        chosen = np.arange(self.number) if rows is None else np.flatnonzero(rows)
+        seen = torch.cat([self.eyes[i](frames[i]) for i in chosen])
+        taken = np.zeros(self.number, np.int64) if actions is None else np.where(self._fresh, 0, actions)
+        state = self.scenes.state
+        if rows is not None:
+            state = state.select(torch.from_numpy(chosen).to(seen.device))
+        action = torch.from_numpy(taken[chosen]).to(seen.device) if self.model.config.actions else None
+        sqair = self.model.sqair
+        state, step = sqair.infer(state, sqair.view(seen, len(chosen)), action, Noise.none(state))
+        check_finite(step.log_q[:, None].cpu().numpy(), "a log density")
+        self.scenes.advance(state.pad(self.model.config.slots), rows)
+        self._fresh[chosen] = False
+
+    @property
+    def backgrounds(self) -> Tensor:
+        """What is behind the objects of each game, `[B, 3, H, W]` uint8."""
+        return torch.from_numpy(np.stack([eye.background for eye in self.eyes])).permute(0, 3, 1, 2).contiguous()
+
+
+def load_for_game(folder: str | Path, device: str | torch.device = "cpu") -> WorldModel:
+    """Load the model of a game; see `sqair_wm.load`.
+
+    Raises:
+        TypeError: if `folder` is no path: an environment has to be rebuilt from plain settings.
+        ValueError: if the model was not trained on a game, or its weights are not finite.
+    """
+    if not isinstance(folder, (str, Path)):
+        raise TypeError(f"model has to be the folder of a saved model, got {type(folder).__name__}: save it first")
+    model = load(folder, device)
+    if model.source is None:
+        raise ValueError(f"the model in {folder} was not trained on a game, so there is no game to follow with it")
+    broken = [name for name, weight in model.named_parameters() if not weight.isfinite().all()]
+    if broken:
+        raise ValueError(f"the model in {folder} has weights that are not finite ({broken[0]}, ...): train it again")
+    return model

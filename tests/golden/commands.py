@@ -1,0 +1,68 @@
+"""Short trainings whose every figure is known: drawn digits, a drawn film, and Pong, 40 iterations each."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from safetensors.numpy import load_file
+
+from tests.data.films import walk, write_video
+from tests.golden.play import digest
+
+LENGTHS = "training.lengths=[[0,1],[5,2],[15,3],[25,4]]"
+SHORT = (
+    "device=cpu", "training.iterations=40", "training.minutes=0", "training.batch=4", "training.particles=2",
+    "training.warm_up=20", "training.keep=[10,25]", "training.log_every=1", LENGTHS, "model.hidden=64",
+    "data.report.sequences=3",
+)  # fmt: skip
+CASES = {
+    "pong": (
+        "env=Pong", "data.frames=500", "data.test_frames=100", "data.crop=[34,194]", "data.pool=2", "data.memory=45",
+        "data.size=48", "imagination.iterations=40", "imagination.minutes=0", "imagination.batch=8",
+        "imagination.log_every=1", "imagination.singles=64", "imagination.steps=[[0,2],[10,5]]",
+    ),
+    "digits": ("data=moving_mnist", "data.size=40"),
+    "video": ("data=video", "data.width=64", "data.size=32", "data.every=1", "data.length=3"),
+}  # fmt: skip
+TIMES = ("frames_per_second",)
+
+
+def make_data(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Write the digits and the film; returns what each command needs to find them."""
+    mnist = folder / "mnist"
+    mnist.mkdir(parents=True)
+    for prefix in ("train", "t10k"):
+        images = np.zeros((10, 28, 28), np.uint8)
+        for number, image in enumerate(images):
+            cv2.putText(image, str(number), (4, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.9, 255, 2)
+        for name, array in (("images-idx3", images), ("labels-idx1", np.arange(10, dtype=np.uint8))):
+            header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
+            (mnist / f"{prefix}-{name}-ubyte.gz").write_bytes(gzip.compress(header + array.tobytes()))
+    film = write_video(folder / "walk.avi", walk())
+    return {"pong": (), "digits": (f"data.mnist={mnist}",), "video": (f"data.path={film}",)}
+
+
+def train(name: str, folder: Path, extra: tuple[str, ...], root: Path) -> dict[str, Any]:
+    """Run one of `CASES` by the command of the checkout `root`; its losses, and fingerprints of its weights."""
+    settings = (*SHORT, *CASES[name], f"name={name}", f"runs={folder}/runs", f"data.folder={folder}/data", *extra)
+    done = subprocess.run(
+        [sys.executable, str(root / "train_wm.py"), *settings], capture_output=True, text=True, cwd=folder
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = folder / "runs" / name
+    found: dict[str, Any] = {}
+    for kind in ("training", "imagination"):
+        if (run / f"{kind}.jsonl").exists():
+            records = [json.loads(line) for line in (run / f"{kind}.jsonl").read_text().splitlines()]
+            lines = [json.dumps({k: v for k, v in sorted(r.items()) if k not in TIMES}) for r in records]
+            found[f"{kind}_loss"] = [r["loss"] for r in records][:3]
+            found[f"{kind}_records"] = digest([np.frombuffer(line.encode(), np.uint8) for line in lines])
+    weights = load_file(run / "model.safetensors")
+    return found | {"weights": digest([weights[n] for n in sorted(weights)]), "tensors": len(weights)}

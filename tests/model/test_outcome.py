@@ -1,0 +1,70 @@
+import pytest
+import torch
+
+from sqair_wm.model.outcome import BINS, OutcomeHeads, reward_bins, two_hot
+from sqair_wm.model.slots import Slots
+from sqair_wm.world.world_model import WorldModel
+from tests.conftest import random_scene, small
+
+CONFIG = small(scenery=3, actions=4, dynamics="interactive")
+
+
+def scene(batch: int = 3, present: int = 3) -> Slots:
+    return random_scene(CONFIG, batch, present)
+
+
+@pytest.mark.parametrize("reward", [0.0, 1.0, -1.0, 10.0, 200.0, -3.5, 5000.0])
+def test_two_hot_has_the_reward_as_its_mean_on_two_neighbouring_bins(reward):
+    chance = two_hot(torch.tensor([reward]), reward_bins())[0]
+    assert float(chance @ reward_bins()) == pytest.approx(reward, rel=1e-4, abs=1e-4)
+    assert float(chance.sum()) == pytest.approx(1) and (chance > 0).sum() <= 2
+    assert (float(chance[BINS // 2]) > 0.5) == (reward == 0)
+
+
+def test_rewards_beyond_the_bins_are_the_last_bin():
+    assert float(two_hot(torch.tensor([1e6]), reward_bins())[0, -1]) == 1
+
+
+def test_the_outcome_does_not_depend_on_the_order_of_the_objects():
+    heads, before, after, action = OutcomeHeads(CONFIG), scene(), scene(), torch.tensor([0, 1, 2])
+
+    def shuffle(slots: Slots, order: list[int]) -> Slots:
+        names = ("what", "where", "presence", "identity", "velocity", "unseen", "temporal", "prior")
+        return slots.replace(**{n: getattr(slots, n)[:, order] for n in names})
+
+    here = heads(before, action, after, dense=False)
+    there = heads(shuffle(before, [2, 0, 1]), action, shuffle(after, [1, 2, 0]), dense=False)
+    for name in ("reward", "nonzero", "ends", "uncertainty", "reward_logits", "end_logits"):
+        torch.testing.assert_close(getattr(there, name), getattr(here, name), rtol=1e-4, atol=1e-5)
+
+
+def test_the_outcome_looks_at_the_action_the_fate_of_objects_and_the_background():
+    heads, before, after, action = OutcomeHeads(CONFIG), scene(), scene(), torch.tensor([0, 1, 2])
+    logits = heads(before, action, after, dense=False).reward_logits
+    lost = after.replace(identity=torch.tensor([[5, 6, 7]]).expand(3, 3))
+    for other in (
+        heads(before, torch.tensor([3, 3, 3]), after, dense=False),
+        heads(before, action, lost, dense=False),
+        heads(before.replace(scenery=1 - before.scenery), action, after, dense=False),
+    ):
+        assert not torch.allclose(other.reward_logits, logits)
+
+
+def test_dense_and_packed_outcomes_agree_and_empty_scenes_have_one():
+    heads, before, after, action = OutcomeHeads(CONFIG), scene(present=2), scene(present=1), torch.tensor([0, 1, 2])
+    for a, b in zip(heads(before, action, after, True), heads(before, action, after, False), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+    nobody = scene(present=0)
+    outcome = heads(nobody, action, nobody, dense=False)
+    assert outcome.uncertainty.tolist() == [0, 0, 0] and bool(torch.isfinite(outcome.reward).all())
+
+
+def test_untrained_heads_expect_nothing_to_happen():
+    outcome = OutcomeHeads(CONFIG)(scene(), torch.tensor([0, 1, 2]), scene(), dense=False)
+    assert bool((outcome.ends < 0.1).all()) and bool((outcome.nonzero < 0.5).all())
+
+
+def test_a_model_of_data_without_actions_has_no_outcome():
+    model = WorldModel(small())
+    with pytest.raises(ValueError, match="without actions"):
+        model.outcome(model.initial(1), torch.zeros(1, dtype=torch.int64), model.initial(1))
