@@ -12,6 +12,7 @@ from torch import Tensor
 
 from benchmarks.measure import Row, compare, seconds
 from benchmarks.scenes import ATARI, MNIST, certain_model, moving_sprites, settled
+from sqair_wm.common.frame import Frame
 from sqair_wm.data.atari import record
 from sqair_wm.games.play import Recording
 from sqair_wm.model.config import ModelConfig
@@ -41,7 +42,6 @@ def training_step(
     objects: int,
     dense: bool,
     device: str = "cpu",
-    compiled: bool = False,
     low: bool = False,
     graphs: bool = False,
 ) -> Callable[[], object]:
@@ -50,12 +50,10 @@ def training_step(
     With `graphs` bound and backward are recorded as a CUDA graph.
     """
     model = certain_model(config, dense).to(device)
-    if compiled:
-        model.observe = torch.compile(model.observe, fullgraph=True, dynamic=False)  # type: ignore[method-assign]
     bound, frames = SequenceBound(model, 5), moving_sprites(config, batch, length, objects).to(device)
     optimizer = make_optimizer(model, TrainingConfig(learning_rate=1e-12))
 
-    def compute(frames: Tensor) -> dict[str, Tensor]:
+    def compute(frames: Frame) -> dict[str, Tensor]:
         with torch.autocast(device, torch.bfloat16, enabled=low):
             loss, statistics = bound(frames, None, Annealing())
         loss.backward()

@@ -14,7 +14,6 @@ from sqair_wm.data.mnist import load_mnist
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.data.objects import measure_objects
 from sqair_wm.model.config import ModelConfig
-from sqair_wm.model.slots import Noise
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.training.bound import SequenceBound
 from sqair_wm.training.curriculum import TrainingConfig
@@ -39,7 +38,7 @@ def counting_accuracy(model: SQAIR, data: MovingMNIST, sequences: int = 1000, le
     assert batch.truth is not None
     slots, right = model.initial(sequences), []
     for frame, there in zip(batch.frames, batch.truth.presence, strict=True):
-        slots, _ = model.observe(slots, frame, noise=Noise.none(slots))
+        slots = model.filter(slots, frame)
         right.append((slots.count == there.sum(1)).float().mean())
     return float(torch.stack(right).mean())
 
@@ -47,7 +46,7 @@ def counting_accuracy(model: SQAIR, data: MovingMNIST, sequences: int = 1000, le
 def seconds_to(target: float, folder: Path, seed: int, every: int = 50, limit: float = 600) -> dict[str, float]:
     """Train until the accuracy on test digits reaches `target`; time of evaluation does not count."""
     train, test = (MovingMNIST(*load_mnist(folder, train=part)) for part in (True, False))
-    measured = measure_objects(train.first(400, 1, CPU).frames[0])
+    measured = measure_objects(train.first(400, 1, CPU).frames.foreground[0])
     torch.manual_seed(seed)
     model = SQAIR(ModelConfig(object_size=measured.size, slots=measured.slots))
     bound, generator = SequenceBound(model, SCHEDULE.particles), torch.Generator().manual_seed(seed)

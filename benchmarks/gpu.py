@@ -71,7 +71,7 @@ def contract_calls(batch: int) -> dict[str, Callable[[], object]]:
     }
 
 
-def rows(compiled: bool) -> Iterator[GpuRow]:
+def rows() -> Iterator[GpuRow]:
     """All measurements, one after the other."""
     for name, config, batch, length, objects in (
         ("train_step", MNIST, 32, 10, 1),
@@ -80,9 +80,7 @@ def rows(compiled: bool) -> Iterator[GpuRow]:
         ("train_step_atari_batch128", ATARI, 128, 6, 5),
     ):
         for low in (False, True):
-            steps = [
-                training_step(config, batch, length, objects, True, "cuda", compiled, low, g) for g in (False, True)
-            ]
+            steps = [training_step(config, batch, length, objects, True, "cuda", low, g) for g in (False, True)]
             rates = [batch * length / seconds_on_gpu(step) for step in steps]
             yield GpuRow(f"{name}{'_bf16' if low else ''}", "frames/s", *rates)
     for batch in (1, 64, 1024):
@@ -94,13 +92,12 @@ def rows(compiled: bool) -> Iterator[GpuRow]:
 def main() -> None:
     """Measure, print, and write JSON on request."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
-    parser.add_argument("--compile", action="store_true", help="compile the training step")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     if not torch.cuda.is_available():
         sys.exit("error: PyTorch sees no CUDA device here; python -m benchmarks measures the CPU")
     found: list[GpuRow] = []
-    for row in tqdm(rows(options.compile), total=17, unit="row"):
+    for row in tqdm(rows(), total=17, unit="row"):
         found.append(row)
         if options.json:
             options.json.write_text(json.dumps([asdict(row) for row in found], indent=1) + "\n")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.inference.guided_discovery import GuidedDiscovery
 from sqair_wm.model.inference.guided_tracking import GuidedTracking
-from sqair_wm.model.slots import Noise, Slots
+from sqair_wm.model.inference.halves import Inference
+from sqair_wm.model.slots import Slots
 from sqair_wm.model.sqair import SQAIR
 
 MNIST = ModelConfig(frame_size=(50, 50), object_size=(20.0, 16.0), slots=3)
@@ -24,8 +26,8 @@ ATARI = ModelConfig(
 )
 
 
-def moving_sprites(config: ModelConfig, batch: int, length: int, objects: int) -> Tensor:
-    """Frames `[T, B, C, H, W]` with `objects` bright rectangles each, drifting in lanes of their own."""
+def moving_sprites(config: ModelConfig, batch: int, length: int, objects: int) -> Frame:
+    """Frames `[T, B, ...]` with `objects` bright rectangles each, drifting in lanes of their own."""
     (height, width), (h, w) = config.frame_size, (round(side) for side in config.object_size)
     frames = torch.zeros(length, batch, config.channels, height, width)
     generator = torch.Generator().manual_seed(0)
@@ -37,7 +39,7 @@ def moving_sprites(config: ModelConfig, batch: int, length: int, objects: int) -
             for t in range(length):
                 top = int(starts[b, k]) + t
                 frames[t, b, :, top : top + h, left : left + w] = 0.5 + 0.5 * torch.rand((), generator=generator)
-    return frames
+    return Frame(frames)
 
 
 def certain_model(config: ModelConfig, dense: bool = False) -> SQAIR:
@@ -46,8 +48,8 @@ def certain_model(config: ModelConfig, dense: bool = False) -> SQAIR:
     Its windows are generous, since fresh weights do not correct a proposal yet.
     """
     torch.manual_seed(0)
-    model = SQAIR(config)
-    model.dense = dense
+    model = SQAIR(config, dense)
+    assert isinstance(model.inference, Inference)
     discovery, tracking = model.inference.discovery, model.inference.tracking
     assert isinstance(discovery, GuidedDiscovery) and isinstance(tracking, GuidedTracking)
     discovery.share.mul_(1.4)
@@ -64,9 +66,9 @@ def _last_bias(net: torch.nn.Sequential) -> Tensor:
 
 
 @torch.no_grad()
-def settled(model: SQAIR, frames: Tensor, steps: int = 2) -> Slots:
+def settled(model: SQAIR, frames: Frame, steps: int = 2) -> Slots:
     """The scenes after the first `steps` of `frames`."""
-    slots = model.initial(frames.shape[1])
+    slots = model.initial(frames.batch)
     for frame in frames[:steps]:
-        slots, _ = model.observe(slots, frame, noise=Noise.none(slots))
+        slots = model.filter(slots, frame)
     return slots

@@ -13,6 +13,7 @@ import torch
 from envs.layout import Layout, Observation
 from envs.starts import Collection, StatePool
 from sqair_wm.common.finite import check_finite
+from sqair_wm.common.frame import Frame
 from sqair_wm.games.background import compose
 from sqair_wm.model.slots import Noise
 from sqair_wm.world.scenes import Scenes, load_for_game
@@ -196,7 +197,7 @@ class Rollout:
         with torch.no_grad():
             painted = self.model.render(self.scenes.state).frame.cpu()
         behind = torch.stack([background.cpu() for background in self._backgrounds])
-        return list(compose(painted, behind.float() / 255).numpy())
+        return list(compose(Frame(painted, behind.float() / 255)).numpy())
 
     def check(self, actions: np.ndarray) -> np.ndarray:
         """`actions` as int64 `[B]`; raises ValueError if one is none of the game's."""

@@ -17,7 +17,7 @@ from sqair_wm.common.figures import identity_color
 from sqair_wm.games.atari import PLAYING_FIELD, WHOLE, games
 from sqair_wm.games.games import BOUNCING
 from sqair_wm.model.slots import Slots
-from sqair_wm.world.scenes import Encoder, load_for_game
+from sqair_wm.world.scenes import Tracker, load_for_game
 from sqair_wm.world.world_model import WorldModel
 
 Info = dict[str, Any]
@@ -62,17 +62,17 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         check_fits(self.model, env.observation_space, env.action_space, env.unwrapped.spec, crop)
         self.layout, self.draw = Layout.of(self.model.config, form, units), draw
         self.observation_space = self.layout.space
-        self._encoder = Encoder(self.model, 1)
+        self._tracker = Tracker(self.model, 1)
 
     @property
     def slots(self) -> Slots:
         """The scene as observed last, rows as in the observation; the state that `model.imagine` goes on from."""
-        return self._encoder.scenes.slots
+        return self._tracker.scenes.slots
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Observation, Info]:
         """Start an episode of the game, with nothing seen yet and the background of the start."""
         frame, info = self.env.reset(seed=seed, options=options)
-        self._encoder.begin(START)
+        self._tracker.begin(START)
         return self._see(frame, None, info)
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, Info]:
@@ -89,8 +89,8 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         return self._draw(picture.copy())
 
     def _see(self, frame: np.ndarray, action: Any, info: Info) -> tuple[Observation, Info]:
-        self._encoder.look(frame[None], None if action is None else np.array([int(action)]))
-        seen = self._encoder.scenes
+        self._tracker.see(frame[None], None if action is None else np.array([int(action)]))
+        seen = self._tracker.scenes
         who = row(self.layout.info(seen.state, seen.seating), 0)
         return row(self.layout.observe(seen.state, seen.seating), 0), {**info, **who}
 

@@ -16,7 +16,7 @@ from envs.layout import Layout, Observation, row
 from envs.slots import check_fits
 from sqair_wm.games.atari import WHOLE, AtariFrames
 from sqair_wm.model.slots import Slots
-from sqair_wm.world.scenes import Encoder, load_for_game
+from sqair_wm.world.scenes import Tracker, load_for_game
 
 Info = dict[str, Any]
 Step = tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]
@@ -57,25 +57,25 @@ class SlotVectorObservation(VectorWrapper):
         self.autoreset_mode, self.layout = mode, Layout.of(self.model.config, form, units)
         self.single_observation_space = self.layout.space
         self.observation_space = batch_space(self.layout.space, env.num_envs)
-        self._encoder = Encoder(self.model, env.num_envs)
+        self._tracker = Tracker(self.model, env.num_envs)
         self._ended = np.zeros(env.num_envs, bool)
 
     @property
     def slots(self) -> Slots:
         """The scenes as observed last, rows as in the observation."""
-        return self._encoder.scenes.slots
+        return self._tracker.scenes.slots
 
     @property
     def backgrounds(self) -> Tensor:
         """What is behind the objects of each game, `[B, 3, H, W]` uint8."""
-        return self._encoder.backgrounds
+        return self._tracker.backgrounds
 
     def reset(self, *, seed: Any = None, options: Info | None = None) -> tuple[Observation, Info]:
         """Start episodes of all games, or of those in `options["reset_mask"]`; the others stay as they are."""
         rows = (options or {}).get("reset_mask", np.ones(self.num_envs, bool))
         frames, infos = self.env.reset(seed=seed, options=options)
-        self._encoder.begin(rows)
-        self._encoder.look(frames, None, None if rows.all() else rows)
+        self._tracker.begin(rows)
+        self._tracker.see(frames, None, None if rows.all() else rows)
         self._ended &= ~rows
         return self._show(infos)
 
@@ -84,11 +84,11 @@ class SlotVectorObservation(VectorWrapper):
         frames, rewards, terminated, truncated, infos = self.env.step(actions)
         ended = terminated | truncated
         if self.autoreset_mode is AutoresetMode.NEXT_STEP:
-            self._encoder.begin(self._ended)
+            self._tracker.begin(self._ended)
         if self.autoreset_mode is AutoresetMode.SAME_STEP and ended.any():
             self._finish(frames, actions, ended, infos)
         else:
-            self._encoder.look(frames, actions)
+            self._tracker.see(frames, actions)
         self._ended = ended
         observation, infos = self._show(infos)
         return observation, rewards, terminated, truncated, infos
@@ -98,20 +98,20 @@ class SlotVectorObservation(VectorWrapper):
         last = frames.copy()
         for i in np.flatnonzero(ended):
             last[i] = infos["final_obs"][i]
-        self._encoder.look(last, actions)
+        self._tracker.see(last, actions)
         final, who = self._see()
         infos["final_obs"], infos["_final_obs"] = final_observations(final, ended), ended.copy()
         infos["final_info"] = {**infos.get("final_info", {}), **with_masks(who, ended)}
         infos["_final_info"] = ended.copy()
-        self._encoder.begin(ended)
-        self._encoder.look(frames, None, ended)
+        self._tracker.begin(ended)
+        self._tracker.see(frames, None, ended)
 
     def _show(self, infos: Info) -> tuple[Observation, Info]:
         observation, who = self._see()
         return observation, {**infos, **with_masks(who, np.ones(self.num_envs, bool))}
 
     def _see(self) -> tuple[Observation, dict[str, np.ndarray]]:
-        seen = self._encoder.scenes
+        seen = self._tracker.scenes
         return self.layout.observe(seen.state, seen.seating), self.layout.info(seen.state, seen.seating)
 
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import torch
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.data.sequences import Batch, Truth
 
 DIGIT, CHUNK = 28, 100
@@ -102,7 +103,7 @@ class MovingMNIST:
             presence=torch.from_numpy(there.copy()).to(device),
             labels=torch.from_numpy(np.where(there.any(0), self.labels[chosen], 0).astype(np.int64)).to(device),
         )
-        return Batch(frames, zeros.long(), zeros, zeros.bool(), truth=truth)
+        return Batch(Frame(frames), zeros.long(), zeros, zeros.bool(), truth=truth)
 
     def _start(self, number: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Digits `[B, most]`, different within a sequence, and first corners `[B, most, 2]` whose boxes do not meet."""

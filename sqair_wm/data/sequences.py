@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from sqair_wm.common.frame import Frame
 
 
 @dataclass
@@ -46,14 +48,14 @@ class Batch:
     """`B` sequences of `T` frames.
 
     Attributes:
-        frames: `[T, B, C, H, W]` float in [0, 1], what the model sees: foreground, then background if there is any.
+        frames: `[T, B, ...]`, what the model sees.
         actions: `[T, B]` int64, the action that led to each frame.
         rewards: `[T, B]` float, the reward that came with each frame.
         ends: `[T, B]` bool, whether the episode ended with this frame.
         truth: what is really there; None if nobody knows.
     """
 
-    frames: Tensor
+    frames: Frame
     actions: Tensor
     rewards: Tensor
     ends: Tensor
@@ -62,19 +64,14 @@ class Batch:
     @staticmethod
     def join(batches: list[Batch]) -> Batch:
         """Batches of equal length side by side."""
-
-        def cat(parts: list[Any], axis: int) -> Any:
-            return None if parts[0] is None else torch.cat(parts, axis)
-
-        names = [f.name for f in fields(Batch) if f.name != "truth"]
-        joined = {name: cat([getattr(b, name) for b in batches], 1) for name in names}
+        joined = {name: torch.cat([getattr(b, name) for b in batches], 1) for name in ("actions", "rewards", "ends")}
         truths = [b.truth for b in batches if b.truth is not None]
-        return Batch(**joined, truth=Truth.join(truths) if truths else None)
+        frames = Frame.cat([b.frames for b in batches], 1)
+        return Batch(frames, **joined, truth=Truth.join(truths) if truths else None)
 
     def select(self, rows: Tensor) -> Batch:
         """The sequences named by an index over the batch."""
-        cut = {f.name: getattr(self, f.name) for f in fields(Batch) if f.name != "truth"}
-        cut = {name: None if x is None else x[:, rows] for name, x in cut.items()}
+        cut = {name: getattr(self, name)[:, rows] for name in ("frames", "actions", "rewards", "ends")}
         t = self.truth
         if t is None:
             return Batch(**cut)
@@ -87,7 +84,7 @@ class Sequences(Protocol):
 
     Attributes:
         frame_size: (height, width) of a frame in pixels.
-        channels: of the foreground; scenery: of the background that follows them in a frame.
+        channels: of the foreground; scenery: of the background.
         number_of_actions: 0 if there are none.
     """
 

@@ -43,7 +43,5 @@ def single(batch: Batch) -> Batch:
     if truth is not None:
         labels = truth.labels.repeat(len(batch.frames), 1)
         truth = Truth(truth.boxes.flatten(0, 1)[None], truth.presence.flatten(0, 1)[None], labels)
-    frames, actions, rewards, ends = (
-        x.flatten(0, 1)[None] for x in (batch.frames, batch.actions, batch.rewards, batch.ends)
-    )
-    return Batch(frames, actions, rewards, ends, truth)
+    actions, rewards, ends = (x.flatten(0, 1)[None] for x in (batch.actions, batch.rewards, batch.ends))
+    return Batch(batch.frames.map(lambda x: x.flatten(0, 1)[None]), actions, rewards, ends, truth)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.data.crops import Clip, Crops, draw_crops
 from sqair_wm.data.footage import Footage, find_footage
 from sqair_wm.data.foreground import Extraction, extract
@@ -159,7 +160,7 @@ class VideoSequences:
             frames[:, b, 0] = self.clips[clip].foreground[times, top : top + s.size, left : left + s.size]
         zeros = torch.zeros(length, number, device=device)
         shown = torch.from_numpy(frames).to(device).float().div_(255)
-        return Batch(shown, zeros.long(), zeros, zeros.bool(), truth=self._truth(crops, length, device))
+        return Batch(Frame(shown), zeros.long(), zeros, zeros.bool(), truth=self._truth(crops, length, device))
 
     @property
     def has_people(self) -> bool:

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sqair_wm.common.frame import Frame
+
 SAME = 8
 """Two pixels are the same colour if no channel differs by more than this (of 255)."""
 
@@ -91,7 +93,7 @@ def mixture(colour: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (np.abs(colour - start - share.clip(0, 1)[:, None] * way) <= SAME).all(1)
 
 
-def separate(frame: Tensor, background: Tensor) -> Tensor:
+def separate(frame: Tensor, background: Tensor) -> Frame:
     """A frame as the model takes it: what differs from the background, and the background.
 
     Args:
@@ -99,20 +101,17 @@ def separate(frame: Tensor, background: Tensor) -> Tensor:
         background: the same shape.
 
     Returns:
-        `[..., 2 C + 1, H, W]` float in [0, 1]: colour times opacity, opacity (both zero where nothing differs), and the
-        background. Opacity is a channel of its own, so that an object of any colour shows, a black one too.
+        Foreground `[..., C + 1, H, W]` in [0, 1]: colour times opacity, and opacity, both zero where nothing differs;
+        background `[..., C, H, W]`. Opacity is a channel of its own, so that an object of any colour shows, a black one
+        too.
     """
     image, behind = frame.float() / 255, background.float() / 255
     opacity = (((image - behind).abs().amax(-1, keepdim=True) - 0.02) / 0.13).clamp(0, 1)
-    return torch.cat([image * opacity, opacity, behind], -1).movedim(-1, -3)
+    return Frame(torch.cat([image * opacity, opacity], -1), behind).map(lambda x: x.movedim(-1, -3))
 
 
-def compose(image: Tensor, background: Tensor) -> Tensor:
-    """Put a foreground `[..., C + 1, H, W]` before a background `[..., C, H, W]`, both floats in [0, 1].
-
-    Returns:
-        `[..., H, W, C]` uint8.
-    """
-    image = image.clamp(0, 1)
+def compose(frame: Frame) -> Tensor:
+    """A foreground `[..., C + 1, H, W]` before its background `[..., C, H, W]`, as pictures `[..., H, W, C]` uint8."""
+    image, background = frame.foreground.clamp(0, 1), frame.background
     whole = image[..., :-1, :, :] + (1 - image[..., -1:, :, :]) * background
     return (whole.movedim(-3, -1).clamp(0, 1) * 255).round().to(torch.uint8)

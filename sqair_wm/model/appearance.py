@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.attention import FrameView, place_whole, whole_factors, windows
-from sqair_wm.nn.networks import MLPDecoder, SubPixelDecoder
 from sqair_wm.nn.packing import Rows
 from sqair_wm.nn.where import window
 
@@ -20,15 +19,18 @@ WIDE = 0.15
 
 
 class Appearance(nn.Module):
-    """The image model: additive glimpses under independent Gaussian pixels of a fixed standard deviation."""
+    """The image model: additive glimpses under independent Gaussian pixels of a fixed standard deviation.
 
-    def __init__(self, config: ModelConfig):
+    Args:
+        config: of the model.
+        decoder: appearance codes `[R, W]` to glimpses `[R, C, h, w]`; registered in
+            `sqair_wm.model.factories.DECODERS`.
+    """
+
+    def __init__(self, config: ModelConfig, decoder: nn.Module):
         super().__init__()
         self.config = config
-        shape = (config.what, config.channels, config.glimpse)
-        self.decoder: nn.Module = (
-            SubPixelDecoder(*shape) if config.encoder == "conv" else MLPDecoder(*shape, config.decoder or config.hidden)
-        )
+        self.decoder = decoder
         self.output_scale = nn.Parameter(torch.tensor(config.output_scale))
         self.mean_image = nn.Parameter(torch.zeros(config.channels, *config.frame_size)) if config.mean_image else None
 

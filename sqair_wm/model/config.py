@@ -26,14 +26,16 @@ class ModelConfig:
         what: length of the appearance code.
         glimpse: (height, width) of a glimpse.
         hidden: width of the networks.
-        decoder: width of the network that draws an object from its code (`encoder="mlp"`); 0 for `hidden`.
         architecture: `sqair`; or a baseline: `air` (single frames) or `vrnn` (no objects).
-        inference: `guided`, `paper`, or, to see what each half is worth, `guided_discovery` (with the published
+        dynamics: p of tracked objects: `paper` (each by itself) or `interactive` (with action, others and background).
+        discovery_prior: p of new objects: `paper`, or `measured` (sizes start from `object_size`, and there are never
+            more of them than free slots).
+        decoder: p of the image of an object: `mlp` or `conv`, the two published variants.
+        decoder_width: of the `mlp` decoder; 0 for `hidden`.
+        inference: q: `guided`, `paper`, or, to see what each half is worth, `guided_discovery` (with the published
             tracking) or `guided_tracking` (with the published discovery).
-        encoder: `mlp` or `conv`, the two published variants; `conv` needs `inference="paper"`.
-        dynamics: `paper` (each object by itself) or `interactive` (action, other objects and background).
+        encoder: what the published inference and the VRNN read images with: `mlp` or `conv`, as published.
         residual: predict changes of position and appearance; otherwise both anew, as released.
-        smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`.
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
             the temporal state's, as published) or `steady` (the prior's, corrected in units of its deviation, which
             starts small: what does not change costs next to nothing; the prior expects the code to stay).
@@ -61,13 +63,14 @@ class ModelConfig:
     what: int = 50
     glimpse: tuple[int, int] = (20, 20)
     hidden: int = 256
-    decoder: int = 0
     architecture: str = "sqair"
+    dynamics: str = "paper"
+    discovery_prior: str = "measured"
+    decoder: str = "mlp"
+    decoder_width: int = 0
     inference: str = "guided"
     encoder: str = "mlp"
-    dynamics: str = "paper"
     residual: bool = True
-    smooth: bool = False
     appearance: str = "gated"
     size: str = "free"
     output_std: float = 0.3
@@ -87,41 +90,18 @@ class ModelConfig:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for name, choices in (
             ("architecture", ("sqair", "air", "vrnn")),
-            ("inference", ("guided", "paper", "guided_discovery", "guided_tracking")),
             ("encoder", ("mlp", "conv")),
-            ("dynamics", ("paper", "interactive")),
             ("appearance", ("gated", "steady")),
             ("size", ("free", "steady")),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"model.{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")
-        objects = self.architecture != "vrnn"
-        if objects and self.encoder == "conv" and self.inference != "paper":
-            raise ValueError(
-                "model.encoder=conv is the published convolutional variant: it needs model.inference=paper"
-            )
-        if objects and self.encoder == "conv" and any(side % 4 for side in self.glimpse):
-            raise ValueError(
-                f"the convolutional decoder needs glimpse sides that are multiples of 4, got {self.glimpse}"
-            )
         if self.size == "steady" and not self.residual:
             raise ValueError("model.size=steady needs model.residual: without it sizes are predicted anew")
-        if self.smooth and not self.residual:
-            raise ValueError("model.smooth needs model.residual: without it places are predicted anew, not moved on")
         if self.certainty < 0:
             raise ValueError(f"model.certainty is {self.certainty}: a logit that is not exceeded, or 0 for none")
         if self.slots < 1 or self.output_std <= 0:
             raise ValueError(f"slots ({self.slots}) must be at least 1 and output_std ({self.output_std}) positive")
-
-    @property
-    def guided_tracking(self) -> bool:
-        """Whether tracked objects are searched for."""
-        return self.inference in ("guided", "guided_tracking")
-
-    @property
-    def guided_discovery(self) -> bool:
-        """Whether new objects are searched for."""
-        return self.inference in ("guided", "guided_discovery")
 
     @property
     def object_share(self) -> tuple[float, float]:
@@ -145,9 +125,38 @@ class ModelConfig:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> ModelConfig:
-        """The inverse of `to_json`; raises ValueError for unknown keys."""
+        """The inverse of `to_json`; descriptions that older versions wrote are understood, see `upgrade`.
+
+        Raises:
+            ValueError: for unknown keys, or values that cannot be.
+        """
+        data = upgrade(data)
         unknown = set(data) - set(ModelConfig.__dataclass_fields__)
         if unknown:
             raise ValueError(f"unknown model settings {sorted(unknown)}")
         settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return ModelConfig(**settings)
+
+
+def upgrade(data: dict[str, Any]) -> dict[str, Any]:
+    """A description of a model as this version writes it.
+
+    Before 0.2.0, `encoder` chose the decoder too, `decoder` was its width, and `inference` chose the discovery prior.
+
+    Raises:
+        ValueError: if the model has a smoothed velocity, which no version since has.
+    """
+    data = dict(data)
+    if data.pop("smooth", False):
+        raise ValueError("this model predicts from a smoothed velocity (smooth=true), which 0.2.0 took away: use 0.1.0")
+    if isinstance(data.get("decoder"), int):
+        data["decoder_width"] = data["decoder"]
+        data["decoder"] = "conv" if data.get("encoder") == "conv" else "mlp"
+    if "discovery_prior" not in data and "inference" in data:
+        data["discovery_prior"] = discovery_prior_of(data["inference"])
+    return data
+
+
+def discovery_prior_of(inference: str) -> str:
+    """The discovery prior that an inference network is used with unless another one is asked for."""
+    return "measured" if inference in ("guided", "guided_discovery") else "paper"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -33,18 +35,40 @@ class SetEncoder(nn.Module):
         return rows.put(self(slots.replace(**fields), dense))
 
 
+class DiscoveryPriorModel(Protocol):
+    """p of new objects; registered in `sqair_wm.model.factories.DISCOVERY_PRIORS`. See `DiscoveryPrior`."""
+
+    def log_prob_number(self, number: Tensor, tracked: Slots, stay_logit: Tensor) -> Tensor:
+        """See `DiscoveryPrior.log_prob_number`."""
+
+    def log_prob_objects(
+        self, what: Tensor, where: Tensor, presence: Tensor, stay_logit: Tensor, embedding: Tensor
+    ) -> Tensor:
+        """See `DiscoveryPrior.log_prob_objects`."""
+
+    def sample_presence(self, tracked: Slots, stay_logit: Tensor, noise: Noise) -> Tensor:
+        """See `DiscoveryPrior.sample_presence`."""
+
+    def sample_where(self, stay_logit: Tensor, embedding: Tensor, noise: Tensor) -> Tensor:
+        """See `DiscoveryPrior.sample_where`."""
+
+
 class DiscoveryPrior(nn.Module):
     """p(D_t, where, what of the new objects | objects already tracked).
 
     The number of new objects is categorical over 0..N with learned logits that depend on how many objects the dynamics
-    expects; where is autoregressive over the new objects; what is standard normal. Guided inference never discovers
-    more objects than there are free slots, so there the number is renormalised over 0..N - tracked.
+    expects; where is autoregressive over the new objects; what is standard normal.
+
+    Args:
+        config: of the model.
+        measured: whether sizes start from the typical object, and the number is renormalised over 0..N - tracked, for
+            inference that never discovers more objects than there are free slots; otherwise as published.
     """
 
-    def __init__(self, config: ModelConfig):
+    def __init__(self, config: ModelConfig, measured: bool):
         super().__init__()
         n = self.slots = config.slots
-        self.truncated = config.guided_discovery
+        self.truncated = measured
         self.count_logit = nn.Parameter(torch.zeros(n + 1))
         later = torch.zeros(n + 1)
         later[0] = config.no_discovery_bias
@@ -57,11 +81,11 @@ class DiscoveryPrior(nn.Module):
         self.where = linear(4, 8)
         mean = torch.zeros(4)
         mean[:2] = -2.0
-        if config.guided_discovery:
+        if measured:
             share = torch.tensor(config.object_share)
             mean = to_where((1.4 * share).clamp(max=0.95), torch.zeros(2))
             nn.init.zeros_(self.where.weight)
-        raw = torch.tensor([-1.0, -1.0, 1.0, 1.0]) if config.guided_discovery else torch.ones(4)
+        raw = torch.tensor([-1.0, -1.0, 1.0, 1.0]) if measured else torch.ones(4)
         self.where.bias.data = torch.cat([mean, raw])
 
     def count_log_prob(self, stay_logit: Tensor, before: Slots) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sqair_wm.model.appearance import Appearance
-from sqair_wm.model.discovery import DiscoveryPrior
+from sqair_wm.model.discovery import DiscoveryPriorModel
 from sqair_wm.model.dynamics import ABSENT, Prediction
 from sqair_wm.model.slots import Slots, StepTerms
 from sqair_wm.nn.attention import FrameView
@@ -39,7 +39,7 @@ class Inferred:
 
 
 def score(
-    steps: Sequence[Inferred], view: FrameView, appearance: Appearance, discovery: DiscoveryPrior, dense: bool
+    steps: Sequence[Inferred], view: FrameView, appearance: Appearance, discovery: DiscoveryPriorModel, dense: bool
 ) -> StepTerms:
     """Terms of `T` steps of `B` scenes, each `[T * B]`, later steps behind earlier ones; `view` holds their frames."""
     tracked, after = _join([s.tracked for s in steps]), _join([s.after for s in steps])
@@ -57,13 +57,13 @@ def score(
     )
 
 
-def _log_p_found(steps: Sequence[Inferred], discovery: DiscoveryPrior, dense: bool) -> Tensor:
+def _log_p_found(steps: Sequence[Inferred], discovery: DiscoveryPriorModel, dense: bool) -> Tensor:
     """log p of where and what of the new objects, `[T * B]`."""
     none = torch.zeros_like(steps[0].log_q)
     return _cat([_log_p_found_in(s, discovery, dense) if s.found.presence.shape[1] else none for s in steps])
 
 
-def _log_p_found_in(step: Inferred, discovery: DiscoveryPrior, dense: bool) -> Tensor:
+def _log_p_found_in(step: Inferred, discovery: DiscoveryPriorModel, dense: bool) -> Tensor:
     rows = Rows(step.found.count.detach() > 0, dense)
     if rows.empty:
         return torch.zeros_like(step.log_q)

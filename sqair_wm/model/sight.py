@@ -39,17 +39,18 @@ class Sight:
         since = (slots.unseen / config.patience).clamp(max=1).to(scale.dtype)[..., None]
         self._speed = slots.velocity / sum(config.object_share)
         self.code = torch.cat([slots.what, scale, self.centre, self._speed, since], -1)
-        self._remembers = not (dense or torch.is_grad_enabled())
         self._own: Tensor | None = None
         self._relation: Tensor | None = None
         self._crops: Tensor | None = None
 
     @staticmethod
     def of(slots: Slots, config: ModelConfig, dense: bool) -> Sight:
-        """The sight of `slots`, the same for all who ask; training and dense computation keep nothing."""
-        sight: Sight = slots.memo.get(config) or Sight(slots, config, dense)
-        if sight._remembers:
-            slots.memo[config] = sight
+        """The sight of `slots`, the same for all who ask; with gradients, and dense, nothing is kept or reused."""
+        if dense or torch.is_grad_enabled():
+            return Sight(slots, config, dense)
+        if config not in slots.memo:
+            slots.memo[config] = Sight(slots, config, dense)
+        sight: Sight = slots.memo[config]
         return sight
 
     @property

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from sqair_wm.common.tensors import TensorRecord, field_names
 from sqair_wm.nn.where import window
 
 PER_SLOT = ("what", "where", "presence", "identity", "velocity", "unseen", "temporal", "prior")
 
 
-class _Memo:
+class _Memo(TensorRecord):
     """What goes along with a state without being a part of it."""
 
     __slots__ = ("memo",)
@@ -79,15 +80,6 @@ class Slots(_Memo):
             self.memo[name] = work()
         return self.memo[name]
 
-    def map(self, function: Callable[[Tensor], Tensor]) -> Slots:
-        """Apply `function` to every tensor."""
-        return Slots(**{f.name: function(getattr(self, f.name)) for f in fields(self)})
-
-    @staticmethod
-    def cat(parts: list[Slots]) -> Slots:
-        """The scenes of all `parts` as one batch."""
-        return Slots(**{f.name: torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Slots)})
-
     def repeat(self, copies: int) -> Slots:
         """`[B, ...]` to `[B * copies, ...]`; the copies of a scene are neighbours."""
         return self.map(lambda x: x.repeat_interleave(copies, 0))
@@ -104,7 +96,7 @@ class Slots(_Memo):
             here, there = getattr(self, name), getattr(other, name)
             return torch.where(rows.reshape(rows.shape + (1,) * (here.dim() - 1)), there, here)
 
-        return Slots(**{f.name: choose(f.name) for f in fields(self)})
+        return Slots(**{name: choose(name) for name in field_names(Slots)})
 
     def trim(self) -> Slots:
         """Without the empty slots behind the last object of any scene (one slot at least); waits for the device."""
@@ -135,13 +127,9 @@ class Slots(_Memo):
 
         return self.replace(**{name: more(name) for name in PER_SLOT})
 
-    def replace(self, **changes: Tensor) -> Slots:
-        """A copy with some fields changed."""
-        return replace(self, **changes)
-
 
 @dataclass
-class StepTerms:
+class StepTerms(TensorRecord):
     """Log densities of one step, each `[B]`, in nats; the training bound is made of nothing else.
 
     Attributes:
@@ -160,23 +148,13 @@ class StepTerms:
     discovered: Tensor
     present: Tensor
 
-    @staticmethod
-    def stack(steps: list[StepTerms]) -> StepTerms:
-        """Terms of T steps with a leading time axis, each `[T, B]`."""
-        return StepTerms(**{f.name: torch.stack([getattr(s, f.name) for s in steps]) for f in fields(StepTerms)})
-
-    @staticmethod
-    def cat(parts: list[StepTerms]) -> StepTerms:
-        """Terms of several parts of a sequence, `[T, B]` each, one behind the other in time."""
-        return StepTerms(**{f.name: torch.cat([getattr(s, f.name) for s in parts]) for f in fields(StepTerms)})
-
     def unflatten(self, length: int) -> StepTerms:
         """Terms `[T * B]` of `length` steps, later steps behind earlier ones, as `[T, B]`."""
-        return StepTerms(**{f.name: getattr(self, f.name).unflatten(0, (length, -1)) for f in fields(StepTerms)})
+        return self.map(lambda x: x.unflatten(0, (length, -1)))
 
 
 @dataclass
-class Noise:
+class Noise(TensorRecord):
     """The random numbers of one step: first the `N` tracked slots, then the `N` that may be discovered.
 
     Attributes:
@@ -209,10 +187,7 @@ class Noise:
     def split(self, tracked: int) -> tuple[Noise, Noise]:
         """Noise of the first `tracked` of the tracked slots, and of the `N` discovered ones."""
         n = self.where.shape[1] // 2
-        return (
-            Noise(self.where[:, :tracked], self.what[:, :tracked], self.presence[:, :tracked]),
-            Noise(self.where[:, n:], self.what[:, n:], self.presence[:, n:]),
-        )
+        return self.map(lambda x: x[:, :tracked]), self.map(lambda x: x[:, n:])
 
 
 @dataclass
@@ -224,8 +199,11 @@ class Exploration:
         may_discover: `[B]` bool, whether a scene may discover after its first frame; None means all may.
         may_leave: `[B]` bool, whether tracked objects of a scene may vanish; None means all may. Until they
             may, a hidden or blinking object can only be explained by its appearance, and learns to keep its identity.
+        duplicates: guided discovery may accept what shows nothing that other objects do not explain. In training it
+            may, since what is refused teaches nothing.
     """
 
     presence_margin: float = 0.0
     may_discover: Tensor | None = None
     may_leave: Tensor | None = None
+    duplicates: bool = False

@@ -9,11 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sqair_wm.common.finite import check_finite
+from sqair_wm.common.frame import Frame
 from sqair_wm.model.appearance import Appearance
 from sqair_wm.model.config import CELLS, ModelConfig
-from sqair_wm.model.discovery import DiscoveryPrior, SetEncoder
-from sqair_wm.model.dynamics import Dynamics
-from sqair_wm.model.inference.halves import Inference
+from sqair_wm.model.discovery import SetEncoder
+from sqair_wm.model.dynamics import Prediction, move_on
+from sqair_wm.model.factories import DECODERS, DISCOVERY_PRIORS, DYNAMICS, INFERENCE
 from sqair_wm.model.merging import merge, new_identities
 from sqair_wm.model.scoring import Inferred, score
 from sqair_wm.model.slots import Exploration, Noise, Slots, StepTerms
@@ -32,19 +34,28 @@ class Rendering(NamedTuple):
 class SQAIR(nn.Module):
     """Attend, infer, repeat over time.
 
-    Attributes:
-        dense: compute all slots with static shapes and no host synchronisation (for a GPU) instead of packing.
+    Args:
+        config: sizes, and the names of the parts, see `sqair_wm.model.factories`.
+        dense: compute all slots with static shapes and without waiting for the device, instead of only those that hold
+            an object; by default off the CPU. Both give the same numbers.
+
+    Raises:
+        ValueError: if there is no part of a name, or parts do not fit together.
     """
 
-    def __init__(self, config: ModelConfig):
+    def __init__(self, config: ModelConfig, dense: bool | None = None):
         super().__init__()
-        self.config = config
-        self.dense = False
+        self.config, self._dense = config, dense
         self.set_encoder = SetEncoder(config)
-        self.dynamics = Dynamics(config)
-        self.discovery_prior = DiscoveryPrior(config)
-        self.appearance = Appearance(config)
-        self.inference = Inference(config, self.appearance.decode)
+        self.dynamics = DYNAMICS.build(config.dynamics, config)
+        self.discovery_prior = DISCOVERY_PRIORS.build(config.discovery_prior, config)
+        self.appearance = Appearance(config, DECODERS.build(config.decoder, config))
+        self.inference = INFERENCE.build(config.inference, config, self.appearance.decode)
+
+    @property
+    def dense(self) -> bool:
+        """Whether all slots are computed, see above."""
+        return self.appearance.output_scale.device.type != "cpu" if self._dense is None else self._dense
 
     def initial(self, batch: int) -> Slots:
         """An empty scene for each of `batch` rows."""
@@ -68,7 +79,7 @@ class SQAIR(nn.Module):
     def observe(
         self,
         slots: Slots,
-        frame: Tensor,
+        frame: Frame,
         action: Tensor | None = None,
         *,
         noise: Noise | None = None,
@@ -79,8 +90,7 @@ class SQAIR(nn.Module):
 
         Args:
             slots: `B` scenes as they were before this frame.
-            frame: `[B, C, H, W]` in [0, 1], the foreground's channels and then the background's, if the model takes
-                any; or `[B / K, C, H, W]` when K neighbouring scenes share a frame (particles).
+            frame: `B` of them, or `B / K` when K neighbouring scenes share a frame (particles).
             action: `[B]` the action that led to this frame; None if there is none.
             noise: the random numbers; fresh by default, `Noise.none(slots)` for means and likeliest presences.
             explore: perturbations of early training; none by default.
@@ -92,17 +102,32 @@ class SQAIR(nn.Module):
         Raises:
             ValueError: if the frame does not fit the model or the batch.
         """
-        self._check(frame)
         view = self.view(frame, slots.presence.shape[0])
         after, step = self.infer(slots, view, action, noise, explore)
         return after.pad(self.config.slots) if pad else after, self.score([step], view)
 
-    def view(self, frame: Tensor, scenes: int) -> FrameView:
+    def filter(self, slots: Slots, frame: Frame, action: Tensor | None = None, *, checked: bool = False) -> Slots:
+        """`observe` without densities: means, and the likelier value of every presence; the same every time.
+
+        Args:
+            slots, frame, action: see `observe`.
+            checked: raise where log q is not finite, which waits for the device.
+
+        Raises:
+            ValueError: if the frame does not fit the model or the batch.
+            FloatingPointError: if a density is not finite: presences decided by it mean nothing.
+        """
+        after, step = self.infer(slots, self.view(frame, slots.presence.shape[0]), action, Noise.none(slots))
+        if checked:
+            check_finite(step.log_q[:, None].cpu().numpy(), "a log density")
+        return after.pad(self.config.slots)
+
+    def view(self, frame: Frame, scenes: int) -> FrameView:
         """A frame as `infer` and `score` take it, for so many scenes; see `observe`."""
         self._check(frame)
-        foreground, background = frame[:, : self.config.channels], frame[:, self.config.channels :]
+        foreground, background = frame.foreground, frame.background
         if not self.config.scenery:
-            return FrameView(foreground, scenes, frame.new_zeros(frame.shape[0], *self.config.scenery_shape))
+            return FrameView(foreground, scenes, foreground.new_zeros(len(frame), *self.config.scenery_shape))
         first = CELLS // 2
         cells = F.avg_pool2d(background, self.config.scenery_cell).permute(0, 2, 3, 1)
         return FrameView(foreground, scenes, F.pad(cells, (0, 0, *(first, CELLS - first) * 2)))
@@ -121,7 +146,7 @@ class SQAIR(nn.Module):
         if not self.config.gradient_outside and slots.where.requires_grad:
             slots = as_far_as_seen(slots)
         track_noise, discover_noise = noise.split(slots.presence.shape[1])
-        prediction = self.dynamics(slots, action, self.dense)
+        prediction = self.predict(slots, action)
         tracked, *q_tracked = self.inference.track(slots, view, prediction, track_noise, explore, self.dense)
         encoder = self.set_encoder
         found, embedding, *q_found = self.inference.discover(
@@ -157,21 +182,16 @@ class SQAIR(nn.Module):
         noise = noise or Noise.draw(slots, self.config.slots)
         slots = slots.trim() if self.inference.packs and not self.dense else slots
         track_noise, discover_noise = noise.split(slots.presence.shape[1])
-        prediction = self.dynamics(slots, action, self.dense)
-        where = prediction.where.sample(track_noise.where)
-        presence = slots.presence * (track_noise.presence < torch.sigmoid(prediction.stay_logit))
-        tracked = slots.replace(
-            what=prediction.what.sample(track_noise.what),
-            where=where,
-            presence=presence,
-            identity=torch.where(presence > 0, slots.identity, -torch.ones_like(slots.identity)),
-            velocity=window(where)[1] - slots.window[1],
-            unseen=slots.unseen + (slots.unseen > 0),
-            prior=prediction.memory,
-        )
+        prediction = self.predict(slots, action)
+        stays = track_noise.presence < torch.sigmoid(prediction.stay_logit)
+        tracked = move_on(slots, prediction, slots.presence * stays, track_noise)
         if not discover:
             return tracked.replace(step=slots.step + 1).pad(self.config.slots)
         return self._join(tracked, self._appear(tracked, prediction.stay_logit, discover_noise)).pad(self.config.slots)
+
+    def predict(self, slots: Slots, action: Tensor | None = None) -> Prediction:
+        """p of every object of `B` scenes one step on under `action` `[B]`: scored by `observe`, drawn by `imagine`."""
+        return self.dynamics(slots, action, self.dense)
 
     def _appear(self, tracked: Slots, stay_logit: Tensor, noise: Noise) -> Slots:
         """New objects from the prior, present ones first; they never need more than the free slots."""
@@ -214,12 +234,18 @@ class SQAIR(nn.Module):
         found = found.replace(identity=identity, last_identity=last, step=tracked.step + 1)
         return merge(tracked, found, self.config.slots, self.dense)
 
-    def _check(self, frame: Tensor) -> None:
-        expected = (self.config.channels + self.config.scenery, *self.config.frame_size)
-        if tuple(frame.shape[1:]) != expected:
+    def _check(self, frame: Frame) -> None:
+        if not isinstance(frame, Frame):
+            raise TypeError(
+                f"a model is shown a Frame(foreground, background), got {type(frame).__name__}: Frame(tensor) is one "
+                "without a background"
+            )
+        expected = [(n, *self.config.frame_size) for n in (self.config.channels, self.config.scenery)]
+        shapes = [tuple(x.shape[1:]) for x in (frame.foreground, frame.background)]
+        if shapes != expected and (shapes[0] != expected[0] or self.config.scenery):
             raise ValueError(
-                f"this model takes frames of {expected} (channels, height, width), got {tuple(frame.shape[1:])}; "
-                "was it trained on another game or frame size?"
+                f"this model takes foreground and background of {expected[0]} and {expected[1]} (channels, height, "
+                f"width), got {shapes[0]} and {shapes[1]}; was it trained on another game or frame size?"
             )
 
 

@@ -176,10 +176,16 @@ class Encoder(nn.Module):
 
 
 class SubPixelDecoder(nn.Module):
-    """What-code to glimpse by convolutions and depth-to-space, twice doubled; glimpse sides are multiples of 4."""
+    """What-code to glimpse by convolutions and depth-to-space, twice doubled.
+
+    Raises:
+        ValueError: if a side of a glimpse is not a multiple of 4.
+    """
 
     def __init__(self, what: int, channels: int, size: tuple[int, int]):
         super().__init__()
+        if size[0] % 4 or size[1] % 4:
+            raise ValueError(f"model.decoder=conv needs glimpse sides that are multiples of 4, got {size}")
         self.small = (size[0] // 4, size[1] // 4)
         self.fc = mlp(what, 256, 32 * self.small[0] * self.small[1], out=False)
         steps = ((32, 32, 1), (32, 64, 2), (64, 64, 2))

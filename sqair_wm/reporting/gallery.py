@@ -42,7 +42,7 @@ def inference_film(model: WorldModel, batch: Batch) -> Film:
     film: Film = []
     for t in range(len(batch.frames)):
         film.append([])
-        for b in range(batch.frames.shape[1]):
+        for b in range(batch.frames.batch):
             drawn = figures.to_picture(watched.reconstructions[t, b])
             film[t].append(figures.enlarge(figures.to_picture(watched.frames[t, b])))
             film[t].append(figures.draw_boxes(drawn, places[t, b], identities[t, b]))
@@ -52,11 +52,9 @@ def inference_film(model: WorldModel, batch: Batch) -> Film:
 @torch.no_grad()
 def sample_film(model: WorldModel, number: int, length: int) -> Film:
     """Sequences from the prior, a row each: objects are discovered in the first frame only (paper, figure 5)."""
-    slots, film = model.initial(number), []
-    for t in range(length):
-        slots = model.imagine(slots, discover=t == 0)
-        film.append(_drawn(model, slots))
-    return film
+    first = model.imagine(model.initial(number))
+    others = model.imagined(first, [None] * (length - 1), sample=True)
+    return [_drawn(model, slots) for slots in (first, *others)]
 
 
 @torch.no_grad()
@@ -64,12 +62,18 @@ def future_film(model: WorldModel, batch: Batch, seen: int) -> Film:
     """For each sequence a row of what happened and a row of what is inferred for `seen` frames and then sampled from
     the prior, without new objects (paper, figures 6 and 8).
     """
-    channels, slots = model.config.channels, model.initial(batch.frames.shape[1])
+    slots = model.initial(batch.frames.batch)
     film: Film = []
-    for t, frame in enumerate(batch.frames):
-        slots = model.observe(slots, frame)[0] if t < seen else model.imagine(slots, discover=False)
-        real = [figures.enlarge(figures.to_picture(f[:channels])) for f in frame]
-        film.append([picture for pair in zip(real, _drawn(model, slots), strict=True) for picture in pair])
+
+    def add(scenes: Slots) -> None:
+        real = [figures.enlarge(figures.to_picture(f)) for f in batch.frames.foreground[len(film)]]
+        film.append([picture for pair in zip(real, _drawn(model, scenes), strict=True) for picture in pair])
+
+    for frame in batch.frames[:seen]:
+        slots = model.observe(slots, frame)[0]
+        add(slots)
+    for future in model.imagined(slots, [None] * (len(batch.frames) - seen), sample=True):
+        add(future)
     return film
 
 
@@ -162,7 +166,7 @@ def _longest(sequences: Sequences) -> int:
 
 def _fullest(batch: Batch, number: int) -> Tensor:
     """The `number` sequences with most light in their first frame."""
-    light = batch.frames[0].flatten(1).sum(1)
+    light = batch.frames.foreground[0].flatten(1).sum(1)
     return light.topk(min(number, len(light))).indices.sort().values
 
 

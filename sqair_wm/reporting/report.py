@@ -12,9 +12,10 @@ from torch import Tensor
 
 from sqair_wm.common import figures
 from sqair_wm.common.files import write_atomically
+from sqair_wm.common.frame import Frame
 from sqair_wm.data.sequences import Batch
 from sqair_wm.evaluation.games.rollout import HORIZONS
-from sqair_wm.evaluation.metrics.summary import Watched, imagine_from, watch
+from sqair_wm.evaluation.metrics.summary import Watched, watch
 from sqair_wm.games.background import compose
 from sqair_wm.model.outlines import outlines
 from sqair_wm.reporting.meaning import meaning
@@ -31,29 +32,24 @@ CURVES = {
 }
 
 
-def real_frames(frames: Tensor, channels: int) -> Tensor:
-    """Frames as the game showed them, `[..., H, W, 3]` uint8; without a background, the foreground on black.
-
-    Args:
-        frames: `[..., C, H, W]` as the model takes them.
-        channels: how many of the C are foreground.
-    """
-    shown, background = frames[..., :channels, :, :], frames[..., channels:, :, :]
-    if background.shape[-3]:
-        return compose(shown, background)
-    grey = shown.movedim(-3, -1)
+def real_frames(frames: Frame) -> Tensor:
+    """Frames as the game showed them, `[..., H, W, 3]` uint8; without a background, the foreground on black."""
+    if frames.background.shape[-3]:
+        return compose(frames)
+    grey = frames.foreground.movedim(-3, -1)
     return (255 * grey.expand(*grey.shape[:-1], 3)).byte()
 
 
 def liveliest(batch: Batch, number: int) -> Tensor:
     """The `number` sequences in which most changes from frame to frame."""
-    change = batch.frames.diff(dim=0).abs().flatten(2).sum((0, 2))
+    whole = torch.cat([batch.frames.foreground, batch.frames.background], 2)
+    change = whole.diff(dim=0).abs().flatten(2).sum((0, 2))
     return change.topk(min(number, len(change))).indices.sort().values
 
 
 def tracking_picture(model: WorldModel, batch: Batch, watched: Watched, scene: int) -> bytes:
     """Real frame with boxes, what the model is given, its reconstruction, and each object's glimpse, as a GIF."""
-    real = real_frames(batch.frames, model.config.channels)
+    real = real_frames(batch.frames)
     places, identities = watched.boxes, watched.identities()
     pictures = []
     for t, state in enumerate(watched.states):
@@ -71,15 +67,14 @@ def tracking_picture(model: WorldModel, batch: Batch, watched: Watched, scene: i
 
 def imagination_picture(model: WorldModel, batch: Batch, watched: Watched, scene: int, seen: int) -> bytes:
     """What happened beside what the model imagined after `seen` frames, as a GIF."""
-    start = watched.states[seen - 1].select(torch.tensor([scene], device=batch.frames.device))
-    futures = imagine_from(model, start, batch.actions[seen:, scene : scene + 1])
-    channels = model.config.channels
-    real, background = real_frames(batch.frames, channels), batch.frames[seen - 1, scene, channels:]
+    start = watched.states[seen - 1].select(torch.tensor([scene], device=batch.actions.device))
+    futures = model.imagined(start, batch.actions[seen:, scene : scene + 1])
+    real, background = real_frames(batch.frames), batch.frames.background[seen - 1, scene]
     pictures = []
     for t, state in enumerate(futures, seen):
         image, glimpses = (x[0] for x in model.render(state))
         box = outlines(glimpses, state.where[0], model.config).cpu().numpy()
-        drawn = real_frames(torch.cat([image, background]), channels).cpu().numpy()
+        drawn = real_frames(Frame(image, background)).cpu().numpy()
         ids = state.identity[0].cpu().numpy()
         pictures.append(
             figures.beside([figures.enlarge(real[t, scene].cpu().numpy()), figures.draw_boxes(drawn, box, ids)])
@@ -114,8 +109,8 @@ def write_report(
     """
     shown = batch.select(liveliest(batch, scenes))
     watched = watch(model, shown)
-    tracking = [tracking_picture(model, shown, watched, s) for s in range(shown.frames.shape[1])]
-    imagined = [imagination_picture(model, shown, watched, s, seen) for s in range(shown.frames.shape[1])]
+    tracking = [tracking_picture(model, shown, watched, s) for s in range(shown.frames.batch)]
+    imagined = [imagination_picture(model, shown, watched, s, seen) for s in range(shown.frames.batch)]
     path = folder / "report.html"
     for name, picture in (("tracking.gif", tracking[0]), ("imagination.gif", imagined[0])):
         (folder / name).write_bytes(picture)

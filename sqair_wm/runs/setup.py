@@ -18,7 +18,8 @@ from sqair_wm.data.objects import measure_objects
 from sqair_wm.data.opening import check_data
 from sqair_wm.data.sequences import Sequences
 from sqair_wm.data.single_frames import SingleFrames
-from sqair_wm.model.config import ModelConfig
+from sqair_wm.model.baselines import build
+from sqair_wm.model.config import ModelConfig, discovery_prior_of
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.world.world_model import Source, WorldModel
@@ -44,7 +45,9 @@ def check_values(config: DictConfig) -> None:
         training_config(config)
         imagination_config(config)
         measured = {"slots": 1, "object_size": [4.0, 4.0], "output_std": 1.0}
-        model_config(config, frame_size=[80, 80], channels=4, actions=1, **measured)
+        chosen = model_config(config, frame_size=[80, 80], channels=4, actions=1, **measured)
+        with torch.device("meta"):
+            build(chosen)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -72,13 +75,14 @@ def imagination_config(config: DictConfig) -> ImaginationConfig:
 def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
     """The model's settings; `measured` replaces what is `auto` and adds what the data decide."""
     settings = _with_auto({**config.model}, measured)
-    dynamics = config.dynamics
-    if dynamics == "auto":
-        dynamics = "interactive" if measured["actions"] and config.model.inference == "guided" else "paper"
+    inference = settings["inference"]
+    interacts = measured["actions"] and inference == "guided"
+    chosen = {"dynamics": "interactive" if interacts else "paper", "discovery_prior": discovery_prior_of(inference)}
+    settings = _with_auto(settings, chosen)
     crowd = settings["slots"] > CROWD
     size = "steady" if crowd and settings.get("residual", True) else "free"
     settings = _with_auto(settings, {"size": size, "conditional_discovery": not crowd})
-    return typed(ModelConfig, {**settings, "dynamics": dynamics}, "model")
+    return typed(ModelConfig, settings, "model")
 
 
 def _with_auto(settings: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]:
@@ -88,8 +92,8 @@ def _with_auto(settings: dict[str, Any], decided: dict[str, Any]) -> dict[str, A
 
 def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
     """A fresh model; what is `auto` is measured on the data. Seeds the weights."""
-    frames = sequences.first(500, 1, torch.device("cpu")).frames[0]
-    measured = measure_objects(frames[:, : sequences.channels])
+    frames = sequences.first(500, 1, torch.device("cpu")).frames.foreground[0]
+    measured = measure_objects(frames)
     settings = model_config(
         config,
         frame_size=list(sequences.frame_size),
@@ -104,7 +108,7 @@ def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
     model = WorldModel(settings, *_origin(sequences))
     if settings.mean_image and settings.architecture != "vrnn":
         assert model.sqair.appearance.mean_image is not None
-        model.sqair.appearance.mean_image.data.copy_(frames[:, : sequences.channels].mean(0))
+        model.sqair.appearance.mean_image.data.copy_(frames.mean(0))
     return model
 
 

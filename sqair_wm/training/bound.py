@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.model.scoring import Inferred
 from sqair_wm.model.slots import Exploration, Slots, StepTerms
 from sqair_wm.model.sqair import SQAIR
@@ -47,7 +48,7 @@ class Annealing:
 
 def run(
     model: SQAIR,
-    frames: Tensor,
+    frames: Frame,
     actions: Tensor | None,
     particles: int,
     explore: Exploration | None = None,
@@ -57,7 +58,7 @@ def run(
 
     Args:
         model: the model.
-        frames: `[T, B, C, H, W]`.
+        frames: `[T, B, ...]`.
         actions: `[T, B]` or None.
         particles: K; the scenes of a sequence are neighbours in the batch.
         explore: perturbations of early training.
@@ -68,7 +69,7 @@ def run(
     """
     if model.dense or not isinstance(model, SQAIR):
         return _run_step_by_step(model, frames, actions, particles, explore, recompute)
-    t, rows = len(frames), frames.shape[1] * particles
+    t, rows = len(frames), frames.batch * particles
     slots = model.initial(rows)
     call = partial(checkpoint, use_reentrant=False) if recompute else lambda function, *given: function(*given)
 
@@ -76,8 +77,8 @@ def run(
         return model.infer(slots, view, action, explore=explore)
 
     states, terms = [], []
-    for part in torch.arange(t).split(max(1, min(t, SCORED_AT_ONCE // (particles * frames[0].numel())))):
-        view, steps = model.view(frames[part].flatten(0, 1), len(part) * rows), []
+    for part in torch.arange(t).split(max(1, min(t, SCORED_AT_ONCE // (particles * _values(frames[0]))))):
+        view, steps = model.view(frames[part].map(lambda x: x.flatten(0, 1)), len(part) * rows), []
         for k, i in enumerate(part.tolist()):
             action = None if actions is None else actions[i].repeat_interleave(particles, 0)
             slots, step = call(infer, slots, view.part(k, len(part)), action)
@@ -87,18 +88,22 @@ def run(
     return states, StepTerms.cat(terms)
 
 
+def _values(frame: Frame) -> int:
+    return frame.foreground.numel() + frame.background.numel()
+
+
 def _run_step_by_step(
     model: SQAIR,
-    frames: Tensor,
+    frames: Frame,
     actions: Tensor | None,
     particles: int,
     explore: Exploration | None,
     recompute: bool,
 ) -> tuple[list[Slots], StepTerms]:
-    """`run` with `observe`, the one function that may be compiled."""
-    slots = model.initial(frames.shape[1] * particles)
+    """`run` with `observe`: nothing is put off, as a GPU and a model without objects want it."""
+    slots = model.initial(frames.batch * particles)
     states, terms = [], []
-    for t in range(frames.shape[0]):
+    for t in range(len(frames)):
         action = None if actions is None else actions[t].repeat_interleave(particles, 0)
         step = partial(model.observe, explore=explore, pad=False)
         if recompute:
@@ -133,18 +138,19 @@ class SequenceBound(nn.Module):
         self.rehearsal = rehearsal
         self.model, self.particles, self.estimator, self.recompute = model, particles, estimator, recompute
 
-    def forward(self, frames: Tensor, actions: Tensor | None, annealing: Annealing) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, frames: Frame, actions: Tensor | None, annealing: Annealing) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss and what it is made of, as tensors on the device; nothing is synchronised.
 
         Args:
-            frames: `[T, B, C, H, W]`.
+            frames: `[T, B, ...]`.
             actions: `[T, B]` or None.
             annealing: departures from the bound.
         """
-        t, b, k = frames.shape[0], frames.shape[1], self.particles
-        free = torch.rand(b, device=frames.device) >= annealing.discovery_dropout
-        leave = torch.rand(b, device=frames.device) >= annealing.keep
-        explore = Exploration(annealing.presence_margin, free.repeat_interleave(k, 0), leave.repeat_interleave(k, 0))
+        t, b, k, device = len(frames), frames.batch, self.particles, frames.foreground.device
+        free = torch.rand(b, device=device) >= annealing.discovery_dropout
+        leave = torch.rand(b, device=device) >= annealing.keep
+        masks = free.repeat_interleave(k, 0), leave.repeat_interleave(k, 0)
+        explore = Exploration(annealing.presence_margin, *masks, duplicates=True)
         states, terms = run(self.model, frames, actions, k, explore, self.recompute)
         kl = terms.log_q - terms.log_p
         log_weight = (terms.log_likelihood - annealing.kl_weight * kl).sum(0).view(b, k)
@@ -159,7 +165,7 @@ class SequenceBound(nn.Module):
             "discovered": terms.discovered[1:].mean() if t > 1 else torch.zeros_like(loss.detach()),
         }
         if self.rehearsal is not None:
-            self.rehearsal.remember(frames[0, :, : self.model.config.channels], states[0].map(lambda x: x[::k]))
+            self.rehearsal.remember(frames.foreground[0], states[0].map(lambda x: x[::k]))
             practice = self.rehearsal(self.model, annealing.kl_weight) if annealing.practise else torch.zeros_like(loss)
             statistics["rehearsal"] = practice.detach()
             loss = loss + practice

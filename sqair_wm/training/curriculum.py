@@ -26,7 +26,6 @@ class TrainingConfig(Schedule):
         presence_margin: discovery probabilities in the first frame stay in [margin, 1 - margin] during warm-up.
         discovery_dropout: share of sequences that at first may not discover after their first frame.
         keep: [a, b]: before iteration a tracked objects never leave; until b that holds for ever fewer sequences.
-        compile: compile the step (dense, one graph), which takes minutes for each size of a batch.
         recompute: keep only the state between frames and compute each step again in the backward pass: less memory.
     """
 
@@ -43,7 +42,6 @@ class TrainingConfig(Schedule):
     brief: int = 0
     rehearsal: int = 0
     keep: list[float] = field(default_factory=lambda: [0.0, 0.0])
-    compile: bool = False
     recompute: bool = False
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.model.seating import seat
-from sqair_wm.model.slots import Noise, Slots
+from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
 
 STREAMS, SHORTEST = 32, 64
@@ -104,9 +104,7 @@ def encode(model: WorldModel, sequences: AtariSequences, device: torch.device, p
         fresh = torch.from_numpy(sequences.begins[rows] | (t == 0)).to(device)
         slots, seats = slots.overwrite(fresh, empty), torch.where(fresh[:, None], empty.identity, seats)
         batch = sequences.cut(rows, 1, device)
-        view = model.sqair.view(batch.frames[0], streams)
-        slots, _ = model.sqair.infer(slots, view, batch.actions[0], Noise.none(slots))
-        slots = slots.pad(model.config.slots)
+        slots = model.filter(slots, batch.frames[0], batch.actions[0])
         seated = _without_inference(seat(slots, seats))
         seats = seated.identity
         for name, store in kept.items():

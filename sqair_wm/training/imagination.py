@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from sqair_wm.model.dynamics import Dynamics, Prediction
+from sqair_wm.model.dynamics import Prediction, move_on
 from sqair_wm.model.outcome import Outcome, OutcomeHeads, two_hot
+from sqair_wm.model.rollout import RolloutStep, roll_out
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import window
 from sqair_wm.training.encoded import EncodedPlay, Play
@@ -38,7 +41,7 @@ class ImaginationLoss(nn.Module):
         super().__init__()
         if world.heads is None:
             raise ValueError("this model was built for data without actions, so it has no imagination to train")
-        self.dynamics: Dynamics = world.sqair.dynamics
+        self.dynamics = cast(nn.Module, world.sqair.dynamics)
         self.heads: OutcomeHeads = world.heads
         self.config, self.dense = config, world.sqair.dense
         self.register_buffer("unit", torch.tensor(sum(world.config.object_share)), persistent=False)
@@ -52,15 +55,11 @@ class ImaginationLoss(nn.Module):
         """
         c = self.config
         before, after, terms = [], [], []
-        slots = play.scene(0)
-        for t in range(1, len(play)):
-            target = play.scene(t)
-            prediction = self.dynamics(slots, play.actions[t], self.dense)
-            imagined = advance(slots, prediction, target)
-            terms.append(self._terms(slots, imagined, target, prediction))
-            before.append(slots)
-            after.append(imagined)
-            slots = imagined if t >= c.context else self._seen(imagined, target)
+        for step in self._rollout(play):
+            prediction, target = step.said
+            terms.append(self._terms(step.before, step.after, target, prediction))
+            before.append(step.before)
+            after.append(step.after)
         distance, look, density, stay = (torch.stack(x) for x in zip(*terms, strict=True))
         losses = {
             "distance": distance.mean(),
@@ -75,6 +74,21 @@ class ImaginationLoss(nn.Module):
         total = total + c.dreamt * outcome["dreamt"]
         statistics |= {name: x.detach() for name, x in (losses | outcome).items()}
         return total, {"loss": total.detach()} | statistics
+
+    def _rollout(self, play: Play) -> Iterator[RolloutStep]:
+        """The likeliest steps from the first scenes on, with what they go by and what was seen then; see above."""
+
+        def step(t: int, slots: Slots) -> tuple[Slots, tuple[Prediction, Slots]]:
+            target = play.scene(t + 1)
+            prediction = self.dynamics(slots, play.actions[t + 1], self.dense)
+            there = (slots.identity == target.identity) & (target.presence > 0)
+            imagined = move_on(slots, prediction, slots.presence * there)
+            return imagined.replace(step=target.step), (prediction, target)
+
+        def correct(t: int, imagined: Slots) -> Slots:
+            return imagined if t + 1 >= self.config.context else self._seen(imagined, play.scene(t + 1))
+
+        return roll_out(play.scene(0), len(play) - 1, step, correct)
 
     @staticmethod
     def _seen(imagined: Slots, target: Slots) -> Slots:
@@ -110,22 +124,6 @@ class ImaginationLoss(nn.Module):
             "moves": _spread(seen, *_moves(first, second, self.unit)),
             "dreamt": _reward(dreamt, two_hot(rewards, self.heads.bins)) + _ending(dreamt, ends),
         }
-
-
-def advance(slots: Slots, prediction: Prediction, target: Slots) -> Slots:
-    """The likeliest next scenes, of the objects that `target` still holds in the same rows."""
-    alive = slots.presence * ((slots.identity == target.identity) & (target.presence > 0))
-    where = prediction.where.mean
-    return slots.replace(
-        what=prediction.what.mean,
-        where=where,
-        presence=alive,
-        identity=torch.where(alive > 0, slots.identity, -1),
-        velocity=window(where)[1] - window(slots.where)[1],
-        unseen=slots.unseen + (slots.unseen > 0),
-        prior=prediction.memory,
-        step=target.step,
-    )
 
 
 def _mean(x: Tensor, weight: Tensor) -> Tensor:

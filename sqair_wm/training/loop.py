@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from lightning_fabric import Fabric
@@ -48,19 +48,35 @@ class Loop(ABC):
         fabric: Fabric,
         seed: int,
     ):
-        self.schedule, self.checkpoint, self.fabric = config, checkpoint, fabric
-        self.loss, self.optimizer = fabric.setup(loss, optimizer)
-        torch.manual_seed(seed * 1000 + 500 + fabric.global_rank)
-        generator = torch.Generator().manual_seed(seed * 1000 + fabric.global_rank)
+        self.schedule, self.checkpoint, self.fabric, self.seed = config, checkpoint, fabric, seed
+        self.loss: Any = loss
+        self.optimizer = optimizer
         on_gpu = fabric.device.type == "cuda"
-        self.batches = Prefetcher(self.sample, generator, ahead=on_gpu)
+        self.batches = Prefetcher(self.sample, torch.Generator(), ahead=on_gpu)
         self._gradients: Compute = self._compute
-        if self._graphs():
-            self._gradients = GraphedSteps(self._compute, list(self.loss.parameters()))
         self._work = time.perf_counter if on_gpu else time.thread_time
         self.iteration, self.seconds, self.computing, self._lead = 0, 0.0, 0.0, 0
+        self._begun = False
+
+    def begin(self) -> Self:
+        """Put loss and optimiser on their devices, seed the random numbers, and go on from the checkpoint, if any.
+
+        `train` and `step` begin by themselves; a second call does nothing.
+
+        Raises:
+            ValueError: if the checkpoint is damaged or of another model.
+        """
+        if self._begun:
+            return self
+        self._begun, rank = True, self.fabric.global_rank
+        self.loss, self.optimizer = self.fabric.setup(self.loss, self.optimizer)
+        torch.manual_seed(self.seed * 1000 + 500 + rank)
+        self.batches.set_state(torch.Generator().manual_seed(self.seed * 1000 + rank).get_state())
+        if self._graphs():
+            self._gradients = GraphedSteps(self._compute, list(self.loss.parameters()))
         if self.checkpoint.exists():
             self._restore(load_checkpoint(self.checkpoint))
+        return self
 
     @abstractmethod
     def sample(self, position: int, generator: torch.Generator) -> Any:
@@ -101,6 +117,7 @@ class Loop(ABC):
             FloatingPointError: if a term of the loss is not finite; the last good weights are in the checkpoint.
             KeyboardInterrupt: after SIGINT or SIGTERM, once the step under way is done and saved.
         """
+        self.begin()
         config = self.schedule
         stop = min(config.iterations, until or config.iterations)
         folder = self.checkpoint.parent if self.fabric.is_global_zero else None
@@ -135,6 +152,7 @@ class Loop(ABC):
         Raises:
             FloatingPointError: on the CPU at once, on a GPU when the statistics are next read.
         """
+        self.begin()
         config, position = self.schedule, self.position
         batch = self.batches.next(position)
         for group in self.optimizer.param_groups:

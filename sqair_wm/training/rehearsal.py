@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.model.inference.guided_discovery import GuidedDiscovery
 from sqair_wm.model.inference.search import Others, cover
 from sqair_wm.model.slots import Slots
 from sqair_wm.model.sqair import SQAIR
@@ -81,7 +78,8 @@ class Rehearsal(nn.Module):
         chosen = torch.randint(REMEMBERED, (self.number,), device=self.where.device)
         where, filled = self.where[chosen], self.filled[chosen]
         view = FrameView(self.images[chosen].float() / 255, self.number)
-        reader = cast(GuidedDiscovery, model.inference.discovery).reader
+        reader = model.inference.reader
+        assert reader is not None
         q = reader.what(reader.look(view, torch.arange(self.number, device=where.device), *window(where), None))
         what = q.sample(torch.randn_like(q.mean))
         slots = model.initial(self.number)

@@ -34,10 +34,7 @@ class Trainer(Loop):
         self, model: SQAIR, sequences: Sequences, config: TrainingConfig, folder: Path, fabric: Fabric, seed: int = 0
     ):
         self.config, self.sequences = config, sequences
-        model.dense = config.compile or fabric.device.type != "cpu"
-        if config.compile:
-            model.observe = torch.compile(model.observe, fullgraph=True, dynamic=False)  # type: ignore[method-assign]
-        practises = config.rehearsal and model.config.architecture != "vrnn" and model.config.guided_discovery
+        practises = config.rehearsal and isinstance(model, SQAIR) and model.inference.reader is not None
         rehearsal = Rehearsal(model, config.rehearsal, config.longest) if practises else None
         bound = SequenceBound(model, config.particles, config.estimator, config.recompute, rehearsal)
         super().__init__(bound, make_optimizer(model, config), config, folder / CHECKPOINT, fabric, seed)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sqair_wm.common.finite import check_finite
+from sqair_wm.common.frame import Frame
+from sqair_wm.common.tensors import field_names
 from sqair_wm.model.seating import Seating, take_seats
-from sqair_wm.model.slots import Noise, Slots
+from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel, load
-
-NAMES = tuple(field.name for field in fields(Slots))
 
 
 class Scenes:
@@ -58,11 +56,11 @@ class Scenes:
         def put(whole: Tensor, part: Tensor) -> Tensor:
             return whole.index_copy(0, index, part)
 
-        self.state = Slots(**{name: put(getattr(self.state, name), getattr(state, name)) for name in NAMES})
+        self.state = Slots(**{n: put(getattr(self.state, n), getattr(state, n)) for n in field_names(Slots)})
         self.seating = Seating(*map(put, self.seating, seating))
 
 
-class Encoder:
+class Tracker:
     """Follows `number` running games at once, deterministically.
 
     Attributes:
@@ -86,7 +84,7 @@ class Encoder:
         self._fresh |= rows
 
     @torch.inference_mode()
-    def look(self, frames: np.ndarray, actions: np.ndarray | None = None, rows: np.ndarray | None = None) -> None:
+    def see(self, frames: np.ndarray, actions: np.ndarray | None = None, rows: np.ndarray | None = None) -> None:
         """Take in the next frame of every game, or of those where `rows` `[B]` is true.
 
         Args:
@@ -99,16 +97,13 @@ class Encoder:
             FloatingPointError: if the model's densities are not finite: presences drawn from them mean nothing.
         """
         chosen = np.arange(self.number) if rows is None else np.flatnonzero(rows)
-        seen = torch.cat([self.eyes[i](frames[i]) for i in chosen])
+        seen = Frame.cat([self.eyes[i](frames[i]) for i in chosen])
         taken = np.zeros(self.number, np.int64) if actions is None else np.where(self._fresh, 0, actions)
-        state = self.scenes.state
+        state, device = self.scenes.state, seen.foreground.device
         if rows is not None:
-            state = state.select(torch.from_numpy(chosen).to(seen.device))
-        action = torch.from_numpy(taken[chosen]).to(seen.device) if self.model.config.actions else None
-        sqair = self.model.sqair
-        state, step = sqair.infer(state, sqair.view(seen, len(chosen)), action, Noise.none(state))
-        check_finite(step.log_q[:, None].cpu().numpy(), "a log density")
-        self.scenes.advance(state.pad(self.model.config.slots), rows)
+            state = state.select(torch.from_numpy(chosen).to(device))
+        action = torch.from_numpy(taken[chosen]).to(device) if self.model.config.actions else None
+        self.scenes.advance(self.model.filter(state, seen, action, checked=True), rows)
         self._fresh[chosen] = False
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from sqair_wm.common.files import write_atomically
+from sqair_wm.common.frame import Frame
 from sqair_wm.games.background import RunningMode, separate
 from sqair_wm.games.games import make_game
 from sqair_wm.model import baselines
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.outcome import Outcome, OutcomeHeads
-from sqair_wm.model.slots import Slots, StepTerms
+from sqair_wm.model.rollout import roll_out
+from sqair_wm.model.slots import Noise, Slots, StepTerms
 from sqair_wm.model.sqair import Rendering
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
@@ -62,8 +65,8 @@ class Eyes:
         """What the last frame was compared with, `[H, W, 3]` uint8."""
         return self._mode.image.copy()
 
-    def __call__(self, frame: np.ndarray) -> Tensor:
-        """A frame `[H, W, 3]` uint8 to `[1, 7, H, W]` on the model's device: foreground, opacity, background."""
+    def __call__(self, frame: np.ndarray) -> Frame:
+        """A picture `[H, W, 3]` uint8 as one `Frame` on the model's device."""
         background = torch.from_numpy(self._mode.update(frame)).to(self._device)
         return separate(torch.from_numpy(frame).to(self._device), background)[None]
 
@@ -75,14 +78,21 @@ class WorldModel(nn.Module):
         config: of the model.
         source: of the frames; None for data that are no game.
         background: `[H, W, 3]` uint8, the background at the start of an episode.
+        dense: see `SQAIR`.
     """
 
     background: Tensor
 
-    def __init__(self, config: ModelConfig, source: Source | None = None, background: np.ndarray | None = None):
+    def __init__(
+        self,
+        config: ModelConfig,
+        source: Source | None = None,
+        background: np.ndarray | None = None,
+        dense: bool | None = None,
+    ):
         super().__init__()
         self.config, self.source = config, source
-        self.sqair = baselines.build(config)
+        self.sqair = baselines.build(config, dense)
         self.heads = OutcomeHeads(config) if config.actions else None
         blank = np.zeros((*config.frame_size, 3), np.uint8)
         self.register_buffer("background", torch.from_numpy((blank if background is None else background).copy()))
@@ -92,14 +102,96 @@ class WorldModel(nn.Module):
         return self.sqair.initial(batch)
 
     def observe(
-        self, slots: Slots, frame: Tensor, action: Tensor | None = None, **options: Any
+        self, slots: Slots, frame: Frame, action: Tensor | None = None, **options: Any
     ) -> tuple[Slots, StepTerms]:
-        """Posterior step; see `SQAIR.observe`."""
+        """Posterior step with its densities; see `SQAIR.observe`."""
         return self.sqair.observe(slots, frame, action, **options)
+
+    def filter(self, slots: Slots, frame: Frame, action: Tensor | None = None, *, checked: bool = False) -> Slots:
+        """Posterior step as an agent takes it, the same every time; see `SQAIR.filter`."""
+        return self.sqair.filter(slots, frame, action, checked=checked)
+
+    def filtered(self, frames: Iterable[Frame], actions: Iterable[Tensor | None], batch: int) -> Iterator[Slots]:
+        """The scenes after each frame of `batch` sequences, which begin with the first.
+
+        Args:
+            frames: of `batch` sequences, one after the other, such as a `Frame` of `[T, B, ...]`.
+            actions: `[B]` the action that led to each of them; None if there is none.
+            batch: number of sequences.
+        """
+        slots = self.initial(batch)
+        for frame, action in zip(frames, actions, strict=False):
+            slots = self.filter(slots, frame, action)
+            yield slots
 
     def imagine(self, slots: Slots, action: Tensor | None = None, **options: Any) -> Slots:
         """Prior step; see `SQAIR.imagine`."""
         return self.sqair.imagine(slots, action, **options)
+
+    def step(
+        self, slots: Slots, action: Tensor, noise: Noise | None = None, *, discover: bool = True
+    ) -> tuple[Slots, Outcome]:
+        """One imagined step and what it brings, in tensors on the device of `slots`: all that a planner needs.
+
+        Args:
+            slots: `B` scenes of `N` slots.
+            action: `[B]` int64, the action taken in each.
+            noise: the random numbers of the step, see `Noise.draw`; None for the likeliest step.
+            discover: whether new objects may appear.
+
+        Returns:
+            The `B` scenes one step later, and the outcome, each of its tensors `[B]` or `[E, B, ...]`, see `Outcome`.
+
+        Raises:
+            ValueError: if the model was trained on data without actions.
+        """
+        after = self.imagine(slots, action, noise=noise or Noise.none(slots), discover=discover)
+        return after, self.outcome(slots, action, after)
+
+    def unroll(
+        self, slots: Slots, actions: Tensor, noise: Noise | None = None, *, discover: bool = True
+    ) -> tuple[Slots, Outcome]:
+        """`T` imagined steps, one after the other.
+
+        Args:
+            slots: `B` scenes.
+            actions: `[T, B]` int64.
+            noise: of all steps, each tensor `[T, B, ...]`, see `Noise.stack`; None for the likeliest future.
+            discover: whether new objects may appear.
+
+        Returns:
+            The scenes after each step and the outcomes of the steps, each tensor with a leading axis of `T`.
+
+        Raises:
+            ValueError: if the model was trained on data without actions.
+        """
+
+        def step(t: int, scenes: Slots) -> tuple[Slots, Outcome]:
+            return self.step(
+                scenes, actions[t], None if noise is None else noise.map(lambda x: x[t]), discover=discover
+            )
+
+        steps = list(roll_out(slots, len(actions), step))
+        said = zip(*(s.said for s in steps), strict=True)
+        return Slots.stack([s.after for s in steps]), Outcome(*map(torch.stack, said))
+
+    def imagined(
+        self, slots: Slots, actions: Iterable[Tensor | None], *, sample: bool = False, discover: bool = False
+    ) -> Iterator[Slots]:
+        """`unroll` without outcomes, for models of any data: the scenes after each step.
+
+        Args:
+            slots: `B` scenes.
+            actions: `[B]` the action of each step; None if there are no actions.
+            sample: draw the future; otherwise the likeliest one.
+            discover: whether new objects may appear.
+        """
+        taken = list(actions)
+
+        def step(t: int, scenes: Slots) -> tuple[Slots, None]:
+            return self.imagine(scenes, taken[t], noise=None if sample else Noise.none(scenes), discover=discover), None
+
+        return (s.after for s in roll_out(slots, len(taken), step))
 
     def render(self, slots: Slots) -> Rendering:
         """Mean image and glimpses; see `SQAIR.render`."""
@@ -146,12 +238,13 @@ class WorldModel(nn.Module):
         write_atomically(folder / DESCRIPTION, lambda path: path.write_text(json.dumps(description, indent=1)))
 
 
-def load(folder: str | Path, device: str | torch.device = "cpu") -> WorldModel:
+def load(folder: str | Path, device: str | torch.device = "cpu", dense: bool | None = None) -> WorldModel:
     """Read a trained model from a run's folder, ready to use (evaluation mode, no gradients).
 
     Args:
         folder: such as `runs/MsPacman` or `pretrained/MsPacman`.
-        device: where to put it; a CUDA device computes densely.
+        device: where to put it.
+        dense: see `SQAIR`; by default a CUDA device computes densely.
 
     Raises:
         FileNotFoundError: if there is no model in the folder.
@@ -166,10 +259,8 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> WorldModel:
         config = ModelConfig.from_json(description["model"])
         settings: dict[str, Any] = description["source"] or {}
         settings = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
-        model = WorldModel(config, Source(**settings) if settings else None)
+        model = WorldModel(config, Source(**settings) if settings else None, dense=dense)
         load_model(model, folder / WEIGHTS)
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"the model in {folder} is damaged or from another version: {error}") from error
-    model.to(device).eval().requires_grad_(False)
-    model.sqair.dense = torch.device(device).type != "cpu"
-    return model
+    return model.to(device).eval().requires_grad_(False)

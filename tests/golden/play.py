@@ -12,6 +12,8 @@ import gymnasium as gym
 import numpy as np
 import torch
 
+import sqair_wm  # noqa: F401 (registers the environments)
+
 MODELS = Path(__file__).parents[2] / "pretrained"
 STEPS, ROWS, HORIZON = 40, 4, 12
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sqair_wm.model.slots import Noise
+from sqair_wm.common.frame import Frame
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.nn.networks import mlp
 from sqair_wm.world.world_model import WorldModel
@@ -45,13 +45,10 @@ def code(model: WorldModel | SQAIR, slots: Any) -> Tensor:
 
 
 @torch.no_grad()
-def features(model: WorldModel | SQAIR, frames: Tensor) -> Tensor:
-    """`code` after each frame of sequences `[T, B, C, H, W]`, inferred deterministically: `[T, B, F]`."""
-    slots, codes = model.initial(frames.shape[1]), []
-    for frame in frames:
-        slots, _ = model.observe(slots, frame, noise=Noise.none(slots))
-        codes.append(code(model, slots))
-    return torch.stack(codes)
+def features(model: WorldModel, frames: Frame) -> Tensor:
+    """`code` after each frame of sequences `[T, B, ...]`, inferred deterministically: `[T, B, F]`."""
+    none = [None] * len(frames)
+    return torch.stack([code(model, slots) for slots in model.filtered(frames, none, frames.batch)])
 
 
 class Probe(nn.Module):

@@ -14,7 +14,6 @@ from sqair_wm.data.sequences import Truth
 from sqair_wm.evaluation.digits.addition import code
 from sqair_wm.evaluation.metrics.tracks import Tracks
 from sqair_wm.model.outlines import outlines
-from sqair_wm.model.slots import Noise
 from sqair_wm.world.world_model import WorldModel
 
 TOGETHER = 5 * CHUNK
@@ -50,10 +49,10 @@ def look(model: WorldModel, sequences: MovingMNIST, number: int, length: int, bo
     """
     parts, seconds, device = [], 0.0, model.background.device
     for batch in sequences.parts(number, length, device, TOGETHER):
-        slots, steps = model.initial(batch.frames.shape[1]), []
+        slots, steps = model.initial(batch.frames.batch), []
         for frame in batch.frames:
             clock = time.process_time()
-            slots, _ = model.observe(slots, frame, noise=Noise.none(slots))
+            slots = model.filter(slots, frame)
             seconds += time.process_time() - clock
             places = outlines(model.render(slots).glimpses, slots.where, model.config) if boxes else slots.where
             steps.append((places, slots.identity, code(model, slots)))

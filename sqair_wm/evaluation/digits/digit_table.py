@@ -148,7 +148,7 @@ def component_figures(sequences: MovingMNIST, sizes: Sizes) -> dict[str, float]:
     parts, truths = [], []
     for batch in sequences.parts(sizes.sequences, sizes.length, torch.device("cpu"), TOGETHER):
         assert batch.truth is not None
-        parts.append(component_tracks(batch.frames))
+        parts.append(component_tracks(batch.frames.foreground))
         truths.append(batch.truth)
     tracks, truth = _join_tracks(parts), Truth.join(truths)
     error = np.abs(tracks.there.sum(2) - truth.presence.sum(2).numpy())

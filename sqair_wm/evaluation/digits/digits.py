@@ -16,7 +16,7 @@ LENGTH, PARTICLES = 10, 5
 @torch.no_grad()
 def count_once(model: WorldModel, batch: Batch) -> tuple[Tensor, Tensor]:
     """Objects and discoveries of each frame, `[T, B]` each, observed once and deterministically, as an agent would."""
-    slots, counts, found = model.initial(batch.frames.shape[1]), [], []
+    slots, counts, found = model.initial(batch.frames.batch), [], []
     for frame in batch.frames:
         slots, terms = model.observe(slots, frame, noise=Noise.none(slots))
         counts.append(slots.count)
@@ -30,7 +30,7 @@ def count_weighted(model: WorldModel, batch: Batch, particles: int) -> tuple[Ten
 
     Of a model whose frames are independent (AIR) every frame is explained by itself: the weights are `[T, B, K]`.
     """
-    b = batch.frames.shape[1]
+    b = batch.frames.batch
     slots, counts, log_weights = model.initial(b * particles), [], []
     for frame in batch.frames:
         slots, terms = model.observe(slots, frame)

@@ -23,10 +23,10 @@ def hardest(batch: Batch, number: int) -> Batch:
     boxes, there = batch.truth.boxes.cpu().numpy(), batch.truth.presence.cpu().numpy()
     pairs = there[..., :, None] & there[..., None, :]
     overlap = torch.from_numpy((iou(boxes, boxes) * pairs).sum((0, 2, 3)) - there.sum((0, 2)))
-    height, width = batch.frames.shape[-2:]
+    height, width = batch.frames.size
     share = visible_share(boxes, (height, width))
     half = torch.from_numpy((there & (share >= VISIBLE) & (share <= 0.5)).sum((0, 2)))
     first = overlap.topk(min(number - number // 2, len(overlap))).indices
     half[first] = -1
     second = half.topk(min(number // 2, len(half))).indices
-    return batch.select(torch.cat([first, second]).to(batch.frames.device))
+    return batch.select(torch.cat([first, second]).to(batch.actions.device))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import tee
 
 import numpy as np
 import torch
 
 from sqair_wm.data.atari import AtariSequences
-from sqair_wm.model.slots import Noise, Slots
+from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
 
 LENGTH, WARM_UP, TOGETHER = 60, 10, 32
@@ -77,9 +78,11 @@ def whole_episodes(episode: np.ndarray) -> HeldOut:
 @torch.no_grad()
 def observe_play(model: WorldModel, sequences: AtariSequences, play: HeldOut) -> list[Slots]:
     """The scenes after each of the `T` frames, seen deterministically; frames are read one step at a time."""
-    slots, states = model.initial(play.index.shape[1]), []
-    for numbers in play.index:
-        batch = sequences.take(numbers[None], slots.presence.device)
-        slots, _ = model.observe(slots, batch.frames[0], batch.actions[0], noise=Noise.none(slots))
-        states.append(slots)
-    return states
+    return list(filter_play(model, sequences, play))
+
+
+def filter_play(model: WorldModel, sequences: AtariSequences, play: HeldOut) -> Iterator[Slots]:
+    """See `observe_play`; one step at a time."""
+    device, rows = model.background.device, play.index.shape[1]
+    read, again = tee(sequences.take(numbers[None], device) for numbers in play.index)
+    return model.filtered((b.frames[0] for b in read), (b.actions[0] for b in again), rows)

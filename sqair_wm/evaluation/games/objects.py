@@ -9,7 +9,7 @@ import torch
 
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.objects import VISIBLE
-from sqair_wm.evaluation.games.held_out import HeldOut, whole_episodes
+from sqair_wm.evaluation.games.held_out import HeldOut, filter_play, whole_episodes
 from sqair_wm.evaluation.games.object_sets import object_sets
 from sqair_wm.evaluation.games.truth import JUMP, GameTruth
 from sqair_wm.evaluation.metrics.codes import code_metrics
@@ -19,7 +19,6 @@ from sqair_wm.evaluation.metrics.tracks import Tracks, tracking_metrics
 from sqair_wm.games.background import separate
 from sqair_wm.model.config import SPECK
 from sqair_wm.model.outlines import outlines
-from sqair_wm.model.slots import Noise
 from sqair_wm.world.world_model import WorldModel
 
 BASELINE_FIGURES = ("f_moving", "f_relevant", "ap_moving", "exact_count", "mota", "idf1", "hota", "switches_per_100")
@@ -95,11 +94,8 @@ def follow(model: WorldModel, sequences: AtariSequences, play: HeldOut) -> tuple
     Returns:
         All objects; which it sees in the frame itself, `[T, B, N]` bool; their appearance codes, `[T, B, N, W]`.
     """
-    slots, placed, names, seen, codes = model.initial(play.index.shape[1]), [], [], [], []
-    for numbers, real in zip(play.index, play.real, strict=True):
-        batch = sequences.take(numbers[None], slots.presence.device)
-        slots, _ = model.observe(slots, batch.frames[0], batch.actions[0], noise=Noise.none(slots))
-        state = slots.pad(model.config.slots)
+    placed, names, seen, codes = [], [], [], []
+    for state, real in zip(filter_play(model, sequences, play), play.real, strict=True):
         placed.append(outlines(model.render(state).glimpses, state.where, model.config).cpu().numpy())
         seen.append(state.unseen.cpu().numpy() == 0)
         names.append(np.where(real[:, None] & (placed[-1][..., 2:] > 0).all(2), state.identity.cpu().numpy(), -1))
@@ -193,6 +189,6 @@ def _masks(sequences: AtariSequences, play: HeldOut, others: np.ndarray, index: 
     masks = []
     for numbers, beside, real in zip(play.index, index, play.real, strict=True):
         both = (torch.from_numpy(x) for x in (sequences.pictures[numbers], others[beside]))
-        differs = separate(*both)[:, : sequences.channels].square().sum(1) > VISIBLE
+        differs = separate(*both).foreground.square().sum(1) > VISIBLE
         masks.append((differs.numpy() & real[:, None, None])[:, None])
     return np.stack(masks)

@@ -11,7 +11,7 @@ from torch import Tensor
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.evaluation.games.held_out import HeldOut
 from sqair_wm.evaluation.metrics.places import centres, follow
-from sqair_wm.model.slots import Noise, Slots
+from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
 
 BINS = 10
@@ -61,8 +61,8 @@ def foresee(model: WorldModel, sequences: AtariSequences, play: HeldOut, states:
         numbers, select = play.index[t, rows], torch.from_numpy(rows).to(states[0].presence.device)
         before, after = states[t - 1].select(select), states[t].select(select)
         action = torch.from_numpy(sequences.actions[numbers]).to(select.device)
-        imagined = model.imagine(before, action, noise=Noise.none(before))
-        seen, foreseen = model.outcome(before, action, after), model.outcome(before, action, imagined)
+        imagined, foreseen = model.step(before, action)
+        seen = model.outcome(before, action, after)
         error = scene_errors(imagined, after, model.config.frame_size)
         said = seen.nonzero, seen.ends, foreseen.nonzero, foreseen.ends, foreseen.uncertainty, error
         steps.append(Steps(sequences.rewards[numbers] != 0, sequences.ends[numbers], *(_array(x) for x in said)))

@@ -12,7 +12,6 @@ from sqair_wm.data.atari import AtariSequences
 from sqair_wm.evaluation.games.held_out import WARM_UP, HeldOut
 from sqair_wm.evaluation.games.truth import GameTruth, box_centres, moves
 from sqair_wm.evaluation.metrics.places import centres, displacements, follow, match, pick, reach
-from sqair_wm.evaluation.metrics.summary import imagine_from
 from sqair_wm.model.outlines import off_centre
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import to_where, window
@@ -151,7 +150,7 @@ def image_errors(model: WorldModel, sequences: AtariSequences, starts: Starts, i
     for step in HORIZONS:
         moved = starts.slots.replace(where=to_where(scale, centre + step * starts.slots.velocity))
         pictures = model.render(imagined[step - 1]).frame, still, model.render(moved).frame
-        shown = sequences.take(starts.index[None, :, step], still.device).frames[0, :, : model.config.channels]
+        shown = sequences.take(starts.index[None, :, step], still.device).frames.foreground[0]
         sums = [(p - shown).square().flatten(1).sum(1) for p in pictures]
         rows.append(torch.stack([*sums, shown.square().flatten(1).sum(1)], 1))
     return torch.stack(rows, 1)
@@ -164,13 +163,12 @@ def fates(model: WorldModel, starts: Starts, actions: Tensor, seed: int = 0) -> 
     Returns:
         `[K, H, 4]` for each horizon: lost objects, of so many that are still there; invented ones, of so many imagined.
     """
-    slots, size, counts = starts.slots, model.config.frame_size, []
-    with torch.random.fork_rng(devices=[slots.presence.device] if slots.presence.is_cuda else []):
+    presence, size, counts = starts.slots.presence, model.config.frame_size, []
+    with torch.random.fork_rng(devices=[presence.device] if presence.is_cuda else []):
         torch.manual_seed(seed)
-        for step, action in enumerate(actions, 1):
-            slots = model.imagine(slots, action)
+        for step, future in enumerate(model.imagined(starts.slots, actions, sample=True, discover=True), 1):
             if step in HORIZONS:
-                counts.append(count_fates(starts.slots, slots, starts.after[step - 1], size))
+                counts.append(count_fates(starts.slots, future, starts.after[step - 1], size))
     return torch.stack(counts, 1)
 
 
@@ -217,7 +215,8 @@ def roll_out(model: WorldModel, sequences: AtariSequences, starts: Starts, truth
     """Imagine from every start under the recorded actions, and compare."""
     device, size = starts.slots.presence.device, model.config.frame_size
     actions = torch.from_numpy(sequences.actions[starts.index[:, 1:].T]).to(device)
-    imagined = imagine_from(model, starts.slots, actions)
+    with torch.no_grad():
+        imagined = list(model.imagined(starts.slots, actions))
     references, matched = {"tracked": tracked_reference(starts, size)}, torch.zeros(len(starts.index), 2, device=device)
     if truth is not None:
         references["true"], references["true_all"], matched = true_references(model, starts, truth)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from sqair_wm.common.frame import Frame
+from sqair_wm.common.tensors import TensorRecord, field_names
 from sqair_wm.model.slots import StepTerms
 
 SAMPLES, CHUNK, ROWS = 1000, 50, 1000
@@ -21,12 +23,12 @@ class Observer(Protocol):
     def initial(self, batch: int) -> Any:
         """The state before the first frame."""
 
-    def observe(self, slots: Any, frame: Tensor, action: Tensor | None = None) -> tuple[Any, StepTerms]:
+    def observe(self, slots: Any, frame: Frame, action: Tensor | None = None) -> tuple[Any, StepTerms]:
         """One sampled step; neighbouring rows of the state share a frame, see `SQAIR.observe`."""
 
 
 @dataclass(frozen=True)
-class Likelihood:
+class Likelihood(TensorRecord):
     """Estimates for each sequence, `[B]` float64, in nats, summed over its frames (as in the paper's Table 1).
 
     Attributes:
@@ -43,16 +45,11 @@ class Likelihood:
     reconstruction_weighted: Tensor
     kl_weighted: Tensor
 
-    @staticmethod
-    def cat(parts: list[Likelihood]) -> Likelihood:
-        """The estimates of several groups of sequences behind one another."""
-        return Likelihood(**{f.name: torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Likelihood)})
-
     def means(self) -> dict[str, float]:
         """Means over the sequences, and `log_px_error`, the standard error of the first (0 for one sequence)."""
         number = len(self.log_px)
         error = float(self.log_px.std() / math.sqrt(number)) if number > 1 else 0.0
-        return {f.name: float(getattr(self, f.name).mean()) for f in fields(Likelihood)} | {"log_px_error": error}
+        return {n: float(getattr(self, n).mean()) for n in field_names(Likelihood)} | {"log_px_error": error}
 
     def balanced(self, group: Tensor, groups: range) -> dict[str, float]:
         """The bound if each of `groups` were as frequent as the others, and not as frequent as it happens to be.
@@ -111,7 +108,7 @@ class Running:
 @torch.no_grad()
 def estimate(
     model: Observer,
-    frames: Tensor,
+    frames: Frame,
     actions: Tensor | None = None,
     *,
     samples: int = SAMPLES,
@@ -125,7 +122,7 @@ def estimate(
 
     Args:
         model: trained, in evaluation mode.
-        frames: `[T, B, C, H, W]`.
+        frames: `[T, B, ...]`.
         actions: `[T, B]` or None.
         samples: K.
         chunk: how many particles of a sequence are computed together.
@@ -136,13 +133,13 @@ def estimate(
     """
     if min(samples, chunk, rows) < 1:
         raise ValueError(f"samples ({samples}), chunk ({chunk}) and rows ({rows}) must be at least 1")
-    length, number = frames.shape[:2]
+    length, number = len(frames), frames.batch
     if getattr(model, "independent_frames", False) and length > 1:
-        single = estimate(model, frames.flatten(0, 1)[None], None, samples=samples, chunk=chunk, rows=rows)
-        summed = {f.name: getattr(single, f.name).view(length, number).sum(0) for f in fields(Likelihood)}
-        return Likelihood(**summed)
+        flat = frames.map(lambda x: x.flatten(0, 1)[None])
+        single = estimate(model, flat, None, samples=samples, chunk=chunk, rows=rows)
+        return single.map(lambda x: x.view(length, number).sum(0))
     together, parts = max(1, rows // min(chunk, samples)), []
-    for part in torch.arange(number, device=frames.device).split(together):
+    for part in torch.arange(number, device=frames.foreground.device).split(together):
         running = Running()
         while running.particles < samples:
             particles = min(chunk, samples - running.particles)
@@ -154,9 +151,9 @@ def estimate(
     return found
 
 
-def _particles(model: Observer, frames: Tensor, actions: Tensor | None, particles: int) -> tuple[Tensor, Tensor]:
+def _particles(model: Observer, frames: Frame, actions: Tensor | None, particles: int) -> tuple[Tensor, Tensor]:
     """log p(x | z) and log q - log p, `[B, particles]` each, of whole sequences."""
-    slots, steps = model.initial(frames.shape[1] * particles), []
+    slots, steps = model.initial(frames.batch * particles), []
     for t, frame in enumerate(frames):
         action = None if actions is None else actions[t].repeat_interleave(particles, 0)
         slots, terms = model.observe(slots, frame, action)

@@ -40,7 +40,7 @@ class Watched:
 @torch.no_grad()
 def watch(model: WorldModel, batch: Batch) -> Watched:
     """Observe whole sequences deterministically (means, and the likelier value of every presence)."""
-    slots, states, images, boxes, found = model.initial(batch.frames.shape[1]), [], [], [], []
+    slots, states, images, boxes, found = model.initial(batch.frames.batch), [], [], [], []
     for frame, action in zip(batch.frames, batch.actions, strict=True):
         slots, terms = model.observe(slots, frame, action, noise=Noise.none(slots))
         states.append(slots)
@@ -48,8 +48,7 @@ def watch(model: WorldModel, batch: Batch) -> Watched:
         images.append(image)
         boxes.append(outlines(glimpses, slots.where, model.config))
         found.append(terms.discovered)
-    shown = batch.frames[:, :, : model.config.channels]
-    return Watched(states, shown, torch.stack(images), torch.stack(boxes), torch.stack(found))
+    return Watched(states, batch.frames.foreground, torch.stack(images), torch.stack(boxes), torch.stack(found))
 
 
 def identity_survival(identities: Tensor, frames: int = SURVIVAL) -> float:
@@ -84,13 +83,3 @@ def summarize(watched: Watched) -> dict[str, float]:
         "discovered_per_frame": float(watched.discovered[1:].mean()),
         f"identity_survival_{SURVIVAL}": identity_survival(identities),
     }
-
-
-@torch.no_grad()
-def imagine_from(model: WorldModel, slots: Slots, actions: Tensor) -> list[Slots]:
-    """The likeliest future of each scene under `actions` `[H, B]`, without new objects: `H` states."""
-    states = []
-    for action in actions:
-        slots = model.imagine(slots, action, noise=Noise.none(slots), discover=False)
-        states.append(slots)
-    return states

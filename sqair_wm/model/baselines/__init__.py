@@ -1,4 +1,4 @@
-"""SQAIR and what it is compared with, by name; all have `initial`, `observe`, `imagine` and `render`."""
+"""SQAIR and what it is compared with, by name; all have `initial`, `observe`, `filter`, `imagine` and `render`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.sqair import SQAIR
 
 
-def build(config: ModelConfig) -> SQAIR:
-    """A fresh model of `config.architecture`; a `VRNN` is no SQAIR, but is used in the same way."""
-    return cast(SQAIR, {"sqair": SQAIR, "air": AIR, "vrnn": VRNN}[config.architecture](config))
+def build(config: ModelConfig, dense: bool | None = None) -> SQAIR:
+    """A fresh model of `config.architecture`; a `VRNN` is no SQAIR, but is used in the same way.
+
+    For `dense` see `SQAIR`; a `VRNN` has nothing to pack.
+    """
+    if config.architecture == "vrnn":
+        return cast(SQAIR, VRNN(config))
+    return {"sqair": SQAIR, "air": AIR}[config.architecture](config, dense)

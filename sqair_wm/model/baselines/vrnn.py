@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sqair_wm.common.finite import check_finite
+from sqair_wm.common.frame import Frame
+from sqair_wm.common.tensors import TensorRecord
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.slots import Exploration, Noise, StepTerms
 from sqair_wm.model.sqair import Rendering
@@ -21,7 +23,7 @@ MAPS, STRIDES = (32, 32, 32, 64, 64, 64), (1, 2, 1, 2, 1, 2)
 
 
 @dataclass
-class Scene:
+class Scene(TensorRecord):
     """The state of a VRNN, with as much of `Slots` as its readers need: one slot, always empty.
 
     Attributes:
@@ -52,10 +54,6 @@ class Scene:
         """`[B, 1, 4]`, 0."""
         return self.what.new_zeros(len(self.what), 1, 4)
 
-    def map(self, function: Callable[[Tensor], Tensor]) -> Scene:
-        """Apply `function` to every tensor."""
-        return Scene(**{f.name: function(getattr(self, f.name)) for f in fields(self)})
-
     def repeat(self, copies: int) -> Scene:
         """`[B, ...]` to `[B * copies, ...]`; the copies of a scene are neighbours."""
         return self.map(lambda x: x.repeat_interleave(copies, 0))
@@ -74,10 +72,11 @@ class VRNN(nn.Module):
     `least_std`. The encoder `mlp` has two hidden layers in every network, `conv` one and six convolutions each way.
     """
 
+    dense = True
+
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
-        self.dense = True
         h, w, layers = config.hidden, config.what, 1 if config.encoder == "conv" else 2
         inner = (h,) * layers
         encode, decode = (ConvEncoder, ConvDecoder) if config.encoder == "conv" else (FrameEncoder, FrameDecoder)
@@ -97,7 +96,7 @@ class VRNN(nn.Module):
     def observe(
         self,
         slots: Scene,
-        frame: Tensor,
+        frame: Frame,
         action: Tensor | None = None,
         *,
         noise: Noise | None = None,
@@ -108,23 +107,24 @@ class VRNN(nn.Module):
 
         Args:
             slots: `B` states as they were before this frame.
-            frame: `[B, C, H, W]`, or `[B / K, C, H, W]` when K neighbouring states share a frame.
+            frame: `B` of them, or `B / K` when K neighbouring states share a frame; the background is not looked at.
             action: ignored, as are `explore` and `pad`: nothing is discrete here and there are no slots.
             noise: of which the first `what` is used; fresh by default, `Noise.none(slots)` for means.
 
         Raises:
             ValueError: if the frame does not fit the model or the batch.
         """
-        copies = self._check(frame, slots)
+        image = frame.foreground
+        copies = self._check(image, slots)
         hidden, cell, prior = self._step(slots)
-        seen = self.encode_frame(frame).repeat_interleave(copies, 0)
+        seen = self.encode_frame(image).repeat_interleave(copies, 0)
         shift, raw = self.posterior(torch.cat([hidden, seen], 1)).chunk(2, 1)
         posterior = Normal(prior.mean + shift, positive(raw, self.config.least_std[0]))
         z = posterior.sample(self._noise(slots, noise))
         after = Scene(z[:, None], hidden, cell, seen, slots.step + 1)
         none = torch.zeros_like(z[:, 0])
         terms = StepTerms(
-            log_likelihood=self._log_likelihood(self.render(after).frame, frame.repeat_interleave(copies, 0)),
+            log_likelihood=self._log_likelihood(self.render(after).frame, image.repeat_interleave(copies, 0)),
             log_q=posterior.log_prob(z),
             log_p=prior.log_prob(z),
             log_q_discrete=none,
@@ -132,6 +132,13 @@ class VRNN(nn.Module):
             present=none,
         )
         return after, terms
+
+    def filter(self, slots: Scene, frame: Frame, action: Tensor | None = None, *, checked: bool = False) -> Scene:
+        """Posterior step without densities, by means; see `SQAIR.filter`."""
+        after, terms = self.observe(slots, frame, action, noise=Noise.none(slots))  # type: ignore[arg-type]
+        if checked:
+            check_finite(terms.log_q[:, None].cpu().numpy(), "a log density")
+        return after
 
     def imagine(
         self, slots: Scene, action: Tensor | None = None, *, noise: Noise | None = None, discover: bool = True

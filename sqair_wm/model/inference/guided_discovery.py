@@ -42,7 +42,7 @@ class GuidedDiscovery(nn.Module):
     A peak proposes an object only if its squared intensity is at least `LEAST_ENERGY` and would fill a `SPECK` of the
     typical object, or where frames have no opacity, so that objects are thin and faint, the share `FAINTEST`; and
     discovery never exceeds the free slots. What shows nothing that objects before it do not explain (see
-    `shows`) is refused in evaluation mode; in training it is not, since what is refused teaches nothing.
+    `shows`) is refused, unless `Exploration.duplicates` are allowed, as in training: what is refused teaches nothing.
     """
 
     packs = True
@@ -127,7 +127,7 @@ class GuidedDiscovery(nn.Module):
         where = q_where.sample(where_noise)
         scale, centre = window(where)
         look = self.reader.look(view, scene, scale, centre, others)
-        hidden = None if self.training else _hidden(view, look, scale, others)
+        hidden = None if explore.duplicates else _hidden(view, look, scale, others)
         if hidden is not None and not dense and hidden.all():
             return None
         q_what = self.reader.what(look)
@@ -142,7 +142,7 @@ class GuidedDiscovery(nn.Module):
         if dense or presence.any():
             with torch.no_grad():
                 residual.wipe(scene, centre, scale, rows.take(rows.put(presence)))
-            unseen = presence * _hidden(view, look, scale, others) if self.training else torch.zeros_like(presence)
+            unseen = presence * _hidden(view, look, scale, others) if explore.duplicates else torch.zeros_like(presence)
             temporal, prior = self.memory(what, where)
         else:
             unseen = presence

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Protocol
 
 from torch import Tensor, nn
 
-from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.discovery import SetEncoder
 from sqair_wm.model.dynamics import Prediction
-from sqair_wm.model.inference.guided_discovery import GuidedDiscovery
-from sqair_wm.model.inference.guided_tracking import GuidedTracking
-from sqair_wm.model.inference.paper import PaperDiscovery, PaperReader, PaperTracking
-from sqair_wm.model.inference.parts import Decode, GlimpseReader
+from sqair_wm.model.inference.parts import GlimpseReader
 from sqair_wm.model.slots import Exploration, Noise, Slots
 from sqair_wm.nn.attention import FrameView
 
@@ -30,9 +25,13 @@ class Tracking(Protocol):
 
 
 class Discovery(Protocol):
-    """What finds new objects in a frame; `packs`: whether empty slots may be left away."""
+    """What finds new objects in a frame with a `reader` of glimpses; `packs`: whether empty slots may be left away."""
 
     packs: bool
+
+    @property
+    def reader(self) -> nn.Module:
+        """What reads glimpses."""
 
     def __call__(
         self, tracked: Slots, view: FrameView, encoder: SetEncoder, noise: Noise, explore: Exploration, dense: bool
@@ -43,26 +42,50 @@ class Discovery(Protocol):
         """See `Inference.memory`."""
 
 
-class Inference(nn.Module):
-    """q of a step: each half is guided or published, as `config.inference` says.
-
-    Halves of the same kind read glimpses with the same networks. `decode` says what an object looks like; it is not
-    trained through this.
+class InferenceModel(Protocol):
+    """q of a step; registered in `sqair_wm.model.factories.INFERENCE`. See `Inference`, whose halves may be chosen.
 
     Attributes:
         packs: whether empty slots may be left away.
     """
 
-    def __init__(self, config: ModelConfig, decode: Decode):
+    packs: bool
+
+    @property
+    def reader(self) -> GlimpseReader | None:
+        """See `Inference.reader`."""
+
+    def track(
+        self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
+    ) -> tuple[Slots, Tensor, Tensor]:
+        """See `Inference.track`."""
+
+    def discover(
+        self, tracked: Slots, view: FrameView, encoder: SetEncoder, noise: Noise, explore: Exploration, dense: bool
+    ) -> tuple[Slots, Tensor, Tensor, Tensor]:
+        """See `Inference.discover`."""
+
+    def memory(self, what: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Inference.memory`."""
+
+
+class Inference(nn.Module):
+    """q of a step in two halves, each of its own kind.
+
+    Args:
+        tracking: follows objects into a frame.
+        discovery: finds new ones.
+    """
+
+    def __init__(self, tracking: Tracking, discovery: Discovery):
         super().__init__()
-        guided, paper = cache(lambda: GlimpseReader(config)), cache(lambda: PaperReader(config))
-        self.tracking: Tracking = (
-            GuidedTracking(config, guided(), decode) if config.guided_tracking else PaperTracking(config, paper())
-        )
-        self.discovery: Discovery = (
-            GuidedDiscovery(config, guided()) if config.guided_discovery else PaperDiscovery(config, paper())
-        )
-        self.packs = self.tracking.packs and self.discovery.packs
+        self.tracking, self.discovery = tracking, discovery
+        self.packs = tracking.packs and discovery.packs
+
+    @property
+    def reader(self) -> GlimpseReader | None:
+        """What discovery reads an object's appearance with; None if it is shown more than a window."""
+        return self.discovery.reader if isinstance(self.discovery.reader, GlimpseReader) else None
 
     def track(
         self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
