@@ -1,10 +1,9 @@
-"""Episodes inside the model: the one implementation of an imagined step that all environments share."""
+"""Imagined games as environments share them: start states, observations and pictures around `Episodes`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -12,71 +11,34 @@ import torch
 
 from envs.layout import Layout, Observation
 from envs.starts import Collection, StatePool
-from sqair_wm.common.finite import check_finite
 from sqair_wm.common.frame import Frame
 from sqair_wm.games.background import compose
-from sqair_wm.model.slots import Noise
+from sqair_wm.world.episodes import EpisodeRules, Episodes, EpisodeStep
 from sqair_wm.world.scenes import Scenes, load_for_game
 from sqair_wm.world.world_model import WorldModel
 
-ENDS = ("threshold", "sample")
-
 
 @dataclass(frozen=True)
-class Rules:
-    """How imagined episodes go.
+class Rules(EpisodeRules):
+    """How imagined games go, where they start, and what is seen of them; see `EpisodeRules` for the rest.
 
     Attributes:
-        horizon: steps after which an episode is truncated, at least 2.
         start_states: number of states to collect from the real game, or the file of a saved `StatePool`.
         pool_seed: of the games that are played for start states.
         form: `array`, `flat` or `dict`; see `Layout`.
         units: `normalised` or `pixels`.
         device: where the model runs.
-        stochastic: sample the future; otherwise the likeliest one.
-        discover: whether new objects may appear.
-        max_uncertainty: an episode is truncated where the model's ensemble disagrees more about where an object
-            goes, in object sizes; None for never.
-        ends: an episode terminates where its predicted probability exceeds one half (`threshold`), or is drawn with it
-            (`sample`).
     """
 
-    horizon: int = 15
     start_states: int | str = 256
     pool_seed: int = 0
     form: str = "array"
     units: str = "normalised"
     device: str = "cpu"
-    stochastic: bool = True
-    discover: bool = True
-    max_uncertainty: float | None = None
-    ends: str = "threshold"
-
-    def __post_init__(self) -> None:
-        if self.horizon < 2:
-            raise ValueError(f"horizon has to be at least 2, got {self.horizon}: an episode needs a step to go on from")
-        if self.ends not in ENDS:
-            raise ValueError(f"ends is {self.ends!r}; choose one of {', '.join(ENDS)}")
-
-
-class Step(NamedTuple):
-    """What an imagined step brought; arrays `[B]`.
-
-    Attributes:
-        reward: float64, expected, unclipped, in the game's units.
-        terminated: bool, the game is predicted to end.
-        truncated: bool, the horizon was reached or the model is not sure enough; never where terminated.
-        uncertainty: float64, see `Outcome.uncertainty`.
-    """
-
-    reward: np.ndarray
-    terminated: np.ndarray
-    truncated: np.ndarray
-    uncertainty: np.ndarray
 
 
 class Rollout:
-    """`number` scenes that go on inside the model.
+    """`number` imagined games: episodes that start from states of the real game, and what agents see of them.
 
     Args:
         model: folder of the saved model.
@@ -84,8 +46,7 @@ class Rollout:
         rules: of the episodes.
 
     Attributes:
-        scenes: where they are.
-        running: `[B]` bool, whether an episode goes on.
+        episodes: where the games are.
 
     Raises:
         FileNotFoundError: if there is no model in the folder.
@@ -101,11 +62,20 @@ class Rollout:
         self.number, self.rules = number, rules
         self.layout = Layout.of(self.model.config, rules.form, rules.units)
         self.action_space = gym.spaces.Discrete(self.model.config.actions)
-        self.scenes = Scenes(self.model.initial(number))
-        self.running = np.zeros(number, bool)
-        self._folder, self._age = str(model), np.zeros(number, np.int64)
+        self.episodes = Episodes(self.model, number, rules)
+        self._folder = str(model)
         self._backgrounds = list(torch.zeros(number, 3, *self.model.config.frame_size, dtype=torch.uint8))
         self._pool: StatePool | None = None
+
+    @property
+    def scenes(self) -> Scenes:
+        """Where the games are."""
+        return self.episodes.scenes
+
+    @property
+    def running(self) -> np.ndarray:
+        """`[B]` bool, whether an episode goes on."""
+        return self.episodes.running
 
     @property
     def pool(self) -> StatePool:
@@ -152,10 +122,9 @@ class Rollout:
             if not good or (chosen < 0).any() or (chosen >= len(pool)).any():
                 raise ValueError(f"start has to name one of {len(pool)} states for {number} rows, got {index}")
             states = torch.from_numpy(chosen.astype(np.int64))
-        self.scenes.restart(pool.slots.select(states.to(pool.backgrounds.device)), rows)
+        self.episodes.start(pool.slots.select(states.to(pool.backgrounds.device)), rows)
         for i, state in zip(np.flatnonzero(rows).tolist(), states.tolist(), strict=True):
             self._backgrounds[i] = pool.backgrounds[state]
-        self._age[rows], self.running[rows] = 0, True
 
     def observe(self) -> Observation:
         """What agents see of all scenes, see `Layout.observe`."""
@@ -165,32 +134,14 @@ class Rollout:
         """Who is where in all scenes, see `Layout.info`."""
         return self.layout.info(self.scenes.state, self.scenes.seating)
 
-    @torch.inference_mode()
-    def step(self, actions: np.ndarray, generator: torch.Generator) -> Step:
-        """One step of every scene under `actions` `[B]`.
+    def step(self, actions: np.ndarray, generator: torch.Generator) -> EpisodeStep:
+        """One step of every game under `actions` `[B]`.
 
         Raises:
             ValueError: if an action is none of the game's.
             FloatingPointError: if the model's reward, ending or uncertainty is not finite.
         """
-        before = self.scenes.state
-        action = torch.from_numpy(self.check(actions)).to(before.step.device)
-        noise = Noise.draw(before, generator=generator) if self.rules.stochastic else Noise.none(before)
-        after = self.model.imagine(before, action, noise=noise, discover=self.rules.discover)
-        outcome = self.model.outcome(before, action, after)
-        self.scenes.advance(after)
-        self._age += 1
-        threshold = torch.full_like(outcome.ends, 0.5)
-        if self.rules.ends == "sample":
-            threshold = torch.rand(self.number, generator=generator, device=threshold.device)
-        numbers = torch.stack([outcome.reward, outcome.ends, outcome.uncertainty, threshold]).double().cpu().numpy()
-        check_finite(numbers.T, "an outcome")
-        reward, ends, uncertainty, limit = numbers
-        most = np.inf if self.rules.max_uncertainty is None else self.rules.max_uncertainty
-        terminated = ends > limit
-        truncated = ((self._age >= self.rules.horizon) | (uncertainty > most)) & ~terminated
-        self.running &= ~(terminated | truncated)
-        return Step(reward.copy(), terminated, truncated, uncertainty.copy())
+        return self.episodes.step(self.check(actions), generator)
 
     def pictures(self) -> list[np.ndarray]:
         """The imagined frame of every scene before the background it started with, `[H, W, 3]` uint8."""

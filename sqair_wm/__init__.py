@@ -1,11 +1,12 @@
 """SQAIR as an object-centric world model: finds, follows and predicts the moving objects of a video."""
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.slots import Noise, Slots, StepTerms
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.registration import register_envs
 from sqair_wm.world.world_model import WorldModel, load
 
-__all__ = ["SQAIR", "ModelConfig", "Noise", "Slots", "StepTerms", "WorldModel", "load"]
+__all__ = ["SQAIR", "Frame", "ModelConfig", "Noise", "Slots", "StepTerms", "WorldModel", "load"]
 
 register_envs()

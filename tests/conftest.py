@@ -12,13 +12,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.data.sequences import Batch
+from sqair_wm.model.baselines import build
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.slots import Slots
 from sqair_wm.model.sqair import SQAIR
 
 ROOT = Path(__file__).parent.parent
-PAPER = {"inference": "paper", "residual": False, "mean_image": True, "stay_bias": 10.0}
+PAPER = {
+    "inference": "paper", "discovery_prior": "paper", "residual": False, "mean_image": True, "stay_bias": 10.0,
+}  # fmt: skip
+CONV = {"encoder": "conv", "decoder": "conv"}
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +51,20 @@ def small(**changes: object) -> ModelConfig:
         frame_size=(24, 24), object_size=(5.0, 5.0), slots=3, what=4, glimpse=(8, 8), hidden=32, output_std=0.2
     )
     return ModelConfig(**(settings | changes))
+
+
+def twin(model: SQAIR, dense: bool) -> SQAIR:
+    """A model with the same weights that computes densely, or not."""
+    other = build(model.config, dense)
+    other.load_state_dict(model.state_dict())
+    return other
+
+
+class Observes:
+    """Makes a model of a test filter as it observes."""
+
+    def filter(self, slots: Slots, frame: Frame, action: torch.Tensor | None = None, **options: object) -> Slots:
+        return self.observe(slots, frame, action)[0]  # type: ignore[attr-defined]
 
 
 def random_scene(config: ModelConfig, batch: int, present: int) -> Slots:
@@ -79,7 +98,7 @@ class MovingSquares:
         squares = inside[..., 0, :, None] * inside[..., 1, None, :] * there[..., None, None]
         frames = squares.amax(2).unsqueeze(2)
         zeros = torch.zeros(length, batch)
-        return Batch(frames.to(device), zeros.long(), zeros, zeros.bool())
+        return Batch(Frame(frames.to(device)), zeros.long(), zeros, zeros.bool())
 
     def first(self, batch: int, length: int, device: torch.device) -> Batch:
         return self.sample(batch, length, torch.Generator().manual_seed(99), device)

@@ -59,9 +59,9 @@ def test_motion_has_the_statistics_of_the_released_generator(data):
 
 def test_overlapping_digits_are_merged_by_the_maximum(data):
     batch = data.first(300, 6, CPU)
-    assert batch.frames.shape == (6, 300, 1, 50, 50) and float(batch.frames.max()) == 1.0
+    assert batch.frames.foreground.shape == (6, 300, 1, 50, 50) and float(batch.frames.foreground.max()) == 1.0
     empty = ~batch.truth.presence[0].any(1)
-    assert not batch.frames[:, empty].any()
+    assert not batch.frames.foreground[:, empty].any()
 
 
 def test_frames_agree_with_the_boxes(data):
@@ -69,20 +69,25 @@ def test_frames_agree_with_the_boxes(data):
     one = batch.truth.presence[0].sum(1) == 1
     for t, b in [(t, int(b)) for t in range(5) for b in one.nonzero()[:20]]:
         top, left, height, width = batch.truth.boxes[t, b, 0].int().tolist()
-        inside = batch.frames[t, b, 0, top : top + height, left : left + width]
-        assert float(inside.sum()) == pytest.approx(float(batch.frames[t, b].sum()))
+        inside = batch.frames.foreground[t, b, 0, top : top + height, left : left + width]
+        assert float(inside.sum()) == pytest.approx(float(batch.frames.foreground[t, b].sum()))
 
 
 def test_fixed_sequences_do_not_depend_on_how_they_are_asked_for(data):
     whole = data.first(300, 4, CPU)
-    assert torch.equal(whole.frames[:, 200:], data.first(100, 4, CPU, start=200).frames)
+    assert torch.equal(whole.frames.foreground[:, 200:], data.first(100, 4, CPU, start=200).frames.foreground)
     a, b = (data.sample(5, 4, torch.Generator().manual_seed(2), CPU) for _ in range(2))
-    assert torch.equal(a.frames, b.frames)
+    assert torch.equal(a.frames.foreground, b.frames.foreground)
 
 
 def test_the_default_sequences_are_what_they_always_were(data):
     batch = data.first(200, 6, CPU)
-    parts = ((batch.frames * 255).round().byte(), batch.truth.boxes, batch.truth.presence, batch.truth.labels)
+    parts = (
+        (batch.frames.foreground * 255).round().byte(),
+        batch.truth.boxes,
+        batch.truth.presence,
+        batch.truth.labels,
+    )
     assert hashlib.sha256(b"".join(x.numpy().tobytes() for x in parts)).hexdigest()[:16] == "a347c0f90d15ebd7"
 
 
@@ -101,7 +106,7 @@ def test_digits_of_another_size(scale):
 def test_many_small_digits():
     batch = MovingMNIST(*digits(), size=48, most=6, scale=0.5).first(700, 2, CPU)
     shares = torch.bincount(batch.truth.presence[0].sum(1), minlength=7) / 700
-    assert (shares - 1 / 7).abs().max() < 0.05 and batch.frames.shape == (2, 700, 1, 48, 48)
+    assert (shares - 1 / 7).abs().max() < 0.05 and batch.frames.foreground.shape == (2, 700, 1, 48, 48)
     with pytest.raises(ValueError, match="side by side"):
         MovingMNIST(*digits(), size=21, most=3).first(1, 1, CPU)
 
@@ -113,7 +118,7 @@ def test_lively_digits_come_and_go_once():
     number = rises.sum(1)
     assert rises.max() == 1 and (torch.bincount(number, minlength=3) / 600 - 1 / 3).abs().max() < 0.06
     assert (there[1:] & ~there[:-1]).any() and (there[:-1] & ~there[1:]).any() and there.all(0).any()
-    assert not batch.frames[~there.any(2)].any() and not batch.truth.labels[rises == 0].any()
+    assert not batch.frames.foreground[~there.any(2)].any() and not batch.truth.labels[rises == 0].any()
 
 
 def test_digits_are_cropped_and_stretched():

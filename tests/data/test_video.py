@@ -51,12 +51,16 @@ def test_foreground_is_where_the_walker_is_and_is_inverted_grey(film, tmp_path, 
 def test_a_batch_has_the_promised_shapes(film, tmp_path):
     train, test = opened(film, tmp_path)
     batch = train.sample(4, 3, torch.Generator().manual_seed(0), CPU)
-    assert batch.frames.shape == (3, 4, 1, 32, 32) and batch.frames.min() >= 0 and batch.frames.max() <= 1
+    assert (
+        batch.frames.foreground.shape == (3, 4, 1, 32, 32)
+        and batch.frames.foreground.min() >= 0
+        and batch.frames.foreground.max() <= 1
+    )
     assert batch.truth is None and batch.actions.shape == (3, 4)
-    assert (batch.frames.flatten(2).amax((0, 2)) > 0.5).all()
+    assert (batch.frames.foreground.flatten(2).amax((0, 2)) > 0.5).all()
     again = train.sample(4, 3, torch.Generator().manual_seed(0), CPU)
-    assert torch.equal(batch.frames, again.frames)
-    assert torch.equal(test.first(5, 3, CPU).frames, test.first(5, 3, CPU).frames)
+    assert torch.equal(batch.frames.foreground, again.frames.foreground)
+    assert torch.equal(test.first(5, 3, CPU).frames.foreground, test.first(5, 3, CPU).frames.foreground)
 
 
 def test_training_and_test_time_do_not_overlap(film, tmp_path):
@@ -86,7 +90,7 @@ def test_true_boxes_are_in_pixels_of_the_crop(film, tmp_path):
         top, left, height, width = truth.boxes[t, b, m].tolist()
         assert min(top, left) >= 0 and top + height <= 32 and left + width <= 32
         assert height * width >= 0.5 * 12 * 6
-        shown = batch.frames[t, b, 0]
+        shown = batch.frames.foreground[t, b, 0]
         inside = shown[round(top) : round(top + height), round(left) : round(left + width)]
         assert inside.mean() > 0.6
 
@@ -105,7 +109,9 @@ def test_the_foreground_is_made_once_and_again_when_the_film_or_a_setting_change
     first = opened(film, tmp_path)[1].first(3, 3, CPU)
     made = []
     monkeypatch.setattr(video, "extract", lambda *job: (made.append(job), foreground.subtract(*job)))
-    assert torch.equal(opened(film, tmp_path)[1].first(3, 3, CPU).frames, first.frames) and not made
+    assert (
+        torch.equal(opened(film, tmp_path)[1].first(3, 3, CPU).frames.foreground, first.frames.foreground) and not made
+    )
     opened(film, tmp_path, every=2, most=2, seed=3)
     assert not made
     opened(film, tmp_path, threshold=20)

@@ -12,6 +12,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check_env
 import sqair_wm
 from envs.imagination import ImaginationEnv
 from envs.slots import make_slots
+from sqair_wm.common.frame import Frame
 from sqair_wm.games.background import compose
 from sqair_wm.model.seating import seat
 from sqair_wm.model.slots import Noise
@@ -59,7 +60,7 @@ def test_a_step_is_what_the_model_says(imagined):
         assert info["identities"].tolist() == seats[0].tolist()
         assert observation[:, 0].tolist() == seated.presence[0].tolist()
         objects += int(seated.count)
-        picture = compose(model.render(after).frame[0], env.pool.backgrounds[7].float() / 255)
+        picture = compose(Frame(model.render(after).frame[0], env.pool.backgrounds[7].float() / 255))
         assert (env.render() == picture.numpy()).all()
         if terminated:
             break

@@ -132,7 +132,7 @@ def test_static_shapes_give_the_same_numbers(imagined):
     histories = []
     for dense in (False, True):
         env = gym.make_vec("sqair_wm/Imagination-v0", num_envs=6, **imagined)
-        env.unwrapped.rollout.model.sqair.dense = dense
+        env.unwrapped.rollout.model.sqair._dense = dense
         env.reset(seed=4)
         histories.append([env.step(np.full(6, t))[:2] for t in range(3)])
     for (a, reward), (b, other) in zip(*histories, strict=True):

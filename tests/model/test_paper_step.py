@@ -6,6 +6,7 @@ import torch
 from torch import distributions as D
 from torch.nn.functional import elu, grid_sample, softplus
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.model.slots import Noise
 from sqair_wm.model.sqair import SQAIR
 from tests.conftest import PAPER, small
@@ -136,7 +137,7 @@ def test_two_steps_match_the_formulas():
         embedding = (codes * tracked[2][:, None]).sum(0)
         free = 3 - float(tracked[2].sum())
         q_found, p_found, found = discovery_terms(model, frame[0], single, 3, embedding, stay, free, float(t > 0))
-        slots, terms = model.observe(slots, frame, noise=noise)
+        slots, terms = model.observe(slots, Frame(frame), noise=noise)
         torch.testing.assert_close(terms.log_q[0], q_track + q_found, rtol=1e-4, atol=1e-3)
         torch.testing.assert_close(terms.log_p[0], p_track + p_found, rtol=1e-4, atol=1e-3)
         both = [torch.cat([a, b]) for a, b in zip(tracked, found, strict=True)]

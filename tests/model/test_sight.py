@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.model.config import CELLS
 from sqair_wm.model.sight import Sight
 from sqair_wm.model.sqair import SQAIR
@@ -56,19 +57,27 @@ def test_what_was_seen_is_kept_with_a_state():
     assert not torch.equal(Sight.of(other, CONFIG, dense=False).crops, before)
 
 
-def test_nothing_is_kept_where_gradients_flow():
+def test_nothing_is_kept_or_reused_where_gradients_flow():
     slots = random_scene(CONFIG, 2, 3)
-    slots.where.requires_grad_()
+    with torch.no_grad():
+        Sight.of(slots, CONFIG, dense=False)
+    slots = slots.replace(where=slots.where.requires_grad_())
+    with torch.no_grad():
+        kept = Sight.of(slots, CONFIG, dense=False)
+    assert Sight.of(slots, CONFIG, dense=False) is not kept
+    slots = slots.replace()
     sight = Sight.of(slots, CONFIG, dense=False)
     assert sight.code.requires_grad and sight.relation.requires_grad and not sight.crops.requires_grad
     assert not slots.memo
 
 
 def test_the_scenery_is_the_mean_of_its_cells_with_nothing_around():
-    frame = torch.rand(2, 4, *CONFIG.frame_size)
+    frame = Frame(torch.rand(2, 1, *CONFIG.frame_size), torch.rand(2, 3, *CONFIG.frame_size))
     scenery = SQAIR(CONFIG).view(frame, 2).scenery
     assert scenery.shape[1:] == CONFIG.scenery_shape
     first, cell = CELLS // 2, CONFIG.scenery_cell
     inside = scenery[:, first : first + 12, first : first + 12]
-    torch.testing.assert_close(inside[1, 3, 5], frame[1, 1:, 3 * cell : 4 * cell, 5 * cell : 6 * cell].mean((1, 2)))
+    torch.testing.assert_close(
+        inside[1, 3, 5], frame.background[1, :, 3 * cell : 4 * cell, 5 * cell : 6 * cell].mean((1, 2))
+    )
     assert (scenery.sum() - inside.sum()).abs() < 1e-3

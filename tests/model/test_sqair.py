@@ -1,22 +1,23 @@
 import pytest
 import torch
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.slots import Noise, StepTerms
 from sqair_wm.model.sqair import SQAIR, as_far_as_seen
 from sqair_wm.nn.where import in_frame, to_where, window
-from tests.conftest import PAPER, random_scene, small
+from tests.conftest import CONV, PAPER, random_scene, small, twin
 
-HALVES = [small(inference="guided_discovery"), small(inference="guided_tracking")]
-VARIANTS = [small(), small(appearance="steady", size="steady"), small(**PAPER), small(**PAPER, encoder="conv"), *HALVES]
+HALVES = [small(inference="guided_discovery"), small(inference="guided_tracking", discovery_prior="paper")]
+VARIANTS = [small(), small(appearance="steady", size="steady"), small(**PAPER), small(**PAPER, **CONV), *HALVES]
 NAMES = ["guided", "steady", "paper", "conv", "guided_discovery", "guided_tracking"]
 
 
 def frames(t=4, b=3, channels=1):
-    return torch.rand(t, b, channels, 24, 24) * (torch.rand(t, b, channels, 24, 24) > 0.85)
+    return Frame(torch.rand(t, b, channels, 24, 24) * (torch.rand(t, b, channels, 24, 24) > 0.85))
 
 
-@pytest.mark.parametrize(("variant", "count"), [({}, 2_951_522), ({"encoder": "conv", "hidden": 128}, 2_696_051)])
+@pytest.mark.parametrize(("variant", "count"), [({}, 2_951_522), (CONV | {"hidden": 128}, 2_696_051)])
 def test_the_published_variants_have_the_published_number_of_parameters(variant, count):
     model = SQAIR(ModelConfig(**PAPER, **variant))
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) == count
@@ -24,10 +25,8 @@ def test_the_published_variants_have_the_published_number_of_parameters(variant,
 
 @pytest.mark.parametrize("config", VARIANTS, ids=NAMES)
 def test_packed_and_dense_computation_agree(config):
-    model, video, results = SQAIR(config), frames(), []
-    for dense in (False, True):
-        model.dense = dense
-        model.zero_grad()
+    first, video, results = SQAIR(config), frames(), []
+    for model in (twin(first, dense=False), twin(first, dense=True)):
         torch.manual_seed(3)
         slots, total = model.initial(6), 0.0
         for frame in video:
@@ -90,14 +89,16 @@ def test_particles_share_the_frame_of_their_example():
     model, frame = SQAIR(small()), frames()[0]
     slots = model.initial(6)
     together = model.observe(slots, frame, noise=Noise.none(slots))[1]
-    apart = model.observe(slots, frame.repeat_interleave(2, 0), noise=Noise.none(slots))[1]
+    apart = model.observe(slots, frame.map(lambda x: x.repeat_interleave(2, 0)), noise=Noise.none(slots))[1]
     torch.testing.assert_close(together.log_likelihood, apart.log_likelihood)
 
 
 def test_a_frame_of_another_size_is_refused():
     model = SQAIR(small())
-    with pytest.raises(ValueError, match=r"takes frames of \(1, 24, 24\).*got \(4, 24, 24\)"):
-        model.observe(model.initial(2), torch.zeros(2, 4, 24, 24))
+    with pytest.raises(ValueError, match=r"takes foreground.* of \(1, 24, 24\).*got \(4, 24, 24\)"):
+        model.observe(model.initial(2), Frame(torch.zeros(2, 4, 24, 24)))
+    with pytest.raises(TypeError, match=r"Frame\(foreground, background\)"):
+        model.observe(model.initial(2), torch.zeros(2, 1, 24, 24))
 
 
 def test_terms_of_several_steps_are_stacked_in_time():
@@ -108,8 +109,8 @@ def test_terms_of_several_steps_are_stacked_in_time():
 @pytest.mark.parametrize("config", HALVES, ids=NAMES[4:])
 def test_either_half_of_inference_can_be_guided_alone(config):
     inference, both = SQAIR(config).inference, SQAIR(small()).inference
-    assert (type(inference.tracking) is type(both.tracking)) == config.guided_tracking
-    assert (type(inference.discovery) is type(both.discovery)) == config.guided_discovery
+    assert (type(inference.tracking) is type(both.tracking)) == (config.inference == "guided_tracking")
+    assert (type(inference.discovery) is type(both.discovery)) == (config.inference == "guided_discovery")
 
 
 def leaving(config):
@@ -135,7 +136,7 @@ def test_gradients_pass_to_earlier_frames_as_far_as_objects_are_in_the_frame():
 def test_what_left_the_frame_passes_its_gradient_on_only_if_that_is_asked_for(variant, outside):
     config = small(**variant, gradient_outside=outside)
     model, slots = SQAIR(config), leaving(config)
-    after, terms = model.observe(slots, torch.rand(1, 1, 24, 24), noise=Noise.none(slots))
+    after, terms = model.observe(slots, Frame(torch.rand(1, 1, 24, 24)), noise=Noise.none(slots))
     (terms.log_p + after.where.sum()).sum().backward()
     grad = slots.where.grad[0].abs().sum(1)
     assert grad[0] > 1e-3 and (grad[2] > 1e-3 * grad[0]) == outside

@@ -34,7 +34,7 @@ def test_rows_are_frames_and_reconstructions():
     batch = MovingSquares().first(3, 4, CPU)
     film = gallery.inference_film(fresh(), batch)
     assert len(film) == 4 and len(film[0]) == 6 and {p.shape for row in film for p in row} == {(24 * ZOOM,) * 2 + (3,)}
-    shown = (255 * batch.frames[2, 1, 0]).round().byte().numpy().repeat(ZOOM, 0).repeat(ZOOM, 1)
+    shown = (255 * batch.frames.foreground[2, 1, 0]).round().byte().numpy().repeat(ZOOM, 0).repeat(ZOOM, 1)
     assert (film[2][2] == shown[..., None]).all()
     assert gallery.strip(film, 2).shape == (6 * (24 * ZOOM + 4), 2 * (24 * ZOOM + 4), 3)
 
@@ -43,8 +43,8 @@ def test_samples_keep_the_objects_of_their_first_frame(monkeypatch):
     states, model = [], fresh()
     imagine = model.imagine
 
-    def recorded(slots, **options):
-        states.append((imagine(slots, **options), options["discover"]))
+    def recorded(slots, action=None, *, discover=True, **options):
+        states.append((imagine(slots, action, discover=discover, **options), discover))
         return states[-1][0]
 
     monkeypatch.setattr(model, "imagine", recorded)
@@ -57,15 +57,15 @@ def test_samples_keep_the_objects_of_their_first_frame(monkeypatch):
 
 def test_the_future_is_imagined_from_what_was_seen_only():
     batch, model = MovingSquares().first(2, 6, CPU), fresh()
-    changed = Batch(batch.frames.clone(), batch.actions, batch.rewards, batch.ends)
-    changed.frames[3:] = 0
+    changed = Batch(batch.frames.map(torch.clone), batch.actions, batch.rewards, batch.ends)
+    changed.frames.foreground[3:] = 0
 
     def drawn(b):
         torch.manual_seed(0)
         return [row[1::2] for row in gallery.future_film(model, b, seen=3)]
 
     assert np.array_equal(drawn(batch), drawn(changed))
-    changed.frames[2] = 0
+    changed.frames.foreground[2] = 0
     assert not np.array_equal(drawn(batch), drawn(changed))
 
 

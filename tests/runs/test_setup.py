@@ -3,6 +3,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.data.sequences import Batch
 from sqair_wm.runs.setup import CROWD, build_model, imagination_config, training_config
@@ -19,7 +20,7 @@ class Frames:
 
     def first(self, batch: int, length: int, device: torch.device) -> Batch:
         zeros = torch.zeros(1, batch)
-        return Batch(self.frames[None, :batch], zeros.long(), zeros, zeros.bool())
+        return Batch(Frame(self.frames[None, :batch]), zeros.long(), zeros, zeros.bool())
 
 
 def config(**training: object) -> OmegaConf:

@@ -5,13 +5,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.model.slots import PER_SLOT, Noise, Slots
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.training.bound import Annealing
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.graph import BEFORE, cloned, kind_of, tensors_in
 from sqair_wm.training.trainer import Trainer
-from tests.conftest import MovingSquares, random_scene, small
+from tests.conftest import MovingSquares, random_scene, small, twin
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -110,7 +111,7 @@ def test_a_recorded_training_goes_on_where_it_stopped(tmp_path):
     whole = gpu_trainer(tmp_path / "whole", True)
     whole.train()
     gpu_trainer(tmp_path / "halves", True).train(until=2 * BEFORE - 1)
-    resumed = gpu_trainer(tmp_path / "halves", True)
+    resumed = gpu_trainer(tmp_path / "halves", True).begin()
     assert resumed.iteration == 2 * BEFORE - 1
     resumed.train()
     assert torch.allclose(weights(whole), weights(resumed), atol=1e-3)
@@ -121,12 +122,10 @@ def test_a_recorded_training_goes_on_where_it_stopped(tmp_path):
 def test_the_contract_gives_the_same_dense_and_on_a_gpu(changes, device):
     config = small(**changes)
     model = SQAIR(config).requires_grad_(False)
-    slots, frame = random_scene(config, 4, 2), torch.rand(4, 1, 24, 24)
+    slots, frame = random_scene(config, 4, 2), Frame(torch.rand(4, 1, 24, 24))
     noise = Noise.draw(slots)
     here = (*model.observe(slots, frame, noise=noise), model.imagine(slots, noise=noise), model.render(slots))
-    model.dense = True
-    model, there = model.to(device), slots.map(lambda x: x.to(device))
-    noise = Noise(*(x.to(device) for x in tensors_in(noise)))
+    model, there, noise = twin(model, dense=True).requires_grad_(False).to(device), slots.to(device), noise.to(device)
     other = (
         *model.observe(there, frame.to(device), noise=noise),
         model.imagine(there, noise=noise),

@@ -89,7 +89,7 @@ def test_stopping_and_continuing_equals_an_uninterrupted_training_to_the_bit(tmp
     first = trainer(tmp_path / "halves", play)
     first.train(until=3)
     torch.rand(10)
-    second = trainer(tmp_path / "halves", play, seed=0)
+    second = trainer(tmp_path / "halves", play, seed=0).begin()
     assert second.iteration == 3
     second.train()
     assert torch.equal(weights(second), weights(whole))
@@ -111,11 +111,9 @@ def test_objects_that_left_or_are_out_of_sight_do_not_count_for_the_distance():
 def test_the_loss_needs_no_value_on_the_host():
     with torch.device("meta"):
         world = WorldModel(CONFIG)
-        world.sqair.dense = True
         loss = ImaginationLoss(world, ImaginationConfig(**QUICK))
-        loss.dense = True
     play = steered(5).cut(torch.tensor([0]), 5, torch.device("cpu"))
-    states = play.states.map(lambda x: x.to("meta"))
+    states = play.states.to("meta")
     meta = Play(states, *(x.to("meta") for x in (play.actions, play.rewards, play.ends)))
     with no_data_from_host():
         total, _ = loss(meta, meta)

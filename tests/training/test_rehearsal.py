@@ -93,8 +93,7 @@ def test_practice_is_the_bound_of_an_object_that_stays(monkeypatch):
 
 @pytest.mark.parametrize("dense", [False, True])
 def test_encoder_and_decoder_learn_from_it_and_nothing_else(dense):
-    model = SQAIR(small())
-    model.dense = dense
+    model = SQAIR(small(), dense)
     practice = rehearsal(model, 64)
     slots = scene(model, (0.0, 0.0)).repeat(32)
     practice.remember(torch.rand(1, 1, *model.config.frame_size).expand(32, -1, -1, -1), slots)
@@ -140,4 +139,4 @@ def test_without_guided_discovery_there_is_no_practice(tmp_path, squares, change
     model = build(small(**changes))
     config = TrainingConfig(rehearsal=8, particles=2, lengths=[[0, 1]])
     trainer = Trainer(model, squares, config, tmp_path, Fabric(accelerator="cpu", devices=1))
-    assert (trainer.loss.module.rehearsal is not None) == practises
+    assert (trainer.loss.rehearsal is not None) == practises

@@ -6,6 +6,7 @@ import torch
 from lightning_fabric import Fabric
 from safetensors.torch import load_model
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.model.baselines import build
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.training.bound import Annealing, SequenceBound
@@ -14,7 +15,7 @@ from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.journal import Journal, check_finite
 from sqair_wm.training.rehearsal import Rehearsal
 from sqair_wm.training.trainer import CHECKPOINT, Trainer
-from tests.conftest import PAPER, MovingSquares, no_data_from_host, small
+from tests.conftest import CONV, PAPER, MovingSquares, no_data_from_host, small
 
 GAME = dict(channels=4, scenery=3, actions=4, dynamics="interactive", size="steady", conditional_discovery=False)
 QUICK = dict(iterations=8, batch=3, particles=2, log_every=2, save_every=3, lengths=[[0, 1], [2, 2], [5, 3]], warm_up=4)
@@ -59,7 +60,7 @@ def test_stopping_and_continuing_equals_an_uninterrupted_run_to_the_bit(tmp_path
     expected = losses(whole)
     first = losses(make(tmp_path / "halves", **settings), until=4)
     torch.rand(100)
-    resumed = make(tmp_path / "halves", seed=0, **settings)
+    resumed = make(tmp_path / "halves", seed=0, **settings).begin()
     assert resumed.iteration == 4
     assert first + losses(resumed) == expected
     assert torch.equal(weights(whole), weights(resumed))
@@ -144,7 +145,7 @@ def test_a_term_that_is_not_finite_is_named_and_the_last_good_weights_stay(tmp_p
             self.calls += 1
             found = super().sample(batch, length, generator, device)
             if self.calls > 4:
-                found.frames[0, 0, 0, 0, 0] = float("nan")
+                found.frames.foreground[0, 0, 0, 0, 0] = float("nan")
             return found
 
     trainer = make(tmp_path, data=Poisoned())
@@ -166,14 +167,14 @@ def test_a_damaged_checkpoint_is_an_error_and_is_left_alone(tmp_path):
     path = tmp_path / CHECKPOINT
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match="not a readable checkpoint"):
-        make(tmp_path)
+        make(tmp_path).begin()
     assert path.stat().st_size == 1000
 
 
 def test_a_checkpoint_of_another_model_is_an_error(tmp_path):
     make(tmp_path).train(until=3)
     with pytest.raises(ValueError, match="another configuration"):
-        make(tmp_path, model=SQAIR(small(hidden=16)))
+        make(tmp_path, model=SQAIR(small(hidden=16))).begin()
 
 
 def test_no_pickled_object_is_ever_loaded(tmp_path):
@@ -196,7 +197,7 @@ def test_writing_a_checkpoint_leaves_the_old_one_if_it_fails(tmp_path):
         (small(), 0),
         (small(), 4),
         (small(**PAPER), 0),
-        (small(**PAPER, encoder="conv"), 0),
+        (small(**PAPER, **CONV), 0),
         (small(**GAME), 0),
         (small(architecture="air"), 0),
         (small(architecture="vrnn", inference="paper"), 0),
@@ -208,11 +209,10 @@ def test_a_dense_training_step_runs_on_the_meta_device(config, practised):
     """The meta device has no data: anything that waits for a value would raise."""
     with torch.device("meta"):
         model = build(config)
-        model.dense = True
         rehearsal = Rehearsal(model, practised, 10) if practised else None
         bound = SequenceBound(model, particles=3, rehearsal=rehearsal)
         optimizer = torch.optim.Adam(bound.parameters(), 1e-3)
-        frames = torch.rand(3, 2, config.channels + config.scenery, 24, 24)
+        frames = Frame(*(torch.rand(3, 2, n, 24, 24) for n in (config.channels, config.scenery)))
         annealing = Annealing(0.5, 0.1, 0.5, 0.5).on(torch.device("meta"))
         with no_data_from_host():
             loss, statistics = bound(frames, torch.zeros(3, 2).long(), annealing)
@@ -235,7 +235,7 @@ def test_guided_training_finds_the_squares(tmp_path):
     with torch.no_grad():
         for frame in data.frames:
             slots, _ = model.observe(slots, frame)
-            squares = 1 + (frame.sum((1, 2, 3)) > 40).float()
+            squares = 1 + (frame.foreground.sum((1, 2, 3)) > 40).float()
             right.append((slots.count == squares).float().mean())
     assert history[-1]["log_likelihood"] > history[0]["log_likelihood"] + 100
     assert float(torch.stack(right).mean()) > 0.8

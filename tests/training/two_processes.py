@@ -7,6 +7,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.runs.setup import leave
 from sqair_wm.training.bound import Annealing, SequenceBound
@@ -18,7 +19,7 @@ def model() -> SQAIR:
     return SQAIR(small())
 
 
-def half_batch(rank: int) -> torch.Tensor:
+def half_batch(rank: int) -> Frame:
     return MovingSquares().first(4, 3, torch.device("cpu")).frames[:, 2 * rank : 2 * rank + 2]
 
 

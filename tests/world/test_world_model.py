@@ -3,9 +3,10 @@ import pytest
 import torch
 
 import sqair_wm
+from sqair_wm.common.frame import Frame
 from sqair_wm.model.slots import Noise
 from sqair_wm.world.world_model import DESCRIPTION, WEIGHTS, Source, WorldModel
-from tests.conftest import PAPER, small
+from tests.conftest import CONV, PAPER, small
 
 
 def atari_model():
@@ -16,10 +17,10 @@ def atari_model():
 def step(model):
     slots = model.initial(2)
     torch.manual_seed(1)
-    return model.observe(slots, torch.rand(2, *([model.config.channels, 24, 24])), noise=Noise.none(slots))[1]
+    return model.observe(slots, Frame(torch.rand(2, model.config.channels, 24, 24)), noise=Noise.none(slots))[1]
 
 
-@pytest.mark.parametrize("make", [atari_model, lambda: WorldModel(small(**PAPER, encoder="conv"))])
+@pytest.mark.parametrize("make", [atari_model, lambda: WorldModel(small(**PAPER, **CONV))])
 def test_a_saved_model_loads_the_same(tmp_path, make):
     model = make()
     model.save(tmp_path)
@@ -62,7 +63,9 @@ def test_eyes_see_a_running_game_as_the_recording_does(tmp_path):
     seen = [eyes(frame)]
     for action in sequences.actions[1:]:
         seen.append(eyes(env.step(int(action))[0]))
-    torch.testing.assert_close(torch.stack(seen)[:, 0], sequences.first(1, 40, torch.device("cpu")).frames[:, 0])
+    recorded = sequences.first(1, 40, torch.device("cpu")).frames
+    for name, there in vars(Frame.stack(seen)).items():
+        torch.testing.assert_close(there[:, 0], getattr(recorded, name)[:, 0])
 
 
 def test_a_model_of_no_game_has_no_game():

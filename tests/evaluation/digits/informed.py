@@ -7,7 +7,7 @@ from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.model.slots import StepTerms
 from sqair_wm.nn.where import to_where
 from sqair_wm.world.world_model import WorldModel
-from tests.conftest import small
+from tests.conftest import Observes, small
 
 T = 4
 
@@ -19,7 +19,7 @@ def bars(**settings) -> MovingMNIST:
     return MovingMNIST(images, np.arange(4, dtype=np.uint8), **settings)
 
 
-class Informed(WorldModel):
+class Informed(Observes, WorldModel):
     """Knows the truth of the first hundred sequences; identities shift by one after frame `slip`."""
 
     def __init__(self, data: MovingMNIST, slip: int = 99, blind: bool = False):

@@ -4,6 +4,7 @@ import torch
 
 from sqair_wm.evaluation.digits.addition import ObjectProbe, ProbeConfig, addition_metrics, code, features, train_probe
 from sqair_wm.model.baselines import build
+from sqair_wm.world.world_model import WorldModel
 from tests.conftest import MovingSquares, random_scene, small
 
 QUICK = ProbeConfig(iterations=300, batch=200)
@@ -77,7 +78,7 @@ def test_empty_slots_are_invisible_to_the_probe():
 
 @pytest.mark.parametrize(("architecture", "width"), [("sqair", 12), ("air", 12), ("vrnn", 4)])
 def test_every_model_has_features(architecture, width):
-    model = build(small(architecture=architecture))
+    model = WorldModel(small(architecture=architecture))
     frames = MovingSquares().first(5, 3, torch.device("cpu")).frames
     first = features(model, frames)
     assert first.shape == (3, 5, width) and torch.equal(first, features(model, frames))

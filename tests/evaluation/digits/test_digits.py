@@ -8,10 +8,10 @@ from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.evaluation.digits.digits import counting
 from sqair_wm.model.slots import StepTerms
 from sqair_wm.world.world_model import WorldModel
-from tests.conftest import small
+from tests.conftest import Observes, small
 
 
-class Scripted(WorldModel):
+class Scripted(Observes, WorldModel):
     """Reports as many objects as `script` says for each frame, whatever it is shown."""
 
     def __init__(self, script: list[int]):

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.data.sequences import Batch
 from sqair_wm.evaluation.games.truth import GameTruth
 from sqair_wm.model.slots import Slots
 from sqair_wm.model.sqair import Rendering
 from sqair_wm.nn.where import to_where, window
 from sqair_wm.world.world_model import WorldModel
-from tests.conftest import small
+from tests.conftest import Observes, small
 
 SIZE, EPISODE = 200, 60
 REWARDED, ENDING = 1, 2
@@ -43,9 +44,9 @@ class Paths:
         return len(self.episodes)
 
     def take(self, index: np.ndarray, device: torch.device) -> Batch:
-        frames = torch.ones(*index.shape, 2, SIZE, SIZE)
-        frames[:, :, 1, 0, :4] = self.centres[index].flatten(2)
-        frames[:, :, 1, 0, 4:6] = self.there[index].float()
+        frames = Frame(*torch.ones(2, *index.shape, 1, SIZE, SIZE))
+        frames.background[:, :, 0, 0, :4] = self.centres[index].flatten(2)
+        frames.background[:, :, 0, 0, 4:6] = self.there[index].float()
         return Batch(frames, *(torch.from_numpy(x[index]) for x in (self.actions, self.rewards, self.ends)))
 
     def truth(self) -> GameTruth:
@@ -55,7 +56,7 @@ class Paths:
         return GameTruth(boxes.numpy(), identity.numpy(), np.array([0, 1]), ("Ball", "Rock"))
 
 
-class Foreseer(WorldModel):
+class Foreseer(Observes, WorldModel):
     """Sees the objects of `Paths` where they are, through windows of 8 pixels in which it paints sprites of 6.
 
     Args:
@@ -68,11 +69,11 @@ class Foreseer(WorldModel):
         super().__init__(small(frame_size=(SIZE, SIZE), object_size=(8.0, 8.0), scenery=1, actions=3))
         self.speed, self.drop_after, self.invent_after = speed, drop_after, invent_after
 
-    def observe(self, slots: Slots, frame: Tensor, action: Tensor | None = None, **options: object):
+    def observe(self, slots: Slots, frame: Frame, action: Tensor | None = None, **options: object):
         where = torch.zeros_like(slots.where)
         scale = torch.full((len(frame), 2, 2), 8 / SIZE)
-        where[:, :2] = to_where(scale, (frame[:, 1, 0, :4].unflatten(1, (2, 2)) - 0.5) * 2 / (SIZE - 1) - 1)
-        there = torch.nn.functional.pad(frame[:, 1, 0, 4:6], (0, 1))
+        where[:, :2] = to_where(scale, (frame.background[:, 0, 0, :4].unflatten(1, (2, 2)) - 0.5) * 2 / (SIZE - 1) - 1)
+        there = torch.nn.functional.pad(frame.background[:, 0, 0, 4:6], (0, 1))
         known = (slots.step > 0).float()[:, None, None] * slots.presence[..., None]
         velocity = (window(where)[1] - window(slots.where)[1]) * known
         identity = torch.where(there > 0, torch.arange(3), -1)

@@ -8,7 +8,6 @@ import torch
 from sqair_wm.evaluation.games.held_out import observe_play, rows_of
 from sqair_wm.evaluation.games.rollout import HORIZONS, choose, count_fates, forecast, gather
 from sqair_wm.evaluation.games.world import world_metrics
-from sqair_wm.evaluation.metrics.summary import imagine_from
 from sqair_wm.nn.where import to_where
 from tests.evaluation.games.straight import EPISODE, SIZE, Foreseer, Paths
 
@@ -91,7 +90,7 @@ def test_an_object_that_imagination_lets_go_stays_where_it_was():
     model, paths = Foreseer(speed=1, drop_after=1), Paths(line)
     play = rows_of(paths.episodes)
     starts = gather(choose(play), play, observe_play(model, paths, play))
-    futures = imagine_from(model, starts.slots, torch.zeros(20, len(starts.index), dtype=torch.int64))
+    futures = list(model.imagined(starts.slots, torch.zeros(20, len(starts.index), dtype=torch.int64)))
     paths_ahead = forecast(starts.slots, futures, (SIZE, SIZE))
     assert torch.allclose(paths_ahead[:, 0, :, 1], paths_ahead[:, 1, :, 1])
 

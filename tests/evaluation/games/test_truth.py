@@ -28,7 +28,7 @@ def copy(sequences, folder):
 def test_true_boxes_lie_over_the_sprites(pong):
     truth = true_boxes(pong)
     assert truth.classes == ("Ball", "Enemy", "Player") and sorted(truth.labels) == [0, 1, 2]
-    frames = pong.take(np.arange(len(pong))[:, None], torch.device("cpu")).frames[:, 0]
+    frames = pong.take(np.arange(len(pong))[:, None], torch.device("cpu")).frames.foreground[:, 0]
     boxes, identity = truth.take(np.arange(len(pong))[:, None])
     there, hits, off = identity[:, 0] >= 0, [], []
     moving = moves(box_centres(boxes[:, 0]), there)

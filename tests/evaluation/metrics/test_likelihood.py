@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.evaluation.metrics.likelihood import Likelihood, estimate
 from sqair_wm.model.slots import StepTerms
 
@@ -41,7 +42,7 @@ class RandomWalk:
         return before + 0.5 * (x - before), 0.6
 
     def observe(self, slots, frame, action=None):
-        x = frame.flatten().double().repeat_interleave(len(slots.z) // len(frame))
+        x = frame.foreground.flatten().double().repeat_interleave(len(slots.z) // len(frame))
         mean, std = self.propose(slots.z, x)
         z = mean + std * slots.noise[slots.step]
         none = torch.zeros_like(z)
@@ -62,12 +63,14 @@ class Exact(RandomWalk):
 def truth(frames):
     steps = np.arange(1, len(frames) + 1)
     covariance = DRIFT**2 * np.minimum.outer(steps, steps) + NOISE**2 * np.eye(len(frames))
-    return torch.from_numpy(multivariate_normal(np.zeros(len(frames)), covariance).logpdf(frames.flatten(1).T.numpy()))
+    return torch.from_numpy(
+        multivariate_normal(np.zeros(len(frames)), covariance).logpdf(frames.foreground.flatten(1).T.numpy())
+    )
 
 
 @pytest.fixture
 def frames():
-    return torch.randn(T, B, 1, 1, 1).cumsum(0)
+    return Frame(torch.randn(T, B, 1, 1, 1).cumsum(0))
 
 
 def noise(k):
@@ -131,7 +134,7 @@ def test_what_cannot_be_estimated_is_an_error(frames):
     with pytest.raises(ValueError, match="at least 1"):
         estimate(RandomWalk(noise(1)), frames, samples=0)
     with pytest.raises(ValueError, match="not finite"):
-        estimate(RandomWalk(noise(2)), frames * torch.nan, samples=2)
+        estimate(RandomWalk(noise(2)), frames.map(lambda x: x * torch.nan), samples=2)
 
 
 def test_balanced_figures_do_not_depend_on_how_often_a_group_was_drawn():

@@ -1,7 +1,7 @@
 import torch
 
 from sqair_wm.data.sequences import Batch
-from sqair_wm.evaluation.metrics.summary import Watched, identity_survival, imagine_from, summarize, watch
+from sqair_wm.evaluation.metrics.summary import Watched, identity_survival, summarize, watch
 from sqair_wm.world.world_model import WorldModel
 from tests.conftest import MovingSquares, small
 
@@ -43,6 +43,6 @@ def test_watching_is_deterministic_and_imagination_discovers_nothing():
     first, second = watch(model, batch), watch(model, batch)
     assert torch.equal(first.reconstructions, second.reconstructions)
     assert first.boxes.shape == (10, 4, 3, 4)
-    futures = imagine_from(model, first.states[4], batch.actions[5:])
+    futures = list(model.imagined(first.states[4], batch.actions[5:]))
     assert len(futures) == 5
     assert set(futures[-1].identity.flatten().tolist()) <= set(first.states[4].identity.flatten().tolist()) | {-1}

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from benchmarks.scenes import ATARI, certain_model, moving_sprites
+from sqair_wm.common.frame import Frame
 from sqair_wm.model.inference.guided_tracking import corrected
 from sqair_wm.model.inference.parts import limited
 from sqair_wm.model.slots import Exploration, Noise
@@ -16,9 +17,13 @@ from sqair_wm.nn.where import boxes, to_where
 from tests.conftest import random_scene, small
 
 
+def repeated(frames, times):
+    return frames.map(lambda x: x.repeat(times, 1, 1, 1, 1))
+
+
 def follow(frames, explore=None):
     model = certain_model(ATARI).requires_grad_(False)
-    slots, states = model.initial(frames.shape[1]), []
+    slots, states = model.initial(frames.batch), []
     for frame in frames:
         slots, terms = model.observe(slots, frame, noise=Noise.none(slots), explore=explore)
         states.append((slots, terms))
@@ -51,7 +56,7 @@ def test_a_steady_appearance_starts_as_the_prior_and_stays_what_it_was():
 def test_what_is_drawn_does_not_teach_the_prediction_of_places(appearance):
     config = small(appearance=appearance, size="steady")
     model, slots = SQAIR(config), random_scene(config, 2, 3)
-    _, terms = model.observe(slots, torch.rand(2, 1, 24, 24))
+    _, terms = model.observe(slots, Frame(torch.rand(2, 1, 24, 24)))
     readout = model.dynamics.readout.bias
     drawn, expected = (
         torch.autograd.grad(x.sum(), readout, retain_graph=True)[0] for x in (terms.log_likelihood, terms.log_p)
@@ -86,15 +91,15 @@ def test_a_steady_object_grows_by_multiples_of_what_the_prior_allows():
 
 
 def test_an_object_that_vanishes_is_given_up_after_the_patience_and_not_before():
-    frames = moving_sprites(ATARI, 1, 1, 2).repeat(6 + ATARI.patience, 1, 1, 1, 1)
-    frames[3:, :, :, :, :40] = 0
+    frames = repeated(moving_sprites(ATARI, 1, 1, 2), 6 + ATARI.patience)
+    frames.foreground[3:, :, :, :, :40] = 0
     counts = [int(slots.count) for slots, _ in follow(frames)]
     assert counts[: 2 + ATARI.patience] == [2] * (2 + ATARI.patience) and counts[-1] == 1
 
 
 @pytest.mark.parametrize(("shrunk", "survivor"), [(None, 0), (0, 1), (1, 0)])
 def test_of_two_windows_on_one_object_the_younger_or_much_smaller_is_given_up(shrunk, survivor):
-    frames = moving_sprites(ATARI, 1, 1, 1).repeat(3 + ATARI.patience, 1, 1, 1, 1)
+    frames = repeated(moving_sprites(ATARI, 1, 1, 1), 3 + ATARI.patience)
     model = certain_model(ATARI).requires_grad_(False)
     slots, _ = model.observe(model.initial(1), frames[0], noise=Noise.none(model.initial(1)))
     double = {
@@ -109,16 +114,17 @@ def test_of_two_windows_on_one_object_the_younger_or_much_smaller_is_given_up(sh
     assert slots.identity[0, 0] == survivor and int(slots.count) == 1
 
 
-def found_beside(aside, training=True, dense=False):
+def found_beside(aside, duplicates=True, dense=False):
     """What is discovered of a sprite whose own window lies `aside` by that share of it."""
     frame = moving_sprites(ATARI, 1, 1, 1)[0]
-    model = certain_model(ATARI).requires_grad_(False).train(training)
+    model = certain_model(ATARI).requires_grad_(False)
     slots, _ = model.observe(model.initial(1), frame, noise=Noise.none(model.initial(1)))
     assert slots.count == 1 and slots.unseen[0, 0] == 0
     scale, centre = slots.window
     tracked = slots.replace(where=to_where(scale, centre - aside * scale * torch.tensor([0.0, 2.0])))
-    noise, view = Noise.none(slots), FrameView(frame, 1)
-    found, _, log_q, _ = model.inference.discover(tracked, view, model.set_encoder, noise, Exploration(), dense)
+    noise, view = Noise.none(slots), FrameView(frame.foreground, 1)
+    explore = Exploration(duplicates=duplicates)
+    found, _, log_q, _ = model.inference.discover(tracked, view, model.set_encoder, noise, explore, dense)
     return found, log_q
 
 
@@ -159,7 +165,7 @@ def test_new_objects_depend_on_what_others_are_only_in_conditional_discovery(con
     other = one.replace(what=one.what + 3 * first[:, None])
     new = []
     for tracked in (one, other):
-        noise, view = Noise.none(tracked), FrameView(frame, 1)
+        noise, view = Noise.none(tracked), FrameView(frame.foreground, 1)
         found, *_ = model.inference.discover(tracked, view, model.set_encoder, noise, Exploration(), False)
         assert found.presence[0, 0] == 1
         new.append(found)
@@ -180,7 +186,7 @@ def test_what_others_explain_is_no_new_object_but_in_training(aside, training, c
 
 
 def test_a_window_that_shrank_to_a_point_is_given_up_though_its_point_is_bright():
-    frames = moving_sprites(ATARI, 1, 1, 1).repeat(3 + ATARI.patience, 1, 1, 1, 1)
+    frames = repeated(moving_sprites(ATARI, 1, 1, 1), 3 + ATARI.patience)
     model = certain_model(ATARI).requires_grad_(False)
     slots, _ = model.observe(model.initial(1), frames[0], noise=Noise.none(model.initial(1)))
     where = slots.where.clone()
@@ -210,9 +216,9 @@ def test_exploration_can_forbid_discovery_and_leaving():
 
 @pytest.mark.parametrize(("scenery", "count"), [(3, 1), (0, 2)])
 def test_a_speck_is_no_object_where_frames_have_opacity(scenery, count):
-    frame = torch.zeros(1, 4 + scenery, 80, 80)
-    frame[0, :4, 20:26, 30:35] = 0.6
-    frame[0, :4, 60, 50:52] = 0.8
+    frame = Frame(torch.zeros(1, 4, 80, 80), torch.zeros(1, scenery, 80, 80))
+    frame.foreground[0, :, 20:26, 30:35] = 0.6
+    frame.foreground[0, :, 60, 50:52] = 0.8
     model = certain_model(replace(ATARI, scenery=scenery)).requires_grad_(False)
     slots, _ = model.observe(model.initial(1), frame, noise=Noise.none(model.initial(1)))
     assert slots.count == count

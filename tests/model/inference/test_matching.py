@@ -97,12 +97,11 @@ def test_lengths_of_transforms_are_even_and_smooth():
 
 def test_packed_and_dense_tracking_agree_where_objects_meet():
     frames = moving_sprites(ATARI, 3, 4, 3)
-    frames = torch.maximum(frames, frames.roll(5, 4))
+    frames = frames.map(lambda x: torch.maximum(x, x.roll(5, 4)))
     places = []
     for dense in (False, True):
-        model = certain_model(ATARI).requires_grad_(False)
+        model = certain_model(ATARI, dense).requires_grad_(False)
         model.appearance.output_scale.fill_(1.0)
-        model.dense = dense
         slots = model.initial(3)
         for frame in frames:
             slots, _ = model.observe(slots, frame, noise=Noise.none(slots))

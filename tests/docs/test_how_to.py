@@ -1,0 +1,47 @@
+"""The code of every how-to page runs, in one namespace a page."""
+
+import re
+
+import gymnasium as gym
+import pytest
+
+from tests.conftest import ROOT
+
+PAGES = sorted((ROOT / "docs" / "how-to").glob("*.md"))
+
+
+@pytest.fixture(autouse=True)
+def tidy_registry():
+    before = set(gym.registry)
+    yield
+    for name in set(gym.registry) - before:
+        del gym.registry[name]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_code_of_a_page_runs(page, monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    code = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+    assert code
+    names: dict = {"__name__": page.stem, "tmp_path": tmp_path}
+    exec(compile("\n".join(code), str(page), "exec"), names)
+    check = CHECKS.get(page.stem)
+    assert check is not None, "say what the page should show"
+    check(names)
+
+
+def planner(names):
+    assert names["total"] == names["total"]
+    lines = [*open(ROOT / "docs/how-to/planner.md")]
+    start, end = (next(i for i, line in enumerate(lines) if line.startswith(s)) for s in ("class Random", "path ="))
+    assert end - start < 60
+
+
+CHECKS = {
+    "decoder": lambda n: n["glimpses"].shape == (3, 1, 8, 8) or pytest.fail("shape"),
+    "dynamics": lambda n: n["future"].presence.shape[0] == 4 or pytest.fail("shape"),
+    "inference": lambda n: n["terms"].log_q.isfinite().all() or pytest.fail("not finite"),
+    "metric": lambda n: n["figures"]["objects_most"] >= 0 or pytest.fail("no figure"),
+    "game": lambda n: n["frame"].shape == (40, 40, 3) or pytest.fail("shape"),
+    "planner": planner,
+}

@@ -1,0 +1,47 @@
+"""What version 0.1.0 computed is computed still: losses, weights, observations and imagined steps, to the bit.
+
+`numbers.json` was recorded by the code of 0.1.0 on one CPU thread. On another kind of processor sums are rounded
+otherwise; there, the first losses and the sizes of what is seen have to agree to three digits.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.golden.commands import CASES, make_data, train
+from tests.golden.machine import fingerprint
+
+NUMBERS = json.loads((Path(__file__).parent / "numbers.json").read_text())
+ROUGHLY = ("training_loss", "imagination_loss", "observed_sum", "imagined_sum")
+
+
+def compare(name, found):
+    expected = NUMBERS["numbers"][name]
+    if fingerprint() in NUMBERS["machines"]:
+        assert found == expected
+    for key in set(ROUGHLY) & set(expected):
+        assert found[key] == pytest.approx(expected[key], rel=1e-3), key
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("golden")
+    return folder, make_data(folder)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_forty_iterations_are_those_of_before(name, data):
+    folder, settings = data
+    compare(name, train(name, folder, settings[name], ROOT))
+
+
+@pytest.mark.parametrize("game", ["Pong", "Freeway", "MsPacman"])
+def test_committed_models_see_and_imagine_what_they_did(game):
+    command = [sys.executable, "-m", "tests.golden.play", game]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    compare(f"play_{game}", json.loads(done.stdout.splitlines()[-1]))
