@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sqair_wm.model.config import SPECK
 
-VISIBLE, BLACK = 0.25, 0.01
+OBJECT_ENERGY, BLACK = 0.25, 0.01
 """A pixel belongs to an object if its squared intensity, summed over channels, is larger than this; less where nothing
 is bright: this share of what the brightest fiftieth of all pixels that are not `BLACK` has."""
 
@@ -56,7 +56,7 @@ def measure_objects(frames: Tensor, most_slots: int = 64) -> ObjectStatistics:
     sizes, areas = [], []
     energy = frames.square().sum(1)
     lit = energy[energy > BLACK].cpu().numpy()
-    visible = VISIBLE * min(1.0, float(np.quantile(lit, 0.98))) if len(lit) else VISIBLE
+    visible = OBJECT_ENERGY * min(1.0, float(np.quantile(lit, 0.98))) if len(lit) else OBJECT_ENERGY
     for mask in (energy > visible).cpu().numpy().astype(np.uint8):
         _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
         parts = stats[1:]

@@ -26,7 +26,7 @@ VERSION = 1
 STATIC = 1.0
 """A camera that shifts by more than this many reduced pixels is said to move."""
 
-VISIBLE = 0.5
+SHARE_IN_CROP = 0.5
 """A person is in a crop if at least this share of the box lies in it."""
 
 
@@ -193,7 +193,7 @@ class VideoSequences:
         if not self.has_people:
             return None
         boxes, identity, share = self.people(crops, length)
-        ids = torch.from_numpy(np.where(share >= VISIBLE, identity, -1)).to(device)
+        ids = torch.from_numpy(np.where(share >= SHARE_IN_CROP, identity, -1)).to(device)
         labels = torch.zeros(ids.shape[1:], dtype=torch.int64, device=device)
         return Truth(torch.from_numpy(boxes).to(device), ids >= 0, labels, ids)
 

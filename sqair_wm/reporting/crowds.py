@@ -13,7 +13,7 @@ from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.files import write_atomically
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.data.opening import moving_mnist
-from sqair_wm.evaluation.digits.digit_scenes import look
+from sqair_wm.evaluation.digits.digit_scenes import watch_digits
 from sqair_wm.evaluation.digits.digit_table import Sizes, component_figures, tracking_figures
 from sqair_wm.evaluation.digits.digits import count_once
 from sqair_wm.reporting.table import table
@@ -54,7 +54,7 @@ def crowd_figures(model: WorldModel, sequences: MovingMNIST, many: int, length: 
     for batch in sequences.parts(many, length, model.background.device):
         assert batch.truth is not None
         errors.append((count_once(model, batch)[0] - batch.truth.presence.sum(2)).abs().float())
-    error, seen = torch.cat(errors, 1), look(model, sequences, many, length)
+    error, seen = torch.cat(errors, 1), watch_digits(model, sequences, many, length)
     figures = {
         "counting_error": float(error.mean()),
         "counting_accuracy": float((error == 0).float().mean()),

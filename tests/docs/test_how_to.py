@@ -32,7 +32,7 @@ def test_the_code_of_a_page_runs(page, monkeypatch, tmp_path):
 
 def planner(names):
     assert names["total"] == names["total"]
-    lines = [*open(ROOT / "docs/how-to/planner.md")]
+    lines = (ROOT / "docs/how-to/planner.md").read_text().splitlines()
     start, end = (next(i for i, line in enumerate(lines) if line.startswith(s)) for s in ("class Random", "path ="))
     assert end - start < 60
 

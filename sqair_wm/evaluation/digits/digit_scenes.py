@@ -37,7 +37,7 @@ class Seen:
 
 
 @torch.no_grad()
-def look(model: WorldModel, sequences: MovingMNIST, number: int, length: int, boxes: bool = True) -> Seen:
+def watch_digits(model: WorldModel, sequences: MovingMNIST, number: int, length: int, boxes: bool = True) -> Seen:
     """Show a model the first `number` fixed sequences, rounded up to a multiple of `CHUNK`.
 
     Args:

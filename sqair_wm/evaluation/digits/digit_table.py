@@ -13,7 +13,7 @@ import torch
 from sqair_wm.data.moving_mnist import CHUNK, MovingMNIST
 from sqair_wm.data.sequences import Truth
 from sqair_wm.evaluation.digits.addition import ProbeConfig, addition_metrics, train_probe
-from sqair_wm.evaluation.digits.digit_scenes import TOGETHER, Seen, look
+from sqair_wm.evaluation.digits.digit_scenes import TOGETHER, Seen, watch_digits
 from sqair_wm.evaluation.digits.digit_tracks import component_tracks, judged, true_tracks
 from sqair_wm.evaluation.digits.digits import LENGTH, counting, weighted_counting
 from sqair_wm.evaluation.metrics.likelihood import SAMPLES, Likelihood, estimate
@@ -79,7 +79,7 @@ def table_metrics(
     """
     sizes, objects, clock = sizes or Sizes(), model.config.architecture != "vrnn", _Clock(say)
     torch.manual_seed(0)
-    seen = look(model, sequences, sizes.sequences, sizes.length, boxes=objects)
+    seen = watch_digits(model, sequences, sizes.sequences, sizes.length, boxes=objects)
     metrics = {"milliseconds_per_frame": seen.milliseconds}
     if objects:
         metrics |= tracking_figures(seen.tracks, seen.truth, sequences.frame_size)
@@ -129,7 +129,7 @@ def addition_figures(model: WorldModel, seen: Seen, training: MovingMNIST, sizes
         See `addition_metrics`; `addition_accuracy_learned`: of the first sequences that it learned from, as many as
         are tested; of models with objects `addition_accuracy_objects`: of an `ObjectProbe`, in a quarter of the steps.
     """
-    lesson = look(model, training, sizes.probe, sizes.length, boxes=False)
+    lesson = watch_digits(model, training, sizes.probe, sizes.length, boxes=False)
     sums, true_sums = lesson.truth.labels.sum(1), seen.truth.labels.sum(1)
     classes, known = 9 * training.most + 1, slice(len(true_sums))
     probe = train_probe(lesson.codes, sums, classes, ProbeConfig(sizes.steps))

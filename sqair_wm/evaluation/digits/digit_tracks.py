@@ -11,7 +11,7 @@ from sqair_wm.evaluation.metrics.components import Settings, components
 from sqair_wm.evaluation.metrics.tracks import HIT, Tracks, iou
 from sqair_wm.model.outlines import BRIGHT
 
-VISIBLE = 0.2
+SHARE_IN_FRAME = 0.2
 """A digit of whose box less than this share lies in the frame is neither asked for nor forbidden."""
 
 COMPONENTS = Settings(threshold=BRIGHT**2, least_area=8, merge=1, gate=15.0)
@@ -19,9 +19,9 @@ COMPONENTS = Settings(threshold=BRIGHT**2, least_area=8, merge=1, gate=15.0)
 
 
 def true_tracks(truth: Truth, size: tuple[int, int]) -> Tracks:
-    """The digits whose boxes lie at least `VISIBLE` in a frame of `size`, their boxes cut off at its edge."""
+    """The digits whose boxes lie at least `SHARE_IN_FRAME` in a frame of `size`, their boxes cut off at its edge."""
     boxes = truth.boxes.cpu().numpy()
-    seen = truth.presence.cpu().numpy() & (visible_share(boxes, size) >= VISIBLE)
+    seen = truth.presence.cpu().numpy() & (visible_share(boxes, size) >= SHARE_IN_FRAME)
     columns = np.broadcast_to(np.arange(boxes.shape[2]), seen.shape)
     return Tracks(clip(boxes, size), np.where(seen, columns, -1).astype(np.int64))
 

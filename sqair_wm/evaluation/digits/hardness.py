@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from sqair_wm.data.sequences import Batch
-from sqair_wm.evaluation.digits.digit_tracks import VISIBLE, visible_share
+from sqair_wm.evaluation.digits.digit_tracks import SHARE_IN_FRAME, visible_share
 from sqair_wm.evaluation.metrics.tracks import iou
 
 
@@ -13,7 +13,7 @@ def hardest(batch: Batch, number: int) -> Batch:
     """The `number` sequences of a batch that are hardest: half by overlap, half by half-visible objects.
 
     Overlap is the mean intersection over union of two objects in a frame; half-visible are objects of whose box at
-    least `VISIBLE` and at most half lies in the frame.
+    least `SHARE_IN_FRAME` and at most half lies in the frame.
 
     Raises:
         ValueError: if the batch has no truth.
@@ -25,7 +25,7 @@ def hardest(batch: Batch, number: int) -> Batch:
     overlap = torch.from_numpy((iou(boxes, boxes) * pairs).sum((0, 2, 3)) - there.sum((0, 2)))
     height, width = batch.frames.size
     share = visible_share(boxes, (height, width))
-    half = torch.from_numpy((there & (share >= VISIBLE) & (share <= 0.5)).sum((0, 2)))
+    half = torch.from_numpy((there & (share >= SHARE_IN_FRAME) & (share <= 0.5)).sum((0, 2)))
     first = overlap.topk(min(number - number // 2, len(overlap))).indices
     half[first] = -1
     second = half.topk(min(number // 2, len(half))).indices

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from sqair_wm.data.atari import AtariSequences
-from sqair_wm.data.objects import VISIBLE
+from sqair_wm.data.objects import OBJECT_ENERGY
 from sqair_wm.evaluation.games.held_out import HeldOut, filter_play, whole_episodes
 from sqair_wm.evaluation.games.object_sets import object_sets
 from sqair_wm.evaluation.games.truth import JUMP, GameTruth
@@ -64,7 +64,7 @@ def object_metrics(model: WorldModel, sequences: AtariSequences, truth: GameTrut
         ImportError: if TrackEval is not installed.
     """
     sought = seek(sequences, truth)
-    kept, seen, codes = follow(model, sequences, sought.play)
+    kept, seen, codes = tracked_objects(model, sequences, sought.play)
     found = kept.only(seen)
     metrics = found_metrics(sought, found) | class_metrics(sought, found, codes)
     if "f_moving" in metrics:
@@ -88,7 +88,9 @@ def seek(sequences: AtariSequences, truth: GameTruth) -> Sought:
 
 
 @torch.no_grad()
-def follow(model: WorldModel, sequences: AtariSequences, play: HeldOut) -> tuple[Tracks, np.ndarray, np.ndarray]:
+def tracked_objects(
+    model: WorldModel, sequences: AtariSequences, play: HeldOut
+) -> tuple[Tracks, np.ndarray, np.ndarray]:
     """The model's objects after each frame of some rows, by its means and likelier presences: what it paints of them.
 
     Returns:
@@ -189,6 +191,6 @@ def _masks(sequences: AtariSequences, play: HeldOut, others: np.ndarray, index: 
     masks = []
     for numbers, beside, real in zip(play.index, index, play.real, strict=True):
         both = (torch.from_numpy(x) for x in (sequences.pictures[numbers], others[beside]))
-        differs = separate(*both).foreground.square().sum(1) > VISIBLE
+        differs = separate(*both).foreground.square().sum(1) > OBJECT_ENERGY
         masks.append((differs.numpy() & real[:, None, None])[:, None])
     return np.stack(masks)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.evaluation.games.held_out import HeldOut
-from sqair_wm.evaluation.metrics.places import centres, follow
+from sqair_wm.evaluation.metrics.places import centres, same_objects
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
 
@@ -71,7 +71,7 @@ def foresee(model: WorldModel, sequences: AtariSequences, play: HeldOut, states:
 
 def scene_errors(imagined: Slots, seen: Slots, size: tuple[int, int]) -> Tensor:
     """Mean distance in pixels of the same objects in two states of `B` scenes, `[B]`; NaN where none is in both."""
-    place, there = follow(imagined.identity, seen, centres(seen, size))
+    place, there = same_objects(imagined.identity, seen, centres(seen, size))
     there = (there & (imagined.presence > 0)).to(place.dtype)
     return ((place - centres(imagined, size)).norm(dim=-1) * there).sum(1) / there.sum(1)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.evaluation.games.held_out import WARM_UP, HeldOut
 from sqair_wm.evaluation.games.truth import GameTruth, box_centres, moves
-from sqair_wm.evaluation.metrics.places import centres, displacements, follow, match, pick, reach
+from sqair_wm.evaluation.metrics.places import centres, displacements, match, pick, reach, same_objects
 from sqair_wm.model.outlines import off_centre
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import to_where, window
@@ -95,7 +95,7 @@ def forecast(start: Slots, imagined: list[Slots], size: tuple[int, int]) -> Tens
     place, speed = centres(start, size), displacements(start, size)
     last, path = place, [place]
     for state in imagined:
-        now, there = follow(start.identity, state, centres(state, size))
+        now, there = same_objects(start.identity, state, centres(state, size))
         last = torch.where(there[..., None], now, last)
         path.append(last)
     steps = torch.arange(len(path), device=place.device, dtype=place.dtype)[None, :, None, None]
@@ -107,7 +107,7 @@ def forecast(start: Slots, imagined: list[Slots], size: tuple[int, int]) -> Tens
 def tracked_reference(starts: Starts, size: tuple[int, int]) -> Reference:
     """The model's own tracks: where it sees the objects later; counted are those that it sees move."""
     identity = starts.slots.identity
-    seen = [follow(identity, s, centres(s, size)) for s in (*starts.before, *starts.after)]
+    seen = [same_objects(identity, s, centres(s, size)) for s in (*starts.before, *starts.after)]
     place, there = torch.stack([p for p, _ in seen], 1), torch.stack([t for _, t in seen], 1)
     moving = moves(place.transpose(0, 1), there.transpose(0, 1))
     late = slice(len(starts.before) - 1, None)
@@ -174,10 +174,10 @@ def fates(model: WorldModel, starts: Starts, actions: Tensor, seed: int = 0) -> 
 
 def count_fates(start: Slots, imagined: Slots, seen: Slots, size: tuple[int, int]) -> Tensor:
     """One horizon of `fates`, `[K, 4]`, from the scenes at the start, imagined and observed."""
-    stayed, kept = (follow(start.identity, s, centres(s, size))[1] for s in (seen, imagined))
+    stayed, kept = (same_objects(start.identity, s, centres(s, size))[1] for s in (seen, imagined))
     # Identities given after the start, in imagination and by observation, have nothing to do with each other.
     new, unexpected = ((s.presence > 0) & (s.identity > start.last_identity[:, None]) for s in (imagined, seen))
-    alone = new | ((imagined.presence > 0) & ~follow(imagined.identity, seen, centres(seen, size))[1])
+    alone = new | ((imagined.presence > 0) & ~same_objects(imagined.identity, seen, centres(seen, size))[1])
     near = match(centres(imagined, size), reach(imagined, size), centres(seen, size), alone, unexpected) >= 0
     numbers = (stayed & ~kept, stayed, alone & ~near, imagined.presence > 0)
     return torch.stack([n.sum(1) for n in numbers], 1).to(start.where.dtype)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from sqair_wm.data.objects import VISIBLE
+from sqair_wm.data.objects import OBJECT_ENERGY
 from sqair_wm.evaluation.metrics.tracks import Tracks
 
 
@@ -24,7 +24,7 @@ class Settings:
         patience: frames without a part after which an object is gone.
     """
 
-    threshold: float = VISIBLE
+    threshold: float = OBJECT_ENERGY
     least_area: float = 4.0
     merge: int = 1
     gate: float = 10.0

@@ -28,7 +28,7 @@ def reach(slots: Slots, size: tuple[int, int]) -> Tensor:
     return 0.5 * _lengths(slots, size) * window(slots.where)[0] + MARGIN
 
 
-def follow(identity: Tensor, slots: Slots, place: Tensor) -> tuple[Tensor, Tensor]:
+def same_objects(identity: Tensor, slots: Slots, place: Tensor) -> tuple[Tensor, Tensor]:
     """Look for objects in a later state of the same scenes.
 
     Args:

@@ -1,6 +1,6 @@
 """How well people before a static camera are counted and followed, on the part of the video that was not trained on.
 
-Somebody is in a crop if at least half of the true box lies in it (`sqair_wm.data.video.VISIBLE`).
+Somebody is in a crop if at least half of the true box lies in it (`sqair_wm.data.video.SHARE_IN_CROP`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 
 from sqair_wm.data.crops import Crops
 from sqair_wm.data.sequences import Batch
-from sqair_wm.data.video import VISIBLE, VideoSequences
+from sqair_wm.data.video import SHARE_IN_CROP, VideoSequences
 from sqair_wm.evaluation.digits.digits import PARTICLES, count_weighted
 from sqair_wm.evaluation.metrics.components import Settings, components
 from sqair_wm.evaluation.metrics.summary import Watched, watch
@@ -43,7 +43,7 @@ class Crowd:
     identity: np.ndarray
     share: np.ndarray
 
-    def present(self, least: float = VISIBLE) -> np.ndarray:
+    def present(self, least: float = SHARE_IN_CROP) -> np.ndarray:
         """`[T, B, M]` bool, of whom at least this share lies in the crop."""
         return (self.identity >= 0) & (self.share >= least)
 
@@ -138,7 +138,7 @@ def counting_weighted(model: WorldModel, batch: Batch, crowd: Crowd, particles: 
         true = torch.from_numpy(crowd.present(least).sum(2)).to(counts.device)
         return float(((counts == true[..., None]) * weights).sum(2).mean())
 
-    return {"counting_accuracy": accuracy(VISIBLE), "counting_quarter": accuracy(QUARTER)}
+    return {"counting_accuracy": accuracy(SHARE_IN_CROP), "counting_quarter": accuracy(QUARTER)}
 
 
 def half_there(model: WorldModel, found: Tracks) -> np.ndarray:
@@ -147,7 +147,7 @@ def half_there(model: WorldModel, found: Tracks) -> np.ndarray:
     (height, width), size = model.config.object_size, np.array(model.config.frame_size)
     low, high = found.boxes[..., :2], found.boxes[..., :2] + found.boxes[..., 2:]
     touches = ((low < 1) | (high > size - 1)).any(-1)
-    return found.there & (~touches | (found.boxes[..., 2:].prod(-1) >= VISIBLE * height * width))
+    return found.there & (~touches | (found.boxes[..., 2:].prod(-1) >= SHARE_IN_CROP * height * width))
 
 
 def counting(crowd: Crowd, found: Tracks) -> dict[str, float]:

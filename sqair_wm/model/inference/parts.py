@@ -17,7 +17,7 @@ from sqair_wm.nn.where import constant
 
 CERTAIN = 88.0
 
-VISIBLE, EXPLAINED, LARGER, LEAST_SIDE = 0.04, 0.6, 2.0, 1.0
+VISIBLE_ENERGY, EXPLAINED, LARGER, LEAST_SIDE = 0.04, 0.6, 2.0, 1.0
 """An object shows if the mean squared intensity in its window is larger, and if a smaller share of it is explained by
 objects that come first: older ones, or ones with so many times its area. Windows of fewer pixels a side show nothing.
 """
@@ -104,7 +104,7 @@ def shows(view: FrameView, glimpses: Tensor, scale: Tensor, claims: Tensor | Non
     """
     energy = glimpses.square().sum(1)
     least = LEAST_SIDE / constant(view.size, scale)
-    seen = (energy.mean((1, 2)) > VISIBLE) & (scale > least).all(1)
+    seen = (energy.mean((1, 2)) > VISIBLE_ENERGY) & (scale > least).all(1)
     if claims is None:
         return seen
     return seen & ((energy * claims).sum((1, 2)) < EXPLAINED * energy.sum((1, 2)))

@@ -1,6 +1,6 @@
 import torch
 
-from sqair_wm.evaluation.metrics.places import MARGIN, centres, displacements, follow, match, pick, reach
+from sqair_wm.evaluation.metrics.places import MARGIN, centres, displacements, match, pick, reach, same_objects
 from sqair_wm.nn.where import to_where
 from sqair_wm.world.world_model import WorldModel
 from tests.conftest import small
@@ -32,7 +32,7 @@ def test_displacements_are_differences_of_centres():
 
 def test_objects_are_followed_by_identity_not_by_row():
     later = scene((5.0, 5.0), (9.0, 9.0), identity=(4, 0, 2))
-    place, there = follow(torch.tensor([[0, 4, 3, -1]]), later, centres(later, SIZE))
+    place, there = same_objects(torch.tensor([[0, 4, 3, -1]]), later, centres(later, SIZE))
     assert torch.allclose(place[0, :2], torch.tensor([[9.0, 9.0], [5.0, 5.0]]), atol=1e-4)
     assert there.tolist() == [[True, True, False, False]]
 
