@@ -1,5 +1,6 @@
 """SQAIR as an object-centric world model: finds, follows and predicts the moving objects of a video."""
 
+from sqair_wm.checkout import find_rooms_beside
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.slots import Noise, Slots, StepTerms
 from sqair_wm.model.sqair import SQAIR
@@ -8,4 +9,5 @@ from sqair_wm.world.world_model import WorldModel, load
 
 __all__ = ["SQAIR", "ModelConfig", "Noise", "Slots", "StepTerms", "WorldModel", "load"]
 
+find_rooms_beside()
 register_envs()
