@@ -84,14 +84,5 @@ def test_the_command_trains_in_any_folder(project):
     assert {"model.safetensors", "model.json", "config.yaml", "metrics.json", "report.html"} <= left
 
 
-def test_gymnasium_needs_no_import_with_the_name_of_the_module(programs, project):
-    program = (
-        "import gymnasium as gym\n"
-        "dream = gym.make('sqair_wm:sqair_wm/Imagination-v0', model='runs/Bouncing', start_states=4)\n"
-        "print(dream.reset(seed=0)[0].shape == dream.observation_space.shape)\n"
-    )
-    assert run([programs / "python", "-c", program], project).strip() == "True"
-
-
 def test_a_project_uses_what_is_installed(programs, project):
     assert "Bouncing is finished" in run([programs / "python", "project.py", *TINY], project)
