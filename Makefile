@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 
 setup: $(VENV)/installed
 
-$(VENV)/installed: pyproject.toml constraints.txt ocatari.txt
+$(VENV)/installed: pyproject.toml setup.py constraints.txt ocatari.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed')"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch

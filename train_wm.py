@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig
 
+from sqair_wm.common.presets import presets_folder
 from sqair_wm.common.settings import ConfigError, check_overrides, chosen_groups
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.opening import build_data
@@ -32,7 +33,7 @@ from sqair_wm.training.imagination import ImaginationTrainer
 from sqair_wm.training.loop import Loop, total
 from sqair_wm.training.trainer import Trainer
 
-CONFIGS = str(Path(__file__).parent / "configs")
+CONFIGS = str(presets_folder())
 
 
 def train(config: DictConfig) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 from benchmarks.cases import case
 from benchmarks.measure import Row, seconds
 from benchmarks.scenes import ATARI, certain_model
-from envs.imagination import ImaginationVectorEnv
-from envs.slots import make_slots
+from sqair_wm.envs.imagination import ImaginationVectorEnv
+from sqair_wm.envs.slots import make_slots
 from sqair_wm.games.play import Recording, initial_background
 from sqair_wm.world.world_model import Source, WorldModel
 

@@ -1,5 +1,8 @@
-"""Environments: the objects of the real game, and the model's imagination, for Gymnasium and stable-baselines3."""
+"""Environments: the objects of the real game, and the model's imagination, for Gymnasium and stable-baselines3.
 
-from sqair_wm.registration import register_envs
+The package is `sqair_wm.envs`, in a checkout as when installed. Under the name of its folder it would be loaded a
+second time, with classes that are not those of `gym.make`.
+"""
 
-register_envs()
+if __name__ == "envs":
+    raise ImportError("this folder is the package sqair_wm.envs: import it by that name instead of envs")

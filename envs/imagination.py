@@ -12,11 +12,12 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from envs.layout import Observation, row
-from envs.rollout import Rollout, Rules
-from envs.slots_vector import final_observations, with_masks
-from envs.starts import StatePool
 from sqair_wm.model.slots import Slots
+
+from .layout import Observation, row
+from .rollout import Rollout, Rules
+from .slots_vector import final_observations, with_masks
+from .starts import StatePool
 
 Info = dict[str, Any]
 METADATA = {"render_modes": ["rgb_array"], "render_fps": 15}

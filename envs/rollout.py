@@ -9,13 +9,14 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-from envs.layout import Layout, Observation
-from envs.starts import Collection, StatePool
 from sqair_wm.common.frame import Frame
 from sqair_wm.games.background import compose
 from sqair_wm.world.episodes import EpisodeRules, Episodes, EpisodeStep
 from sqair_wm.world.scenes import Scenes, load_for_game
 from sqair_wm.world.world_model import WorldModel
+
+from .layout import Layout, Observation
+from .starts import Collection, StatePool
 
 
 @dataclass(frozen=True)

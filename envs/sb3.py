@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from envs.imagination import ImaginationVectorEnv
+from .imagination import ImaginationVectorEnv
 
 try:
     from stable_baselines3.common.callbacks import BaseCallback
@@ -18,7 +18,7 @@ try:
     from stable_baselines3.common.vec_env import VecEnv
     from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 except ImportError as error:
-    raise ImportError("envs.sb3 needs stable-baselines3: pip install 'sqair-wm[agents]'") from error
+    raise ImportError("sqair_wm.envs.sb3 needs stable-baselines3: pip install 'sqair-wm[agents]'") from error
 
 SINGLE = {"observation_space": "single_observation_space", "action_space": "single_action_space"}
 

@@ -12,13 +12,14 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 
-from envs.layout import Layout, Observation, row
 from sqair_wm.common.figures import identity_color
 from sqair_wm.games.atari import PLAYING_FIELD, WHOLE, games
 from sqair_wm.games.games import BOUNCING
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.scenes import Tracker, load_for_game
 from sqair_wm.world.world_model import WorldModel
+
+from .layout import Layout, Observation, row
 
 Info = dict[str, Any]
 START = np.ones(1, bool)

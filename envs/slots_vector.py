@@ -12,11 +12,12 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from gymnasium.vector.utils import batch_space
 from torch import Tensor
 
-from envs.layout import Layout, Observation, row
-from envs.slots import check_fits
 from sqair_wm.games.atari import WHOLE, AtariFrames
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.scenes import Tracker, load_for_game
+
+from .layout import Layout, Observation, row
+from .slots import check_fits
 
 Info = dict[str, Any]
 Step = tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]

@@ -11,12 +11,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from envs.layout import Observation
-from envs.slots_vector import SlotVectorObservation, make_slots_vector
 from sqair_wm.common.files import write_atomically
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
+
+from .layout import Observation
+from .slots_vector import SlotVectorObservation, make_slots_vector
 
 SETTLED = 4
 """Frames a model sees of an episode before its state is a start: velocities are known by then."""

@@ -11,12 +11,12 @@ def register_envs() -> None:
         return
     gym.register(
         id="sqair_wm/Slots-v0",
-        entry_point="envs.slots:make_slots",
-        vector_entry_point="envs.slots_vector:make_slots_vector",
+        entry_point="sqair_wm.envs.slots:make_slots",
+        vector_entry_point="sqair_wm.envs.slots_vector:make_slots_vector",
     )
     gym.register(
         id="sqair_wm/Imagination-v0",
-        entry_point="envs.imagination:ImaginationEnv",
-        vector_entry_point="envs.imagination:ImaginationVectorEnv",
+        entry_point="sqair_wm.envs.imagination:ImaginationEnv",
+        vector_entry_point="sqair_wm.envs.imagination:ImaginationVectorEnv",
     )
     gym.register(id="sqair_wm/Bouncing-v0", entry_point="sqair_wm.games.bouncing:Bouncing")

@@ -87,7 +87,8 @@ def extract(footage: Footage, how: Extraction, folder: Path) -> None:
         ValueError: if the video cannot be used, also if OpenCV crashes on it.
     """
     job = {"footage": asdict(footage) | {"files": [str(f) for f in footage.files]}, "how": asdict(how)}
-    command = [sys.executable, "-m", "sqair_wm.data.foreground", str(folder)]
+    # The child imports what this process does, in a checkout and installed; -P: and nothing from the user's folder.
+    command = [sys.executable, "-P", "-m", "sqair_wm.data.foreground", str(folder)]
     paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(command, input=json.dumps(job), stdout=subprocess.PIPE, text=True, env=environment)

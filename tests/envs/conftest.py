@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from benchmarks.scenes import certain_model
-from envs.starts import Collection, StatePool
+from sqair_wm.envs.starts import Collection, StatePool
 from sqair_wm.games.atari import make_atari
 from sqair_wm.games.bouncing import GROUND
 from sqair_wm.games.games import BOUNCING

@@ -10,9 +10,9 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import sqair_wm
-from envs.imagination import ImaginationEnv
-from envs.slots import make_slots
 from sqair_wm.common.frame import Frame
+from sqair_wm.envs.imagination import ImaginationEnv
+from sqair_wm.envs.slots import make_slots
 from sqair_wm.games.background import compose
 from sqair_wm.model.seating import seat
 from sqair_wm.model.slots import Noise

@@ -5,7 +5,7 @@ import torch
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 
-from envs.imagination import ImaginationEnv
+from sqair_wm.envs.imagination import ImaginationEnv
 from tests.envs.conftest import ACTIONS, same
 
 

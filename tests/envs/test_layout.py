@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from envs.layout import Layout, check_finite
+from sqair_wm.envs.layout import Layout, check_finite
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.nn.where import boxes, to_where
 from tests.conftest import small

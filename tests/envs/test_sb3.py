@@ -12,10 +12,10 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecCheckNan, VecFrameStack, VecMonitor, VecNormalize
 
-from envs.imagination import ImaginationVectorEnv
-from envs.sb3 import ImaginationVecEnv, RestartEachRollout, as_sb3, split
-from envs.slots_vector import make_slots_vector
-from envs.starts import Collection, StatePool
+from sqair_wm.envs.imagination import ImaginationVectorEnv
+from sqair_wm.envs.sb3 import ImaginationVecEnv, RestartEachRollout, as_sb3, split
+from sqair_wm.envs.slots_vector import make_slots_vector
+from sqair_wm.envs.starts import Collection, StatePool
 from tests.envs.conftest import same
 
 QUICK = {"policy_kwargs": {"net_arch": [8]}, "seed": 0, "device": "cpu"}
@@ -180,6 +180,6 @@ def test_without_stable_baselines_the_error_says_what_to_install(monkeypatch):
         return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    monkeypatch.delitem(sys.modules, "envs.sb3")
+    monkeypatch.delitem(sys.modules, "sqair_wm.envs.sb3")
     with pytest.raises(ImportError, match="pip install 'sqair-wm"):
-        importlib.import_module("envs.sb3")
+        importlib.import_module("sqair_wm.envs.sb3")

@@ -10,7 +10,7 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import sqair_wm
-from envs.slots import SlotObservation, make_slots
+from sqair_wm.envs.slots import SlotObservation, make_slots
 from sqair_wm.games.atari import make_atari
 from sqair_wm.model.slots import Noise
 from tests.envs.conftest import EXPLAINED, SIZE, only_explained, same

@@ -4,9 +4,9 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorWrapper
 
 import sqair_wm
-from envs import layout
-from envs.slots import make_slots
-from envs.slots_vector import SlotVectorObservation, make_slots_vector
+from sqair_wm.envs import layout
+from sqair_wm.envs.slots import make_slots
+from sqair_wm.envs.slots_vector import SlotVectorObservation, make_slots_vector
 from sqair_wm.games.atari import make_atari
 from tests.envs.conftest import SIZE, same
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import sqair_wm
-from envs.imagination import ImaginationEnv
-from envs.starts import SETTLED, Collection, StatePool
+from sqair_wm.envs.imagination import ImaginationEnv
+from sqair_wm.envs.starts import SETTLED, Collection, StatePool
 from sqair_wm.model.slots import PER_SLOT
 from sqair_wm.world.world_model import WorldModel
 from tests.conftest import small

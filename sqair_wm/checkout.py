@@ -1,0 +1,35 @@
+"""Makes `sqair_wm.envs` and `sqair_wm.agents` importable in a checkout, where their folders lie beside this package.
+
+Installed, they lie in this package. Adding the checkout to `sqair_wm.__path__` would be shorter than this module, but
+it would also offer `sqair_wm.setup`, `sqair_wm.tests` and a second `sqair_wm.sqair_wm` to tools that walk a package.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).parents[1]
+ROOMS = {f"sqair_wm.{name}": ROOT / name / "__init__.py" for name in ("envs", "agents")}
+
+
+class Beside(MetaPathFinder):
+    """Finds the packages of `ROOMS` and nothing else."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Where the package is, or None for any other name."""
+        return spec_from_file_location(fullname, ROOMS[fullname]) if fullname in ROOMS else None
+
+
+def find_rooms_beside() -> None:
+    """In a checkout, let Python find the packages of `ROOMS`, once, and those of this checkout before any others."""
+    checkout = (ROOT / "pyproject.toml").exists() and all(path.exists() for path in ROOMS.values())
+    if checkout and not any(isinstance(finder, Beside) for finder in sys.meta_path):
+        sys.meta_path.insert(0, Beside())
