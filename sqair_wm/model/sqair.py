@@ -16,12 +16,12 @@ from sqair_wm.model.config import CELLS, ModelConfig
 from sqair_wm.model.discovery import SetEncoder
 from sqair_wm.model.dynamics import Prediction, move_on
 from sqair_wm.model.factories import DECODERS, DISCOVERY_PRIORS, DYNAMICS, INFERENCE
+from sqair_wm.model.leaving import as_far_as_seen
 from sqair_wm.model.merging import merge, new_identities
 from sqair_wm.model.scoring import Inferred, score
 from sqair_wm.model.slots import Exploration, Noise, Slots, StepTerms
 from sqair_wm.nn.attention import FrameView
 from sqair_wm.nn.packing import Rows
-from sqair_wm.nn.where import in_frame, window
 
 
 class Rendering(NamedTuple):
@@ -247,19 +247,3 @@ class SQAIR(nn.Module):
                 f"this model takes foreground and background of {expected[0]} and {expected[1]} (channels, height, "
                 f"width), got {shapes[0]} and {shapes[1]}; was it trained on another game or frame size?"
             )
-
-
-def as_far_as_seen(slots: Slots) -> Slots:
-    """The same scenes, whose objects pass their gradient on to earlier frames as far as their windows lie in the frame.
-
-    What has left the frame is looked for on guesses alone, each from the one before: while it is away its
-    gradient can grow a hundredfold, and one such object outweighs all others of a batch.
-    """
-    seen = in_frame(*window(slots.where.detach())).unsqueeze(-1)
-    names = ("what", "where", "velocity", "temporal", "prior")
-    return slots.replace(**{name: _scaled(getattr(slots, name), seen) for name in names})
-
-
-def _scaled(value: Tensor, share: Tensor) -> Tensor:
-    """The value with its gradient scaled by `share`."""
-    return torch.lerp(value.detach(), value, share.expand_as(value)) if value.requires_grad else value

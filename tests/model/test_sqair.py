@@ -3,8 +3,9 @@ import torch
 
 from sqair_wm.common.frame import Frame
 from sqair_wm.model.config import ModelConfig
+from sqair_wm.model.leaving import as_far_as_seen
 from sqair_wm.model.slots import Noise, StepTerms
-from sqair_wm.model.sqair import SQAIR, as_far_as_seen
+from sqair_wm.model.sqair import SQAIR
 from sqair_wm.nn.where import in_frame, to_where, window
 from tests.conftest import CONV, PAPER, random_scene, small, twin
 
