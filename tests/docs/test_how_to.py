@@ -44,4 +44,7 @@ CHECKS = {
     "metric": lambda n: n["figures"]["objects_most"] >= 0 or pytest.fail("no figure"),
     "game": lambda n: n["frame"].shape == (40, 40, 3) or pytest.fail("shape"),
     "planner": planner,
+    "agent": lambda n: (
+        (n["agent"].num_timesteps >= 256 and n["objects"].shape[0] == 2) or pytest.fail("nothing learned")
+    ),
 }
