@@ -29,7 +29,11 @@ class Beside(MetaPathFinder):
 
 
 def find_rooms_beside() -> None:
-    """In a checkout, let Python find the packages of `ROOMS`, once, and those of this checkout before any others."""
+    """In a checkout, let Python find the packages of `ROOMS`, once.
+
+    This finder comes first: an editable installation of another checkout has a finder for the same names, and would mix
+    its `envs` with this `sqair_wm`.
+    """
     checkout = (ROOT / "pyproject.toml").exists() and all(path.exists() for path in ROOMS.values())
     if checkout and not any(isinstance(finder, Beside) for finder in sys.meta_path):
         sys.meta_path.insert(0, Beside())

@@ -135,7 +135,7 @@ def test_horizons_truncate_and_predicted_endings_terminate(imagined, tmp_path):
 
 
 def test_it_is_made_by_gymnasium_and_from_its_spec(imagined):
-    env = gym.make("envs:sqair_wm/Imagination-v0", **imagined)
+    env = gym.make("sqair_wm:sqair_wm/Imagination-v0", **imagined)
     again = gym.make(EnvSpec.from_json(env.spec.to_json()))
     assert same(env.reset(seed=2)[0], again.reset(seed=2)[0])
     vector = gym.make_vec(

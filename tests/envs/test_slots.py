@@ -82,7 +82,7 @@ def layers(env):
 
 
 def test_a_planner_finds_the_state_and_can_go_on_from_it(folder):
-    env = gym.make("envs:sqair_wm/Slots-v0", model=folder)
+    env = gym.make("sqair_wm:sqair_wm/Slots-v0", model=folder)
     env.reset(seed=0)
     observation, *_, info = env.step(0)
     slots, model = env.get_wrapper_attr("slots"), env.get_wrapper_attr("model")

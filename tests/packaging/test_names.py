@@ -4,6 +4,7 @@ import ast
 import importlib
 import pickle
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,6 +25,24 @@ def test_environments_have_one_name_and_agents_may_be_run_by_that_of_their_folde
         importlib.import_module("envs")
     monkeypatch.delitem(sys.modules, "agents", raising=False)
     assert importlib.import_module("agents") is importlib.import_module("sqair_wm.agents")
+
+
+def test_an_editable_installation_of_another_checkout_is_not_mixed_in(tmp_path):
+    """setuptools puts a finder for `sqair_wm.envs` on `sys.meta_path` when Python starts; so does this program."""
+    (tmp_path / "__init__.py").write_text("")
+    program = (
+        "import sys\n"
+        "from importlib.util import spec_from_file_location\n"
+        "class Editable:\n"
+        "    def find_spec(name, path=None, target=None):\n"
+        "        if name == 'sqair_wm.envs':\n"
+        f"            return spec_from_file_location(name, {str(tmp_path / '__init__.py')!r})\n"
+        "sys.meta_path.append(Editable)\n"
+        "import sqair_wm.envs\n"
+        "print(sqair_wm.envs.__file__)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert result.stdout.strip() == str(ROOT / "envs" / "__init__.py"), result.stderr
 
 
 def test_nothing_else_of_the_checkout_is_a_part_of_the_package():
