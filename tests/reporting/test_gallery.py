@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from sqair_wm.common.figures import ZOOM
+from sqair_wm.common.frame import Frame
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.data.sequences import Batch, Truth
 from sqair_wm.evaluation.digits.hardness import hardest
@@ -27,7 +28,7 @@ def scene_batch(boxes, there):
     frames = torch.zeros(len(boxes), len(boxes[0]), 1, 24, 24)
     zeros = torch.zeros(frames.shape[:2])
     truth = Truth(torch.tensor(boxes).float(), torch.tensor(there), torch.zeros(len(boxes[0]), 2, dtype=torch.int64))
-    return Batch(frames, zeros.long(), zeros, zeros.bool(), truth)
+    return Batch(Frame(frames), zeros.long(), zeros, zeros.bool(), truth)
 
 
 def test_rows_are_frames_and_reconstructions():

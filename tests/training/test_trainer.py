@@ -102,7 +102,7 @@ def test_where_minutes_are_short_the_whole_schedule_is_gone_through_in_fewer_ite
     trainer.train()
     assert trainer.finished and 2 < trainer.iteration < 200 and set(lengths) == {1, 2}
     assert trainer.position >= 200 and trainer.summary()["iterations"] == trainer.iteration
-    again = make(tmp_path / "short", **settings)
+    again = make(tmp_path / "short", **settings).begin()
     assert again.finished and again.position == trainer.position
 
 

@@ -77,11 +77,11 @@ def test_a_model_of_no_game_has_no_game():
     ("changes", "message"),
     [
         ({"inference": "magic"}, "choose one of guided, paper"),
-        ({"encoder": "conv"}, "needs model.inference=paper"),
-        ({"encoder": "conv", "inference": "paper", "glimpse": (9, 8)}, "multiples of 4"),
+        ({"encoder": "conv"}, r"needs model\.inference=paper"),
+        ({**CONV, "inference": "paper", "glimpse": (9, 8)}, "multiples of 4"),
         ({"slots": 0}, "at least 1"),
     ],
 )
 def test_models_that_cannot_be_are_errors(changes, message):
     with pytest.raises(ValueError, match=message):
-        small(**changes)
+        WorldModel(small(**changes))

@@ -199,7 +199,7 @@ def test_a_window_that_shrank_to_a_point_is_given_up_though_its_point_is_bright(
 
 def test_exploration_can_forbid_discovery_and_leaving():
     frames = moving_sprites(ATARI, 2, 2, 3)
-    frames[0, :, :, :, 27:] = 0
+    frames.foreground[0, :, :, :, 27:] = 0
     explore = Exploration(may_discover=torch.tensor([True, False]))
     last, _ = follow(frames, explore)[-1]
     assert last.count.tolist() == [3, 1]
@@ -220,5 +220,6 @@ def test_a_speck_is_no_object_where_frames_have_opacity(scenery, count):
     frame.foreground[0, :, 20:26, 30:35] = 0.6
     frame.foreground[0, :, 60, 50:52] = 0.8
     model = certain_model(replace(ATARI, scenery=scenery)).requires_grad_(False)
-    slots, _ = model.observe(model.initial(1), frame, noise=Noise.none(model.initial(1)))
+    slots, explore = model.initial(1), Exploration(duplicates=True)
+    slots, _ = model.observe(slots, frame, noise=Noise.none(slots), explore=explore)
     assert slots.count == count

@@ -3,7 +3,7 @@ import torch
 
 from benchmarks.scenes import ATARI, certain_model, moving_sprites
 from sqair_wm.model.inference.matching import Matcher, nearest, smooth
-from sqair_wm.model.slots import Noise
+from sqair_wm.model.slots import Exploration, Noise
 from sqair_wm.nn.attention import FrameView, place_whole
 
 SIZE, FRAME, GLIMPSE = (16.0, 16.0), (50, 50), (16, 16)
@@ -104,7 +104,7 @@ def test_packed_and_dense_tracking_agree_where_objects_meet():
         model.appearance.output_scale.fill_(1.0)
         slots = model.initial(3)
         for frame in frames:
-            slots, _ = model.observe(slots, frame, noise=Noise.none(slots))
+            slots, _ = model.observe(slots, frame, noise=Noise.none(slots), explore=Exploration(duplicates=True))
         assert nearest(torch.tanh(slots.where[..., 2:]), slots.presence, ATARI.object_size, (80, 80), 1.0)[0].any()
         places.append(slots.where * slots.presence[..., None])
     torch.testing.assert_close(*places, atol=1e-3, rtol=1e-3)
