@@ -13,7 +13,7 @@ import sqair_wm
 from envs.slots import SlotObservation, make_slots
 from sqair_wm.games.atari import make_atari
 from sqair_wm.model.slots import Noise
-from tests.envs.conftest import EXPLAINED, SIZE, only_explained, same
+from tests.envs.conftest import EXPLAINED, FIELD, SIZE, only_explained, same
 
 
 @pytest.mark.parametrize(("form", "units"), [("array", "normalised"), ("flat", "pixels")])
@@ -63,7 +63,7 @@ def test_an_episode_begins_with_nothing_of_the_last(folder):
 
 def test_it_can_be_rebuilt_from_its_spec(folder):
     env = gym.make("sqair_wm/Slots-v0", model=folder, form="flat", units="pixels")
-    wrapped = SlotObservation(make_atari("Pong", size=SIZE), folder, form="flat", units="pixels")
+    wrapped = SlotObservation(make_atari("Pong", size=SIZE, crop=FIELD), folder, form="flat", units="pixels")
     assert env.spec.id == "sqair_wm/Slots-v0"
     for spec in (env.spec, EnvSpec.from_json(env.spec.to_json()), wrapped.spec):
         again = gym.make(spec)
@@ -100,8 +100,8 @@ def test_boxes_are_drawn_into_the_games_picture(folder):
     changed = (plain.render() != boxed.render()).any(-1)
     top, left = info["boxes"][info["identities"] >= 0].min(0)[:2]
     rows, columns = np.nonzero(changed)
-    assert abs(rows.min() - max(0, 34 + (top + 0.5) * 160 / SIZE)) < 2
-    assert abs(columns.min() - max(0, (left + 0.5) * 160 / SIZE)) < 2
+    assert abs(rows.min() - (34 + top * 160 / SIZE)) < 2
+    assert abs(columns.min() - left * 160 / SIZE) < 2
 
 
 def test_models_that_do_not_fit_are_errors(folder, tmp_path):
@@ -113,10 +113,11 @@ def test_models_that_do_not_fit_are_errors(folder, tmp_path):
         SlotObservation(make_atari("SpaceInvaders", size=SIZE), folder)
     with pytest.raises(ValueError, match="knows 6 actions"):
         make_slots(folder, full_action_space=True)
-    with pytest.raises(ValueError, match="raw rows"):
-        SlotObservation(make_atari("Pong", size=SIZE, crop=(0, 210)), folder)
+    for how, message in ({}, "raw rows"), ({"pool": 4}, "maximum over"), ({"frame_skip": 2}, "raw frames an action: 4"):
+        with pytest.raises(ValueError, match=message):
+            SlotObservation(make_atari("Pong", size=SIZE, **({"crop": FIELD} if how else {}), **how), folder)
     with pytest.raises(TypeError, match="folder of a saved model"):
-        SlotObservation(make_atari("Pong", size=SIZE), sqair_wm.load(folder))
+        SlotObservation(make_atari("Pong", size=SIZE, crop=FIELD), sqair_wm.load(folder))
 
 
 def test_broken_models_are_errors_not_empty_scenes(folder, tmp_path):
