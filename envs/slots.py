@@ -29,9 +29,9 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
     """Shows an agent the objects that the model sees in a game, each in a row of its own for as long as it lives.
 
     The observation is laid out as `Layout` says. `info` gains `identities` `[N]` and `boxes` `[N, 4]` (top, left,
-    height, width; pixels of the frame; around what the model paints, as pictures show them), which hide what the game
-    itself may tell by these names. The wrapper is deterministic: the same frames and actions give the same observations. A planner finds the state to plan from in
-    `env.get_wrapper_attr("slots")`, a batch of one scene.
+    height, width; pixels of the frame), which hide what the game itself may tell by these names. Boxes enclose what the
+    model paints, and `render` draws the same ones. The wrapper is deterministic: the same frames and actions give the
+    same observations. A planner finds the state to plan from in `env.get_wrapper_attr("slots")`, a batch of one scene.
 
     Args:
         env: the game as the model was trained on it; `WorldModel.make_env` makes it.

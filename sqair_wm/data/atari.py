@@ -59,8 +59,8 @@ def record(recording: Recording, folder: Path, background: np.ndarray | None = N
         actions[t + 1] = agent.act()
         frame, rewards[t + 1], ends[t + 1], truncations[t + 1], _ = env.step(actions[t + 1])
     env.close()
-    arrays: dict[str, np.ndarray] = {"actions": actions, "rewards": rewards, "ends": ends, "truncations": truncations, "starts": starts}
-    for name, array in arrays.items():
+    arrays = (actions, rewards, ends, truncations, starts)
+    for name, array in zip(("actions", "rewards", "ends", "truncations", "starts"), arrays, strict=True):
         np.save(partial / f"{name}.npy", array)
     frames.flush()
     backgrounds.flush()

@@ -26,9 +26,9 @@ DEEPEST, GAP, SEPARATOR = 0.2, 8, 3
 """The share of the height that may be cut off at one edge; most rows between the score and the lives; a row of a single
 colour has to follow within so many rows."""
 
-CHUNK, NEAR, EVERY, VANISHING = 300, 5, 3, 0.04
+CHUNK, NEAR, EVERY, VANISHING = 300, 5, 5, 0.04
 """Raw frames that share a background; how far in pixels a sprite is looked for that vanished; frames from one look to
-the next; the share of looks with such a sprite from which on a game flickers."""
+the next, no multiple of a period of flicker; the share of looks with such a sprite from which on a game flickers."""
 
 
 class Field(NamedTuple):
@@ -104,7 +104,7 @@ def playing_field(parts: Iterable[Rows]) -> tuple[int, int]:
         return 0, changed.shape[1]
     quiet = ~changed[between].any(0)
     separates = plain[settled].all(0)
-    scores, lives = (changed[x & calm].any(0) & quiet for x in (rewards, deaths))
+    scores, lives = (changed[x & calm].any(0) & quiet for x in (rewards & ~deaths, deaths))
     top, bottom = (_edge(*(x[::way] for x in (quiet, scores, lives, separates))) for way in (1, -1))
     return top, changed.shape[1] - bottom
 
