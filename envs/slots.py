@@ -13,8 +13,7 @@ from gymnasium.utils import RecordConstructorArgs
 
 from envs.layout import Layout, Observation, row
 from sqair_wm.common.figures import identity_color
-from sqair_wm.games.atari import POOL, whole
-from sqair_wm.games.names import BOUNCING, FRAME_SKIP, find_game, games, name_of
+from sqair_wm.games.names import BOUNCING, find_game, games, name_of
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.scenes import Encoder, load_for_game
 from sqair_wm.world.world_model import WorldModel
@@ -160,9 +159,8 @@ def check_fits(
     if config.actions and getattr(actions, "n", None) != config.actions:
         raise ValueError(f"the model knows {config.actions} actions, the game takes {actions}: {advice}")
     if looked and known.atari:
-        usual = {"crop": whole(known.name), "pool": POOL, "frame_skip": FRAME_SKIP}
         for name, what in LOOKED.items():
-            wanted, shown = getattr(source, name) or usual[name], looked[name]
+            wanted, shown = source.settings[name], looked[name]
             if shown != wanted:
                 raise ValueError(f"the model was trained on {what} {wanted}, the game shows {shown}: {advice}")
 

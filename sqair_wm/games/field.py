@@ -152,7 +152,9 @@ def vanishing(play: Play) -> tuple[int, int]:
 
 def _random_play(game: str) -> Iterator[Play]:
     """`FRAMES` raw frames of several episodes, `CHUNK` at a time."""
-    env = gym.make(f"ALE/{game}-v5", obs_type="ram", frameskip=1, repeat_action_probability=0.0)
+    env = gym.make(
+        f"ALE/{game}-v5", obs_type="ram", frameskip=1, repeat_action_probability=0.0, disable_env_checker=True
+    )
     ale, space = env.unwrapped.ale, env.action_space  # type: ignore[attr-defined]
     assert isinstance(space, gym.spaces.Discrete)
     agent, age, action, lives = RepeatingAgent(int(space.n), 0), 0, 0, 0

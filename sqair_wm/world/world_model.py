@@ -15,9 +15,11 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from sqair_wm.common.files import write_atomically
+from sqair_wm.games.atari import POOL, whole
 from sqair_wm.games.background import RunningMode, separate
 from sqair_wm.games.games import make_game
 from sqair_wm.games.legacy import completed
+from sqair_wm.games.names import FRAME_SKIP, find_game
 from sqair_wm.model import baselines
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.outcome import Outcome, OutcomeHeads
@@ -26,12 +28,8 @@ from sqair_wm.model.sqair import Rendering
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
-ALIASES = {
-    **{name: name for name in ("size", "crop", "pool", "sticky", "frame_skip")},
-    "frameskip": "frame_skip",
-    "repeat_action_probability": "sticky",
-}
-"""Settings of a game that a model was trained with, by the names that they may be asked for."""
+ALIASES = {"frameskip": "frame_skip", "repeat_action_probability": "sticky"}
+"""What ale-py calls two of the settings of a `Source`."""
 
 
 @dataclass(frozen=True)
@@ -56,23 +54,32 @@ class Source:
     memory: int = 45
     frame_skip: int | None = None
 
-    def settings(self, **asked: Any) -> dict[str, Any]:
-        """How `make_game` makes the game, and what else is asked for; a setting of the model may be asked for too.
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How `make_game` makes the game, with nothing left open for an Atari game."""
+        own = {name: getattr(self, name) for name in ("size", "crop", "pool", "sticky", "frame_skip")}
+        game = find_game(self.game)
+        if game.atari:
+            usual = {"pool": POOL, "frame_skip": FRAME_SKIP}
+            own |= {name: value for name, value in usual.items() if own[name] is None}
+            own["crop"] = self.crop or whole(game.name)
+        return own
+
+    def settings_with(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """`settings`, and what else is asked for, which may repeat one of them.
 
         Raises:
-            ValueError: if another value of it is asked for than the model was trained with.
+            ValueError: if another value of a setting is asked for than the model was trained with.
         """
-        own = {name: getattr(self, name) for name in ("size", "crop", "pool", "sticky", "frame_skip")}
-        for alias, name in ALIASES.items():
-            if alias not in asked:
-                continue
-            given = asked.pop(alias)
-            if (tuple(given) if isinstance(given, list) else given) != own[name]:
+        own, aliases = self.settings, ALIASES if find_game(self.game).atari else {}
+        for name, value in asked.items():
+            mine = aliases.get(name, name)
+            if mine in own and (tuple(value) if isinstance(value, list) else value) != own[mine]:
                 raise ValueError(
-                    f"{alias}={given!r} is not what the model was trained with, {name}={own[name]!r}: leave it out, or "
+                    f"{name}={value!r} is not what the model was trained with, {mine}={own[mine]!r}: leave it out, or "
                     "train a model with it"
                 )
-        return own | asked
+        return own | {name: value for name, value in asked.items() if aliases.get(name, name) not in own}
 
 
 class Eyes:
@@ -151,7 +158,7 @@ class WorldModel(nn.Module):
                 crop, pooling or size than it was trained with.
         """
         source = self._source()
-        return make_game(source.game, **source.settings(**kwargs))
+        return make_game(source.game, **source.settings_with(kwargs))
 
     def eyes(self) -> Eyes:
         """A fresh background model for one running game, on the device of the weights.

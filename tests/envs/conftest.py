@@ -15,7 +15,7 @@ from benchmarks.scenes import certain_model
 from envs.starts import Collection, StatePool
 from sqair_wm.games.atari import make_atari
 from sqair_wm.games.bouncing import GROUND
-from sqair_wm.games.games import BOUNCING
+from sqair_wm.games.names import BOUNCING
 from sqair_wm.world.world_model import Source, WorldModel
 from tests.conftest import small
 
