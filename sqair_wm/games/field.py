@@ -102,10 +102,11 @@ def playing_field(parts: Iterable[Rows]) -> tuple[int, int]:
     between = settled & ~rewards & ~deaths
     if between.sum() < USUAL * settled.sum():
         return 0, changed.shape[1]
-    quiet = ~changed[between].any(0)
-    separates = plain[settled].all(0)
-    scores, lives = (changed[x & calm].any(0) & quiet for x in (rewards & ~deaths, deaths))
-    top, bottom = (_edge(*(x[::way] for x in (quiet, scores, lives, separates))) for way in (1, -1))
+    quiet = ~np.any(changed[between], axis=0)
+    separates = np.all(plain[settled], axis=0)
+    scores, lives = (np.any(changed[x & calm], axis=0) & quiet for x in (rewards & ~deaths, deaths))
+    marks = np.stack([quiet, scores, lives, separates])
+    top, bottom = _edge(*marks), _edge(*marks[:, ::-1])
     return top, changed.shape[1] - bottom
 
 
