@@ -53,6 +53,8 @@ class Recording:
     def __post_init__(self) -> None:
         if self.frames < 1:
             raise ValueError(f"a recording needs at least one frame, got {self.frames}")
+        if self.crop is not None:
+            object.__setattr__(self, "crop", tuple(self.crop))  # configurations give a list
 
     @property
     def folder_name(self) -> str:

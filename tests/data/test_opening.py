@@ -50,6 +50,9 @@ def test_the_field_is_measured_once_and_written_down(tmp_path, monkeypatch):
     monkeypatch.setattr("sqair_wm.games.games.measure_field", lambda game: Field((20, 200), 4))
     monkeypatch.setattr("sqair_wm.data.atari.initial_background", lambda recording: BLACK)
     train, test = build_data(config("Pong", tmp_path))
+    before = (train.folder / "frames.npy").stat().st_mtime_ns
+    assert build_data(config("pong", tmp_path))[0].recording == train.recording
+    assert (train.folder / "frames.npy").stat().st_mtime_ns == before
     for sequences in (train, test):
         note = json.loads((sequences.folder / "recording.json").read_text())
         assert (note["crop"], note["pool"], note["frame_skip"]) == ([20, 200], 4, 4)
