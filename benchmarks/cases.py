@@ -133,7 +133,7 @@ def render(name: str) -> Row:
 def data(name: str) -> Row:
     """Batches of 16 sequences of 6 frames from a recording, foreground included."""
     with tempfile.TemporaryDirectory() as folder:
-        sequences = record(Recording("Pong", frames=400), Path(folder) / "pong")
+        sequences = record(Recording("Pong", frames=400, crop=(34, 194)), Path(folder) / "pong")
         generator = torch.Generator().manual_seed(0)
         time = seconds(lambda: sequences.sample(16, 6, generator, torch.device("cpu")))
     return Row(name, 96 / time, "frames/s")
@@ -142,7 +142,7 @@ def data(name: str) -> Row:
 @case("real_game")
 def real_game(name: str) -> Row:
     """MsPacman itself, with the same preprocessing; one step is one action."""
-    env = Recording("MsPacman").make()
+    env = Recording("MsPacman", crop=(0, 172), pool=4).make()
     env.reset(seed=0)
     env.action_space.seed(0)
 

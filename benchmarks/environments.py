@@ -20,13 +20,15 @@ from sqair_wm.games.play import Recording, initial_background
 from sqair_wm.world.world_model import Source, WorldModel
 
 GAME, ACTIONS, STEPS = "MsPacman", 9, 20
+FIELD, POOL = (0, 172), 4
 
 
 @contextmanager
 def saved_model() -> Iterator[str]:
     """The folder of an untrained model of MsPacman that keeps all its six slots filled."""
     config = replace(ATARI, scenery=3, actions=ACTIONS, dynamics="interactive")
-    model = WorldModel(config, Source(GAME, config.frame_size[0]), initial_background(Recording(GAME)))
+    background = initial_background(Recording(GAME, crop=FIELD, pool=POOL))
+    model = WorldModel(config, Source(GAME, config.frame_size[0], FIELD, POOL), background)
     model.sqair = certain_model(config)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder))

@@ -12,9 +12,11 @@ from torch import Tensor
 
 from sqair_wm.common.finite import check_finite
 from sqair_wm.model.config import ModelConfig
+from sqair_wm.model.outlines import outlines
 from sqair_wm.model.seating import Seating
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import OUTSIDE, boxes_of
+from sqair_wm.world.world_model import WorldModel
 
 FORMS, UNITS = ("array", "flat", "dict"), ("normalised", "pixels")
 PLACE = 7
@@ -97,15 +99,28 @@ class Layout:
         return rows if self.form == "array" else {"slots": rows, "presence": rows[..., 0].copy()}
 
     @torch.inference_mode()
-    def info(self, slots: Slots, seating: Seating | None = None) -> dict[str, np.ndarray]:
+    def info(
+        self, slots: Slots, seating: Seating | None = None, model: WorldModel | None = None
+    ) -> dict[str, np.ndarray]:
         """Who is where in `B` scenes; objects sit as `seating` says.
+
+        Args:
+            slots: the scenes.
+            seating: see `observe`.
+            model: that painted them; boxes are then the outlines of what it paints, as pictures show them, else the
+                windows that it paints in.
 
         Returns:
             `identities` `[B, N]` int64, -1 where there is no object; `boxes` `[B, N, 4]` float32 (top, left, height,
             width) in pixels of the frame, zero where there is none.
         """
         there = slots.presence > 0
-        places = torch.where(there[..., None], boxes_of(*slots.window, self.frame_size), 0).to(torch.float32)
+        if model is None:
+            places = boxes_of(*slots.window, self.frame_size)
+        else:
+            glimpses = model.sqair.appearance.decode(slots.what) * slots.presence[:, :, None, None, None]
+            places = outlines(glimpses, slots.where, model.config)
+        places = torch.where(there[..., None], places, 0).to(torch.float32)
         identities = torch.where(there, slots.identity, -1)
         boxes, identities = _seated(seating, places), _seated(seating, identities, -1)
         return {"identities": identities.cpu().numpy(), "boxes": boxes.cpu().numpy()}

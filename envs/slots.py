@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 
 from sqair_wm.common.figures import identity_color
-from sqair_wm.games.atari import PLAYING_FIELD, WHOLE, games
-from sqair_wm.games.games import BOUNCING
+from sqair_wm.games.names import BOUNCING, find_game, games, name_of
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.scenes import Tracker, load_for_game
 from sqair_wm.world.world_model import WorldModel
@@ -23,15 +21,17 @@ from .layout import Layout, Observation, row
 
 Info = dict[str, Any]
 START = np.ones(1, bool)
+LOOKED = {"crop": "raw rows", "pool": "a maximum over raw frames:", "frame_skip": "raw frames an action:"}
+"""What `AtariFrames` decides about frames, and how an error names it."""
 
 
 class SlotObservation(RecordConstructorArgs, gym.Wrapper):
     """Shows an agent the objects that the model sees in a game, each in a row of its own for as long as it lives.
 
     The observation is laid out as `Layout` says. `info` gains `identities` `[N]` and `boxes` `[N, 4]` (top, left,
-    height, width; pixels of the frame), which hide what the game itself may tell by these names. The wrapper is
-    deterministic: the same frames and actions give the same observations. A planner finds the state to plan from in
-    `env.get_wrapper_attr("slots")`, a batch of one scene.
+    height, width; pixels of the frame), which hide what the game itself may tell by these names. Boxes enclose what the
+    model paints, and `render` draws the same ones. The wrapper is deterministic: the same frames and actions give the
+    same observations. A planner finds the state to plan from in `env.get_wrapper_attr("slots")`, a batch of one scene.
 
     Args:
         env: the game as the model was trained on it; `WorldModel.make_env` makes it.
@@ -59,11 +59,11 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         RecordConstructorArgs.__init__(self, model=str(model), form=form, units=units, device=device, draw=draw)
         gym.Wrapper.__init__(self, env)
         self.model = load_for_game(model, device)
-        crop = env.get_wrapper_attr("crop") if env.has_wrapper_attr("crop") else None
-        check_fits(self.model, env.observation_space, env.action_space, env.unwrapped.spec, crop)
+        check_fits(self.model, env.observation_space, env.action_space, env.unwrapped.spec, _looked(env))
         self.layout, self.draw = Layout.of(self.model.config, form, units), draw
         self.observation_space = self.layout.space
         self._tracker = Tracker(self.model, 1)
+        self._who: Info = {"boxes": np.zeros((0, 4), np.float32), "identities": np.zeros(0, np.int64)}
 
     @property
     def slots(self) -> Slots:
@@ -92,18 +92,17 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
     def _see(self, frame: np.ndarray, action: Any, info: Info) -> tuple[Observation, Info]:
         self._tracker.see(frame[None], None if action is None else np.array([int(action)]))
         seen = self._tracker.scenes
-        who = row(self.layout.info(seen.state, seen.seating), 0)
-        return row(self.layout.observe(seen.state, seen.seating), 0), {**info, **who}
+        self._who = row(self.layout.info(seen.state, seen.seating, self.model), 0)
+        return row(self.layout.observe(seen.state, seen.seating), 0), info | self._who
 
     def _draw(self, picture: np.ndarray) -> np.ndarray:
         """Boxes of the frame in the picture it was cut from."""
         first, last = self.get_wrapper_attr("crop") if self.has_wrapper_attr("crop") else (0, picture.shape[0])
         height, width = self.model.config.frame_size
         scale = np.array([(last - first) / height, picture.shape[1] / width])
-        who = row(self.layout.info(self.slots), 0)
-        for box, identity in zip(who["boxes"], who["identities"], strict=True):
+        for box, identity in zip(self._who["boxes"], self._who["identities"], strict=True):
             if identity >= 0:
-                start = (box[:2] + 0.5) * scale + (first, 0)
+                start = box[:2] * scale + (first, 0)
                 corners = np.stack([start, start + box[2:] * scale])[:, ::-1].round().astype(int).tolist()
                 cv2.rectangle(picture, corners[0], corners[1], identity_color(int(identity)), 1)
         return picture
@@ -126,40 +125,48 @@ def make_slots(
         units: of place and velocity.
         device: where the model runs.
         draw: whether `render` draws boxes.
-        game: passed on to `gymnasium.make` of the game, such as `render_mode`.
+        game: passed on to `WorldModel.make_env`, such as `render_mode`.
     """
     env = load_for_game(model).make_env(**game)
     return SlotObservation(env, model, form=form, units=units, device=device, draw=draw)
 
 
 def check_fits(
-    model: WorldModel, frames: gym.Space, actions: gym.Space, spec: EnvSpec | None, crop: tuple[int, int] | None
+    model: WorldModel, frames: gym.Space, actions: gym.Space, spec: EnvSpec | None, looked: dict[str, Any]
 ) -> None:
-    """Raise ValueError if a game's frames, actions, name or crop are not those that the model was trained on.
+    """Raise ValueError if a game's frames, actions or name are not those that the model was trained on.
 
-    What nobody knows (None) is not checked.
+    What nobody knows is not checked.
+
+    Args:
+        model: of a game.
+        frames: that the game shows.
+        actions: that it takes.
+        spec: of the game; None if nobody knows.
+        looked: `crop`, `pool` and `frame_skip` of `AtariFrames`; empty if nobody knows.
     """
     source, config = model.source, model.config
     assert source is not None
     shape, advice = (*config.frame_size, 3), "model.make_env() makes the game as the model was trained on it"
-    game = _name(spec, source.game)
-    if game not in (None, source.game):
-        raise ValueError(f"the model was trained on {source.game}, the game is {game}: {advice}")
+    known = find_game(source.game)
+    if spec is not None:
+        name = name_of(spec)
+        # An id that nobody knows may hide an Atari game.
+        hidden = known.atari and name not in [*games(), BOUNCING]
+        if not hidden and name != known.name.rpartition(":")[2]:
+            raise ValueError(f"the model was trained on {source.game}, the game is {name}: {advice}")
     if frames.shape != shape or frames.dtype != np.uint8:
         raise ValueError(f"the model takes frames {shape} uint8, not {frames.shape} {frames.dtype}: {advice}")
     if config.actions and getattr(actions, "n", None) != config.actions:
         raise ValueError(f"the model knows {config.actions} actions, the game takes {actions}: {advice}")
-    wanted = source.crop or PLAYING_FIELD.get(source.game, WHOLE)
-    if crop is not None and tuple(crop) != tuple(wanted):
-        raise ValueError(f"the model was trained on raw rows {wanted}, the game shows {crop}: {advice}")
+    if looked and known.atari:
+        for name, what in LOOKED.items():
+            wanted, shown = source.settings[name], looked[name]
+            if shown != wanted:
+                raise ValueError(f"the model was trained on {what} {wanted}, the game shows {shown}: {advice}")
 
 
-def _name(spec: EnvSpec | None, wanted: str) -> str | None:
-    """The game as `make_game` calls it; None if an Atari game may hide behind another registered name."""
-    if spec is None:
-        return None
-    if spec.entry_point == "sqair_wm.games.bouncing:Bouncing":
-        return BOUNCING
-    if not str(spec.entry_point).startswith("ale_py"):
-        return None if wanted in games() else spec.id
-    return re.sub(r"^ALE/|(-ram)?(NoFrameskip|Deterministic)?-v\d+$", "", spec.id)
+def _looked(env: gym.Env) -> dict[str, Any]:
+    """How `AtariFrames` makes the frames of a game, see `check_fits`."""
+    known = all(env.has_wrapper_attr(name) for name in LOOKED)
+    return {name: env.get_wrapper_attr(name) for name in LOOKED} if known else {}

@@ -12,7 +12,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from gymnasium.vector.utils import batch_space
 from torch import Tensor
 
-from sqair_wm.games.atari import WHOLE, AtariFrames
+from sqair_wm.games.atari import AtariFrames
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.scenes import Tracker, load_for_game
 
@@ -51,7 +51,7 @@ class SlotVectorObservation(VectorWrapper):
         super().__init__(env)
         self.model = load_for_game(model, device)
         spec = env.get_attr("spec")[0] if hasattr(env, "get_attr") else env.spec
-        check_fits(self.model, env.single_observation_space, env.single_action_space, spec, _crop(spec))
+        check_fits(self.model, env.single_observation_space, env.single_action_space, spec, _looked(spec))
         mode = env.metadata.get("autoreset_mode")
         if not isinstance(mode, AutoresetMode):
             raise ValueError(f"metadata['autoreset_mode'] of {env} has to be an AutoresetMode, not {mode!r}")
@@ -113,13 +113,16 @@ class SlotVectorObservation(VectorWrapper):
 
     def _see(self) -> tuple[Observation, dict[str, np.ndarray]]:
         seen = self._tracker.scenes
-        return self.layout.observe(seen.state, seen.seating), self.layout.info(seen.state, seen.seating)
+        return self.layout.observe(seen.state, seen.seating), self.layout.info(seen.state, seen.seating, self.model)
 
 
-def _crop(spec: EnvSpec | None) -> tuple[int, int] | None:
-    """The rows that `AtariFrames` cuts out of the raw picture, as the spec of the wrapped game tells."""
+def _looked(spec: EnvSpec | None) -> dict[str, Any]:
+    """How `AtariFrames` makes the frames of a game, as the spec of the wrapped game tells; see `check_fits`."""
     wrappers = [w.kwargs for w in spec.additional_wrappers if w.name == AtariFrames.class_name()] if spec else []
-    return (wrappers[-1] or {}).get("crop", WHOLE) if wrappers else None
+    if not wrappers:
+        return {}
+    looked = wrappers[-1] or {}
+    return {"crop": tuple(looked["crop"]), "pool": looked["pool"], "frame_skip": looked["frame_skip"]}
 
 
 def with_masks(infos: dict[str, np.ndarray], rows: np.ndarray) -> Info:
@@ -158,7 +161,7 @@ def make_slots_vector(
         autoreset_mode: when the next episode starts: `NextStep`, `SameStep` (what stable-baselines3 needs), `Disabled`.
         processes: run every game in a process of its own; the model stays in this one.
         max_episode_steps: truncate episodes after so many steps.
-        game: passed on to `gymnasium.make` of the game.
+        game: passed on to `WorldModel.make_env`.
     """
     mode, source = AutoresetMode(autoreset_mode), load_for_game(model)
 

@@ -44,7 +44,8 @@ def test_pretrained_models_are_small_and_keep_their_promises(game):
     from pathlib import Path
 
     with tempfile.TemporaryDirectory() as place:
-        sequences = record(Recording(game, frames=300, seed=77), Path(place) / "x", model.background.numpy())
+        recording = Recording(game, frames=300, seed=77, crop=model.source.crop, pool=model.source.pool)
+        sequences = record(recording, Path(place) / "x", model.background.numpy())
         figures = summarize(watch(model, sequences.first(6, 20, torch.device("cpu"))))
     assert figures["unexplained_energy"] < (0.2 if game == "MsPacman" else 0.12)
     assert figures["discovered_per_frame"] < 0.1 * figures["objects_per_frame"]

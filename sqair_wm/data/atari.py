@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from sqair_wm.data.sequences import Batch
 from sqair_wm.games.background import RunningMode, separate
+from sqair_wm.games.legacy import completed
 from sqair_wm.games.play import Recording, initial_background
 from sqair_wm.games.policies import RepeatingAgent
 
@@ -42,7 +43,7 @@ def record(recording: Recording, folder: Path, background: np.ndarray | None = N
         np.lib.format.open_memmap(partial / f"{n}.npy", "w+", np.uint8, shape) for n in ("frames", "backgrounds")
     )
     actions, rewards = np.zeros(recording.frames, np.int64), np.zeros(recording.frames, np.float32)
-    ends, starts = np.zeros(recording.frames, bool), np.zeros(recording.frames, bool)
+    ends, truncations, starts = (np.zeros(recording.frames, bool) for _ in range(3))
     agent = RepeatingAgent(recording.actions, recording.seed)
     frame, _ = env.reset(seed=recording.seed)
     starts[0] = True
@@ -50,16 +51,16 @@ def record(recording: Recording, folder: Path, background: np.ndarray | None = N
         frames[t], backgrounds[t] = frame, mode.update(frame)
         if t + 1 == recording.frames:
             break
-        if ends[t]:
+        if ends[t] or truncations[t]:
             frame, _ = env.reset()
             mode.reset()
             starts[t + 1] = True
             continue
         actions[t + 1] = agent.act()
-        frame, rewards[t + 1], terminated, truncated, _ = env.step(actions[t + 1])
-        ends[t + 1] = terminated or truncated
+        frame, rewards[t + 1], ends[t + 1], truncations[t + 1], _ = env.step(actions[t + 1])
     env.close()
-    for name, array in (("actions", actions), ("rewards", rewards), ("ends", ends), ("starts", starts)):
+    arrays = (actions, rewards, ends, truncations, starts)
+    for name, array in zip(("actions", "rewards", "ends", "truncations", "starts"), arrays, strict=True):
         np.save(partial / f"{name}.npy", array)
     frames.flush()
     backgrounds.flush()
@@ -71,6 +72,12 @@ def record(recording: Recording, folder: Path, background: np.ndarray | None = N
 class AtariSequences:
     """Sequences cut from a recording; frames stay on disk until they are asked for.
 
+    Attributes:
+        ends: `[F]` bool, whether the game ended with the frame; what is learnt of endings.
+        truncations: `[F]` bool, whether a limit of time cut the episode off with the frame.
+        begins: `[F]` bool, whether an episode begins with the frame.
+        episodes: `[F]`, numbers of the episodes; sequences don't cross them.
+
     Raises:
         FileNotFoundError: if the folder holds no complete recording.
     """
@@ -81,9 +88,7 @@ class AtariSequences:
             raise FileNotFoundError(
                 f"{folder} holds no complete recording (no recording.json): delete it to record again"
             )
-        settings = json.loads(note.read_text())
-        settings["crop"] = tuple(settings["crop"]) if settings["crop"] else None
-        self.folder, self.recording = folder, Recording(**settings)
+        self.folder, self.recording = folder, Recording(**completed(json.loads(note.read_text())))
         self.frame_size, self.channels = (self.recording.size, self.recording.size), 4
         self.scenery, self.number_of_actions = 3, self.recording.actions
         self._frames, self._backgrounds = (
@@ -94,6 +99,9 @@ class AtariSequences:
             np.load(folder / f"{n}.npy") for n in ("actions", "rewards", "ends", "starts")
         )
         self.begins, self.episodes = starts, np.cumsum(starts)
+        path = folder / "truncations.npy"
+        # Older recordings have them among the endings.
+        self.truncations = np.load(path) if path.exists() else np.zeros_like(self.ends)
 
     def __len__(self) -> int:
         return len(self.episodes)

@@ -15,8 +15,10 @@ from sqair_wm.data.mnist import load_mnist
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.data.sequences import Sequences
 from sqair_wm.data.video import VideoSequences, VideoSettings, open_video
-from sqair_wm.games.games import check_game
+from sqair_wm.games.field import Field
+from sqair_wm.games.games import check_field, choose_field
 from sqair_wm.games.memory import measure_memory
+from sqair_wm.games.names import find_game, settle
 from sqair_wm.games.play import Recording
 
 
@@ -47,37 +49,55 @@ def build_data(config: DictConfig) -> tuple[Sequences, Sequences]:
     return KINDS[config.data.kind].build(config)
 
 
-def recording(config: DictConfig, test: bool, memory: int | None = None) -> Recording:
+def recording(config: DictConfig, test: bool, memory: int | None = None, field: Field | None = None) -> Recording:
     """What to record of a game for training, or for the held-out test.
 
     Args:
         config: of the run.
         test: whether for the test.
         memory: what stands for `data.memory=auto`; None for the default of `Recording`.
+        field: what stands for `data.crop=auto` and `data.pool=auto`; None for those defaults.
+
+    Raises:
+        ConfigError: if a setting has the wrong type.
+        ValueError: if there is no such game, or it can't be played as the settings say.
     """
-    data = config.data
+    data, game, field = config.data, find_game(str(config.env)), field or Field()
+    sticky, frame_skip = settle(game, _chosen(data, "sticky"))
+    crop, pool = _chosen(data, "crop"), _chosen(data, "pool")
+    check_field(game, crop, pool)
     settings = {
-        "game": config.env,
+        "game": game.name,
         "frames": data.test_frames if test else data.frames,
         "seed": config.seed + (1_000_000 if test else 0),
+        "size": data.size,
         "memory": (memory or Recording.memory) if data.memory == "auto" else data.memory,
-        "crop": None if data.crop == "auto" else data.crop,
-        "pool": None if data.pool == "auto" else data.pool,
+        "crop": field.crop if crop is None else crop,
+        "pool": field.pool if pool is None else pool,
+        "sticky": sticky,
+        "frame_skip": frame_skip,
     }
-    return typed(Recording, settings | {k: data[k] for k in ("size", "sticky")}, "data")
+    return typed(Recording, settings, "data")
+
+
+def _chosen(data: DictConfig, name: str) -> Any:
+    """A setting that may be left to the game or to a measurement; None if it is."""
+    return None if data[name] == "auto" else data[name]
 
 
 def _check_game(config: DictConfig) -> None:
     if config.env is None:
         raise ConfigError("name a game: python train_wm.py env=MsPacman (or data=moving_mnist)")
-    check_game(str(config.env))
-    recording(config, test=False)
     recording(config, test=True)
+    recording(config, test=False).make().close()
 
 
 def _record_game(config: DictConfig) -> tuple[AtariSequences, AtariSequences]:
-    memory = measure_memory(recording(config, test=False)) if config.data.memory == "auto" else None
-    train, test = recording(config, False, memory), recording(config, True, memory)
+    asked = recording(config, test=False)
+    field = choose_field(find_game(asked.game), asked.crop, asked.pool)
+    looked = recording(config, False, field=field)
+    memory = measure_memory(looked) if config.data.memory == "auto" else None
+    train, test = recording(config, False, memory, field), recording(config, True, memory, field)
     root = Path(config.data.folder)
     first = record(train, root / train.folder_name)
     return first, record(test, root / test.folder_name, first.background)

@@ -21,6 +21,7 @@ from sqair_wm.evaluation.games.truth import GameTruth, true_boxes
 from sqair_wm.evaluation.games.world import world_metrics
 from sqair_wm.evaluation.metrics.timeline import over_time
 from sqair_wm.evaluation.pedestrians.pedestrians import pedestrian_metrics
+from sqair_wm.games.field import Field
 from sqair_wm.world.world_model import WorldModel
 
 TIMELINE = ("counting_accuracy", "counting_accuracy_once")
@@ -73,8 +74,9 @@ def open_test_recording(config: DictConfig, model: WorldModel, data: Path | None
         ConfigError: if recordings cannot be kept in `data`.
         FileNotFoundError: if it is not complete.
     """
-    memory = None if model.source is None else model.source.memory
-    settings, root = recording(config, True, memory), data or Path(config.data.folder)
+    source = model.source
+    looked = (None, None) if source is None else (source.memory, Field(source.crop, source.pool))
+    settings, root = recording(config, True, *looked), data or Path(config.data.folder)
     try:
         return record(settings, root / settings.folder_name, model.background.cpu().numpy())
     except FileNotFoundError:

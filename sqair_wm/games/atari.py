@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
+from collections import deque
+from functools import lru_cache
 from typing import Any
 
-import ale_py
 import cv2
 import gymnasium as gym
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 
-gym.register_envs(ale_py)
+from sqair_wm.games.names import FRAME_SKIP, STICKY, Game
 
-FLICKERING = ("MsPacman", "SpaceInvaders", "Pacman", "Asteroids")
-"""Games that draw some sprites only every other frame or less: the maximum over all four raw frames shows them all."""
+RATE = 60
+"""Raw frames a second."""
 
-PLAYING_FIELD = {
-    "Breakout": (32, 196),
-    "Freeway": (14, 196),
-    "MsPacman": (0, 172),
-    "Pong": (34, 194),
-    "SpaceInvaders": (20, 196),
-}
-"""First and last raw row of the part without score and lives; other games are shown whole."""
-
-
-WHOLE = (0, 210)
-"""First and last raw row of the whole picture."""
-
-
-def games() -> list[str]:
-    """Names of all games that can be played."""
-    return sorted(i[4:-3] for i in gym.registry if i.startswith("ALE/") and i.endswith("-v5"))
+POOL, MOST_POOLED = 2, 4
+"""Raw frames an observation is the maximum of, if nobody chooses; and at most, unless an action lasts longer."""
 
 
 class AtariFrames(RecordConstructorArgs, gym.Wrapper):
@@ -40,22 +26,38 @@ class AtariFrames(RecordConstructorArgs, gym.Wrapper):
     Args:
         env: a raw ALE environment with `frameskip=1`.
         size: height and width of an observation in pixels.
-        pool: the observation is the maximum over so many of the last raw frames (2 or 4).
-        crop: (first, last) raw row of the playing field; None for the whole frame.
+        pool: the observation is the maximum over so many of the last raw frames.
+        crop: (first, last) raw row of what is shown; None for the whole picture.
         frame_skip: raw frames an action lasts.
+
+    Raises:
+        ValueError: if there are no such raw rows or frames.
     """
 
     def __init__(
-        self, env: gym.Env, *, size: int = 80, pool: int = 2, crop: tuple[int, int] | None = None, frame_skip: int = 4
+        self,
+        env: gym.Env,
+        *,
+        size: int = 80,
+        pool: int = POOL,
+        crop: tuple[int, int] | None = None,
+        frame_skip: int = FRAME_SKIP,
     ):
-        rows = None if crop is None else list(crop)  # as JSON would give it back
-        RecordConstructorArgs.__init__(self, size=size, pool=pool, crop=rows, frame_skip=frame_skip)
+        height, most = _height(env), max(frame_skip, MOST_POOLED)
+        first, last = crop or (0, height)
+        if not 0 <= first < last <= height:
+            raise ValueError(
+                f"crop is [{first}, {last}]; a picture has the raw rows 0 to {height}, choose some of them"
+            )
+        if not 1 <= pool <= most:
+            raise ValueError(f"pool must lie between 1 and {most} raw frames, got {pool}")
+        # As JSON would give it back.
+        RecordConstructorArgs.__init__(self, size=size, pool=pool, crop=[first, last], frame_skip=frame_skip)
         gym.Wrapper.__init__(self, env)
-        if not 1 <= pool <= frame_skip:
-            raise ValueError(f"pool must lie between 1 and frame_skip={frame_skip}, got {pool}")
-        self.size, self.pool, self.frame_skip = size, pool, frame_skip
-        self.crop = crop or WHOLE
+        self.size, self.pool, self.frame_skip, self.crop = size, pool, frame_skip, (first, last)
+        self.metadata = env.metadata | {"render_fps": RATE / frame_skip}
         self.observation_space = gym.spaces.Box(0, 255, (size, size, 3), np.uint8)
+        self._earlier: deque[np.ndarray] = deque()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -64,6 +66,7 @@ class AtariFrames(RecordConstructorArgs, gym.Wrapper):
         frame, info = self.env.reset(seed=seed, options=options)
         for _ in range(self.frame_skip):
             frame, *_, info = self.env.step(0)
+        self._earlier.clear()
         return self._see([frame]), info
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -75,10 +78,14 @@ class AtariFrames(RecordConstructorArgs, gym.Wrapper):
             total += float(reward)
             if terminated or truncated:
                 break
-        return self._see(frames[-self.pool :]), total, terminated, truncated, info
+        return self._see(frames), total, terminated, truncated, info
 
     def _see(self, frames: list[np.ndarray]) -> np.ndarray:
-        frame = np.maximum.reduce(frames)[self.crop[0] : self.crop[1]]
+        """What the raw frames of a step show, with those before if an action lasts for fewer than are pooled."""
+        if self.pool > self.frame_skip:
+            frames = [*self._earlier, *frames]
+            self._earlier = deque(frames, self.pool)
+        frame = np.maximum.reduce(frames[-self.pool :])[self.crop[0] : self.crop[1]]
         return cv2.resize(frame, (self.size, self.size), interpolation=cv2.INTER_AREA)
 
 
@@ -86,9 +93,10 @@ def make_atari(
     game: str,
     *,
     size: int = 80,
-    pool: int | None = None,
+    pool: int = POOL,
     crop: tuple[int, int] | None = None,
-    sticky: float = 0.0,
+    sticky: float = STICKY,
+    frame_skip: int = FRAME_SKIP,
     **kwargs: Any,
 ) -> gym.Env:
     """The game `game` with the observations a model is trained on.
@@ -96,11 +104,26 @@ def make_atari(
     Args:
         game: a name of `games()`, such as `MsPacman`.
         size: height and width of an observation in pixels.
-        pool: raw frames of which an observation is the maximum; by default 4 for games known to flicker, else 2.
-        crop: (first, last) raw row; by default the playing field where it is known, else the whole frame.
+        pool: raw frames of which an observation is the maximum.
+        crop: (first, last) raw row of what is shown; None for the whole picture.
         sticky: probability that the game repeats the last action instead.
+        frame_skip: raw frames an action lasts.
         kwargs: passed on to `gymnasium.make`.
     """
-    env = gym.make(f"ALE/{game}-v5", frameskip=1, repeat_action_probability=sticky, **kwargs)
-    pool = pool or (4 if game in FLICKERING else 2)
-    return AtariFrames(env, size=size, pool=pool, crop=crop or PLAYING_FIELD.get(game))
+    env = gym.make(Game(game, True).id, frameskip=1, repeat_action_probability=sticky, **kwargs)
+    return AtariFrames(env, size=size, pool=pool, crop=crop, frame_skip=frame_skip)
+
+
+def _height(env: gym.Env) -> int:
+    shape = env.observation_space.shape
+    assert shape is not None
+    return int(shape[0])
+
+
+@lru_cache
+def whole(game: str) -> tuple[int, int]:
+    """First and last raw row of the whole picture of an Atari game."""
+    env = gym.make(Game(game, True).id)
+    height = _height(env)
+    env.close()
+    return 0, height

@@ -1,59 +1,16 @@
-"""Games by name: Atari's, and any registered environment that shows pictures."""
+"""Games as a model sees them: Atari's, and any registered environment that shows pictures."""
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
-import cv2
 import gymnasium as gym
 import numpy as np
-from gymnasium.utils import RecordConstructorArgs
+from gymnasium.wrappers import ResizeObservation
 
-from sqair_wm.games.atari import games, make_atari
-
-BOUNCING = "Bouncing"
-
-
-class Resized(RecordConstructorArgs, gym.Wrapper):
-    """Pictures of another size, by averaging.
-
-    Args:
-        env: shows `[H, W, 3]` uint8.
-        size: height and width that are wanted.
-    """
-
-    def __init__(self, env: gym.Env, *, size: int):
-        RecordConstructorArgs.__init__(self, size=size)
-        gym.Wrapper.__init__(self, env)
-        self.size = size
-        self.observation_space = gym.spaces.Box(0, 255, (size, size, 3), np.uint8)
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        """See `gymnasium.Env.reset`."""
-        frame, info = self.env.reset(seed=seed, options=options)
-        return self._see(frame), info
-
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """See `gymnasium.Env.step`."""
-        frame, reward, terminated, truncated, info = self.env.step(action)
-        return self._see(frame), float(reward), terminated, truncated, info
-
-    def _see(self, frame: np.ndarray) -> np.ndarray:
-        return cv2.resize(frame, (self.size, self.size), interpolation=cv2.INTER_AREA)
-
-
-def check_game(name: str) -> None:
-    """Raise ValueError, naming the nearest games, if there is no game of that name."""
-    if name in games() or _id(name) in gym.registry:
-        return
-    known = [*games(), BOUNCING]
-    near = difflib.get_close_matches(name.lower(), [g.lower() for g in known], 3, 0.5)
-    near = [g for n in near for g in known if g.lower() == n]
-    hint = f"did you mean {' or '.join(near)}?" if near else "names are written like MsPacman or SpaceInvaders"
-    raise ValueError(f"there is no Atari game {name!r}: {hint}")
+from sqair_wm.games.atari import POOL, make_atari
+from sqair_wm.games.field import Field, measure_field
+from sqair_wm.games.names import Game, find_game, settle
 
 
 def make_game(
@@ -62,32 +19,52 @@ def make_game(
     size: int = 80,
     pool: int | None = None,
     crop: tuple[int, int] | None = None,
-    sticky: float = 0.0,
+    sticky: float | None = None,
+    frame_skip: int | None = None,
     **kwargs: Any,
 ) -> gym.Env:
     """The game `name` with the observations a model is trained on, `[size, size, 3]` uint8.
 
     Args:
         name: an Atari game such as `MsPacman`, `Bouncing`, or the id of a registered environment that shows pictures
-            and takes discrete actions.
+            and takes discrete actions; see `find_game`.
         size: height and width of an observation in pixels.
-        pool, crop, sticky: see `make_atari`; for Atari games only.
+        pool, crop, sticky, frame_skip: see `make_atari`; for Atari games only. By default as the name asks for, else
+            what `make_atari` does.
         kwargs: passed on to `gymnasium.make`.
 
     Raises:
-        ValueError: if there is no such game, or it shows no pictures, or its actions are not discrete.
+        ValueError: if there is no such game, it shows no pictures, its actions are not discrete, or it can't be
+            played as asked.
     """
-    check_game(name)
-    if name in games():
-        return make_atari(name, size=size, pool=pool, crop=crop, sticky=sticky, **kwargs)
-    env = gym.make(_id(name), **kwargs)
+    game = find_game(name)
+    check_field(game, crop, pool)
+    sticky, frame_skip = settle(game, sticky, frame_skip)
+    if game.atari:
+        assert frame_skip is not None
+        return make_atari(
+            game.name, size=size, pool=pool or POOL, crop=crop, sticky=sticky, frame_skip=frame_skip, **kwargs
+        )
+    env = gym.make(game.id, **kwargs)
     space = env.observation_space
     if not isinstance(space, gym.spaces.Box) or space.dtype != np.uint8 or space.shape[-1:] != (3,):
         raise ValueError(f"{name} shows {space}; a model needs pictures, [height, width, 3] uint8")
     if not isinstance(env.action_space, gym.spaces.Discrete):
         raise ValueError(f"{name} takes {env.action_space}; a model needs discrete actions")
-    return Resized(env, size=size)
+    return ResizeObservation(env, (size, size))
 
 
-def _id(name: str) -> str:
-    return "sqair_wm/Bouncing-v0" if name == BOUNCING else name
+def check_field(game: Game, crop: tuple[int, int] | None, pool: int | None) -> None:
+    """Raise ValueError if a game has no raw rows or frames to choose from, and some are chosen."""
+    if not game.atari and (crop or pool):
+        given = f"crop={list(crop)}" if crop else f"pool={pool}"
+        raise ValueError(f"{given} is for Atari games; {game.name} is shown as it is: leave it out")
+
+
+def choose_field(game: Game, crop: tuple[int, int] | None, pool: int | None) -> Field:
+    """How to look at a game: as chosen, else as measured; nothing for a game that is shown as it is."""
+    check_field(game, crop, pool)
+    if not game.atari or (crop and pool):
+        return Field(crop, pool)
+    measured = measure_field(game.name)
+    return Field(crop or measured.crop, pool or measured.pool)

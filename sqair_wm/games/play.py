@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -19,7 +20,7 @@ WARM_UP = 1500
 OPENINGS, LASTING = 8, 120
 """Episodes that are begun to see what stands still at first, and their frames."""
 
-VERSION = 7
+VERSION = 8
 """To be raised when equal settings no longer give equal recordings; older ones are then made again."""
 
 
@@ -28,14 +29,15 @@ class Recording:
     """What is recorded; two recordings with equal settings are identical.
 
     Attributes:
-        game: name of the game.
+        game: the one name of the game, see `find_game`.
         frames: number of frames.
         size: height and width in pixels.
         seed: of the game and of the random agent.
         memory: frames after which something that stands still is background.
-        crop: (first, last) raw row, None for the game's own.
-        pool: raw frames an observation is the maximum of, None for the game's own.
+        crop: (first, last) raw row of what is shown; None for the whole picture.
+        pool: raw frames an observation is the maximum of; None for 2, or where there are no raw frames.
         sticky: probability that the game repeats an action.
+        frame_skip: raw frames an action lasts; None for 4, or where there are no raw frames.
     """
 
     game: str
@@ -46,21 +48,26 @@ class Recording:
     crop: tuple[int, int] | None = None
     pool: int | None = None
     sticky: float = 0.0
+    frame_skip: int | None = None
 
     def __post_init__(self) -> None:
         if self.frames < 1:
             raise ValueError(f"a recording needs at least one frame, got {self.frames}")
+        if self.crop is not None:
+            object.__setattr__(self, "crop", tuple(self.crop))  # configurations give a list
 
     @property
     def folder_name(self) -> str:
         """A name that differs whenever the settings do."""
         settings = json.dumps(asdict(self) | {"version": VERSION}, sort_keys=True)
         code = hashlib.sha256(settings.encode()).hexdigest()[:8]
-        return f"{self.game}-{self.frames}-seed{self.seed}-{code}"
+        game = re.sub(r"\W+", "-", self.game)
+        return f"{game}-{self.frames}-seed{self.seed}-{code}"
 
     def make(self) -> gym.Env:
         """The environment that is recorded."""
-        return make_game(self.game, size=self.size, pool=self.pool, crop=self.crop, sticky=self.sticky)
+        names = ("size", "pool", "crop", "sticky", "frame_skip")
+        return make_game(self.game, **{name: getattr(self, name) for name in names})
 
     @cached_property
     def actions(self) -> int:

@@ -17,8 +17,11 @@ from torch import Tensor, nn
 
 from sqair_wm.common.files import write_atomically
 from sqair_wm.common.frame import Frame
+from sqair_wm.games.atari import POOL, whole
 from sqair_wm.games.background import RunningMode, separate
 from sqair_wm.games.games import make_game
+from sqair_wm.games.legacy import completed
+from sqair_wm.games.names import FRAME_SKIP, find_game
 from sqair_wm.model import baselines
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.outcome import Outcome, OutcomeHeads
@@ -28,18 +31,22 @@ from sqair_wm.model.sqair import Rendering
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
+ALIASES = {"frameskip": "frame_skip", "repeat_action_probability": "sticky"}
+"""What ale-py calls two of the settings of a `Source`."""
+
 
 @dataclass(frozen=True)
 class Source:
     """Where the frames come from: what it takes to show the model a running game.
 
     Attributes:
-        game: name of the Atari game.
+        game: the one name of the game, see `find_game`.
         size: height and width of a frame in pixels.
-        crop: (first, last) raw row; None for the game's own.
-        pool: raw frames a frame is the maximum of; None for the game's own.
+        crop: (first, last) raw row of what is shown; None for the whole picture.
+        pool: raw frames a frame is the maximum of; None for 2, or where there are no raw frames.
         sticky: probability that the game repeats an action.
         memory: frames after which something that stands still is background.
+        frame_skip: raw frames an action lasts; None for 4, or where there are no raw frames.
     """
 
     game: str
@@ -48,6 +55,34 @@ class Source:
     pool: int | None = None
     sticky: float = 0.0
     memory: int = 45
+    frame_skip: int | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How `make_game` makes the game, with nothing left open for an Atari game."""
+        own = {name: getattr(self, name) for name in ("size", "crop", "pool", "sticky", "frame_skip")}
+        game = find_game(self.game)
+        if game.atari:
+            usual = {"pool": POOL, "frame_skip": FRAME_SKIP}
+            own |= {name: value for name, value in usual.items() if own[name] is None}
+            own["crop"] = self.crop or whole(game.name)
+        return own
+
+    def settings_with(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """`settings`, and what else is asked for, which may repeat one of them.
+
+        Raises:
+            ValueError: if another value of a setting is asked for than the model was trained with.
+        """
+        own, aliases = self.settings, ALIASES if find_game(self.game).atari else {}
+        for name, value in asked.items():
+            mine = aliases.get(name, name)
+            if mine in own and (tuple(value) if isinstance(value, list) else value) != own[mine]:
+                raise ValueError(
+                    f"{name}={value!r} is not what the model was trained with, {mine}={own[mine]!r}: leave it out, or "
+                    "train a model with it"
+                )
+        return own | {name: value for name, value in asked.items() if aliases.get(name, name) not in own}
 
 
 class Eyes:
@@ -211,12 +246,11 @@ class WorldModel(nn.Module):
         """The game with the frames that this model was trained on; `kwargs` go to `gymnasium.make`.
 
         Raises:
-            ValueError: if the model was not trained on a game.
+            ValueError: if the model was not trained on a game, or `kwargs` ask for another frame skip, stickiness,
+                crop, pooling or size than it was trained with.
         """
         source = self._source()
-        return make_game(
-            source.game, size=source.size, crop=source.crop, pool=source.pool, sticky=source.sticky, **kwargs
-        )
+        return make_game(source.game, **source.settings_with(kwargs))
 
     def eyes(self) -> Eyes:
         """A fresh background model for one running game, on the device of the weights.
@@ -257,9 +291,9 @@ def load(folder: str | Path, device: str | torch.device = "cpu", dense: bool | N
     try:
         description = json.loads((folder / DESCRIPTION).read_text())
         config = ModelConfig.from_json(description["model"])
-        settings: dict[str, Any] = description["source"] or {}
-        settings = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
-        model = WorldModel(config, Source(**settings) if settings else None, dense=dense)
+        source = description["source"] and Source(**completed(description["source"]))
+        with torch.random.fork_rng(devices=[]):  # the weights are drawn, then read
+            model = WorldModel(config, source, dense=dense)
         load_model(model, folder / WEIGHTS)
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"the model in {folder} is damaged or from another version: {error}") from error

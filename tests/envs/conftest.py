@@ -15,11 +15,11 @@ from benchmarks.scenes import certain_model
 from sqair_wm.envs.starts import Collection, StatePool
 from sqair_wm.games.atari import make_atari
 from sqair_wm.games.bouncing import GROUND
-from sqair_wm.games.games import BOUNCING
+from sqair_wm.games.names import BOUNCING
 from sqair_wm.world.world_model import Source, WorldModel
 from tests.conftest import small
 
-SIZE, ACTIONS = 24, 6
+SIZE, ACTIONS, FIELD = 24, 6, (34, 194)
 EXPLAINED = (
     "A Box observation space m(inimum|aximum) value is -?infinity",  # appearance codes have no bounds
     r"The environment \(.*\) is different from the unwrapped version",  # a wrapper is what is checked
@@ -27,11 +27,13 @@ EXPLAINED = (
 )
 
 
-def save_model(game: str, actions: int, background: np.ndarray, place: Path) -> str:
+def save_model(
+    game: str, actions: int, background: np.ndarray, place: Path, crop: tuple[int, int] | None = None
+) -> str:
     """Save a model; its dynamics, rewards and uncertainties are random, an episode ends with probability 0.27."""
     torch.manual_seed(0)
     config = small(channels=4, scenery=3, actions=actions, dynamics="interactive", what=3, object_size=(3.0, 2.0))
-    model = WorldModel(config, Source(game, SIZE), background)
+    model = WorldModel(config, Source(game, SIZE, crop), background)
     model.sqair = certain_model(config)
     torch.nn.init.normal_(model.sqair.dynamics.readout.weight, std=0.1)
     assert model.heads is not None
@@ -47,9 +49,9 @@ def save_model(game: str, actions: int, background: np.ndarray, place: Path) -> 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A saved model of Pong, before the colour that Pong shows most."""
-    frame, _ = make_atari("Pong", size=SIZE).reset(seed=0)
+    frame, _ = make_atari("Pong", size=SIZE, crop=FIELD).reset(seed=0)
     background = np.median(frame, (0, 1)).astype(np.uint8) + np.zeros_like(frame)
-    return save_model("Pong", ACTIONS, background, tmp_path_factory.mktemp("pong"))
+    return save_model("Pong", ACTIONS, background, tmp_path_factory.mktemp("pong"), FIELD)
 
 
 @pytest.fixture(scope="session")

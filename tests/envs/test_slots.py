@@ -1,4 +1,5 @@
 import json
+import random
 import warnings
 
 import gymnasium as gym
@@ -7,13 +8,17 @@ import pytest
 import torch
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
+from gymnasium.wrappers import ResizeObservation
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import sqair_wm
 from sqair_wm.envs.slots import SlotObservation, make_slots
-from sqair_wm.games.atari import make_atari
+from sqair_wm.games.atari import AtariFrames, make_atari
+from sqair_wm.model.outlines import outlines
 from sqair_wm.model.slots import Noise
-from tests.envs.conftest import EXPLAINED, SIZE, only_explained, same
+from sqair_wm.nn.where import boxes
+from tests.envs.conftest import EXPLAINED, FIELD, SIZE, only_explained, same, save_model
+from tests.games.toys import write_game
 
 
 @pytest.mark.parametrize(("form", "units"), [("array", "normalised"), ("flat", "pixels")])
@@ -63,7 +68,7 @@ def test_an_episode_begins_with_nothing_of_the_last(folder):
 
 def test_it_can_be_rebuilt_from_its_spec(folder):
     env = gym.make("sqair_wm/Slots-v0", model=folder, form="flat", units="pixels")
-    wrapped = SlotObservation(make_atari("Pong", size=SIZE), folder, form="flat", units="pixels")
+    wrapped = SlotObservation(make_atari("Pong", size=SIZE, crop=FIELD), folder, form="flat", units="pixels")
     assert env.spec.id == "sqair_wm/Slots-v0"
     for spec in (env.spec, EnvSpec.from_json(env.spec.to_json()), wrapped.spec):
         again = gym.make(spec)
@@ -100,8 +105,8 @@ def test_boxes_are_drawn_into_the_games_picture(folder):
     changed = (plain.render() != boxed.render()).any(-1)
     top, left = info["boxes"][info["identities"] >= 0].min(0)[:2]
     rows, columns = np.nonzero(changed)
-    assert abs(rows.min() - max(0, 34 + (top + 0.5) * 160 / SIZE)) < 2
-    assert abs(columns.min() - max(0, (left + 0.5) * 160 / SIZE)) < 2
+    assert abs(rows.min() - (34 + top * 160 / SIZE)) < 2
+    assert abs(columns.min() - left * 160 / SIZE) < 2
 
 
 def test_models_that_do_not_fit_are_errors(folder, tmp_path):
@@ -113,10 +118,68 @@ def test_models_that_do_not_fit_are_errors(folder, tmp_path):
         SlotObservation(make_atari("SpaceInvaders", size=SIZE), folder)
     with pytest.raises(ValueError, match="knows 6 actions"):
         make_slots(folder, full_action_space=True)
-    with pytest.raises(ValueError, match="raw rows"):
-        SlotObservation(make_atari("Pong", size=SIZE, crop=(0, 210)), folder)
+    for how, message in ({}, "raw rows"), ({"pool": 4}, "maximum over"), ({"frame_skip": 2}, "raw frames an action: 4"):
+        with pytest.raises(ValueError, match=message):
+            SlotObservation(make_atari("Pong", size=SIZE, **({"crop": FIELD} if how else {}), **how), folder)
     with pytest.raises(TypeError, match="folder of a saved model"):
-        SlotObservation(make_atari("Pong", size=SIZE), sqair_wm.load(folder))
+        SlotObservation(make_atari("Pong", size=SIZE, crop=FIELD), sqair_wm.load(folder))
+
+
+@pytest.mark.parametrize(
+    "asked", [{"sticky": 0.25}, {"repeat_action_probability": 0.25}, {"frameskip": 2}, {"pool": 4}]
+)
+def test_what_the_model_was_not_trained_with_is_refused(folder, asked):
+    (name,) = asked
+    with pytest.raises(ValueError, match=rf"{name}=.* is not what the model was trained with, \w+="):
+        gym.make("sqair_wm/Slots-v0", model=folder, **asked)
+    with pytest.raises(ValueError, match=rf"{name}=.* is not what"):
+        gym.make_vec("sqair_wm/Slots-v0", model=folder, **asked)
+
+
+def test_what_the_model_was_trained_with_may_be_said(folder):
+    said = make_slots(folder, sticky=0.0, frameskip=4, repeat_action_probability=0.0, crop=FIELD, size=SIZE)
+    assert same(said.reset(seed=1)[0], make_slots(folder).reset(seed=1)[0])
+
+
+def test_a_users_own_game_is_played(tmp_path, monkeypatch):
+    name, black = write_game(tmp_path, monkeypatch), np.zeros((SIZE, SIZE, 3), np.uint8)
+    folder = save_model(name, 2, black, tmp_path)
+    env = make_slots(folder)
+    env.reset(seed=0)
+    assert env.step(1)[4]["boxes"].any() and env.unwrapped.spec.id == "My/Walk-v0"
+    SlotObservation(ResizeObservation(gym.make("My/Walk-v0"), (SIZE, SIZE)), folder)
+    with pytest.raises(ValueError, match=f"trained on {name}, the game is Pong"):
+        SlotObservation(make_atari("Pong", size=SIZE), folder)
+
+
+def test_every_id_of_a_game_fits_its_model(folder):
+    for name in ("PongNoFrameskip-v4", "ALE/Pong-v5"):
+        raw = gym.make(name, frameskip=1, repeat_action_probability=0.0)
+        SlotObservation(AtariFrames(raw, size=SIZE, crop=FIELD), folder)
+
+
+def test_boxes_enclose_what_is_painted(folder):
+    env = make_slots(folder)
+    env.reset(seed=0)
+    *_, info = env.step(0)
+    slots, model = env.slots, env.model
+    expected = outlines(model.render(slots).glimpses, slots.where, model.config)[0]
+    np.testing.assert_allclose(info["boxes"], expected, atol=1e-4)
+    assert not np.allclose(info["boxes"], boxes(slots.where, (SIZE, SIZE))[0], atol=0.1)
+
+
+@pytest.mark.parametrize("name", ["sqair_wm/Slots-v0", "sqair_wm/Imagination-v0"])
+def test_making_one_leaves_the_global_random_numbers_alone(folder, name):
+    before = torch.random.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    gym.make(name, model=folder)
+    assert torch.equal(before[0], torch.random.get_rng_state())
+    assert (before[1] == np.random.get_state()[1]).all() and before[2] == random.getstate()
+
+
+def test_films_of_the_game_and_of_imagination_run_at_the_same_speed(folder):
+    names = ("sqair_wm/Slots-v0", "sqair_wm/Imagination-v0")
+    speeds = [gym.make(n, model=folder, render_mode="rgb_array").metadata["render_fps"] for n in names]
+    assert speeds == [15, 15]
 
 
 def test_broken_models_are_errors_not_empty_scenes(folder, tmp_path):

@@ -1,10 +1,10 @@
+import cv2
 import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from sqair_wm.games.atari import AtariFrames, games, make_atari
-from sqair_wm.games.games import check_game
+from sqair_wm.games.atari import AtariFrames, make_atari
 
 
 def test_frames_are_cropped_and_resized():
@@ -54,6 +54,8 @@ def test_gymnasium_accepts_the_environment():
     check_env(make_atari("Pong").unwrapped, skip_render_check=True)
     with pytest.raises(ValueError, match="pool"):
         AtariFrames(gym.make("ALE/Pong-v5", frameskip=1), pool=9)
+    with pytest.raises(ValueError, match=r"crop is \[100, 50\].* 0 to 210"):
+        make_atari("Pong", crop=(100, 50))
 
 
 def test_the_wrapper_can_be_rebuilt_from_its_spec():
@@ -61,9 +63,23 @@ def test_the_wrapper_can_be_rebuilt_from_its_spec():
     assert gym.make(env.spec).observation_space == env.observation_space
 
 
-def test_unknown_games_are_answered_with_the_nearest():
-    assert len(games()) > 90
-    with pytest.raises(ValueError, match="did you mean MsPacman"):
-        check_game("mspacmn")
-    with pytest.raises(ValueError, match="Pong"):
-        check_game("pong")
+@pytest.mark.parametrize(("game", "height"), [("Pong", 210), ("KingKong", 250)])
+def test_the_whole_picture_is_whole_whatever_its_height(game, height):
+    env, raw = make_atari(game, size=height, pool=1), gym.make(f"ALE/{game}-v5", frameskip=1)
+    assert env.crop == (0, height)
+    seen, shown = env.reset(seed=0)[0], raw.reset(seed=0)[0]
+    for _ in range(4):
+        shown = raw.step(0)[0]
+    np.testing.assert_array_equal(seen[-1], cv2.resize(shown, (height, height), interpolation=cv2.INTER_AREA)[-1])
+
+
+def test_raw_frames_are_pooled_across_actions_that_last_one():
+    short, long = (make_atari("MsPacman", pool=4, frame_skip=skip) for skip in (1, 4))
+    short.reset(seed=0), long.reset(seed=0)
+    for _ in range(3):
+        short.step(0)
+    for action in (2, 3, 4, 1) * 8:
+        for _ in range(4):
+            last = short.step(action)[0]
+        assert (last == long.step(action)[0]).all()
+    assert (short.metadata["render_fps"], long.metadata["render_fps"]) == (60, 15)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.evaluation.games.found import Found, Look, NoTruth
 from sqair_wm.evaluation.games.ram import reader
-from sqair_wm.games.atari import games
+from sqair_wm.games.names import find_game
 
 
 def replay(sequences: AtariSequences) -> list[list[Found]]:
@@ -70,9 +70,8 @@ def to_pixels(objects: list[Found], crop: tuple[int, int], width: int, size: int
 
 
 def _looker(game: str) -> Callable[[], Look]:
-    if game not in games():
-        return lambda: from_info
-    return reader(game)
+    known = find_game(game)
+    return reader(known.name) if known.atari else lambda: from_info
 
 
 def from_info(env: gym.Env, info: dict[str, Any]) -> list[Found]:

@@ -13,7 +13,7 @@ from sqair_wm.games.play import Recording
 
 @pytest.fixture(scope="module")
 def pong(tmp_path_factory):
-    recording = Recording("Pong", frames=260)
+    recording = Recording("Pong", frames=260, crop=(34, 194))
     env = recording.make()
     env.reset(seed=1)
     background = np.median([env.step(t % 6)[0] for t in range(150)], 0).astype(np.uint8)

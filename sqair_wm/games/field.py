@@ -1,0 +1,178 @@
+"""Where an Atari game is played and how it flickers, measured on random play instead of looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import cv2
+import gymnasium as gym
+import numpy as np
+
+from sqair_wm.games.policies import RepeatingAgent
+
+FRAMES, EPISODE, HOLD = 7200, 1800, 4
+"""Raw frames played, at most so many of one episode, and how long an action lasts. 60 are a second of play."""
+
+BOOT, AFTERWARDS, FLASH = 60, 8, 0.5
+"""Raw frames of an episode in which games set up their picture; raw frames after a reward or a lost life in which score
+and lives are redrawn; the share of rows that change together when the whole picture flashes."""
+
+USUAL = 0.5
+"""The share of the frames that have to lie between rewards, or there is no telling score from play."""
+
+DEEPEST, GAP, SEPARATOR = 0.2, 8, 3
+"""The share of the height that may be cut off at one edge; most rows between the score and the lives; a row of a single
+colour has to follow within so many rows."""
+
+CHUNK, NEAR, EVERY, VANISHING = 300, 5, 5, 0.04
+"""Raw frames that share a background; how far in pixels a sprite is looked for that vanished; frames from one look to
+the next, no multiple of a period of flicker; the share of looks with such a sprite from which on a game flickers."""
+
+
+class Field(NamedTuple):
+    """How to look at a game.
+
+    Attributes:
+        crop: (first, last) raw row of what is shown; None for the whole picture.
+        pool: raw frames an observation is the maximum of; None for a game without raw frames.
+    """
+
+    crop: tuple[int, int] | None = None
+    pool: int | None = None
+
+
+class Play(NamedTuple):
+    """`T` raw frames in a row.
+
+    Attributes:
+        screens: `[T, H, W]` uint8, numbers of colours.
+        rewarded: `[T]` bool, whether a reward came with the frame.
+        died: `[T]` bool, whether the number of lives changed with it.
+        age: `[T]` raw frames since the episode began.
+    """
+
+    screens: np.ndarray
+    rewarded: np.ndarray
+    died: np.ndarray
+    age: np.ndarray
+
+
+class Rows(NamedTuple):
+    """What happens in the raw rows of `T` frames: `changed` and `plain` (of a single colour) are `[T, H]` bool."""
+
+    changed: np.ndarray
+    plain: np.ndarray
+    rewarded: np.ndarray
+    died: np.ndarray
+    age: np.ndarray
+
+    @staticmethod
+    def of(play: Play) -> Rows:
+        """The rows of one play; its first frame counts as unchanged."""
+        screens = play.screens
+        changed = np.zeros(screens.shape[:2], bool)
+        changed[1:] = (screens[1:] != screens[:-1]).any(2)
+        return Rows(changed, (screens == screens[:, :, :1]).all(2), *play[1:])
+
+
+@lru_cache
+def measure_field(game: str) -> Field:
+    """The playing field and the flicker of an Atari game such as `Pong`; equal on every call.
+
+    What is cut off at the top and at the bottom changes only when a reward comes or a life is lost (score and lives),
+    and a row of a single colour separates it from the rest. No sprite is ever seen there. Where nothing says so, the
+    whole picture is shown. An observation is the maximum over four raw frames where sprites vanish for two raw frames
+    or more and return, else over two.
+    """
+    rows, looks = [], []
+    for play in _random_play(game):
+        rows.append(Rows.of(play))
+        looks.append(vanishing(play))
+    gone, total = np.sum(looks, 0)
+    return Field(playing_field(rows), 4 if gone >= VANISHING * total else 2)
+
+
+def playing_field(parts: Iterable[Rows]) -> tuple[int, int]:
+    """First and last raw row of the part without score and lives."""
+    changed, plain, rewarded, died, age = (np.concatenate(x) for x in zip(*parts, strict=True))
+    settled, calm = age >= BOOT, changed.mean(1) < FLASH
+    rewards, deaths = (_after(x) & settled for x in (rewarded, died))
+    between = settled & ~rewards & ~deaths
+    if between.sum() < USUAL * settled.sum():
+        return 0, changed.shape[1]
+    quiet = ~np.any(changed[between], axis=0)
+    separates = np.all(plain[settled], axis=0)
+    scores, lives = (np.any(changed[x & calm], axis=0) & quiet for x in (rewards & ~deaths, deaths))
+    marks = np.stack([quiet, scores, lives, separates])
+    top, bottom = _edge(*marks), _edge(*marks[:, ::-1])
+    return top, changed.shape[1] - bottom
+
+
+def _edge(quiet: np.ndarray, scores: np.ndarray, lives: np.ndarray, separates: np.ndarray) -> int:
+    """Rows to cut off, counted from an edge: through the score, and through the lives next to it."""
+    most = min(int(np.argmin(np.append(quiet, False))), int(DEEPEST * len(quiet)))
+    cut = 0
+    for first, last in _runs((scores | lives)[:most]):
+        if cut and (first - cut > GAP or scores[first:last].any()):
+            break
+        cut = last
+    ends = [row for row in range(cut, min(cut + SEPARATOR, most)) if separates[row]]
+    return ends[0] if cut and ends else 0
+
+
+def _runs(rows: np.ndarray) -> Iterator[tuple[int, int]]:
+    """First row and the one after the last of every run of true rows."""
+    steps = np.flatnonzero(np.diff(np.concatenate([[0], rows.astype(np.int8), [0]])))
+    yield from zip(steps[::2].tolist(), steps[1::2].tolist(), strict=True)
+
+
+def _after(events: np.ndarray) -> np.ndarray:
+    """Which frames come with an event or within `AFTERWARDS` of one, `[T]` bool."""
+    return np.convolve(events, np.ones(AFTERWARDS))[: len(events)] > 0
+
+
+def vanishing(play: Play) -> tuple[int, int]:
+    """Looks at which a sprite is missing for two raw frames in a row and returns near by; and looks in all."""
+    kernel, looks, gone = np.ones((2 * NEAR + 1,) * 2, np.uint8), 0, 0
+
+    def around(mask: np.ndarray) -> np.ndarray:
+        return cv2.dilate(mask.view(np.uint8), kernel) > 0
+
+    shown = play.screens != np.median(play.screens[::5], 0).astype(np.uint8)
+    for t in range(4, len(shown) - 2, EVERY):
+        if play.age[t] < BOOT:
+            continue
+        before, now, later = (shown[a : a + 2].any(0) for a in (t - 4, t - 2, t))
+        looks += 1
+        if (before & ~now).any():
+            gone += int((before & ~around(now) & around(later)).sum() >= 4)
+    return gone, looks
+
+
+def _random_play(game: str) -> Iterator[Play]:
+    """`FRAMES` raw frames of several episodes, `CHUNK` at a time."""
+    env = gym.make(
+        f"ALE/{game}-v5", obs_type="ram", frameskip=1, repeat_action_probability=0.0, disable_env_checker=True
+    )
+    ale, space = env.unwrapped.ale, env.action_space  # type: ignore[attr-defined]
+    assert isinstance(space, gym.spaces.Discrete)
+    agent, age, action, lives = RepeatingAgent(int(space.n), 0), 0, 0, 0
+    env.reset(seed=0)
+    for _ in range(FRAMES // CHUNK):
+        screens, notes = [], []
+        for t in range(CHUNK):
+            if age >= EPISODE:
+                env.reset()
+                age = 0
+            if age == 0:
+                lives = ale.lives()
+            if t % HOLD == 0:
+                action = agent.act()
+            _, reward, terminated, truncated, _ = env.step(action)
+            screens.append(ale.getScreen())
+            notes.append((float(reward) != 0, ale.lives() != lives, age))
+            age, lives = EPISODE if terminated or truncated else age + 1, ale.lives()
+        yield Play(np.stack(screens), *(np.array(x) for x in zip(*notes, strict=True)))
+    env.close()

@@ -1,0 +1,36 @@
+"""How games were looked at before fields were measured: for descriptions of models and recordings that do not say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqair_wm.games.names import FRAME_SKIP, find_game
+
+FIELDS = {
+    "Breakout": (32, 196),
+    "Freeway": (14, 196),
+    "MsPacman": (0, 172),
+    "Pong": (34, 194),
+    "SpaceInvaders": (20, 196),
+}
+WHOLE = (0, 210)
+FLICKERING = ("MsPacman", "SpaceInvaders", "Pacman", "Asteroids")
+
+
+def completed(description: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a `Source` or a `Recording` as JSON gives them, with everything said.
+
+    Descriptions without a frame skip are older: their `crop` and `pool` of None stood for the tables here.
+    """
+    settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description.items()}
+    if "frame_skip" in settings:
+        return settings
+    game = find_game(settings["game"])
+    settings |= {"game": game.name, "frame_skip": None}
+    if not game.atari:
+        return settings | {"crop": None, "pool": None}
+    plain = description["game"] == game.name
+    crop = settings.get("crop") or (FIELDS.get(game.name, WHOLE) if plain else WHOLE)
+    pool = settings.get("pool") or ((4 if game.name in FLICKERING else 2) if plain else 1)
+    sticky = game.sticky if game.sticky is not None else settings.get("sticky", 0.0)
+    return settings | {"crop": crop, "pool": pool, "sticky": sticky, "frame_skip": game.frame_skip or FRAME_SKIP}

@@ -1,0 +1,27 @@
+"""Models of before fields were measured play as they did."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sqair_wm.games.legacy import completed
+from sqair_wm.world.world_model import Source
+
+MODELS = Path(__file__).parents[2] / "pretrained"
+
+
+@pytest.mark.parametrize(
+    ("game", "crop", "pool"), [("Pong", (34, 194), 2), ("MsPacman", (0, 172), 4), ("Freeway", (14, 196), 2)]
+)
+def test_committed_models_keep_the_fields_they_were_trained_on(game, crop, pool):
+    source = Source(**completed(json.loads((MODELS / game / "model.json").read_text())["source"]))
+    assert (source.game, source.crop, source.pool, source.frame_skip, source.sticky) == (game, crop, pool, 4, 0.0)
+
+
+def test_a_description_that_says_its_frame_skip_is_taken_as_it_is():
+    new = {"game": "Pong", "size": 80, "crop": None, "pool": 2, "sticky": 0.0, "memory": 45, "frame_skip": 4}
+    assert completed(new) == new
+    old = {name: new[name] for name in ("size", "crop", "sticky", "memory")} | {"game": "KingKong", "pool": None}
+    assert completed(old) | {"game": "Pong"} == new | {"crop": (0, 210)}
+    assert completed(old | {"game": "Bouncing"})["frame_skip"] is None
