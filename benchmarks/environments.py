@@ -17,7 +17,8 @@ from benchmarks.scenes import ATARI, certain_model
 from sqair_wm.envs.imagination import ImaginationVectorEnv
 from sqair_wm.envs.slots import make_slots
 from sqair_wm.games.play import Recording, initial_background
-from sqair_wm.world.world_model import Source, WorldModel
+from sqair_wm.world.source import Source
+from sqair_wm.world.world_model import WorldModel
 
 GAME, ACTIONS, STEPS = "MsPacman", 9, 20
 FIELD, POOL = (0, 172), 4

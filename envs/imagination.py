@@ -14,33 +14,33 @@ from gymnasium.vector.utils import batch_space
 
 from sqair_wm.model.slots import Slots
 
+from .imagined_games import USUAL_FPS, ImaginedGames, Rules
 from .layout import Observation, row
-from .rollout import Rollout, Rules
 from .slots_vector import final_observations, with_masks
 from .starts import StatePool
 
 Info = dict[str, Any]
-METADATA = {"render_modes": ["rgb_array"], "render_fps": 15}
+METADATA = {"render_modes": ["rgb_array"], "render_fps": USUAL_FPS}
 
 
 class _Imagined:
     """What one imagined game and many have in common."""
 
-    rollout: Rollout
+    games: ImaginedGames
 
     @property
     def slots(self) -> Slots:
         """The scenes as imagined last, rows as in the observation."""
-        return self.rollout.scenes.slots
+        return self.games.scenes.slots
 
     @property
     def pool(self) -> StatePool:
         """The states that episodes start from; `pool.refresh(policy)` plays for new ones."""
-        return self.rollout.pool
+        return self.games.pool
 
     @pool.setter
     def pool(self, pool: StatePool) -> None:
-        self.rollout.pool = pool
+        self.games.pool = pool
 
 
 class ImaginationEnv(_Imagined, gym.Env):
@@ -48,13 +48,13 @@ class ImaginationEnv(_Imagined, gym.Env):
 
     Rewards are the model's expectation, unclipped. The end of the horizon truncates an episode, a predicted ending
     terminates it. `reset(options={"start": 3})` begins at that state of the pool instead of a random one. `info` has
-    `identities`, `boxes` and, after a step, the model's `uncertainty`.
+    `identities` and, after a step, the model's `uncertainty`; with `boxes=True` also `boxes` as in the real game.
 
     Args:
         model: folder of the saved model.
         render_mode: None or `rgb_array`.
         rules: see `Rules`: horizon, start_states, pool_seed, form, units, device, stochastic, discover,
-            max_uncertainty, ends.
+            max_uncertainty, ends, boxes.
 
     Raises:
         FileNotFoundError: if there is no model in the folder.
@@ -65,18 +65,19 @@ class ImaginationEnv(_Imagined, gym.Env):
 
     def __init__(self, model: str | Path, *, render_mode: str | None = None, **rules: Any):
         self.render_mode = _checked(render_mode)
-        self.rollout = Rollout(model, 1, Rules(**rules))
-        self.observation_space = self.rollout.layout.space
-        self.action_space: gym.spaces.Discrete = self.rollout.action_space
+        self.games = ImaginedGames(model, 1, Rules(**rules))
+        self.metadata = METADATA | {"render_fps": self.games.fps}
+        self.observation_space = self.games.layout.space
+        self.action_space: gym.spaces.Discrete = self.games.action_space
         self._generator: torch.Generator | None = None
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Observation, Info]:
         """Begin at a state of the pool."""
         super().reset(seed=seed)
         if seed is not None or self._generator is None:
-            self._generator = self.rollout.generator(self.np_random)
-        self.rollout.start(np.ones(1, bool), self._generator, (options or {}).get("start"))
-        return self._see(), row(self.rollout.info(), 0)
+            self._generator = self.games.generator(self.np_random)
+        self.games.start(np.ones(1, bool), self._generator, (options or {}).get("start"))
+        return self._see(), row(self.games.info(), 0)
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, Info]:
         """Imagine what `action` brings.
@@ -85,18 +86,18 @@ class ImaginationEnv(_Imagined, gym.Env):
             ValueError: if the game has no such action.
             ResetNeeded: if no episode is running.
         """
-        if self._generator is None or not self.rollout.running[0]:
+        if self._generator is None or not self.games.running[0]:
             raise ResetNeeded("no imagined episode is running: call reset() first")
-        step = self.rollout.step(np.asarray(action)[None], self._generator)
-        info = row(self.rollout.info(), 0) | {"uncertainty": float(step.uncertainty[0])}
+        step = self.games.step(np.asarray(action)[None], self._generator)
+        info = row(self.games.info(), 0) | {"uncertainty": float(step.uncertainty[0])}
         return self._see(), float(step.reward[0]), bool(step.terminated[0]), bool(step.truncated[0]), info
 
     def render(self) -> np.ndarray | None:
         """The imagined frame before the background that the episode started with, `[H, W, 3]` uint8."""
-        return None if self.render_mode is None else self.rollout.pictures()[0]
+        return None if self.render_mode is None else self.games.pictures()[0]
 
     def _see(self) -> Observation:
-        return row(self.rollout.observe(), 0)
+        return row(self.games.observe(), 0)
 
 
 class ImaginationVectorEnv(_Imagined, VectorEnv):
@@ -131,12 +132,12 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
         **rules: Any,
     ):
         self.render_mode, self.autoreset_mode = _checked(render_mode), AutoresetMode(autoreset_mode)
-        self.metadata = METADATA | {"autoreset_mode": self.autoreset_mode}
         if max_episode_steps is not None:
             rules["horizon"] = min(max_episode_steps, rules.get("horizon", Rules.horizon))
-        self.rollout, self.num_envs = Rollout(model, num_envs, Rules(**rules)), num_envs
-        self.single_observation_space = self.rollout.layout.space
-        self.single_action_space = self.rollout.action_space
+        self.games, self.num_envs = ImaginedGames(model, num_envs, Rules(**rules)), num_envs
+        self.metadata = METADATA | {"render_fps": self.games.fps, "autoreset_mode": self.autoreset_mode}
+        self.single_observation_space = self.games.layout.space
+        self.single_action_space = self.games.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._generator: torch.Generator | None = None
@@ -156,9 +157,9 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
         first = self._first(seed)
         super().reset(seed=first)
         if first is not None or self._generator is None:
-            self._generator = self.rollout.generator(self.np_random)
-        self.rollout.start(rows, self._generator, options.get("start"))
-        return self._see(), with_masks(self.rollout.info(), rows)
+            self._generator = self.games.generator(self.np_random)
+        self.games.start(rows, self._generator, options.get("start"))
+        return self._see(), with_masks(self.games.info(), rows)
 
     def step(self, actions: np.ndarray) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
         """Imagine what `actions` `[num_envs]` bring.
@@ -167,12 +168,12 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
             ValueError: if the game has no such action.
             ResetNeeded: if a row has no running episode and is not to begin one by itself.
         """
-        idle = ~self.rollout.running
+        idle = ~self.games.running
         if self._generator is None or (idle.any() and self.autoreset_mode is not AutoresetMode.NEXT_STEP):
             raise ResetNeeded(f"no episode is running in rows {np.flatnonzero(idle).tolist()}: reset them first")
         if idle.all():
             return self._begin_all(actions, self._generator)
-        reward, terminated, truncated, uncertainty = self.rollout.step(actions, self._generator)
+        reward, terminated, truncated, uncertainty = self.games.step(actions, self._generator)
         fresh: np.ndarray = idle
         infos: Info = {}
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
@@ -181,30 +182,30 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
         elif idle.any():
             reward[idle], terminated[idle], truncated[idle] = 0.0, False, False
         if fresh.any():
-            self.rollout.start(fresh, self._generator)
-        infos |= with_masks(self.rollout.info(), np.ones(self.num_envs, bool))
+            self.games.start(fresh, self._generator)
+        infos |= with_masks(self.games.info(), np.ones(self.num_envs, bool))
         infos |= with_masks({"uncertainty": np.where(fresh, 0.0, uncertainty)}, ~fresh)
         return self._see(), reward, terminated, truncated, infos
 
     def render(self) -> tuple[np.ndarray, ...] | None:
         """The imagined frame of every row, `[H, W, 3]` uint8."""
-        return None if self.render_mode is None else tuple(self.rollout.pictures())
+        return None if self.render_mode is None else tuple(self.games.pictures())
 
     def _begin_all(
         self, actions: np.ndarray, generator: torch.Generator
     ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
         """The step after all rows ended together, as at a common horizon: nothing has to be imagined."""
-        self.rollout.check(actions)
+        self.games.check(actions)
         rows, no = np.ones(self.num_envs, bool), np.zeros(self.num_envs, bool)
-        self.rollout.start(rows, generator)
-        infos = with_masks(self.rollout.info(), rows)
+        self.games.start(rows, generator)
+        infos = with_masks(self.games.info(), rows)
         return self._see(), np.zeros(self.num_envs), no, no.copy(), infos
 
     def _finish(self, ended: np.ndarray, uncertainty: np.ndarray) -> Info:
         """The last observations and infos of the rows that ended."""
         if not ended.any():
             return {}
-        who = self.rollout.info() | {"uncertainty": uncertainty}
+        who = self.games.info() | {"uncertainty": uncertainty}
         return {
             "final_obs": final_observations(self._see(), ended),
             "final_info": with_masks(who, ended),
@@ -218,7 +219,7 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
         return seed[0]
 
     def _see(self) -> Observation:
-        return self.rollout.observe()
+        return self.games.observe()
 
 
 def _checked(render_mode: str | None) -> str | None:

@@ -15,7 +15,7 @@ from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.outlines import outlines
 from sqair_wm.model.seating import Seating
 from sqair_wm.model.slots import Slots
-from sqair_wm.nn.where import OUTSIDE, boxes_of
+from sqair_wm.nn.where import OUTSIDE
 from sqair_wm.world.world_model import WorldModel
 
 FORMS, UNITS = ("array", "flat", "dict"), ("normalised", "pixels")
@@ -107,23 +107,20 @@ class Layout:
         Args:
             slots: the scenes.
             seating: see `observe`.
-            model: that painted them; boxes are then the outlines of what it paints, as pictures show them, else the
-                windows that it paints in.
+            model: that painted them, for `boxes`.
 
         Returns:
-            `identities` `[B, N]` int64, -1 where there is no object; `boxes` `[B, N, 4]` float32 (top, left, height,
-            width) in pixels of the frame, zero where there is none.
+            `identities` `[B, N]` int64, -1 where there is no object. With a model also `boxes` `[B, N, 4]` float32
+            (top, left, height, width) in pixels of the frame, zero where there is none: the outlines of what is
+            painted, as pictures show them.
         """
         there = slots.presence > 0
+        identities = _seated(seating, torch.where(there, slots.identity, -1), -1).cpu().numpy()
         if model is None:
-            places = boxes_of(*slots.window, self.frame_size)
-        else:
-            glimpses = model.sqair.appearance.decode(slots.what) * slots.presence[:, :, None, None, None]
-            places = outlines(glimpses, slots.where, model.config)
-        places = torch.where(there[..., None], places, 0).to(torch.float32)
-        identities = torch.where(there, slots.identity, -1)
-        boxes, identities = _seated(seating, places), _seated(seating, identities, -1)
-        return {"identities": identities.cpu().numpy(), "boxes": boxes.cpu().numpy()}
+            return {"identities": identities}
+        glimpses = model.sqair.appearance.decode(slots.what) * slots.presence[:, :, None, None, None]
+        places = torch.where(there[..., None], outlines(glimpses, slots.where, model.config), 0).to(torch.float32)
+        return {"identities": identities, "boxes": _seated(seating, places).cpu().numpy()}
 
 
 def _seated(seating: Seating | None, field: Tensor, empty: float = 0) -> Tensor:

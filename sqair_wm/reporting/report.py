@@ -14,7 +14,7 @@ from sqair_wm.common import figures
 from sqair_wm.common.files import write_atomically
 from sqair_wm.common.frame import Frame
 from sqair_wm.data.sequences import Batch
-from sqair_wm.evaluation.games.rollout import HORIZONS
+from sqair_wm.evaluation.games.futures import HORIZONS
 from sqair_wm.evaluation.metrics.summary import Watched, watch
 from sqair_wm.games.background import compose
 from sqair_wm.model.outlines import outlines

@@ -8,7 +8,7 @@ import re
 from rich.console import Console
 from rich.table import Table
 
-from sqair_wm.evaluation.games.rollout import HORIZONS
+from sqair_wm.evaluation.games.futures import HORIZONS
 from sqair_wm.reporting.meaning import BASELINES, meaning
 
 ROWS = {

@@ -22,7 +22,8 @@ from sqair_wm.model.baselines import build
 from sqair_wm.model.config import ModelConfig, discovery_prior_of
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.horizons import ImaginationConfig
-from sqair_wm.world.world_model import Source, WorldModel
+from sqair_wm.world.source import Source
+from sqair_wm.world.world_model import WorldModel
 
 CROWD = 20
 """Most objects in a frame with which `training.particles=auto` means five, `model.size=auto` free and

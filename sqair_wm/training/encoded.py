@@ -26,7 +26,7 @@ class Play:
         states: the scenes, every tensor `[T, B, ...]`; an object keeps its row while it lives.
         actions: `[T, B]` int64, the action that led to each frame.
         rewards: `[T, B]`, the reward that came with each frame.
-        ends: `[T, B]` bool, whether the episode ended with this frame.
+        ends: `[T, B]` bool, whether the game ended with this frame; a time limit is no ending.
     """
 
     states: Slots

@@ -16,7 +16,8 @@ from sqair_wm.envs.starts import Collection, StatePool
 from sqair_wm.games.atari import make_atari
 from sqair_wm.games.bouncing import GROUND
 from sqair_wm.games.names import BOUNCING
-from sqair_wm.world.world_model import Source, WorldModel
+from sqair_wm.world.source import Source
+from sqair_wm.world.world_model import WorldModel
 from tests.conftest import small
 
 SIZE, ACTIONS, FIELD = 24, 6, (34, 194)

@@ -14,6 +14,7 @@ from sqair_wm.common.frame import Frame
 from sqair_wm.envs.imagination import ImaginationEnv
 from sqair_wm.envs.slots import make_slots
 from sqair_wm.games.background import compose
+from sqair_wm.model.outlines import outlines
 from sqair_wm.model.seating import seat
 from sqair_wm.model.slots import Noise
 from sqair_wm.world.world_model import WorldModel
@@ -67,11 +68,21 @@ def test_a_step_is_what_the_model_says(imagined):
     assert objects
 
 
+def test_boxes_are_those_of_what_is_painted_if_they_are_asked_for(imagined):
+    env = ImaginationEnv(**imagined, boxes=True)
+    _, info = env.reset(seed=0)
+    model, slots = env.games.model, env.slots
+    expected = outlines(model.render(slots).glimpses, slots.where, model.config)[0]
+    there = info["identities"] >= 0
+    np.testing.assert_allclose(info["boxes"][there], expected[torch.from_numpy(there)], atol=1e-4)
+    assert there.any() and "boxes" not in ImaginationEnv(**imagined).reset(seed=0)[1]
+
+
 def test_new_objects_appear_only_if_they_may(imagined):
     found = []
     for discover in (True, False):
         env = ImaginationEnv(**imagined, stochastic=False, discover=discover)
-        env.rollout.model.sqair.discovery_prior.later_logit.data[0] = -30.0
+        env.games.model.sqair.discovery_prior.later_logit.data[0] = -30.0
         start = int((env.pool.slots.count < env.pool.slots.presence.shape[1]).nonzero()[0])
         before = env.reset(options={"start": start})[1]["identities"].max()
         found.append(env.step(0)[4]["identities"].max() > before)
@@ -179,7 +190,7 @@ def test_misuse_is_an_error(imagined, tmp_path):
         vector.reset(seed=[1, 2, 3])
     with pytest.raises(TypeError, match="horizen"):
         ImaginationEnv(imagined["model"], horizen=3)
-    env.rollout.model.heads.heads[0][-1].bias.data.fill_(torch.nan)
+    env.games.model.heads.heads[0][-1].bias.data.fill_(torch.nan)
     with pytest.raises(FloatingPointError, match="an outcome"):
         env.step(0)
 

@@ -100,7 +100,7 @@ def test_a_mask_restarts_only_its_rows(imagined):
     before, _ = env.reset(seed=0)
     after, infos = env.reset(options={"reset_mask": np.array([False, True, False]), "start": [2]})
     assert same(before[[0, 2]], after[[0, 2]]) and infos["_identities"].tolist() == [False, True, False]
-    assert same(after[1], env.unwrapped.rollout.layout.observe(env.unwrapped.pool.slots)[2])
+    assert same(after[1], env.unwrapped.games.layout.observe(env.unwrapped.pool.slots)[2])
     for mask in (np.zeros(3, bool), np.ones(2, bool), np.ones(3)):
         with pytest.raises(ValueError, match="3 booleans"):
             env.reset(options={"reset_mask": mask})
@@ -132,7 +132,7 @@ def test_static_shapes_give_the_same_numbers(imagined):
     histories = []
     for dense in (False, True):
         env = gym.make_vec("sqair_wm/Imagination-v0", num_envs=6, **imagined)
-        env.unwrapped.rollout.model.sqair._dense = dense
+        env.unwrapped.games.model.sqair._dense = dense
         env.reset(seed=4)
         histories.append([env.step(np.full(6, t))[:2] for t in range(3)])
     for (a, reward), (b, other) in zip(*histories, strict=True):

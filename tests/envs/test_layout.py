@@ -37,8 +37,7 @@ def test_pixels_agree_with_the_boxes():
     np.testing.assert_allclose(row[5:7], [0, 0.1 * 23 / 2], rtol=1e-5)
     who = layout.info(slots)
     assert who["identities"].tolist() == [[-1, 5, -1], [-1, -1, -1]]
-    np.testing.assert_allclose(who["boxes"][0, 1], [top, left, height, width], rtol=1e-5)
-    assert not who["boxes"][1].any()
+    assert "boxes" not in who
 
 
 @pytest.mark.parametrize("units", ["normalised", "pixels"])

@@ -63,7 +63,7 @@ def test_environments_can_share_a_pool(states, imagined):
     env = ImaginationEnv(**imagined)
     env.pool = StatePool(states.slots.select(torch.tensor([4])), states.backgrounds[4:5])
     observation, _ = env.reset(seed=3)
-    assert (observation == env.rollout.layout.observe(states.slots)[4]).all()
+    assert (observation == env.games.layout.observe(states.slots)[4]).all()
 
 
 def test_drawing_is_even_and_decided_by_the_generator(states):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sqair_wm.games.legacy import completed
-from sqair_wm.world.world_model import Source
+from sqair_wm.world.source import Source
 
 MODELS = Path(__file__).parents[2] / "pretrained"
 

@@ -5,7 +5,8 @@ import torch
 import sqair_wm
 from sqair_wm.common.frame import Frame
 from sqair_wm.model.slots import Noise
-from sqair_wm.world.world_model import DESCRIPTION, WEIGHTS, Source, WorldModel
+from sqair_wm.world.source import Source
+from sqair_wm.world.world_model import DESCRIPTION, WEIGHTS, WorldModel
 from tests.conftest import CONV, PAPER, small
 
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from sqair_wm.data.atari import AtariSequences
+from sqair_wm.evaluation.games.futures import FORECASTS, HORIZONS, Futures, Reference, choose, compare_futures, gather
 from sqair_wm.evaluation.games.held_out import observe_play, rows_of
 from sqair_wm.evaluation.games.outcomes import Steps, foresee, outcome_metrics
-from sqair_wm.evaluation.games.rollout import FORECASTS, HORIZONS, Reference, Rollout, choose, gather, roll_out
 from sqair_wm.evaluation.games.truth import GameTruth
 from sqair_wm.world.world_model import WorldModel
 
@@ -31,30 +31,30 @@ def world_metrics(model: WorldModel, sequences: AtariSequences, truth: GameTruth
     """
     play = rows_of(sequences.episodes)
     chosen, first = choose(play), 0
-    rollouts, steps = [], []
+    futures, steps = [], []
     for part in play.parts():
         states, rows = observe_play(model, sequences, part), part.index.shape[1]
         mine = chosen[(chosen[:, 1] >= first) & (chosen[:, 1] < first + rows)] - [0, first]
         if len(mine):
-            rollouts.append(roll_out(model, sequences, gather(mine, part, states), truth))
+            futures.append(compare_futures(model, sequences, gather(mine, part, states), truth))
         if model.config.actions:
             steps.append(foresee(model, sequences, part, states))
         first += rows
-    metrics = rollout_metrics(Rollout.join(rollouts)) if rollouts else {}
+    metrics = future_metrics(Futures.join(futures)) if futures else {}
     return metrics | (outcome_metrics(Steps.join(steps)) if steps else {})
 
 
-def rollout_metrics(rollout: Rollout) -> dict[str, float]:
+def future_metrics(found: Futures) -> dict[str, float]:
     """The figures of imagination against reality."""
-    tracked, true = rollout.references["tracked"], rollout.references.get("true")
-    metrics = {"starts": float(len(rollout.forecasts)), "against_truth": float(true is not None)}
-    metrics |= position_metrics("position_error", rollout.forecasts, true or tracked)
+    tracked, true = found.references["tracked"], found.references.get("true")
+    metrics = {"starts": float(len(found.forecasts)), "against_truth": float(true is not None)}
+    metrics |= position_metrics("position_error", found.forecasts, true or tracked)
     if true is not None:
-        metrics |= position_metrics("position_error_all", rollout.forecasts, rollout.references["true_all"], brief=True)
-        matched, moving = rollout.matched.sum(0).tolist()
+        metrics |= position_metrics("position_error_all", found.forecasts, found.references["true_all"], brief=True)
+        matched, moving = found.matched.sum(0).tolist()
         metrics |= {"moving_matched": matched / moving} if moving else {}
-    metrics |= position_metrics("tracked_error", rollout.forecasts, tracked, brief=True)
-    return metrics | picture_metrics(rollout)
+    metrics |= position_metrics("tracked_error", found.forecasts, tracked, brief=True)
+    return metrics | picture_metrics(found)
 
 
 def position_metrics(name: str, forecasts: Tensor, reference: Reference, *, brief: bool = False) -> dict[str, float]:
@@ -85,7 +85,7 @@ def position_metrics(name: str, forecasts: Tensor, reference: Reference, *, brie
     return metrics
 
 
-def picture_metrics(rollout: Rollout) -> dict[str, float]:
+def picture_metrics(found: Futures) -> dict[str, float]:
     """Figures of every horizon N that are not about places.
 
     Returns:
@@ -95,8 +95,8 @@ def picture_metrics(rollout: Rollout) -> dict[str, float]:
     """
     metrics: dict[str, float] = {}
     for k, step in enumerate(HORIZONS):
-        lost, stayed, invented, imagined = rollout.fates[:, k].sum(0).tolist()
-        *errors, intensity = rollout.images[:, k].double().sum(0).tolist()
+        lost, stayed, invented, imagined = found.fates[:, k].sum(0).tolist()
+        *errors, intensity = found.images[:, k].double().sum(0).tolist()
         metrics |= {f"lost_{step}": lost / stayed} if stayed else {}
         metrics |= {f"invented_{step}": invented / imagined} if imagined else {}
         if intensity:

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from sqair_wm.evaluation.games.futures import HORIZONS, choose, count_fates, forecast, gather
 from sqair_wm.evaluation.games.held_out import observe_play, rows_of
-from sqair_wm.evaluation.games.rollout import HORIZONS, choose, count_fates, forecast, gather
 from sqair_wm.evaluation.games.world import world_metrics
 from sqair_wm.nn.where import to_where
 from tests.evaluation.games.straight import EPISODE, SIZE, Foreseer, Paths

@@ -18,6 +18,9 @@ from sqair_wm.world.world_model import WorldModel
 from .layout import Layout, Observation
 from .starts import Collection, StatePool
 
+USUAL_FPS = 15
+"""Pictures a second where the game has no raw frames: those of an Atari game whose actions last four."""
+
 
 @dataclass(frozen=True)
 class Rules(EpisodeRules):
@@ -29,6 +32,7 @@ class Rules(EpisodeRules):
         form: `array`, `flat` or `dict`; see `Layout`.
         units: `normalised` or `pixels`.
         device: where the model runs.
+        boxes: whether infos hold `boxes`, for which every object is painted in every step.
     """
 
     start_states: int | str = 256
@@ -36,9 +40,10 @@ class Rules(EpisodeRules):
     form: str = "array"
     units: str = "normalised"
     device: str = "cpu"
+    boxes: bool = False
 
 
-class Rollout:
+class ImaginedGames:
     """`number` imagined games: episodes that start from states of the real game, and what agents see of them.
 
     Args:
@@ -67,6 +72,13 @@ class Rollout:
         self._folder = str(model)
         self._backgrounds = list(torch.zeros(number, 3, *self.model.config.frame_size, dtype=torch.uint8))
         self._pool: StatePool | None = None
+
+    @property
+    def fps(self) -> int:
+        """Pictures a second, as many as the real game shows."""
+        source = self.model.source
+        skip = None if source is None else source.settings["frame_skip"]
+        return USUAL_FPS if skip is None else round(60 / skip)
 
     @property
     def scenes(self) -> Scenes:
@@ -133,7 +145,8 @@ class Rollout:
 
     def info(self) -> dict[str, np.ndarray]:
         """Who is where in all scenes, see `Layout.info`."""
-        return self.layout.info(self.scenes.state, self.scenes.seating)
+        model = self.model if self.rules.boxes else None
+        return self.layout.info(self.scenes.state, self.scenes.seating, model)
 
     def step(self, actions: np.ndarray, generator: torch.Generator) -> EpisodeStep:
         """One step of every game under `actions` `[B]`.

@@ -184,7 +184,7 @@ def count_fates(start: Slots, imagined: Slots, seen: Slots, size: tuple[int, int
 
 
 @dataclass
-class Rollout:
+class Futures:
     """What was imagined from `K` starts, and what happened.
 
     Attributes:
@@ -201,17 +201,17 @@ class Rollout:
     matched: Tensor
 
     @staticmethod
-    def join(parts: list[Rollout]) -> Rollout:
+    def join(parts: list[Futures]) -> Futures:
         """All starts of several parts."""
         references = {
             name: Reference(*(torch.cat(x) for x in zip(*(_tensors(p.references[name]) for p in parts), strict=True)))
             for name in parts[0].references
         }
         joined = {n: torch.cat([getattr(p, n) for p in parts]) for n in ("forecasts", "images", "fates", "matched")}
-        return Rollout(references=references, **joined)
+        return Futures(references=references, **joined)
 
 
-def roll_out(model: WorldModel, sequences: AtariSequences, starts: Starts, truth: GameTruth | None) -> Rollout:
+def compare_futures(model: WorldModel, sequences: AtariSequences, starts: Starts, truth: GameTruth | None) -> Futures:
     """Imagine from every start under the recorded actions, and compare."""
     device, size = starts.slots.presence.device, model.config.frame_size
     actions = torch.from_numpy(sequences.actions[starts.index[:, 1:].T]).to(device)
@@ -220,7 +220,7 @@ def roll_out(model: WorldModel, sequences: AtariSequences, starts: Starts, truth
     references, matched = {"tracked": tracked_reference(starts, size)}, torch.zeros(len(starts.index), 2, device=device)
     if truth is not None:
         references["true"], references["true_all"], matched = true_references(model, starts, truth)
-    return Rollout(
+    return Futures(
         forecasts=forecast(starts.slots, imagined, size),
         references=references,
         images=image_errors(model, sequences, starts, imagined),

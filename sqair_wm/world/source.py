@@ -1,0 +1,88 @@
+"""Where the frames of a model come from, and how a running game is shown to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from sqair_wm.common.frame import Frame
+from sqair_wm.games.atari import POOL, whole
+from sqair_wm.games.background import RunningMode, separate
+from sqair_wm.games.names import FRAME_SKIP, find_game
+
+ALIASES = {"frameskip": "frame_skip", "repeat_action_probability": "sticky"}
+"""What ale-py calls two of the settings of a `Source`."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the frames come from: what it takes to show the model a running game.
+
+    Attributes:
+        game: the one name of the game, see `find_game`.
+        size: height and width of a frame in pixels.
+        crop: (first, last) raw row of what is shown; None for the whole picture.
+        pool: raw frames a frame is the maximum of; None for 2, or where there are no raw frames.
+        sticky: probability that the game repeats an action.
+        memory: frames after which something that stands still is background.
+        frame_skip: raw frames an action lasts; None for 4, or where there are no raw frames.
+    """
+
+    game: str
+    size: int
+    crop: tuple[int, int] | None = None
+    pool: int | None = None
+    sticky: float = 0.0
+    memory: int = 45
+    frame_skip: int | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How `make_game` makes the game, with nothing left open for an Atari game."""
+        own = {name: getattr(self, name) for name in ("size", "crop", "pool", "sticky", "frame_skip")}
+        game = find_game(self.game)
+        if game.atari:
+            usual = {"pool": POOL, "frame_skip": FRAME_SKIP}
+            own |= {name: value for name, value in usual.items() if own[name] is None}
+            own["crop"] = self.crop or whole(game.name)
+        return own
+
+    def settings_with(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """`settings`, and what else is asked for, which may repeat one of them.
+
+        Raises:
+            ValueError: if another value of a setting is asked for than the model was trained with.
+        """
+        own, aliases = self.settings, ALIASES if find_game(self.game).atari else {}
+        for name, value in asked.items():
+            mine = aliases.get(name, name)
+            if mine in own and (tuple(value) if isinstance(value, list) else value) != own[mine]:
+                raise ValueError(
+                    f"{name}={value!r} is not what the model was trained with, {mine}={own[mine]!r}: leave it out, or "
+                    "train a model with it"
+                )
+        return own | {name: value for name, value in asked.items() if aliases.get(name, name) not in own}
+
+
+class Eyes:
+    """Turns the frames of one running game into what the model sees; remembers the background between frames."""
+
+    def __init__(self, initial: np.ndarray, memory: int, device: torch.device):
+        self._mode, self._device = RunningMode(initial, memory), device
+
+    def reset(self) -> None:
+        """Start of an episode."""
+        self._mode.reset()
+
+    @property
+    def background(self) -> np.ndarray:
+        """What the last frame was compared with, `[H, W, 3]` uint8."""
+        return self._mode.image.copy()
+
+    def __call__(self, frame: np.ndarray) -> Frame:
+        """A picture `[H, W, 3]` uint8 as one `Frame` on the model's device."""
+        background = torch.from_numpy(self._mode.update(frame)).to(self._device)
+        return separate(torch.from_numpy(frame).to(self._device), background)[None]
