@@ -13,13 +13,11 @@ from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.files import write_atomically
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.evaluation.digits.digit_table import PAPER, Sizes
-from sqair_wm.evaluation.kinds import MEASURES
+from sqair_wm.evaluation.kinds import Job, kind_of
 from sqair_wm.reporting.report import write_metrics
 from sqair_wm.reporting.show import print_tables
 from sqair_wm.runs.run_folder import open_run
 from sqair_wm.world.world_model import load
-
-TIMELINE = ("counting_accuracy", "counting_accuracy_once")
 
 
 def evaluate(run: Path, data: Path | None = None, device: str = "cpu", sizes: Sizes | None = None) -> dict[str, float]:
@@ -36,7 +34,10 @@ def evaluate(run: Path, data: Path | None = None, device: str = "cpu", sizes: Si
         FileNotFoundError: if the recording is not complete.
         ValueError: if the model or the recording does not belong to the run.
     """
-    folder, config = open_run(run)
+    folder = open_run(run)
+    config, measured = folder.config, kind_of(folder.config)
+    if data is not None:
+        config.data[measured.places[0]] = str(data)
     try:
         kind = torch.device(device).type
     except RuntimeError as error:
@@ -45,16 +46,17 @@ def evaluate(run: Path, data: Path | None = None, device: str = "cpu", sizes: Si
         raise ConfigError(f"device {device}: PyTorch sees no CUDA device here; use --device cpu")
     use_cpu(config.threads)
     model = load(run, device)
-    metrics = MEASURES[config.data.get("kind", "atari")](run, config, model, data, sizes or Sizes())
+    metrics = measured.measure(Job(run, config, model, sizes or Sizes()))
     write_metrics(run, folder.metrics() | metrics)
     return metrics
 
 
 def write_result(path: Path, run: Path) -> None:
     """Write a file for `results/`, as `results/atari/GAME/seedK.json`: data, seed, inference and figures of a run."""
-    folder, config = open_run(run)
+    folder = open_run(run)
+    config = folder.config
     about: dict[str, float | str] = {
-        "data": str(config.data.get("name", config.env)),
+        "data": str(config.data.name),
         "seed": int(config.seed),
         "inference": str(config.model.inference),
     }

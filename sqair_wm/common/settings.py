@@ -5,6 +5,10 @@ from __future__ import annotations
 import difflib
 from typing import Any, TypeVar
 
+from hydra import compose
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -16,12 +20,65 @@ class ConfigError(ValueError):
 
 
 GROUPS = ("model", "data", "training", "imagination")
+SWEEPS = ("-m", "--multirun")
 
 
-def chosen_groups(overrides: list[str]) -> list[str]:
+def schema(kind: type) -> DictConfig:
+    """The fields of a dataclass with their types and defaults, as a configuration that may be changed."""
+    node = OmegaConf.structured(kind)
+    _unlock(node)
+    return node
+
+
+def _unlock(node: Any) -> None:
+    """Let a configuration of frozen dataclasses be changed: the objects are frozen, their settings are not."""
+    if not OmegaConf.is_config(node):
+        return
+    OmegaConf.set_readonly(node, None)
+    for child in node._content.values() if isinstance(node._content, dict) else ():
+        _unlock(child)
+
+
+def store(kind: type, name: str, group: str | None = None) -> None:
+    """Register a dataclass with Hydra, under a name in a group, as the place of its settings' types and defaults."""
+    ConfigStore.instance().store(name=name, node=schema(kind), group=group)
+
+
+def check_command(arguments: list[str]) -> None:
+    """Compose the configuration that a command line asks for, to find out what is wrong with it.
+
+    Raises:
+        ConfigError: for a setting that does not exist, a preset that cannot be read, or a value of the wrong type.
+    """
+    try:
+        check_overrides(arguments, compose("config", overrides=chosen_groups(arguments)))
+        compose("config", overrides=_first_job(arguments))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(in_one_line(error)) from error
+
+
+def chosen_groups(arguments: list[str]) -> list[str]:
     """Those of the command line that choose a group, such as `data=moving_mnist`; of a sweep, the first choice."""
-    chosen = [override.partition("=") for override in overrides]
+    chosen = [argument.partition("=") for argument in arguments]
     return [f"{key}={value.split(',')[0]}" for key, _, value in chosen if key in GROUPS]
+
+
+def named_settings(overrides: list[str]) -> list[str]:
+    """The keys that a command line gives values to, such as `training.batch`; choices of a group are none."""
+    keys = [override.partition("=")[0].lstrip("+~").strip() for override in overrides]
+    return [key for key in keys if key not in GROUPS]
+
+
+def _first_job(arguments: list[str]) -> list[str]:
+    """The overrides among the arguments, of a sweep the first values."""
+    overrides = [a for a in arguments if "=" in a and not a.startswith("-")]
+    if not any(a in SWEEPS for a in arguments):
+        return overrides
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    return [
+        f"{o.get_key_element()}={next(iter(o.sweep_string_iterator()))}" if o.is_sweep_override() else str(o.input_line)
+        for o in parsed
+    ]
 
 
 def check_overrides(overrides: list[str], config: DictConfig) -> None:
@@ -44,6 +101,18 @@ def _keys(tree: Any, prefix: str = "") -> list[str]:
     for key, value in tree.items():
         found += [f"{prefix}{key}", *_keys(value, f"{prefix}{key}.")]
     return found
+
+
+def in_one_line(error: Exception) -> str:
+    """What Hydra or OmegaConf has to say, in one line that names the setting."""
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    lines = [line.strip() for line in str(cause).splitlines()]
+    key = next((line.removeprefix("full_key:").strip() for line in lines if line.startswith("full_key:")), "")
+    said = [line for line in lines if line and not line.startswith(("full_key:", "reference_type=", "object_type="))]
+    place, *_ = said[0].partition(": ") if said and said[0].startswith("In '") else ("", "", "")
+    if place and len(said) > 1:
+        said = [f"{place.removeprefix('In ')}: {said[1]}", *said[2:]]
+    return f"{key}: {' '.join(said)}" if key else " ".join(said)
 
 
 def typed(kind: type[Settings], values: Any, group: str) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from sqair_wm.games.background import RunningMode, separate
 from sqair_wm.games.legacy import completed
 from sqair_wm.games.play import Recording, initial_background
 from sqair_wm.games.policies import RepeatingAgent
+from sqair_wm.world.world_model import Source
 
 
 def record(recording: Recording, folder: Path, background: np.ndarray | None = None) -> AtariSequences:
@@ -154,3 +155,9 @@ class AtariSequences:
     def _upload(array: np.ndarray, device: torch.device) -> torch.Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array))
         return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+
+    @property
+    def source(self) -> Source:
+        """What it takes to show a model the game itself."""
+        recorded = asdict(self.recording)
+        return Source(**{f.name: recorded[f.name] for f in fields(Source)})

@@ -1,9 +1,8 @@
-"""The data sets by their names in the configuration: `data.kind`."""
+"""From a configuration to data sets: games, moving digits, films."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from sqair_wm.common.settings import ConfigError, typed
 from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.data.mnist import load_mnist
 from sqair_wm.data.moving_mnist import MovingMNIST
-from sqair_wm.data.sequences import Sequences
+from sqair_wm.data.settings import DataSettings, Shown
 from sqair_wm.data.video import VideoSequences, VideoSettings, open_video
 from sqair_wm.games.field import Field
 from sqair_wm.games.games import check_field, choose_field
@@ -23,30 +22,28 @@ from sqair_wm.games.play import Recording
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of data.
+class GameSettings(DataSettings):
+    """Play of a game, which is recorded first.
 
     Attributes:
-        check: raises ValueError for settings that cannot work, before anything is read or written.
-        build: training and test sequences.
+        frames: to record for training; test_frames: held out for the evaluation.
+        size: height and width of a frame in pixels.
+        memory: frames after which something that stands still is background; `auto`: measured.
+        crop: [first, last] raw row; `auto`: the playing field.
+        pool: raw frames an observation is the maximum of; `auto`: more where the game flickers.
+        sticky: probability that the game repeats an action.
     """
 
-    check: Callable[[DictConfig], None]
-    build: Callable[[DictConfig], tuple[Sequences, Sequences]]
-
-
-def check_data(config: DictConfig) -> None:
-    """Raise ValueError for settings of the data that cannot work."""
-    if config.data.kind not in KINDS:
-        raise ConfigError(f"data.kind is {config.data.kind!r}; choose one of {', '.join(KINDS)}")
-    if config.data.kind != "atari" and config.env is not None:
-        raise ConfigError(f"env={config.env} and data={config.data.kind} are two data sets: name one of them")
-    KINDS[config.data.kind].check(config)
-
-
-def build_data(config: DictConfig) -> tuple[Sequences, Sequences]:
-    """Training and test sequences; what has to be recorded first is recorded, unless it is there already."""
-    return KINDS[config.data.kind].build(config)
+    kind: str = "atari"
+    name: Any = "${env}"
+    frames: int = 20_000
+    test_frames: int = 4000
+    size: int = 80
+    memory: Any = "auto"
+    crop: Any = "auto"
+    pool: Any = "auto"
+    sticky: float = 0.0
+    report: Shown = field(default_factory=lambda: Shown(16, 60, 8))
 
 
 def recording(config: DictConfig, test: bool, memory: int | None = None, field: Field | None = None) -> Recording:
@@ -124,6 +121,16 @@ class Digits:
             )
 
 
+@dataclass(frozen=True)
+class DigitSettings(Digits, DataSettings):
+    """Moving digits: `Digits`, and `mnist`, the folder of the IDX files, which are downloaded if they are missing."""
+
+    kind: str = "moving_mnist"
+    name: Any = "moving_mnist"
+    mnist: str = "data/mnist"
+    report: Shown = field(default_factory=lambda: Shown(16, 20, 3))
+
+
 def digits(config: DictConfig) -> Digits:
     """What the digits are like."""
     return typed(Digits, {f.name: config.data[f.name] for f in fields(Digits) if f.name in config.data}, "data")
@@ -135,29 +142,23 @@ def moving_mnist(config: DictConfig, test: bool, **changes: Any) -> MovingMNIST:
     return MovingMNIST(images, labels, **asdict(replace(digits(config), **changes)))
 
 
-def _check_digits(config: DictConfig) -> None:
-    digits(config)
+@dataclass(frozen=True)
+class FilmSettings(VideoSettings, DataSettings):
+    """A video, see `VideoSettings`; its foreground is kept in `folder`."""
+
+    kind: str = "video"
+    name: Any = "video"
+    report: Shown = field(default_factory=lambda: Shown(16, 12, 4))
 
 
 def video_settings(config: DictConfig) -> VideoSettings:
     """The video, and how it is cut."""
-    if config.data.path is None:
+    if not config.data.path:
         raise ConfigError("name a video: python train_wm.py data=video data.path=clip.avi")
     chosen = {f.name: config.data[f.name] for f in fields(VideoSettings) if f.name in config.data}
     return typed(VideoSettings, chosen | {"path": str(config.data.path)}, "data")
 
 
-def video(config: DictConfig, root: Path | None = None) -> tuple[VideoSequences, VideoSequences]:
-    """Training and test part; the foreground is kept in `root`, by default in `data.folder`."""
-    return open_video(video_settings(config), root or Path(config.data.folder))
-
-
-def _check_video(config: DictConfig) -> None:
-    video_settings(config)
-
-
-KINDS = {
-    "atari": Kind(_check_game, _record_game),
-    "moving_mnist": Kind(_check_digits, lambda config: (moving_mnist(config, False), moving_mnist(config, True))),
-    "video": Kind(_check_video, video),
-}
+def video(config: DictConfig) -> tuple[VideoSequences, VideoSequences]:
+    """Training and test part; the foreground is kept in `data.folder`."""
+    return open_video(video_settings(config), Path(config.data.folder))

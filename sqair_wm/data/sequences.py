@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Protocol
+from typing import Any, Protocol, cast, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -98,3 +99,61 @@ class Sequences(Protocol):
 
     def first(self, batch: int, length: int, device: torch.device) -> Batch:
         """`batch` sequences spread evenly over the data, always the same."""
+
+
+class PlaySequences(Sequences, Protocol):
+    """A data set of play, with actions and rewards: imagination is trained on it and measured.
+
+    It is one record of `F` frames, episode after episode. A batch of it may have a `truth`.
+
+    Attributes:
+        actions: `[F]` int64, the action that led to each frame; rewards: `[F]` float32, what came with it.
+        ends: `[F]` bool, whether the episode ended with this frame; begins: `[F]` bool, whether one begins with it.
+        episodes: `[F]` int64, number of the episode of each frame, rising.
+        source: the game that the frames come from, a `Source`, for an agent that plays it; None if there is none.
+        background: `[H, W, 3]` uint8, what is behind the objects at the start of an episode; None for black.
+    """
+
+    actions: np.ndarray
+    rewards: np.ndarray
+    ends: np.ndarray
+    begins: np.ndarray
+    episodes: np.ndarray
+
+    @property
+    def source(self) -> Any: ...
+
+    @property
+    def background(self) -> np.ndarray | None: ...
+
+    def __len__(self) -> int:
+        """F."""
+
+    def cut(self, starts: np.ndarray, length: int, device: torch.device) -> Batch:
+        """The sequences of `length` frames that begin at `starts` `[B]`."""
+
+    def take(self, index: np.ndarray, device: torch.device) -> Batch:
+        """The frames with the numbers `index` `[T, B]`, whatever episode they belong to."""
+
+
+@runtime_checkable
+class PicturedPlay(PlaySequences, Protocol):
+    """Play whose pictures are known as they were shown, so that objects are also looked for in these.
+
+    Attributes:
+        pictures: `[F, H, W, 3]` uint8; backgrounds: the same shape, what each of them was compared with.
+    """
+
+    @property
+    def background(self) -> np.ndarray: ...
+
+    @property
+    def pictures(self) -> np.ndarray: ...
+
+    @property
+    def backgrounds(self) -> np.ndarray: ...
+
+
+def play_of(sequences: Sequences) -> PlaySequences | None:
+    """The same data set if it is one of play, which is what has actions; else None."""
+    return cast(PlaySequences, sequences) if sequences.number_of_actions else None

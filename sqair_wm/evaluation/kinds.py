@@ -1,23 +1,39 @@
-"""How a model is measured, by the kind of its data."""
+"""The kinds of data: the one place that knows how each is checked, opened and measured.
+
+One more is one more `register`, from anywhere: see `Kind`.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
-from sqair_wm.common.settings import ConfigError
+from sqair_wm.common.settings import ConfigError, store
 from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.data.moving_mnist import MovingMNIST
-from sqair_wm.data.opening import moving_mnist, recording, video
-from sqair_wm.data.sequences import Sequences
-from sqair_wm.data.video import VideoSequences
+from sqair_wm.data.opening import (
+    DigitSettings,
+    FilmSettings,
+    GameSettings,
+    _check_game,
+    _record_game,
+    digits,
+    moving_mnist,
+    recording,
+    video,
+    video_settings,
+)
+from sqair_wm.data.sequences import Sequences, play_of
+from sqair_wm.data.settings import DataSettings
+from sqair_wm.evaluation.columns import DIGITS, OBJECTS, PEOPLE, WORLD_MODEL
 from sqair_wm.evaluation.digits.digit_table import Sizes, table_metrics
 from sqair_wm.evaluation.digits.digits import digit_metrics
-from sqair_wm.evaluation.games.found import NoTruth
-from sqair_wm.evaluation.games.objects import object_metrics
-from sqair_wm.evaluation.games.truth import GameTruth, true_boxes
+from sqair_wm.evaluation.games.play import play_metrics, truth_if_any, truth_of
 from sqair_wm.evaluation.games.world import world_metrics
 from sqair_wm.evaluation.metrics.timeline import over_time
 from sqair_wm.evaluation.pedestrians.pedestrians import pedestrian_metrics
@@ -27,56 +43,133 @@ from sqair_wm.world.world_model import WorldModel
 TIMELINE = ("counting_accuracy", "counting_accuracy_once")
 
 
-def held_out_metrics(model: WorldModel, sequences: Sequences) -> dict[str, float]:
-    """The figures that are measured at the end of every training; `sqair_wm.evaluate` measures more."""
-    if isinstance(sequences, AtariSequences):
-        return world_metrics(model, sequences)
-    if isinstance(sequences, MovingMNIST):
-        return digit_metrics(model, sequences)
-    if isinstance(sequences, VideoSequences):
-        return pedestrian_metrics(model, sequences)
-    return {}
+@dataclass(frozen=True)
+class Job:
+    """What is to be measured.
+
+    Attributes:
+        run: folder of a finished run; config: of it.
+        model: of it, in evaluation mode.
+        sizes: how much is measured on moving digits.
+    """
+
+    run: Path
+    config: DictConfig
+    model: WorldModel
+    sizes: Sizes
 
 
-def measure_game(run: Path, config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes) -> dict[str, float]:
+def measure_held_out(model: WorldModel, sequences: Sequences) -> dict[str, float]:
+    """What can be said of any data: of play, the world model against what happened, see `world_metrics`."""
+    play = play_of(sequences)
+    return {} if play is None else world_metrics(model, play)
+
+
+def measure_any(job: Job) -> dict[str, float]:
+    """All that can be said of any data; of play that comes with a truth, against it and its objects."""
+    play = play_of(kind_of(job.config).build(job.config)[1])
+    if play is None:
+        return {}
+    return play_metrics(job.model, play, truth_of(play))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of data; only `settings` and `build` have to be given.
+
+    Attributes:
+        settings: dataclass of what `data` holds in the configuration, with its defaults.
+        build: training and test sequences; what has to be made first is made, unless it is there already.
+        plays: whether there are actions and rewards, so that the sequences are `PlaySequences`.
+        game: whether the setting `env` names the data.
+        check: raises ValueError for settings that cannot work, before anything is read or written.
+        held_out: figures of a trained model on test sequences, measured at the end of every training.
+        measure: all the figures of a finished run, measured by `sqair_wm.evaluate`.
+        crowd: test sequences with exactly so many objects in each, for `sqair_wm.reporting.crowds`.
+        places: settings of the data that say where files are kept. They may change when a run is continued, and the
+            first is what `--data` of the commands names.
+        tables: columns of the tables of results (names of figures and titles), by the name of the results' folder.
+    """
+
+    settings: type[DataSettings]
+    build: Callable[[DictConfig], tuple[Sequences, Sequences]]
+    plays: bool = False
+    game: bool = False
+    check: Callable[[DictConfig], object] = lambda config: None
+    held_out: Callable[[WorldModel, Any], dict[str, float]] = measure_held_out
+    measure: Callable[[Job], dict[str, float]] = measure_any
+    crowd: Callable[[DictConfig, int], MovingMNIST] | None = None
+    places: tuple[str, ...] = ("folder",)
+    tables: Mapping[str, dict[str, str]] = field(default_factory=dict)
+
+
+_KINDS: dict[str, Kind] = {}
+
+
+def register(kind: Kind, *, preset: bool = True) -> None:
+    """Make a kind of data known under the name that its settings have as `kind`.
+
+    Args:
+        kind: of data.
+        preset: `data=NAME` chooses it with its defaults; otherwise there is a file configs/data/NAME.yaml that does.
+
+    Raises:
+        ValueError: if it has no name, or another kind has it.
+    """
+    name = str(kind.settings.kind)
+    if not name or _KINDS.get(name, kind) != kind:
+        raise ValueError(f"data.kind={name!r} is no name for another kind of data: taken are {', '.join(_KINDS)}")
+    _KINDS[name] = kind
+    for group in ("kind", "data") if preset else ("kind",):
+        store(kind.settings, name, group)
+
+
+def kind_of(config: DictConfig) -> Kind:
+    """The kind of data that a configuration is about.
+
+    Raises:
+        ConfigError: if nobody registered it.
+    """
+    name = config.data.kind
+    if name not in _KINDS:
+        raise ConfigError(f"data.kind is {name!r}; choose one of {', '.join(_KINDS)}")
+    return _KINDS[name]
+
+
+def tables() -> dict[str, dict[str, str]]:
+    """The columns of all tables of results, by the name of the results' folder."""
+    return {name: columns for kind in _KINDS.values() for name, columns in kind.tables.items()}
+
+
+def check_data(config: DictConfig) -> None:
+    """Raise ConfigError for settings of the data that cannot work, or do not go with those of the model."""
+    kind = kind_of(config)
+    if not kind.game and config.env is not None:
+        raise ConfigError(f"env={config.env} and data={config.data.kind} are two data sets: name one of them")
+    kind.check(config)
+    if kind.plays and config.model.architecture != "sqair":
+        raise ConfigError(
+            f"model.architecture={config.model.architecture} is a baseline for data without actions: "
+            "data=moving_mnist or data=video"
+        )
+
+
+def measure_game(job: Job) -> dict[str, float]:
     """Held-out play against the true boxes; see `world_metrics` and `object_metrics`."""
-    sequences = open_test_recording(config, model, data)
-    truth = truth_if_any(sequences)
-    return world_metrics(model, sequences, truth) | objects_if_any(model, sequences, truth)
+    sequences = open_test_recording(job.config, job.model)
+    return play_metrics(job.model, sequences, truth_if_any(sequences))
 
 
-def measure_digits(
-    run: Path, config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes
-) -> dict[str, float]:
-    """Moving digits of the MNIST test set, and how far training was on the way; see `table_metrics`, `over_time`."""
-    if data is not None:
-        config.data.mnist = str(data)
-    test, training = moving_mnist(config, test=True), moving_mnist(config, test=False)
-    metrics = table_metrics(model, test, training, sizes, say=lambda line: print(line, file=sys.stderr))
-    return metrics | over_time(model, run, lambda early: digit_metrics(early, test), TIMELINE)
-
-
-def measure_people(
-    run: Path, config: DictConfig, model: WorldModel, data: Path | None, sizes: Sizes
-) -> dict[str, float]:
-    """The part of the video that was not trained on; see `pedestrian_metrics`."""
-    return pedestrian_metrics(model, video(config, data)[1])
-
-
-MEASURES = {"atari": measure_game, "moving_mnist": measure_digits, "video": measure_people}
-"""How a run is measured, by the kind of its data."""
-
-
-def open_test_recording(config: DictConfig, model: WorldModel, data: Path | None = None) -> AtariSequences:
+def open_test_recording(config: DictConfig, model: WorldModel) -> AtariSequences:
     """The held-out recording of a run, made again if it is gone: with the background that the model was trained with.
 
     Raises:
-        ConfigError: if recordings cannot be kept in `data`.
+        ConfigError: if recordings cannot be kept in `data.folder`.
         FileNotFoundError: if it is not complete.
     """
     source = model.source
     looked = (None, None) if source is None else (source.memory, Field(source.crop, source.pool))
-    settings, root = recording(config, True, *looked), data or Path(config.data.folder)
+    settings, root = recording(config, True, *looked), Path(config.data.folder)
     try:
         return record(settings, root / settings.folder_name, model.background.cpu().numpy())
     except FileNotFoundError:
@@ -85,19 +178,56 @@ def open_test_recording(config: DictConfig, model: WorldModel, data: Path | None
         raise ConfigError(f"no recordings in {root} ({error}): name their folder with --data") from error
 
 
-def truth_if_any(sequences: AtariSequences) -> GameTruth | None:
-    """The true boxes of a recording, or None and a word on standard error why there are none."""
-    try:
-        return true_boxes(sequences)
-    except NoTruth as reason:
-        print(f"no true boxes, errors are against the model's own tracks: {reason}", file=sys.stderr)
-        return None
+def measure_digits(job: Job) -> dict[str, float]:
+    """Moving digits of the MNIST test set, and how far training was on the way; see `table_metrics`, `over_time`."""
+    test, training = moving_mnist(job.config, test=True), moving_mnist(job.config, test=False)
+    metrics = table_metrics(job.model, test, training, job.sizes, say=lambda line: print(line, file=sys.stderr))
+    return metrics | over_time(job.model, job.run, lambda early: digit_metrics(early, test), TIMELINE)
 
 
-def objects_if_any(model: WorldModel, sequences: AtariSequences, truth: GameTruth | None) -> dict[str, float]:
-    """The figures of the objects found, or none and a word on standard error if a library is missing."""
-    try:
-        return {} if truth is None else object_metrics(model, sequences, truth)
-    except ImportError as reason:
-        print(f"no figures of the objects found: {reason}", file=sys.stderr)
-        return {}
+def measure_people(job: Job) -> dict[str, float]:
+    """The part of the video that was not trained on; see `pedestrian_metrics`."""
+    return pedestrian_metrics(job.model, video(job.config)[1])
+
+
+def crowd_of_digits(config: DictConfig, number: int) -> MovingMNIST:
+    """Test sequences of `number` digits each, which may start on others."""
+    return moving_mnist(config, test=True, least=number, most=number, crowded=True)
+
+
+register(
+    Kind(
+        GameSettings,
+        _record_game,
+        plays=True,
+        game=True,
+        check=_check_game,
+        measure=measure_game,
+        tables={"atari": OBJECTS, "world_model": WORLD_MODEL},
+    ),
+    preset=False,
+)
+register(
+    Kind(
+        DigitSettings,
+        lambda config: (moving_mnist(config, test=False), moving_mnist(config, test=True)),
+        check=digits,
+        held_out=digit_metrics,
+        measure=measure_digits,
+        crowd=crowd_of_digits,
+        places=("mnist", "folder"),
+        tables={"moving_mnist": DIGITS},
+    ),
+    preset=False,
+)
+register(
+    Kind(
+        FilmSettings,
+        video,
+        check=video_settings,
+        held_out=pedestrian_metrics,
+        measure=measure_people,
+        tables={"pedestrians": PEOPLE},
+    ),
+    preset=False,
+)

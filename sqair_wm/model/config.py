@@ -13,77 +13,96 @@ SPECK = 0.2
 
 
 @dataclass(frozen=True)
-class ModelConfig:
-    """Sizes and choices of a SQAIR.
+class ModelSettings:
+    """What can be chosen about a SQAIR; what may be `auto` follows from the data or from other choices.
 
     Attributes:
-        frame_size: (height, width) of a frame in pixels.
-        channels: channels of a frame that are painted, the foreground.
-        scenery: channels of a frame that follow them, the background; only the `interactive` dynamics looks at them.
-        actions: number of discrete actions; 0 if there are none.
-        object_size: (height, width) in pixels of a typical object; guided inference and the scale prior start from it.
-        slots: most objects in one scene.
-        what: length of the appearance code.
-        glimpse: (height, width) of a glimpse.
-        hidden: width of the networks.
         architecture: `sqair`; or a baseline: `air` (single frames) or `vrnn` (no objects).
-        dynamics: p of tracked objects: `paper` (each by itself) or `interactive` (with action, others and background).
+        dynamics: p of tracked objects: `paper` (each by itself) or `interactive` (with action, others and background);
+            `auto`: `interactive` for guided inference on data with actions.
         discovery_prior: p of new objects: `paper`, or `measured` (sizes start from `object_size`, and there are never
-            more of them than free slots).
-        decoder: p of the image of an object: `mlp` or `conv`, the two published variants.
-        decoder_width: of the `mlp` decoder; 0 for `hidden`.
+            more of them than free slots); `auto`: see `discovery_prior_of`.
         inference: q: `guided`, `paper`, or, to see what each half is worth, `guided_discovery` (with the published
             tracking) or `guided_tracking` (with the published discovery).
         encoder: what the published inference and the VRNN read images with: `mlp` or `conv`, as published.
+        decoder: p of the image of an object: `mlp` or `conv`, the two published variants.
+        decoder_width: of the `mlp` decoder; 0 for `hidden`.
         residual: predict changes of position and appearance; otherwise both anew, as released.
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
             the temporal state's, as published) or `steady` (the prior's, corrected in units of its deviation, which
             starts small: what does not change costs next to nothing; the prior expects the code to stay).
         size: how guided tracking updates an object's size: `free` (the predicted size, changed as much as pays) or
-            `steady` (as `appearance`); needs `residual`.
-        output_std: standard deviation of the image likelihood.
+            `steady` (as `appearance`), which needs `residual`; `auto`: `steady` in a crowd.
+        slots: most objects in one scene; `auto`: measured.
+        object_size: (height, width) in pixels of a typical object; guided inference and the scale prior start from it;
+            `auto`: measured.
+        what: length of the appearance code.
+        glimpse: (height, width) of a glimpse.
+        hidden: width of the networks.
+        output_std: standard deviation of the image likelihood; `auto`: measured.
         output_scale: initial factor on decoded glimpses.
         mean_image: learn an image that is added where objects are, as released.
         least_std: (what, where) floors of the standard deviations of the posterior and the prior.
         stay_bias: initial logit of the prior that an object stays.
         no_discovery_bias: initial logit for "nothing new" after the first frame.
-        conditional_discovery: guided discovery knows the objects that are there already, as published (so does p).
+        conditional_discovery: guided discovery knows the objects that are there already, as published (so does p);
+            `auto`: unless there is a crowd.
         certainty: largest logit that what guided inference learns of presence comes to; 0 for no limit.
         gradient_outside: what lies outside the frame passes its gradient on to earlier frames in training.
         patience: guided inference drops an object after so many frames without foreground that only it explains.
         search_radius: standard deviation of the search around a predicted place, in object sizes.
     """
 
-    frame_size: tuple[int, int] = (50, 50)
-    channels: int = 1
-    scenery: int = 0
-    actions: int = 0
-    object_size: tuple[float, float] = (20.0, 20.0)
-    slots: int = 3
-    what: int = 50
-    glimpse: tuple[int, int] = (20, 20)
-    hidden: int = 256
     architecture: str = "sqair"
-    dynamics: str = "paper"
-    discovery_prior: str = "measured"
-    decoder: str = "mlp"
-    decoder_width: int = 0
+    dynamics: str = "auto"
+    discovery_prior: str = "auto"
     inference: str = "guided"
     encoder: str = "mlp"
+    decoder: str = "mlp"
+    decoder_width: int = 0
     residual: bool = True
     appearance: str = "gated"
-    size: str = "free"
-    output_std: float = 0.3
+    size: str = "auto"
+    slots: Any = "auto"
+    object_size: Any = "auto"
+    what: int = 16
+    glimpse: tuple[int, int] = (12, 12)
+    hidden: int = 128
+    output_std: Any = "auto"
     output_scale: float = 0.25
     mean_image: bool = False
-    least_std: tuple[float, float] = (0.01, 0.01)
+    least_std: tuple[float, float] = (0.01, 0.003)
     stay_bias: float = 6.0
     no_discovery_bias: float = 10.0
-    conditional_discovery: bool = True
+    conditional_discovery: Any = "auto"
     certainty: float = 0.0
     gradient_outside: bool = True
     patience: int = 10
     search_radius: float = 1.0
+
+
+@dataclass(frozen=True)
+class ModelConfig(ModelSettings):
+    """`ModelSettings` in which nothing is `auto`, and what the data decide: all it takes to build a SQAIR.
+
+    Attributes:
+        frame_size: (height, width) of a frame in pixels.
+        channels: of the foreground, which the model explains.
+        scenery: channels of the background; only the `interactive` dynamics looks at them.
+        actions: number of discrete actions; 0 if there are none.
+    """
+
+    dynamics: str = "paper"
+    discovery_prior: str = "measured"
+    size: str = "free"
+    slots: int = 3
+    object_size: tuple[float, float] = (20.0, 20.0)
+    output_std: float = 0.3
+    conditional_discovery: bool = True
+    frame_size: tuple[int, int] = (50, 50)
+    channels: int = 1
+    scenery: int = 0
+    actions: int = 0
 
     def __post_init__(self) -> None:
         for name in ("frame_size", "object_size", "glimpse", "least_std"):

@@ -12,10 +12,10 @@ import torch
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.files import write_atomically
 from sqair_wm.data.moving_mnist import MovingMNIST
-from sqair_wm.data.opening import moving_mnist
 from sqair_wm.evaluation.digits.digit_scenes import watch_digits
 from sqair_wm.evaluation.digits.digit_table import Sizes, component_figures, tracking_figures
 from sqair_wm.evaluation.digits.digits import count_once
+from sqair_wm.evaluation.kinds import kind_of
 from sqair_wm.reporting.table import table
 from sqair_wm.runs.run_folder import open_run
 from sqair_wm.world.world_model import WorldModel, load
@@ -71,8 +71,9 @@ def crowds(run: Path, digits: list[int], many: int, length: int = LENGTH, mnist:
         ConfigError: if there is no finished run.
         ValueError: if it was not trained on moving digits, or has too few slots.
     """
-    _, config = open_run(run)
-    if config.data.kind != "moving_mnist":
+    config = open_run(run).config
+    kind = kind_of(config)
+    if kind.crowd is None:
         raise ValueError(f"{run} was not trained on moving digits: train one with data=moving_mnist data.most=6")
     use_cpu(config.threads)
     model = load(run)
@@ -82,11 +83,11 @@ def crowds(run: Path, digits: list[int], many: int, length: int = LENGTH, mnist:
             f"{max(digits) + 3}, or choose --digits"
         )
     if mnist is not None:
-        config.data.mnist = mnist
+        config.data[kind.places[0]] = mnist
     results = {}
     for n in digits:
         torch.manual_seed(0)
-        test = moving_mnist(config, test=True, least=n, most=n, crowded=True)
+        test = kind.crowd(config, n)
         results[str(n)] = crowd_figures(model, test, many, length)
         print(f"{n} digits: count error {results[str(n)]['counting_error']:.2f}", file=sys.stderr)
     return results

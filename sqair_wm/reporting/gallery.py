@@ -19,9 +19,9 @@ from torch import Tensor
 
 from sqair_wm.common import figures
 from sqair_wm.common.settings import ConfigError
-from sqair_wm.data.opening import build_data
 from sqair_wm.data.sequences import Batch, Sequences
 from sqair_wm.evaluation.digits.hardness import hardest
+from sqair_wm.evaluation.kinds import kind_of
 from sqair_wm.evaluation.metrics.summary import watch
 from sqair_wm.model.outlines import outlines
 from sqair_wm.model.slots import Slots
@@ -130,7 +130,7 @@ def write_gallery(
         "inference": lambda: inference_film(model, chosen),
         "long": lambda: inference_film(model, long_batch(sequences, frames, device)),
         "samples": lambda: sample_film(model, 2 * ROWS, length),
-        "futures": lambda: future_film(model, chosen, open_run(run)[1].data.report.seen),
+        "futures": lambda: future_film(model, chosen, open_run(run).config.data.report.seen),
     }
     if against is not None:
         other, _ = open_model(against, data)
@@ -146,12 +146,13 @@ def open_model(run: Path, data: Path | None = None) -> tuple[WorldModel, Sequenc
     Raises:
         ConfigError: if there is none, or it was trained on a game.
     """
-    _, config = open_run(run)
-    if config.data.get("kind", "atari") == "atari":
+    config = open_run(run).config
+    kind = kind_of(config)
+    if kind.plays:
         raise ConfigError(f"{run} was trained on a game, whose future needs actions: its pictures are in report.html")
     if data is not None:
-        config.data["mnist" if config.data.kind == "moving_mnist" else "folder"] = str(data)
-    return load(run), build_data(config)[1]
+        config.data[kind.places[0]] = str(data)
+    return load(run), kind.build(config)[1]
 
 
 def long_batch(sequences: Sequences, frames: int, device: torch.device) -> Batch:

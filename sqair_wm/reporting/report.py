@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 from pathlib import Path
 
+import jinja2
 import torch
 from torch import Tensor
 
@@ -30,6 +30,13 @@ CURVES = {
         "ending": "ending (nats)",
     },
 }
+
+PAGES = jinja2.Environment(
+    loader=jinja2.PackageLoader("sqair_wm.reporting"), autoescape=True, undefined=jinja2.StrictUndefined
+)
+"""The templates of pages, in the folder `templates` beside this file."""
+
+PAGES.filters |= {"base64": lambda data: base64.b64encode(data).decode(), "meaning": meaning}
 
 
 def real_frames(frames: Frame) -> Tensor:
@@ -114,72 +121,22 @@ def write_report(
     path = folder / "report.html"
     for name, picture in (("tracking.gif", tracking[0]), ("imagination.gif", imagined[0])):
         (folder / name).write_bytes(picture)
-    page = _page(
-        folder.name,
-        metrics,
-        tracking,
-        imagined,
-        [figures.curves(records[kind], CURVES[kind]) for kind in CURVES if records.get(kind)],
-        configuration,
-        seen,
+    ahead, rest = split_by_horizon(metrics)
+    page = PAGES.get_template("report.html").render(
+        name=folder.name,
+        rest=rest,
+        tracking=tracking,
+        imagined=imagined,
+        seen=seen,
+        horizons=HORIZONS,
+        ahead=ahead,
+        row_meaning=ROWS,
+        horizon_curves=horizon_curves(metrics) if "position_error" in ahead else None,
+        curves=[figures.curves(records[kind], CURVES[kind]) for kind in CURVES if records.get(kind)],
+        configuration=configuration,
     )
     write_atomically(path, lambda target: target.write_text(page))
     return path
-
-
-def _embed(data: bytes, kind: str, text: str) -> str:
-    return f'<img alt="{html.escape(text)}" src="data:image/{kind};base64,{base64.b64encode(data).decode()}">'
-
-
-def _page(
-    name: str,
-    metrics: dict[str, float],
-    tracking: list[bytes],
-    imagined: list[bytes],
-    curves: list[bytes],
-    configuration: str,
-    seen: int,
-) -> str:
-    ahead, rest = split_by_horizon(metrics)
-    rows = "".join(
-        f"<tr><td><code>{key}</code></td><td>{value:.4g}</td><td>{meaning(key)}</td></tr>"
-        for key, value in rest.items()
-    )
-    tracks = "".join(f"<p>{_embed(g, 'gif', 'tracking')}</p>" for g in tracking)
-    futures = "".join(f"<p>{_embed(g, 'gif', 'imagination')}</p>" for g in imagined)
-    learned = "".join(f"<p>{_embed(c, 'png', 'training curves')}</p>" for c in curves)
-    style = (
-        "body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}"
-        "img{image-rendering:pixelated;max-width:100%}td{padding:.1em 1em .1em 0;vertical-align:top}"
-        "pre{background:#f4f4f4;padding:1em;overflow:auto;font-size:13px}"
-    )
-    return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(name)}</title><style>{style}</style>"
-        f"<h1>{html.escape(name)}</h1><p>Everything below is measured and drawn on frames that were not trained on.</p>"
-        f"<table>{rows}</table>"
-        "<h2>Objects</h2><p>From the left: the frame with the model's boxes (a colour is an identity), the foreground "
-        f"the model is given, its reconstruction, and the glimpse it keeps of each object.</p>{tracks}"
-        f"<h2>Imagination</h2><p>Left: what happened. Right: what the model imagined after seeing {seen} frames "
-        f"under the same actions (its likeliest future; no object is discovered in it).</p>{futures}"
-        f"{_ahead(ahead, metrics)}"
-        f"<h2>Training</h2>{learned}"
-        f"<h2>Configuration</h2><pre>{html.escape(configuration)}</pre></html>"
-    )
-
-
-def _ahead(rows: dict[str, dict[int, float]], metrics: dict[str, float]) -> str:
-    """The figures over the horizon: curves of the position error, and a table."""
-    if "position_error" not in rows:
-        return ""
-    head = "".join(f"<th>{h}</th>" for h in HORIZONS)
-    lines = "".join(
-        f"<tr><td><code>{name}</code></td>"
-        + "".join(f"<td>{values[h]:.3g}</td>" if h in values else "<td></td>" for h in HORIZONS)
-        + f"<td>{ROWS.get(name, '')}</td></tr>"
-        for name, values in rows.items()
-    )
-    picture = _embed(horizon_curves(metrics), "png", "position error over the horizon")
-    return f"<p>{picture}</p><table><tr><th>steps ahead</th>{head}</tr>{lines}</table>"
 
 
 def write_metrics(folder: Path, metrics: dict[str, float]) -> None:

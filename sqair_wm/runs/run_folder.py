@@ -3,65 +3,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.common.files import write_atomically
 from sqair_wm.common.settings import ConfigError
+from sqair_wm.common.version import VERSION
+from sqair_wm.evaluation.kinds import kind_of
+from sqair_wm.runs.older import complete, read_saved, resume
 from sqair_wm.training.journal import OnRecord
 from sqair_wm.training.trainer import CHECKPOINT
 
 CONFIG, METRICS, REPORT = "config.yaml", "metrics.json", "report.html"
-NOT_PART_OF_A_RUN = ("device", "threads", "runs", "data.folder", "data.mnist")
-"""Settings that may change when a run is continued."""
+FREE = ("device", "threads", "runs", "name")
+"""Settings that may change when a run is continued, beside the places of its data."""
 
 
 class RunFolder:
     """The folder of one run.
 
-    Opening it a second time with the same configuration continues the run; with another one it is refused.
-
     Args:
         path: of the folder.
-        config: of the run.
-
-    Raises:
-        ConfigError: if the folder cannot be written to, holds something else or the run of another configuration.
+        config: of the run, with which it goes on.
     """
 
     def __init__(self, path: Path, config: DictConfig):
-        self.path, self.configuration = path, OmegaConf.to_yaml(config, resolve=True)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            begun = (path / CHECKPOINT).exists() or (path / METRICS).exists()
-            if not begun:
-                write_atomically(path / CONFIG, lambda target: target.write_text(self.configuration))
-            elif (path / CONFIG).exists():
-                self._compare(config)
-            else:
-                raise ConfigError(
-                    f"{path} holds a run without {CONFIG}, so it can't be continued: delete it or choose name=..."
-                )
-        except OSError as error:
-            raise ConfigError(
-                f"cannot write to the run's folder {path} ({error}): choose another with runs=..."
-            ) from error
+        self.path, self.config = path, config
 
-    def _compare(self, config: DictConfig) -> None:
-        old, new = (
-            _flat(OmegaConf.to_container(OmegaConf.load(self.path / CONFIG))),
-            _flat(OmegaConf.to_container(config, resolve=True)),
-        )
-        changed = [
-            k for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k) and k not in NOT_PART_OF_A_RUN
-        ]
-        if changed:
-            listed = ", ".join(f"{k}: {old.get(k)} there, {new.get(k)} now" for k in changed[:5])
-            raise ConfigError(
-                f"{self.path} is the run of another configuration ({listed}): choose another name=... or delete it"
-            )
+    @property
+    def configuration(self) -> str:
+        """The resolved configuration and the version of this program, as text."""
+        return f"version: {VERSION}\n{OmegaConf.to_yaml(self.config, resolve=True)}"
 
     @property
     def finished(self) -> bool:
@@ -100,23 +74,43 @@ class RunFolder:
         return sorted(found.items())
 
 
-def open_run(run: Path) -> tuple[RunFolder, DictConfig]:
-    """A finished run and its configuration.
+def begin_run(config: DictConfig, named: Collection[str] = ()) -> RunFolder:
+    """The folder of the run that a configuration asks for; one that is there already is continued.
+
+    Args:
+        config: of the run.
+        named: keys that the command line gives values to. What an older run lacks and nobody names stays as the code
+            was then, see `resume`.
+
+    Raises:
+        ConfigError: if the folder cannot be written to, holds something else or the run of another configuration.
+    """
+    folder = RunFolder(Path(config.runs) / config.name, config)
+    path, file = folder.path, folder.path / CONFIG
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if not ((path / CHECKPOINT).exists() or (path / METRICS).exists()):
+            write_atomically(file, lambda target: target.write_text(folder.configuration))
+            return folder
+        if not file.exists():
+            raise ConfigError(
+                f"{path} holds a run without {CONFIG}, so it can't be continued: delete it or choose name=..."
+            )
+        places = [f"data.{place}" for place in kind_of(config).places]
+        return RunFolder(path, resume(config, read_saved(file), file, named, (*FREE, *places)))
+    except OSError as error:
+        raise ConfigError(f"cannot write to the run's folder {path} ({error}): choose another with runs=...") from error
+
+
+def open_run(run: Path) -> RunFolder:
+    """A finished run, whatever version it is of.
 
     Raises:
         ConfigError: if there is none.
     """
     if not (run / CONFIG).exists():
         raise ConfigError(f"{run} holds no run ({CONFIG} is missing): train one with python train_wm.py env=GAME")
-    config = OmegaConf.load(run / CONFIG)
-    assert isinstance(config, DictConfig)
-    folder = RunFolder(run, config)
+    folder = RunFolder(run, complete(read_saved(run / CONFIG), run / CONFIG))
     if not folder.finished:
         raise ConfigError(f"{run} is not finished: the train_wm.py command that began it continues it")
-    return folder, config
-
-
-def _flat(tree: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(tree, dict):
-        return {prefix[:-1]: tree}
-    return {k: v for key, value in tree.items() for k, v in _flat(value, f"{prefix}{key}.").items()}
+    return folder

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
@@ -13,22 +11,22 @@ from omegaconf import DictConfig
 
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.settings import ConfigError, typed
-from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.objects import measure_objects
-from sqair_wm.data.opening import check_data
-from sqair_wm.data.sequences import Sequences
+from sqair_wm.data.sequences import Sequences, play_of
 from sqair_wm.data.single_frames import SingleFrames
+from sqair_wm.evaluation.kinds import check_data
 from sqair_wm.model.baselines import build
 from sqair_wm.model.config import ModelConfig, discovery_prior_of
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.horizons import ImaginationConfig
-from sqair_wm.world.source import Source
 from sqair_wm.world.world_model import WorldModel
 
 CROWD = 20
 """Most objects in a frame with which `training.particles=auto` means five, `model.size=auto` free and
 `model.conditional_discovery=auto` true. Objects that may grow swallow others in a crowd; and a crowd that jumps is
 found anew late in an episode, when other objects appeared in most of the training."""
+
+DEVICES = ("auto", "cpu", "cuda", "gpu", "mps")
 
 CUT_SHORT = 0.1
 """Share of the scenes of a crowd that exploring presence may leave unfinished."""
@@ -38,11 +36,7 @@ def check_values(config: DictConfig) -> None:
     """Raise ConfigError for settings that cannot work, before anything is recorded or written."""
     try:
         check_data(config)
-        if config.data.kind == "atari" and config.model.get("architecture", "sqair") != "sqair":
-            raise ConfigError(
-                f"model.architecture={config.model.architecture} is a baseline for data without actions: "
-                "data=moving_mnist or data=video"
-            )
+        check_machine(config)
         training_config(config)
         imagination_config(config)
         measured = {"slots": 1, "object_size": [4.0, 4.0], "output_std": 1.0}
@@ -53,6 +47,16 @@ def check_values(config: DictConfig) -> None:
         raise ConfigError(str(error)) from error
 
 
+def check_machine(config: DictConfig) -> None:
+    """Raise ConfigError for a device that cannot be, or no process or thread to train with."""
+    kind, _, number = str(config.device).partition(":")
+    if kind not in DEVICES or (":" in str(config.device) and not (kind in ("cuda", "gpu") and number.isdigit())):
+        raise ConfigError(f"device={config.device} is no device: choose auto, cpu, cuda or cuda:1, ...")
+    for name in ("processes", "nodes", "threads"):
+        if config[name] < 1:
+            raise ConfigError(f"{name} must be at least 1, got {config[name]}")
+
+
 def training_config(config: DictConfig, slots: int = 0) -> TrainingConfig:
     """The schedule of SQAIR for frames of up to `slots` objects.
 
@@ -60,7 +64,7 @@ def training_config(config: DictConfig, slots: int = 0) -> TrainingConfig:
     there a step with 5 takes so long that minutes are spent on few of them. A crowd is found one by one, so there the
     `presence_margin` is small enough for most scenes to be found whole.
     """
-    chosen: dict[str, Any] = {"lengths": [[0, 1]]} if config.model.get("architecture") == "air" else {}
+    chosen: dict[str, Any] = {"lengths": [[0, 1]]} if config.model.architecture == "air" else {}
     if config.training.particles == "auto":
         chosen["particles"] = 2 if slots > CROWD else 5
     if slots > CROWD:
@@ -81,13 +85,13 @@ def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
     chosen = {"dynamics": "interactive" if interacts else "paper", "discovery_prior": discovery_prior_of(inference)}
     settings = _with_auto(settings, chosen)
     crowd = settings["slots"] > CROWD
-    size = "steady" if crowd and settings.get("residual", True) else "free"
+    size = "steady" if crowd and settings["residual"] else "free"
     settings = _with_auto(settings, {"size": size, "conditional_discovery": not crowd})
     return typed(ModelConfig, settings, "model")
 
 
 def _with_auto(settings: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]:
-    """Settings in which what is `auto`, or not said, is what was decided."""
+    """Settings in which what is `auto`, or no setting, is what was decided."""
     return settings | {k: v for k, v in decided.items() if settings.get(k, "auto") == "auto"}
 
 
@@ -106,7 +110,8 @@ def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
         output_std=measured.noise,
     )
     torch.manual_seed(config.seed)
-    model = WorldModel(settings, *_origin(sequences))
+    play = play_of(sequences)
+    model = WorldModel(settings) if play is None else WorldModel(settings, play.source, play.background)
     if settings.mean_image and settings.architecture != "vrnn":
         assert model.sqair.appearance.mean_image is not None
         model.sqair.appearance.mean_image.data.copy_(frames.mean(0))
@@ -116,14 +121,6 @@ def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
 def training_sequences(model: WorldModel, sequences: Sequences) -> Sequences:
     """What a model is trained on: for AIR the frames of the sequences one by one."""
     return SingleFrames(sequences) if model.config.architecture == "air" else sequences
-
-
-def _origin(sequences: Sequences) -> tuple[Source | None, np.ndarray | None]:
-    """The game that the frames come from and its background, if they come from one."""
-    if not isinstance(sequences, AtariSequences):
-        return None, None
-    recorded = asdict(sequences.recording)
-    return Source(**{field.name: recorded[field.name] for field in fields(Source)}), sequences.background
 
 
 def build_fabric(config: DictConfig) -> Fabric:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqair_wm.training.bound import Annealing
 from sqair_wm.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
-class TrainingConfig(Schedule):
-    """How SQAIR is trained.
+class TrainingSettings(Schedule):
+    """What can be chosen about the training of SQAIR.
 
     Attributes:
-        particles: K of the bound.
+        particles: K of the bound; `auto`: fewer in a crowd.
         estimator: `vimco` or `released`.
         optimizer: `adam` (AMSGrad) or `rmsprop` (as published: momentum 0.9, squared gradients starting at one).
         lengths: [[iteration, frames], ...]: from then on sequences have that many frames.
@@ -29,20 +30,31 @@ class TrainingConfig(Schedule):
         recompute: keep only the state between frames and compute each step again in the backward pass: less memory.
     """
 
-    particles: int = 5
+    iterations: int = 1400
+    minutes: float = 10.0
+    batch: int = 16
+    particles: Any = "auto"
     estimator: str = "vimco"
     optimizer: str = "adam"
-    lengths: list[list[int]] = field(
-        default_factory=lambda: [[0, 1], [400, 2], [800, 3], [1250, 4], [1750, 6], [2500, 8]]
-    )
+    learning_rate: float = 1e-3
+    decay: list[list[float]] = field(default_factory=lambda: [[0.6, 0.5], [0.8, 0.25], [0.9, 0.1]])
+    clip: float = 200.0
+    lengths: list[list[int]] = field(default_factory=lambda: [[0, 1], [100, 2], [300, 3], [600, 4], [1000, 6]])
     kl_start: float = 1.0
-    warm_up: int = 1000
-    presence_margin: float = 0.1
+    warm_up: int = 600
+    presence_margin: float = 0.02
     discovery_dropout: float = 0.5
     brief: int = 0
     rehearsal: int = 0
-    keep: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    keep: list[float] = field(default_factory=lambda: [600.0, 1000.0])
     recompute: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingConfig(TrainingSettings):
+    """How SQAIR is trained: `TrainingSettings` in which nothing is `auto`."""
+
+    particles: int = 5
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from sqair_wm.data.atari import AtariSequences
+from sqair_wm.data.sequences import PlaySequences
 from sqair_wm.model.seating import seat
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
@@ -80,7 +80,7 @@ class EncodedPlay:
 
 
 @torch.no_grad()
-def encode(model: WorldModel, sequences: AtariSequences, device: torch.device, progress: bool = True) -> EncodedPlay:
+def encode(model: WorldModel, sequences: PlaySequences, device: torch.device, progress: bool = True) -> EncodedPlay:
     """Look at every frame of a recording, many stretches of it side by side.
 
     Deterministic, as agents see it: sampled places were too noisy to tell which pellet was eaten (reward F1 on held-out

@@ -23,8 +23,10 @@ class ImaginationConfig(Schedule):
     """
 
     iterations: int = 1000
+    minutes: float = 7.0
     batch: int = 32
     learning_rate: float = 1.5e-3
+    decay: list[list[float]] = field(default_factory=lambda: [[0.6, 0.5], [0.8, 0.2], [0.92, 0.05]])
     clip: float = 10.0
     context: int = 8
     steps: list[list[int]] = field(default_factory=lambda: [[0, 2], [150, 5], [350, 10], [700, 16]])

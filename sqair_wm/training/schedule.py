@@ -25,12 +25,12 @@ class Schedule:
         graphs: record steps as CUDA graphs, see `sqair_wm.training.graph`; only on a single GPU.
     """
 
-    iterations: int = 3000
-    minutes: float = 0.0
-    batch: int = 32
-    learning_rate: float = 5e-4
-    decay: list[list[float]] = field(default_factory=list)
-    clip: float = 200.0
+    iterations: int
+    minutes: float
+    batch: int
+    learning_rate: float
+    decay: list[list[float]]
+    clip: float
     log_every: int = 20
     save_every: int = 250
     snapshots: list[float] = field(default_factory=list)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sqair_wm.data.atari import AtariSequences
+from sqair_wm.data.sequences import PlaySequences
 from sqair_wm.evaluation.games.held_out import WARM_UP, HeldOut
 from sqair_wm.evaluation.games.truth import GameTruth, box_centres, moves
 from sqair_wm.evaluation.metrics.places import centres, displacements, match, pick, reach, same_objects
@@ -142,7 +142,7 @@ def true_references(model: WorldModel, starts: Starts, truth: GameTruth) -> tupl
 
 
 @torch.no_grad()
-def image_errors(model: WorldModel, sequences: AtariSequences, starts: Starts, imagined: list[Slots]) -> Tensor:
+def image_errors(model: WorldModel, sequences: PlaySequences, starts: Starts, imagined: list[Slots]) -> Tensor:
     """`[K, H, 4]`: squared error of the model's, the still and the moved picture at each horizon, squared intensity."""
     rows = []
     still = model.render(starts.slots).frame
@@ -211,7 +211,7 @@ class Futures:
         return Futures(references=references, **joined)
 
 
-def compare_futures(model: WorldModel, sequences: AtariSequences, starts: Starts, truth: GameTruth | None) -> Futures:
+def compare_futures(model: WorldModel, sequences: PlaySequences, starts: Starts, truth: GameTruth | None) -> Futures:
     """Imagine from every start under the recorded actions, and compare."""
     device, size = starts.slots.presence.device, model.config.frame_size
     actions = torch.from_numpy(sequences.actions[starts.index[:, 1:].T]).to(device)

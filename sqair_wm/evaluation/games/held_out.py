@@ -9,7 +9,7 @@ from itertools import tee
 import numpy as np
 import torch
 
-from sqair_wm.data.atari import AtariSequences
+from sqair_wm.data.sequences import PlaySequences
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
 
@@ -76,12 +76,12 @@ def whole_episodes(episode: np.ndarray) -> HeldOut:
 
 
 @torch.no_grad()
-def observe_play(model: WorldModel, sequences: AtariSequences, play: HeldOut) -> list[Slots]:
+def observe_play(model: WorldModel, sequences: PlaySequences, play: HeldOut) -> list[Slots]:
     """The scenes after each of the `T` frames, seen deterministically; frames are read one step at a time."""
     return list(filter_play(model, sequences, play))
 
 
-def filter_play(model: WorldModel, sequences: AtariSequences, play: HeldOut) -> Iterator[Slots]:
+def filter_play(model: WorldModel, sequences: PlaySequences, play: HeldOut) -> Iterator[Slots]:
     """See `observe_play`; one step at a time."""
     device, rows = model.background.device, play.index.shape[1]
     read, again = tee(sequences.take(numbers[None], device) for numbers in play.index)

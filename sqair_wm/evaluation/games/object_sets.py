@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sqair_wm.data.atari import AtariSequences
+from sqair_wm.data.sequences import PicturedPlay
 from sqair_wm.evaluation.games.truth import LEAST_MOTION, GameTruth
 
 AROUND = 8
@@ -35,7 +35,7 @@ class ObjectSets:
     other: np.ndarray
 
 
-def object_sets(truth: GameTruth, sequences: AtariSequences) -> ObjectSets:
+def object_sets(truth: GameTruth, sequences: PicturedPlay) -> ObjectSets:
     """The sets of a recording.
 
     OCAtari reads boxes from the memory of the game, where sprites have a place while they are not drawn: all ghosts
@@ -71,7 +71,7 @@ def moving(boxes: np.ndarray, identity: np.ndarray, around: int = AROUND) -> np.
     return ((high - low) >= LEAST_MOTION).any(-1) & (identity >= 0)
 
 
-def shows(truth: GameTruth, sequences: AtariSequences, asked: np.ndarray) -> np.ndarray:
+def shows(truth: GameTruth, sequences: PicturedPlay, asked: np.ndarray) -> np.ndarray:
     """Whether there is a trace of an object in its box: `[F, M]` bool, false where `asked` `[F, M]` is."""
     found = np.zeros_like(asked)
     start = sequences.background

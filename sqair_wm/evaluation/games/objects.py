@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.objects import OBJECT_ENERGY
+from sqair_wm.data.sequences import PicturedPlay, PlaySequences
 from sqair_wm.evaluation.games.held_out import HeldOut, filter_play, whole_episodes
 from sqair_wm.evaluation.games.object_sets import object_sets
 from sqair_wm.evaluation.games.truth import JUMP, GameTruth
@@ -43,7 +43,7 @@ class Sought:
     other: np.ndarray
 
 
-def object_metrics(model: WorldModel, sequences: AtariSequences, truth: GameTruth) -> dict[str, float]:
+def object_metrics(model: WorldModel, sequences: PicturedPlay, truth: GameTruth) -> dict[str, float]:
     """How well a model finds, follows and tells apart the objects of held-out play; whole episodes are followed.
 
     Args:
@@ -76,7 +76,7 @@ def object_metrics(model: WorldModel, sequences: AtariSequences, truth: GameTrut
     return metrics
 
 
-def seek(sequences: AtariSequences, truth: GameTruth) -> Sought:
+def seek(sequences: PicturedPlay, truth: GameTruth) -> Sought:
     """Whole episodes of a recording and their true objects."""
     play, sets = whole_episodes(sequences.episodes), object_sets(truth, sequences)
     columns = np.flatnonzero((sets.relevant | sets.other).any(0))
@@ -89,7 +89,7 @@ def seek(sequences: AtariSequences, truth: GameTruth) -> Sought:
 
 @torch.no_grad()
 def tracked_objects(
-    model: WorldModel, sequences: AtariSequences, play: HeldOut
+    model: WorldModel, sequences: PlaySequences, play: HeldOut
 ) -> tuple[Tracks, np.ndarray, np.ndarray]:
     """The model's objects after each frame of some rows, by its means and likelier presences: what it paints of them.
 
@@ -177,17 +177,17 @@ def baseline_settings(model: WorldModel) -> Settings:
     return Settings(least_area=SPECK * height * width, gate=JUMP * max(model.config.frame_size))
 
 
-def foreground(sequences: AtariSequences, play: HeldOut) -> np.ndarray:
+def foreground(sequences: PicturedPlay, play: HeldOut) -> np.ndarray:
     """Where frames differ from the recorded background, `[T, B, 1, H, W]` bool: what the model sees, without colour."""
     return _masks(sequences, play, sequences.backgrounds, play.index)
 
 
-def change(sequences: AtariSequences, play: HeldOut) -> np.ndarray:
+def change(sequences: PicturedPlay, play: HeldOut) -> np.ndarray:
     """Where frames differ from those before them, `[T, B, 1, H, W]` bool; nowhere in the first of an episode."""
     return _masks(sequences, play, sequences.pictures, np.concatenate([play.index[:1], play.index[:-1]]))
 
 
-def _masks(sequences: AtariSequences, play: HeldOut, others: np.ndarray, index: np.ndarray) -> np.ndarray:
+def _masks(sequences: PicturedPlay, play: HeldOut, others: np.ndarray, index: np.ndarray) -> np.ndarray:
     masks = []
     for numbers, beside, real in zip(play.index, index, play.real, strict=True):
         both = (torch.from_numpy(x) for x in (sequences.pictures[numbers], others[beside]))

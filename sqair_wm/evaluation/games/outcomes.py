@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sqair_wm.data.atari import AtariSequences
+from sqair_wm.data.sequences import PlaySequences
 from sqair_wm.evaluation.games.held_out import HeldOut
 from sqair_wm.evaluation.metrics.places import centres, same_objects
 from sqair_wm.model.slots import Slots
@@ -45,7 +45,7 @@ class Steps:
 
 
 @torch.no_grad()
-def foresee(model: WorldModel, sequences: AtariSequences, play: HeldOut, states: list[Slots]) -> Steps:
+def foresee(model: WorldModel, sequences: PlaySequences, play: HeldOut, states: list[Slots]) -> Steps:
     """What the model says about every counted step of `play`.
 
     Args:

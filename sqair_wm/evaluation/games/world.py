@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sqair_wm.data.atari import AtariSequences
+from sqair_wm.data.sequences import PlaySequences
 from sqair_wm.evaluation.games.futures import FORECASTS, HORIZONS, Futures, Reference, choose, compare_futures, gather
 from sqair_wm.evaluation.games.held_out import observe_play, rows_of
 from sqair_wm.evaluation.games.outcomes import Steps, foresee, outcome_metrics
@@ -13,7 +13,7 @@ from sqair_wm.evaluation.games.truth import GameTruth
 from sqair_wm.world.world_model import WorldModel
 
 
-def world_metrics(model: WorldModel, sequences: AtariSequences, truth: GameTruth | None = None) -> dict[str, float]:
+def world_metrics(model: WorldModel, sequences: PlaySequences, truth: GameTruth | None = None) -> dict[str, float]:
     """Everything that can be said about a world model on held-out play.
 
     Args:

@@ -1,0 +1,38 @@
+"""What every kind of data has to be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a run's report shows of the held-out data.
+
+    Attributes:
+        sequences: how many are measured; the liveliest of them are shown.
+        frames: of each.
+        seen: frames that the model sees before it imagines the others.
+    """
+
+    sequences: int = 16
+    frames: int = 20
+    seen: int = 4
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Base of the settings of a kind of data.
+
+    Attributes:
+        kind: its name in `sqair_wm.evaluation.kinds`.
+        name: what runs on the data are called.
+        folder: where what is made of the data is kept.
+        report: what the report shows.
+    """
+
+    kind: str = ""
+    name: Any = ""
+    folder: str = "data"
+    report: Shown = field(default_factory=Shown)

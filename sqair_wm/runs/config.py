@@ -1,0 +1,54 @@
+"""All settings of a run, each group beside what it configures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import OmegaConf
+
+import sqair_wm.evaluation.kinds  # noqa: F401 (registers the settings of the kinds of data)
+from sqair_wm.common.settings import store
+from sqair_wm.model.config import ModelSettings
+from sqair_wm.training.curriculum import TrainingSettings
+from sqair_wm.training.horizons import ImaginationConfig
+
+
+@dataclass
+class RunSettings:
+    """The configuration of a run.
+
+    Attributes:
+        model, training, imagination: see there.
+        data: the settings of a kind of data, see `sqair_wm.evaluation.kinds`.
+        env: the game, for data that are play of one.
+        name: of the run's folder; by default that of the data, and the seed if it is not 0.
+        runs: folder of the run's folder.
+        seed: of the game, the weights and the training.
+        device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
+        precision: `32-true`, or `bf16-mixed` on a GPU.
+        processes: of each machine; nodes: machines; threads: CPU threads of a process.
+    """
+
+    model: ModelSettings = field(default_factory=ModelSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    imagination: ImaginationConfig = field(default_factory=ImaginationConfig)
+    data: Any = None
+    env: str | None = None
+    name: str = "${run_name:${data.name},${seed}}"
+    runs: str = "runs"
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "32-true"
+    processes: int = 1
+    nodes: int = 1
+    threads: int = 1
+
+
+def run_name(data: object, seed: int) -> str:
+    """What a run is called unless it is given a name, such as `Pong` or `Pong-seed1`."""
+    return f"{data}-seed{seed}" if seed else str(data)
+
+
+OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+store(RunSettings, "run")

@@ -1,0 +1,179 @@
+"""Runs of older versions: what their configuration means to this one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
+
+from sqair_wm.common.settings import ConfigError, in_one_line, schema
+from sqair_wm.common.version import VERSION
+from sqair_wm.evaluation.kinds import kind_of
+from sqair_wm.runs.config import RunSettings
+
+FIRST = "0.1.0"
+"""The version of runs that do not say theirs."""
+
+BEFORE_020: dict[str, Any] = {
+    "model.what": 50,
+    "model.glimpse": [20, 20],
+    "model.hidden": 256,
+    "model.output_std": "auto",
+    "model.least_std": [0.01, 0.01],
+    "model.size": "free",
+    "model.conditional_discovery": True,
+    "training.particles": 5,
+}
+"""What the code of 0.1.0 and before did where a run does not say it, as far as it is not the default of this version.
+
+Whoever adds a setting whose default changes what a run does adds what the code did before to a table like this one.
+"""
+
+GONE = ("training.compile", "model.smooth")
+"""Settings of 0.1.0 that this version does not have; they were off unless somebody asked for them."""
+
+FIELDS = {
+    "Breakout": [32, 196],
+    "Freeway": [14, 196],
+    "MsPacman": [0, 172],
+    "Pong": [34, 194],
+    "SpaceInvaders": [20, 196],
+}
+WHOLE = [0, 210]
+"""What `data.crop=auto` meant in 0.1.0, for these games and for others."""
+
+FLICKER = ("MsPacman", "SpaceInvaders", "Pacman", "Asteroids")
+"""Games for which `data.pool=auto` meant 4 in 0.1.0; for others 2."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The configuration of a run in the settings of this version; by key, such as `training.batch`.
+
+    Attributes:
+        version: that the run was made with.
+        settings: their values; what is missing has this version's default.
+        said: the keys that the file gives a value to.
+        respelled: values as they stand in the file, of settings that are written otherwise today.
+    """
+
+    version: str
+    settings: dict[str, Any]
+    said: frozenset[str]
+    respelled: dict[str, Any]
+
+
+def read_saved(path: Path) -> Saved:
+    """Understand a saved configuration, whatever version wrote it.
+
+    Raises:
+        ConfigError: if it is damaged, or has a setting that this version cannot go on with.
+    """
+    try:
+        written = flat(OmegaConf.to_container(OmegaConf.load(path)))
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is damaged ({' '.join(str(error).split())}): delete its folder") from error
+    version = str(written.pop("version", FIRST))
+    settings, said = dict(written), set(written)
+    if _number(version) < (0, 2, 0):
+        _to_020(settings, said, path)
+    respelled = {key: written[key] for key in said & set(written) if written[key] != settings[key]}
+    return Saved(version, settings, frozenset(said), respelled)
+
+
+def _to_020(settings: dict[str, Any], said: set[str], path: Path) -> None:
+    """Bring the settings of 0.1.0 and before up to 0.2.0; `said` loses keys whose meaning is new."""
+    for key in GONE:
+        if settings.pop(key, False):
+            raise ConfigError(f"{path} has {key}=true, which 0.2.0 does not know: go on with version 0.1.0")
+        said.discard(key)
+    if "dynamics" in settings:
+        settings["model.dynamics"] = settings.pop("dynamics")
+        said.remove("dynamics")
+        said.add("model.dynamics")
+    width = settings.get("model.decoder", 0)
+    if isinstance(width, int):  # what the decoder is followed from the encoder
+        settings["model.decoder"] = "conv" if settings.get("model.encoder") == "conv" else "mlp"
+        settings["model.decoder_width"] = width
+        if "model.decoder" in said:
+            said.remove("model.decoder")
+            said.add("model.decoder_width")
+    for key, value in BEFORE_020.items():
+        settings.setdefault(key, value)
+    if settings.setdefault("data.kind", "atari") == "atari":
+        game = str(settings.get("env"))
+        settings.setdefault("data.memory", 45)
+        if settings.setdefault("data.crop", "auto") in ("auto", None):
+            settings["data.crop"] = FIELDS.get(game, WHOLE)
+        if settings.setdefault("data.pool", "auto") in ("auto", None):
+            settings["data.pool"] = 4 if game in FLICKER else 2
+
+
+def complete(saved: Saved, path: Path) -> DictConfig:
+    """The whole configuration of a saved run, typed; what it lacks is as this version has it.
+
+    Raises:
+        ConfigError: if it has settings that this version does not know.
+    """
+    config = schema(RunSettings)
+    chosen = OmegaConf.create({})
+    for key, value in saved.settings.items():
+        OmegaConf.update(chosen, key, value)
+    try:
+        config.data = schema(kind_of(chosen).settings)
+        whole = OmegaConf.merge(config, chosen)
+    except OmegaConfBaseException as error:
+        raise ConfigError(
+            f"{path} was written by version {saved.version} and cannot be read by {VERSION}: {in_one_line(error)}"
+        ) from error
+    assert isinstance(whole, DictConfig)
+    return whole
+
+
+def resume(config: DictConfig, saved: Saved, path: Path, named: Collection[str], free: Collection[str]) -> DictConfig:
+    """The configuration with which a run goes on.
+
+    A setting that the saved run does not have, and that nobody asks for now, keeps the value that the code had then.
+
+    Args:
+        config: as it is asked for now.
+        saved: that the run began with; path: of its file.
+        named: keys that the command line gives values to.
+        free: keys that may change.
+
+    Raises:
+        ConfigError: if anything else is another one than it was.
+    """
+    old, new = (flat(OmegaConf.to_container(c, resolve=True)) for c in (complete(saved, path), config))
+    differ = [k for k in sorted(old.keys() | new.keys()) if k not in free and old.get(k) != new.get(k)]
+    asked = {k for k in differ if any(k == name or k.startswith(f"{name}.") for name in named)}
+    kept = [k for k in differ if saved.respelled.get(k, _NOTHING) == new.get(k) or not (k in saved.said or k in asked)]
+    changed = [k for k in differ if k not in kept]
+    if changed:
+        listed = ", ".join(f"{k}: {old.get(k)} there, {new.get(k)} now" for k in changed[:5])
+        raise ConfigError(
+            f"{path.parent} is the run of another configuration ({listed}): choose another name=... or delete it"
+        )
+    resumed = config.copy()
+    for key in kept:
+        OmegaConf.update(resumed, key, old[key])
+    return resumed
+
+
+_NOTHING = object()
+
+
+def flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """Values by key, such as `training.batch`; lists are values."""
+    if not isinstance(tree, dict):
+        return {prefix[:-1]: tree}
+    return {k: v for key, value in tree.items() for k, v in flat(value, f"{prefix}{key}.").items()}
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
