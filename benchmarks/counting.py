@@ -21,6 +21,10 @@ from sqair_wm.training.trainer import make_optimizer
 
 CPU = torch.device("cpu")
 SCHEDULE = TrainingConfig(
+    iterations=3000,
+    minutes=0,
+    batch=32,
+    decay=[],
     learning_rate=5e-4,
     lengths=[[0, 1], [150, 2]],
     kl_start=0.2,
@@ -48,7 +52,8 @@ def seconds_to(target: float, folder: Path, seed: int, every: int = 50, limit: f
     train, test = (MovingMNIST(*load_mnist(folder, train=part)) for part in (True, False))
     measured = measure_objects(train.first(400, 1, CPU).frames.foreground[0])
     torch.manual_seed(seed)
-    model = SQAIR(ModelConfig(object_size=measured.size, slots=measured.slots))
+    sizes = {"what": 50, "glimpse": (20, 20), "hidden": 256, "least_std": (0.01, 0.01)}
+    model = SQAIR(ModelConfig(object_size=measured.size, slots=measured.slots, **sizes))
     bound, generator = SequenceBound(model, SCHEDULE.particles), torch.Generator().manual_seed(seed)
     optimizer = make_optimizer(model, SCHEDULE)
     spent, iteration, accuracy = 0.0, 0, 0.0

@@ -13,7 +13,16 @@ from sqair_wm.model.inference.halves import Inference
 from sqair_wm.model.slots import Slots
 from sqair_wm.model.sqair import SQAIR
 
-MNIST = ModelConfig(frame_size=(50, 50), object_size=(20.0, 16.0), slots=3)
+MNIST = ModelConfig(
+    frame_size=(50, 50),
+    object_size=(20.0, 16.0),
+    slots=3,
+    what=50,
+    glimpse=(20, 20),
+    hidden=256,
+    output_std=0.3,
+    least_std=(0.01, 0.01),
+)
 ATARI = ModelConfig(
     frame_size=(80, 80),
     channels=4,
@@ -23,6 +32,7 @@ ATARI = ModelConfig(
     glimpse=(12, 12),
     hidden=128,
     output_std=0.1,
+    least_std=(0.01, 0.01),
 )
 
 

@@ -48,8 +48,9 @@ def no_data_from_host() -> Iterator[None]:
 def small(**changes: object) -> ModelConfig:
     """A guided model that is quick to run: 24x24 grey frames, 5x5 objects, 3 slots."""
     settings: dict = dict(
-        frame_size=(24, 24), object_size=(5.0, 5.0), slots=3, what=4, glimpse=(8, 8), hidden=32, output_std=0.2
-    )
+        frame_size=(24, 24), object_size=(5.0, 5.0), slots=3, what=4, glimpse=(8, 8), hidden=32, output_std=0.2,
+        least_std=(0.01, 0.01),
+    )  # fmt: skip
     return ModelConfig(**(settings | changes))
 
 

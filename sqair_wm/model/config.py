@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -106,7 +107,10 @@ class ModelConfig(ModelSettings):
 
     def __post_init__(self) -> None:
         for name in ("frame_size", "object_size", "glimpse", "least_std"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            value = tuple(getattr(self, name))
+            object.__setattr__(self, name, value)
+            if len(value) != 2 or not all(0 < x < math.inf for x in value):
+                raise ValueError(f"model.{name} is {list(value)}; it takes two positive numbers")
         for name, choices in (
             ("architecture", ("sqair", "air", "vrnn")),
             ("encoder", ("mlp", "conv")),
@@ -119,7 +123,7 @@ class ModelConfig(ModelSettings):
             raise ValueError("model.size=steady needs model.residual: without it sizes are predicted anew")
         if self.certainty < 0:
             raise ValueError(f"model.certainty is {self.certainty}: a logit that is not exceeded, or 0 for none")
-        if self.slots < 1 or self.output_std <= 0:
+        if self.slots < 1 or not 0 < self.output_std < math.inf:
             raise ValueError(f"slots ({self.slots}) must be at least 1 and output_std ({self.output_std}) positive")
 
     @property

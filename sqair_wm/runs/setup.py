@@ -9,6 +9,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 from omegaconf import DictConfig
 
+import sqair_wm.runs.config  # noqa: F401 (registers the settings of a run)
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.settings import ConfigError, typed
 from sqair_wm.data.objects import measure_objects
@@ -84,7 +85,7 @@ def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
     interacts = measured["actions"] and inference == "guided"
     chosen = {"dynamics": "interactive" if interacts else "paper", "discovery_prior": discovery_prior_of(inference)}
     settings = _with_auto(settings, chosen)
-    crowd = settings["slots"] > CROWD
+    crowd = isinstance(settings["slots"], int) and settings["slots"] > CROWD
     size = "steady" if crowd and settings["residual"] else "free"
     settings = _with_auto(settings, {"size": size, "conditional_discovery": not crowd})
     return typed(ModelConfig, settings, "model")

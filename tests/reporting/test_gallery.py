@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sqair_wm.common.frame import Frame
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.data.sequences import Batch, Truth
 from sqair_wm.evaluation.digits.hardness import hardest
+from sqair_wm.evaluation.kinds import kind_of
 from sqair_wm.reporting import gallery
 from sqair_wm.world.world_model import WorldModel
 from tests.conftest import MovingSquares, small
@@ -93,7 +95,7 @@ def runs(tmp_path, monkeypatch):
     images = np.zeros((4, 28, 28), np.uint8)
     images[:, 8:19, 10:18] = 255
     data = MovingMNIST(images, np.arange(4, dtype=np.uint8), size=24)
-    monkeypatch.setattr(gallery, "build_data", lambda config: (data, data))
+    monkeypatch.setattr(gallery, "kind_of", lambda config: replace(kind_of(config), build=lambda config: (data, data)))
     for name, architecture in (("a", "sqair"), ("b", "air")):
         folder = tmp_path / name
         folder.mkdir()

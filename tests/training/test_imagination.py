@@ -13,7 +13,9 @@ from sqair_wm.world.world_model import WorldModel
 from tests.conftest import no_data_from_host, small
 
 CONFIG = small(actions=3, dynamics="interactive")
-QUICK = dict(iterations=6, batch=4, log_every=2, save_every=2, steps=[[0, 1], [3, 3]], context=2, singles=8)
+QUICK = dict(
+    iterations=6, batch=4, log_every=2, save_every=2, steps=[[0, 1], [3, 3]], context=2, singles=8, minutes=0, decay=[]
+)
 
 
 def steered(frames: int, seed: int = 0) -> EncodedPlay:

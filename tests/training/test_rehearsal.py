@@ -137,6 +137,6 @@ def test_practice_begins_when_objects_may_leave(squares, practises):
 @pytest.mark.parametrize(("changes", "practises"), [({}, True), (PAPER, False), ({"architecture": "vrnn"}, False)])
 def test_without_guided_discovery_there_is_no_practice(tmp_path, squares, changes, practises):
     model = build(small(**changes))
-    config = TrainingConfig(rehearsal=8, particles=2, lengths=[[0, 1]])
+    config = TrainingConfig(rehearsal=8, particles=2, lengths=[[0, 1]], batch=32)
     trainer = Trainer(model, squares, config, tmp_path, Fabric(accelerator="cpu", devices=1))
     assert (trainer.loss.rehearsal is not None) == practises

@@ -18,7 +18,10 @@ from sqair_wm.training.trainer import CHECKPOINT, Trainer
 from tests.conftest import CONV, PAPER, MovingSquares, no_data_from_host, small
 
 GAME = dict(channels=4, scenery=3, actions=4, dynamics="interactive", size="steady", conditional_discovery=False)
-QUICK = dict(iterations=8, batch=3, particles=2, log_every=2, save_every=3, lengths=[[0, 1], [2, 2], [5, 3]], warm_up=4)
+QUICK = dict(
+    iterations=8, batch=3, particles=2, log_every=2, save_every=3, lengths=[[0, 1], [2, 2], [5, 3]], warm_up=4,
+    minutes=0, learning_rate=5e-4, decay=[], presence_margin=0.1, keep=[0, 0],
+)  # fmt: skip
 
 
 def make(folder, seed=0, model=None, data=None, **changes):
