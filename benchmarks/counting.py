@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from benchmarks.scenes import MNIST
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.data.mnist import load_mnist
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.data.objects import measure_objects
-from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.training.bound import SequenceBound
 from sqair_wm.training.curriculum import TrainingConfig
@@ -52,8 +53,7 @@ def seconds_to(target: float, folder: Path, seed: int, every: int = 50, limit: f
     train, test = (MovingMNIST(*load_mnist(folder, train=part)) for part in (True, False))
     measured = measure_objects(train.first(400, 1, CPU).frames.foreground[0])
     torch.manual_seed(seed)
-    sizes = {"what": 50, "glimpse": (20, 20), "hidden": 256, "least_std": (0.01, 0.01)}
-    model = SQAIR(ModelConfig(object_size=measured.size, slots=measured.slots, **sizes))
+    model = SQAIR(replace(MNIST, object_size=measured.size, slots=measured.slots))
     bound, generator = SequenceBound(model, SCHEDULE.particles), torch.Generator().manual_seed(seed)
     optimizer = make_optimizer(model, SCHEDULE)
     spent, iteration, accuracy = 0.0, 0, 0.0

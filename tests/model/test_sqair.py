@@ -18,9 +18,7 @@ def frames(t=4, b=3, channels=1):
     return Frame(torch.rand(t, b, channels, 24, 24) * (torch.rand(t, b, channels, 24, 24) > 0.85))
 
 
-@pytest.mark.parametrize(
-    ("variant", "count"), [({"hidden": 256}, 2_951_522), (CONV | {"hidden": 128}, 2_696_051)]
-)
+@pytest.mark.parametrize(("variant", "count"), [({"hidden": 256}, 2_951_522), (CONV | {"hidden": 128}, 2_696_051)])
 def test_the_published_variants_have_the_published_number_of_parameters(variant, count):
     model = SQAIR(ModelConfig(**PAPER, **variant, what=50, glimpse=(20, 20)))
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) == count
