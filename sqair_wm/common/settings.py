@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from hydra import compose
 from hydra.core.config_store import ConfigStore
@@ -116,7 +117,7 @@ def in_one_line(error: Exception) -> str:
 
 
 def typed(kind: type[Settings], values: Any, group: str) -> Settings:
-    """A settings object from plain values.
+    """A settings object from plain values, lists as tuples where it has tuples.
 
     Raises:
         ConfigError: if a value has the wrong type; the message names its key.
@@ -127,4 +128,7 @@ def typed(kind: type[Settings], values: Any, group: str) -> Settings:
         message = str(error).splitlines()[0]
         raise ConfigError(f"{group}.{error.full_key}: {message}") from error
     assert isinstance(settings, kind)
-    return settings
+    hints = get_type_hints(kind)
+    tuples = [n for n, hint in hints.items() if any(get_origin(h) is tuple for h in (hint, *get_args(hint)))]
+    lists = {name: getattr(settings, name) for name in tuples if isinstance(getattr(settings, name), list)}
+    return replace(settings, **{name: tuple(value) for name, value in lists.items()})  # type: ignore[type-var]

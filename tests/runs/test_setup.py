@@ -9,7 +9,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.common.frame import Frame
 from sqair_wm.common.settings import ConfigError, check_command
+from sqair_wm.data.opening import recording
 from sqair_wm.data.sequences import Batch
+from sqair_wm.games.play import Recording
 from sqair_wm.model.config import ModelSettings
 from sqair_wm.runs.setup import CROWD, build_model, check_values, imagination_config, model_config, training_config
 from sqair_wm.training.curriculum import TrainingSettings
@@ -153,3 +155,8 @@ def test_values_that_cannot_be_are_named(setting, message):
 )
 def test_every_seed_has_a_folder_of_its_own(overrides, name):
     assert composed(*overrides).name == name
+
+
+def test_a_recording_asked_for_by_numbers_is_found_again():
+    chosen = recording(composed("env=Pong", "data.crop=[34,194]"), test=False)
+    assert chosen == Recording(**(asdict(chosen) | {"crop": (34, 194)}))
