@@ -53,7 +53,8 @@ def check_command(arguments: list[str]) -> None:
     """
     try:
         check_overrides(arguments, compose("config", overrides=chosen_groups(arguments)))
-        compose("config", overrides=_first_job(arguments))
+        for overrides in _jobs(arguments):
+            compose("config", overrides=overrides)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(in_one_line(error)) from error
 
@@ -70,16 +71,21 @@ def named_settings(overrides: list[str]) -> list[str]:
     return [key for key in keys if key not in GROUPS]
 
 
-def _first_job(arguments: list[str]) -> list[str]:
-    """The overrides among the arguments, of a sweep the first values."""
+def _jobs(arguments: list[str]) -> list[list[str]]:
+    """The overrides of a command line; of a sweep those of its first job, and of one more for every other value."""
     overrides = [a for a in arguments if "=" in a and not a.startswith("-")]
     if not any(a in SWEEPS for a in arguments):
-        return overrides
+        return [overrides]
     parsed = OverridesParser.create().parse_overrides(overrides)
-    return [
-        f"{o.get_key_element()}={next(iter(o.sweep_string_iterator()))}" if o.is_sweep_override() else str(o.input_line)
+    choices = [
+        [f"{o.get_key_element()}={value}" for value in o.sweep_string_iterator()]
+        if o.is_sweep_override()
+        else [str(o.input_line)]
         for o in parsed
     ]
+    first = [values[0] for values in choices]
+    others = [[*first[:i], value, *first[i + 1 :]] for i, values in enumerate(choices) for value in values[1:]]
+    return [first, *others]
 
 
 def check_overrides(overrides: list[str], config: DictConfig) -> None:
@@ -107,12 +113,14 @@ def _keys(tree: Any, prefix: str = "") -> list[str]:
 def in_one_line(error: Exception) -> str:
     """What Hydra or OmegaConf has to say, in one line that names the setting."""
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-    lines = [line.strip() for line in str(cause).splitlines()]
+    text = str(cause).partition("Config search path:")[0].partition("See https:")[0]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     key = next((line.removeprefix("full_key:").strip() for line in lines if line.startswith("full_key:")), "")
-    said = [line for line in lines if line and not line.startswith(("full_key:", "reference_type=", "object_type="))]
-    place, *_ = said[0].partition(": ") if said and said[0].startswith("In '") else ("", "", "")
-    if place and len(said) > 1:
-        said = [f"{place.removeprefix('In ')}: {said[1]}", *said[2:]]
+    said = [line for line in lines if not line.startswith(("full_key:", "reference_type=", "object_type="))]
+    place, _, why = said[0].partition(": ") if said and said[0].startswith("In '") else ("", "", "")
+    if place:
+        said = [f"{place.removeprefix('In ')}:", *said[1:]] if why.endswith("composing config:") else [why, *said[1:]]
+    key = key or getattr(error, "override", None) or ""
     return f"{key}: {' '.join(said)}" if key else " ".join(said)
 
 

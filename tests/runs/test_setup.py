@@ -160,3 +160,19 @@ def test_every_seed_has_a_folder_of_its_own(overrides, name):
 def test_a_recording_asked_for_by_numbers_is_found_again():
     chosen = recording(composed("env=Pong", "data.crop=[34,194]"), test=False)
     assert chosen == Recording(**(asdict(chosen) | {"crop": (34, 194)}))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["model=gided"], "Could not find 'model/gided' Available options in 'model': air digits guided"),
+        (["data.crop=[1"], "data.crop=[1: "),
+        (["env=Pong,Freeway"], "--multirun"),
+        (["-m", "training.batch=1,many", "seed=0,1"], "training.batch: Value 'many'"),
+        (["--cfg", "job", "seed=x"], "seed: Value 'x'"),
+    ],
+)
+def test_what_hydra_says_is_said_in_one_line(arguments, message):
+    with pytest.raises(ConfigError) as refused, initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        check_command(arguments)
+    assert message in str(refused.value) and "\n" not in str(refused.value)
