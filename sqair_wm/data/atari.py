@@ -16,7 +16,7 @@ from sqair_wm.games.background import RunningMode, separate
 from sqair_wm.games.legacy import completed
 from sqair_wm.games.play import Recording, initial_background
 from sqair_wm.games.policies import RepeatingAgent
-from sqair_wm.world.world_model import Source
+from sqair_wm.world.source import Source
 
 
 def record(recording: Recording, folder: Path, background: np.ndarray | None = None) -> AtariSequences:

@@ -29,9 +29,9 @@ class GameSettings(DataSettings):
         frames: to record for training; test_frames: held out for the evaluation.
         size: height and width of a frame in pixels.
         memory: frames after which something that stands still is background; `auto`: measured.
-        crop: [first, last] raw row; `auto`: the playing field.
-        pool: raw frames an observation is the maximum of; `auto`: more where the game flickers.
-        sticky: probability that the game repeats an action.
+        crop: [first, last] raw row; `auto`: measured.
+        pool: raw frames an observation is the maximum of; `auto`: measured.
+        sticky: probability that the game repeats an action; `auto`: as the game's id asks for, else 0.
     """
 
     kind: str = "atari"
@@ -42,7 +42,7 @@ class GameSettings(DataSettings):
     memory: Any = "auto"
     crop: Any = "auto"
     pool: Any = "auto"
-    sticky: float = 0.0
+    sticky: Any = "auto"
     report: Shown = field(default_factory=lambda: Shown(16, 60, 8))
 
 

@@ -46,8 +46,9 @@ class RunSettings:
 
 
 def run_name(data: object, seed: int) -> str:
-    """What a run is called unless it is given a name, such as `Pong` or `Pong-seed1`."""
-    return f"{data}-seed{seed}" if seed else str(data)
+    """What a run is called unless it is given a name, such as `Pong`, `Pong-seed1` or, of an id, `ALE-Pong-v5`."""
+    name = str(data).replace("/", "-").replace(":", "-")
+    return f"{name}-seed{seed}" if seed else name
 
 
 OmegaConf.register_new_resolver("run_name", run_name, replace=True)

@@ -14,6 +14,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 from sqair_wm.common.settings import ConfigError, in_one_line, schema
 from sqair_wm.common.version import VERSION
 from sqair_wm.evaluation.kinds import kind_of
+from sqair_wm.games.names import games
 from sqair_wm.runs.config import RunSettings
 
 FIRST = "0.1.0"
@@ -106,12 +107,21 @@ def _to_020(settings: dict[str, Any], said: set[str], path: Path) -> None:
     for key, value in BEFORE_020.items():
         settings.setdefault(key, value)
     if settings.setdefault("data.kind", "atari") == "atari":
-        game = str(settings.get("env"))
         settings.setdefault("data.memory", 45)
-        if settings.setdefault("data.crop", "auto") in ("auto", None):
-            settings["data.crop"] = FIELDS.get(game, WHOLE)
-        if settings.setdefault("data.pool", "auto") in ("auto", None):
-            settings["data.pool"] = 4 if game in FLICKER else 2
+        _look_up(settings)
+
+
+def _look_up(settings: dict[str, Any]) -> None:
+    """What 0.1.0 looked up about a game is said; what it did unless asked is `auto` now."""
+    game = str(settings.get("env"))
+    if settings.setdefault("data.sticky", 0.0) == 0:
+        settings["data.sticky"] = "auto"
+    if game not in games():
+        return
+    if settings.setdefault("data.crop", "auto") in ("auto", None):
+        settings["data.crop"] = FIELDS.get(game, WHOLE)
+    if settings.setdefault("data.pool", "auto") in ("auto", None):
+        settings["data.pool"] = 4 if game in FLICKER else 2
 
 
 def complete(saved: Saved, path: Path) -> DictConfig:

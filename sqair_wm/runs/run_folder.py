@@ -17,7 +17,7 @@ from sqair_wm.training.journal import OnRecord
 from sqair_wm.training.trainer import CHECKPOINT
 
 CONFIG, METRICS, REPORT = "config.yaml", "metrics.json", "report.html"
-FREE = ("device", "threads", "runs", "name")
+FREE = ("device", "threads", "runs", "name", "data.name")
 """Settings that may change when a run is continued, beside the places of its data."""
 
 

@@ -76,7 +76,14 @@ def test_the_command_that_began_a_run_continues_it(older, kind):
 
 def test_what_the_older_code_looked_up_is_said(older):
     data = go_on(older("game"), "game").data
-    assert (list(data.crop), data.pool, data.memory) == ([34, 194], 2, "auto")
+    assert (list(data.crop), data.pool, data.memory, data.sticky) == ([34, 194], 2, "auto", "auto")
+
+
+def test_of_a_game_without_raw_frames_nothing_was_looked_up(older):
+    folder = older("game", {"env: Pong": "env: Bouncing"})
+    config = go_on(folder, "game", "env=Bouncing")
+    check_values(config)
+    assert (config.data.crop, config.data.pool) == ("auto", "auto")
 
 
 @pytest.mark.parametrize(

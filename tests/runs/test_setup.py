@@ -150,6 +150,7 @@ def test_values_that_cannot_be_are_named(setting, message):
         (["env=Pong"], "Pong"),
         (["env=Pong", "seed=2"], "Pong-seed2"),
         (["env=Pong", "seed=2", "name=mine"], "mine"),
+        (["env=ALE/Pong-v5"], "ALE-Pong-v5"),
         (["data=moving_mnist"], "moving_mnist"),
     ],
 )
