@@ -54,7 +54,7 @@ def train(config: DictConfig, named: Collection[str] = ()) -> None:
     lessons, schedule = training_sequences(model, sequences), training_config(config, model.config.slots)
     loops: list[Loop] = [Trainer(model.sqair, lessons, schedule, folder.path, fabric, config.seed)]
     loops[0].train(on_record=folder.recorder(loops[0].title))
-    if play := play_of(sequences):
+    if (play := play_of(sequences)) is not None:
         seen = encode(model.eval(), play, fabric.device)
         loops.append(ImaginationTrainer(model, seen, imagination_config(config), folder.path, fabric, config.seed))
         loops[1].train(on_record=folder.recorder(loops[1].title))

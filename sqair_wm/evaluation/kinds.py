@@ -35,6 +35,7 @@ from sqair_wm.evaluation.digits.digit_table import Sizes, table_metrics
 from sqair_wm.evaluation.digits.digits import digit_metrics
 from sqair_wm.evaluation.games.play import play_metrics, truth_if_any, truth_of
 from sqair_wm.evaluation.games.world import world_metrics
+from sqair_wm.evaluation.metrics.summary import summarize, watch
 from sqair_wm.evaluation.metrics.timeline import over_time
 from sqair_wm.evaluation.pedestrians.pedestrians import pedestrian_metrics
 from sqair_wm.games.field import Field
@@ -66,11 +67,11 @@ def measure_held_out(model: WorldModel, sequences: Sequences) -> dict[str, float
 
 
 def measure_any(job: Job) -> dict[str, float]:
-    """All that can be said of any data; of play that comes with a truth, against it and its objects."""
-    play = play_of(kind_of(job.config).build(job.config)[1])
-    if play is None:
-        return {}
-    return play_metrics(job.model, play, truth_of(play))
+    """All that can be said of any data, see `summarize`; of play also `play_metrics`, against the truth if it has one."""
+    sequences, shown = kind_of(job.config).build(job.config)[1], job.config.data.report
+    batch = sequences.first(shown.sequences, shown.frames, job.model.background.device)
+    figures, play = summarize(watch(job.model, batch)), play_of(sequences)
+    return figures if play is None else figures | play_metrics(job.model, play, truth_of(play))
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,9 @@ def kind_of(config: DictConfig) -> Kind:
     """
     name = config.data.kind
     if name not in _KINDS:
-        raise ConfigError(f"data.kind is {name!r}; choose one of {', '.join(_KINDS)}")
+        raise ConfigError(
+            f"data.kind is {name!r}; choose one of {', '.join(_KINDS)}, or import the module that registers it first"
+        )
     return _KINDS[name]
 
 

@@ -4,7 +4,9 @@ import re
 
 import gymnasium as gym
 import pytest
+from omegaconf import OmegaConf
 
+from sqair_wm.evaluation.kinds import kind_of
 from tests.conftest import ROOT
 
 PAGES = sorted((ROOT / "docs" / "how-to").glob("*.md"))
@@ -37,7 +39,14 @@ def planner(names):
     assert end - start < 60
 
 
+def data(names):
+    frames = names["Drift"](2).first(3, 4, "cpu").frames.foreground
+    assert frames.shape == (4, 3, 1, 24, 24) and frames[3, :, :, :, 6:12].sum() == 3 * 36
+    assert kind_of(OmegaConf.create({"data": {"kind": "drift"}})).build is names["open_drift"]
+
+
 CHECKS = {
+    "data": data,
     "decoder": lambda n: n["glimpses"].shape == (3, 1, 8, 8) or pytest.fail("shape"),
     "dynamics": lambda n: n["future"].presence.shape[0] == 4 or pytest.fail("shape"),
     "inference": lambda n: n["terms"].log_q.isfinite().all() or pytest.fail("not finite"),
