@@ -67,7 +67,7 @@ def measure_held_out(model: WorldModel, sequences: Sequences) -> dict[str, float
 
 
 def measure_any(job: Job) -> dict[str, float]:
-    """All that can be said of any data, see `summarize`; of play also `play_metrics`, against the truth if it has one."""
+    """All that can be said of any data, see `summarize`; of play, `play_metrics` too, against its truth if any."""
     sequences, shown = kind_of(job.config).build(job.config)[1], job.config.data.report
     batch = sequences.first(shown.sequences, shown.frames, job.model.background.device)
     figures, play = summarize(watch(job.model, batch)), play_of(sequences)

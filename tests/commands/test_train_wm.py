@@ -83,7 +83,6 @@ def test_an_interrupted_command_continues(train_wm, tiny):
     ("settings", "message"),
     [
         (["env=MsPacmn"], "did you mean MsPacman"),
-        (["env=pong"], "Pong"),
         ([], "name a game"),
         (["env=Pong", "trainning.batch=3"], "did you mean training.batch"),
         (["env=Pong", "iterations=3"], "training.iterations"),
