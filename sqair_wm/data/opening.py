@@ -82,14 +82,14 @@ def _chosen(data: DictConfig, name: str) -> Any:
     return None if data[name] == "auto" else data[name]
 
 
-def _check_game(config: DictConfig) -> None:
+def check_game(config: DictConfig) -> None:
     if config.env is None:
         raise ConfigError("name a game: python train_wm.py env=MsPacman (or data=moving_mnist)")
     recording(config, test=True)
     recording(config, test=False).make().close()
 
 
-def _record_game(config: DictConfig) -> tuple[AtariSequences, AtariSequences]:
+def record_game(config: DictConfig) -> tuple[AtariSequences, AtariSequences]:
     asked = recording(config, test=False)
     field = choose_field(find_game(asked.game), asked.crop, asked.pool)
     looked = recording(config, False, field=field)

@@ -14,7 +14,10 @@ FIELDS = {
     "SpaceInvaders": (20, 196),
 }
 WHOLE = (0, 210)
+"""First and last raw row that a game was shown from unless told otherwise, and of all other games."""
+
 FLICKERING = ("MsPacman", "SpaceInvaders", "Pacman", "Asteroids")
+"""Games of which a frame was the maximum of four raw frames; two of others."""
 
 
 def completed(description: dict[str, Any]) -> dict[str, Any]:

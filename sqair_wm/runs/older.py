@@ -14,6 +14,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 from sqair_wm.common.settings import ConfigError, in_one_line, schema
 from sqair_wm.common.version import VERSION
 from sqair_wm.evaluation.kinds import kind_of
+from sqair_wm.games.legacy import FIELDS, FLICKERING, WHOLE
 from sqair_wm.games.names import games
 from sqair_wm.runs.config import RunSettings
 
@@ -37,19 +38,6 @@ Whoever adds a setting whose default changes what a run does adds what the code 
 
 GONE = ("training.compile", "model.smooth")
 """Settings of 0.1.0 that this version does not have; they were off unless somebody asked for them."""
-
-FIELDS = {
-    "Breakout": [32, 196],
-    "Freeway": [14, 196],
-    "MsPacman": [0, 172],
-    "Pong": [34, 194],
-    "SpaceInvaders": [20, 196],
-}
-WHOLE = [0, 210]
-"""What `data.crop=auto` meant in 0.1.0, for these games and for others."""
-
-FLICKER = ("MsPacman", "SpaceInvaders", "Pacman", "Asteroids")
-"""Games for which `data.pool=auto` meant 4 in 0.1.0; for others 2."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +107,9 @@ def _look_up(settings: dict[str, Any]) -> None:
     if game not in games():
         return
     if settings.setdefault("data.crop", "auto") in ("auto", None):
-        settings["data.crop"] = FIELDS.get(game, WHOLE)
+        settings["data.crop"] = list(FIELDS.get(game, WHOLE))
     if settings.setdefault("data.pool", "auto") in ("auto", None):
-        settings["data.pool"] = 4 if game in FLICKER else 2
+        settings["data.pool"] = 4 if game in FLICKERING else 2
 
 
 def complete(saved: Saved, path: Path) -> DictConfig:

@@ -56,7 +56,7 @@ def test_the_field_is_measured_once_and_written_down(tmp_path, monkeypatch):
     for sequences in (train, test):
         note = json.loads((sequences.folder / "recording.json").read_text())
         assert (note["crop"], note["pool"], note["frame_skip"]) == ([20, 200], 4, 4)
-    chosen = opening._record_game(config("Pong", tmp_path, crop=[0, 210], pool=1))[0].recording
+    chosen = opening.record_game(config("Pong", tmp_path, crop=[0, 210], pool=1))[0].recording
     assert (chosen.crop, chosen.pool) == ((0, 210), 1)
 
 
