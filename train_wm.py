@@ -62,7 +62,7 @@ def train(config: DictConfig, named: Collection[str] = ()) -> None:
     if not fabric.is_global_zero:
         return
     model.eval().requires_grad_(False).save(folder.path)
-    metrics = summarize(watch(model, batch)) | total(loops) | kind.held_out(model, held_out)
+    metrics = summarize(watch(model, batch)) | total(loops) | kind.held_out(model, held_out, config)
     curves = {loop.title: folder.records(loop.title) for loop in loops}
     report = write_report(folder.path, model, batch, metrics, curves, folder.configuration, shown.seen)
     write_metrics(folder.path, metrics)

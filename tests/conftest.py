@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import io
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -112,22 +113,34 @@ def squares() -> MovingSquares:
 
 @pytest.fixture(scope="session")
 def train_wm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess]:
-    """Run `train_wm.py` as a user would, with recordings and runs in one folder of this session."""
+    """Call `train_wm.py` as a user would, with recordings and runs in one folder of this session.
+
+    By default in this process, which spares the start of another one; with `alone=True` in a process of its own.
+    """
     folder = tmp_path_factory.mktemp("work")
 
-    def run(*settings: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
-        place = cwd or folder
-        command = [
-            sys.executable,
-            str(ROOT / "train_wm.py"),
-            f"runs={place}/runs",
-            f"data.folder={folder}/data",
-            *settings,
-        ]
-        return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=place)
+    def run(*settings: str, alone: bool = False) -> subprocess.CompletedProcess:
+        command = [str(ROOT / "train_wm.py"), f"runs={folder}/runs", f"data.folder={folder}/data", *settings]
+        if alone:
+            return subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=240, cwd=folder)
+        return in_this_process(command)
 
     run.folder = folder  # type: ignore[attr-defined]
     return run
+
+
+def in_this_process(command: list[str]) -> subprocess.CompletedProcess:
+    """What `train_wm.main` prints and how it ends, given its command line."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", command)
+        sys.modules.pop("train_wm", None)
+        try:
+            importlib.import_module("train_wm").main()
+        except SystemExit as stopped:
+            code = 0 if stopped.code is None else 1
+            err.write("" if stopped.code is None else str(stopped.code))
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture

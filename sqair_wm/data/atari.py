@@ -60,7 +60,7 @@ def record(recording: Recording, folder: Path, background: np.ndarray | None = N
         actions[t + 1] = agent.act()
         frame, rewards[t + 1], ends[t + 1], truncations[t + 1], _ = env.step(actions[t + 1])
     env.close()
-    arrays = (actions, rewards, ends, truncations, starts)
+    arrays: tuple[np.ndarray, ...] = (actions, rewards, ends, truncations, starts)
     for name, array in zip(("actions", "rewards", "ends", "truncations", "starts"), arrays, strict=True):
         np.save(partial / f"{name}.npy", array)
     frames.flush()

@@ -123,11 +123,17 @@ class Digits:
 
 @dataclass(frozen=True)
 class DigitSettings(Digits, DataSettings):
-    """Moving digits: `Digits`, and `mnist`, the folder of the IDX files, which are downloaded if they are missing."""
+    """Moving digits, see `Digits`.
+
+    Attributes:
+        mnist: folder of the IDX files, which are downloaded if they are missing.
+        tested: test sequences that are counted at the end of training.
+    """
 
     kind: str = "moving_mnist"
     name: Any = "moving_mnist"
     mnist: str = "data/mnist"
+    tested: int = 1000
     report: Shown = field(default_factory=lambda: Shown(16, 20, 3))
 
 
@@ -144,10 +150,15 @@ def moving_mnist(config: DictConfig, test: bool, **changes: Any) -> MovingMNIST:
 
 @dataclass(frozen=True)
 class FilmSettings(VideoSettings, DataSettings):
-    """A video, see `VideoSettings`; its foreground is kept in `folder`."""
+    """A video, see `VideoSettings`; its foreground is kept in `folder`.
+
+    Attributes:
+        tested: test sequences in which people are counted at the end of training.
+    """
 
     kind: str = "video"
     name: Any = "video"
+    tested: int = 500
     report: Shown = field(default_factory=lambda: Shown(16, 12, 4))
 
 

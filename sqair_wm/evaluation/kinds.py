@@ -60,7 +60,7 @@ class Job:
     sizes: Sizes
 
 
-def measure_held_out(model: WorldModel, sequences: Sequences) -> dict[str, float]:
+def measure_held_out(model: WorldModel, sequences: Sequences, config: DictConfig) -> dict[str, float]:
     """What can be said of any data: of play, the world model against what happened, see `world_metrics`."""
     play = play_of(sequences)
     return {} if play is None else world_metrics(model, play)
@@ -84,7 +84,8 @@ class Kind:
         plays: whether there are actions and rewards, so that the sequences are `PlaySequences`.
         game: whether the setting `env` names the data.
         check: raises ValueError for settings that cannot work, before anything is read or written.
-        held_out: figures of a trained model on test sequences, measured at the end of every training.
+        held_out: figures of a trained model on test sequences, measured at the end of every training; given the
+            configuration too.
         measure: all the figures of a finished run, measured by `sqair_wm.evaluate`.
         crowd: test sequences with exactly so many objects in each, for `sqair_wm.reporting.crowds`.
         places: settings of the data that say where files are kept. They may change when a run is continued, and the
@@ -97,7 +98,7 @@ class Kind:
     plays: bool = False
     game: bool = False
     check: Callable[[DictConfig], object] = lambda config: None
-    held_out: Callable[[WorldModel, Any], dict[str, float]] = measure_held_out
+    held_out: Callable[[WorldModel, Any, DictConfig], dict[str, float]] = measure_held_out
     measure: Callable[[Job], dict[str, float]] = measure_any
     crowd: Callable[[DictConfig, int], MovingMNIST] | None = None
     places: tuple[str, ...] = ("folder",)
@@ -215,7 +216,7 @@ register(
         DigitSettings,
         lambda config: (moving_mnist(config, test=False), moving_mnist(config, test=True)),
         check=digits,
-        held_out=digit_metrics,
+        held_out=lambda model, test, config: digit_metrics(model, test, config.data.tested),
         measure=measure_digits,
         crowd=crowd_of_digits,
         places=("mnist", "folder"),
@@ -228,7 +229,7 @@ register(
         FilmSettings,
         video,
         check=video_settings,
-        held_out=pedestrian_metrics,
+        held_out=lambda model, test, config: pedestrian_metrics(model, test, config.data.tested),
         measure=measure_people,
         tables={"pedestrians": PEOPLE},
     ),

@@ -6,8 +6,8 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, lru_cache
 
 import gymnasium as gym
 import numpy as np
@@ -85,6 +85,12 @@ def initial_background(recording: Recording) -> np.ndarray:
     The colour each pixel shows most in `WARM_UP` frames of play; but what stood still at the beginning of any of
     `OPENINGS` episodes is there in every episode, even if it is gone most of the time (pellets that are eaten).
     """
+    return _background(replace(recording, frames=1, memory=Recording.memory)).copy()
+
+
+@lru_cache(maxsize=8)
+def _background(recording: Recording) -> np.ndarray:
+    """See `initial_background`; how many frames are recorded, and for how long one is remembered, does not matter."""
     play = warm_up(recording, WARM_UP + 1)
     mode = RunningMode(next(play)[0], memory=WARM_UP, known=False)
     for frame, _ in play:

@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 
 TINY = (
     "env=Pong", "name=tiny", "device=cpu", "data.frames=250", "data.test_frames=80", "data.size=40", "model.hidden=32",
+    "data.crop=[34,194]", "data.pool=2", "data.memory=45",
     "training.iterations=3", "training.batch=2", "training.particles=2", "training.log_every=2",
     "training.lengths=[[0,1],[2,2]]", "imagination.iterations=2", "imagination.batch=2", "imagination.steps=[[0,2]]",
 )  # fmt: skip

@@ -13,7 +13,7 @@ from sqair_wm.reporting import crowds
 TINY = (
     "data=moving_mnist", "name=digits", "device=cpu", "data.size=32", "data.report.sequences=4", "model.hidden=32",
     "training.iterations=4", "training.batch=2", "training.particles=2", "training.log_every=2",
-    "training.lengths=[[0,1],[2,2]]",
+    "training.lengths=[[0,1],[2,2]]", "data.tested=100",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from tests.data.films import walk, write_boxes, write_video
 TINY = (
     "data=video", "name=film", "device=cpu", "data.width=64", "data.size=32", "data.every=1", "data.length=3",
     "data.report.sequences=3", "data.report.frames=6", "model.hidden=32", "training.iterations=4", "training.batch=2",
-    "training.particles=2", "training.log_every=2", "training.lengths=[[0,1],[2,3]]",
+    "training.particles=2", "training.log_every=2", "training.lengths=[[0,1],[2,3]]", "data.tested=50",
 )  # fmt: skip
 
 

@@ -8,9 +8,8 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from sqair_wm.data import opening
 from sqair_wm.data.atari import AtariSequences, record
-from sqair_wm.data.opening import build_data, check_data, recording
+from sqair_wm.data.opening import check_game, record_game, recording
 from sqair_wm.games.field import Field
 from sqair_wm.games.play import Recording
 from tests.games.toys import LIMIT, write_game
@@ -36,33 +35,33 @@ def test_spellings_of_one_game_are_one_recording():
 
 def test_settings_that_contradict_the_game_are_refused():
     with pytest.raises(ValueError, match=r"sticky=0\.1 contradicts .* asks for 0\.25"):
-        check_data(config("ALE/Pong-v5", sticky=0.1))
+        check_game(config("ALE/Pong-v5", sticky=0.1))
     with pytest.raises(ValueError, match=r"crop=\[0, 40\] is for Atari games; Bouncing"):
-        check_data(config("Bouncing", crop=[0, 40]))
+        check_game(config("Bouncing", crop=[0, 40]))
     with pytest.raises(ValueError, match=r"sticky=0\.25 is for Atari games"):
-        check_data(config("Bouncing", sticky=0.25))
+        check_game(config("Bouncing", sticky=0.25))
     with pytest.raises(ValueError, match=r"crop is \[100, 50\]"):
-        check_data(config("Pong", crop=[100, 50]))
-    check_data(config("Bouncing", sticky=0.0))
+        check_game(config("Pong", crop=[100, 50]))
+    check_game(config("Bouncing", sticky=0.0))
 
 
 def test_the_field_is_measured_once_and_written_down(tmp_path, monkeypatch):
     monkeypatch.setattr("sqair_wm.games.games.measure_field", lambda game: Field((20, 200), 4))
     monkeypatch.setattr("sqair_wm.data.atari.initial_background", lambda recording: BLACK)
-    train, test = build_data(config("Pong", tmp_path))
+    train, test = record_game(config("Pong", tmp_path))
     before = (train.folder / "frames.npy").stat().st_mtime_ns
-    assert build_data(config("pong", tmp_path))[0].recording == train.recording
+    assert record_game(config("pong", tmp_path))[0].recording == train.recording
     assert (train.folder / "frames.npy").stat().st_mtime_ns == before
     for sequences in (train, test):
         note = json.loads((sequences.folder / "recording.json").read_text())
         assert (note["crop"], note["pool"], note["frame_skip"]) == ([20, 200], 4, 4)
-    chosen = opening.record_game(config("Pong", tmp_path, crop=[0, 210], pool=1))[0].recording
+    chosen = record_game(config("Pong", tmp_path, crop=[0, 210], pool=1))[0].recording
     assert (chosen.crop, chosen.pool) == ((0, 210), 1)
 
 
 def test_a_users_own_game_is_recorded_and_a_limit_of_time_is_no_ending(tmp_path, monkeypatch):
     """The walk ends at the right; the limit cuts it off after so many steps."""
-    train, _ = build_data(config(write_game(tmp_path, monkeypatch), tmp_path / "data", frames=200))
+    train, _ = record_game(config(write_game(tmp_path, monkeypatch), tmp_path / "data", frames=200))
     assert train.recording.crop is None and train.recording.frame_skip is None
     lengths = np.diff(np.flatnonzero(np.append(train.begins, True)))
     assert train.ends.any() and train.truncations.any() and not (train.ends & train.truncations).any()

@@ -28,8 +28,8 @@ CASES = {
         "data.size=48", "imagination.iterations=40", "imagination.minutes=0", "imagination.batch=8",
         "imagination.log_every=1", "imagination.singles=64", "imagination.steps=[[0,2],[10,5]]",
     ),
-    "digits": ("data=moving_mnist", "data.size=40"),
-    "video": ("data=video", "data.width=64", "data.size=32", "data.every=1", "data.length=3"),
+    "digits": ("data=moving_mnist", "data.size=40", "data.tested=100"),
+    "video": ("data=video", "data.width=64", "data.size=32", "data.every=1", "data.length=3", "data.tested=50"),
 }  # fmt: skip
 TIMES = ("frames_per_second",)
 

@@ -227,7 +227,7 @@ def test_a_dense_training_step_runs_on_the_meta_device(config, practised):
 
 def test_guided_training_finds_the_squares(tmp_path):
     schedule = dict(
-        iterations=400, batch=16, particles=3, learning_rate=2e-3, lengths=[[0, 1], [80, 2], [160, 3]], warm_up=80
+        iterations=220, batch=16, particles=2, learning_rate=3e-3, lengths=[[0, 1], [60, 2], [120, 3]], warm_up=50
     )
     trainer = make(tmp_path, **schedule, keep=[0, 0], save_every=1000, log_every=20)
     history = []
