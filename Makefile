@@ -19,7 +19,7 @@ train: setup
 	$(BIN)/python train_wm.py $(MAKEOVERRIDES)
 
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

@@ -115,15 +115,12 @@ def squares() -> MovingSquares:
 def train_wm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess]:
     """Call `train_wm.py` as a user would, with recordings and runs in one folder of this session.
 
-    By default in this process, which spares the start of another one; with `alone=True` in a process of its own.
+    In this process, which spares the start of another one.
     """
     folder = tmp_path_factory.mktemp("work")
 
-    def run(*settings: str, alone: bool = False) -> subprocess.CompletedProcess:
-        command = [str(ROOT / "train_wm.py"), f"runs={folder}/runs", f"data.folder={folder}/data", *settings]
-        if alone:
-            return subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=240, cwd=folder)
-        return in_this_process(command)
+    def run(*settings: str) -> subprocess.CompletedProcess:
+        return in_this_process(["train_wm.py", f"runs={folder}/runs", f"data.folder={folder}/data", *settings])
 
     run.folder = folder  # type: ignore[attr-defined]
     return run
@@ -138,8 +135,8 @@ def in_this_process(command: list[str]) -> subprocess.CompletedProcess:
         try:
             importlib.import_module("train_wm").main()
         except SystemExit as stopped:
-            code = 0 if stopped.code is None else 1
-            err.write("" if stopped.code is None else str(stopped.code))
+            code = 0 if stopped.code in (None, 0) else 1
+            err.write(str(stopped.code) if code else "")
     return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
 
 

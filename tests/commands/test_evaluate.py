@@ -2,40 +2,12 @@
 
 import json
 import shutil
-import subprocess
 import sys
 
 import pytest
 import torch
 
 from sqair_wm import evaluate
-from tests.conftest import ROOT
-
-TINY = (
-    "env=Pong", "name=tiny", "device=cpu", "data.frames=250", "data.test_frames=80", "data.size=40", "model.hidden=32",
-    "data.crop=[34,194]", "data.pool=2", "data.memory=45",
-    "training.iterations=3", "training.batch=2", "training.particles=2", "training.log_every=2",
-    "training.lengths=[[0,1],[2,2]]", "imagination.iterations=2", "imagination.batch=2", "imagination.steps=[[0,2]]",
-)  # fmt: skip
-
-TRAIN = """
-import pkgutil, sys
-import train_wm, sqair_wm.data, sqair_wm.training
-for room in (sqair_wm.data, sqair_wm.training):
-    for module in pkgutil.iter_modules(room.__path__, room.__name__ + "."):
-        __import__(module.name)
-train_wm.main()
-found = {"ocatari", "trackeval", "sklearn"} & set(sys.modules)
-sys.exit(f"training imported {found}" if found else 0)
-"""
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("evaluate")
-    command = [sys.executable, "-c", TRAIN, f"runs={folder}/runs", f"data.folder={folder}/data", *TINY]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=ROOT)
-    return folder, result
 
 
 @pytest.fixture
@@ -46,7 +18,7 @@ def run(trained, tmp_path):
 
 
 def test_training_does_without_true_boxes(trained):
-    assert trained[1].returncode == 0, trained[1].stdout + trained[1].stderr
+    assert trained[1]["returncode"] == 0, trained[1]["stdout"] + trained[1]["stderr"]
 
 
 def test_figures_are_added_to_a_finished_run(run, tmp_path, capsys):

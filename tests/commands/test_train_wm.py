@@ -8,21 +8,12 @@ import torch
 from safetensors.torch import load_file
 
 import sqair_wm
-
-TINY = (
-    "env=Pong", "name=tiny", "device=cpu", "data.frames=150", "data.test_frames=80", "data.size=40", "model.hidden=32",
-    "data.crop=[34,194]", "data.pool=2", "data.memory=45",
-    "training.iterations=6", "training.batch=2", "training.particles=2", "training.log_every=2",
-    "training.save_every=2", "training.lengths=[[0,1],[2,2],[4,3]]", "imagination.iterations=4",
-    "imagination.steps=[[0,1],[2,2]]", "imagination.batch=2", "imagination.log_every=2", "imagination.save_every=2",
-)  # fmt: skip
+from tests.commands.conftest import TINY, copy_run
 
 
 @pytest.fixture(scope="module")
-def tiny(train_wm):
-    result = train_wm(*TINY, alone=True)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return train_wm.folder / "runs" / "tiny", result
+def tiny(train_wm, trained):
+    return copy_run(trained, train_wm.folder), trained[1]
 
 
 def test_a_run_leaves_everything_behind(tiny):
@@ -31,7 +22,7 @@ def test_a_run_leaves_everything_behind(tiny):
     names = {"unexplained_energy", "identity_survival_8", "objects_per_frame", "discovered_per_frame", "wall_minutes"}
     assert names <= set(metrics) and (metrics["iterations"], metrics["imagination_iterations"]) == (6, 4)
     assert all(isinstance(v, int | float) and v == v for v in metrics.values())
-    assert "unexplained_energy" in result.stdout and str(folder / "report.html") in result.stdout.replace("\n", "")
+    assert "unexplained_energy" in result["stdout"] and "tiny/report.html" in result["stdout"].replace("\n", "")
     assert (folder / "config.yaml").exists() and list((folder / "tensorboard").iterdir())
     assert not list(folder.glob("*.partial"))
 
@@ -130,7 +121,7 @@ def test_a_corrupt_checkpoint_is_an_error_and_is_left_alone(train_wm, refuse, ti
 
 
 def test_help_fits_a_screen_and_explains_the_keys(train_wm):
-    result = train_wm("--help", alone=True)
+    result = train_wm("--help")
     lines = result.stdout.splitlines()
     assert result.returncode == 0 and len(lines) <= 45 and max(map(len, lines)) <= 120
     for key in ("env=", "device=", "model.slots", "training.minutes", "data.frames", "processes"):

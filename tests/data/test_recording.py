@@ -16,6 +16,9 @@ def equal(a, b):
     return all(torch.equal(x, y) for x, y in zip(vars(a).values(), vars(b).values(), strict=True))
 
 
+BLACK = np.zeros((40, 40, 3), np.uint8)
+
+
 @pytest.fixture(scope="module")
 def pong(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recordings") / "pong"
@@ -51,7 +54,7 @@ def test_sampling_is_seeded(pong):
 
 def test_sequences_do_not_cross_episodes(pong, tmp_path):
     folder = tmp_path / "cut"
-    record(Recording("Pong", frames=30, size=40), folder)
+    record(Recording("Pong", frames=30, size=40), folder, BLACK)
     starts = np.zeros(30, bool)
     starts[[0, 12, 20]] = True
     np.save(folder / "starts.npy", starts)
@@ -68,7 +71,7 @@ def test_actions_rewards_and_endings_belong_to_the_frame_they_led_to():
     from pathlib import Path
 
     with tempfile.TemporaryDirectory() as folder:
-        sequences = record(recording, Path(folder) / "x")
+        sequences = record(recording, Path(folder) / "x", BLACK)
         frame, _ = env.reset(seed=0)
         for t in range(1, 60):
             frame, reward, *_ = env.step(int(sequences.actions[t]))
@@ -79,7 +82,7 @@ def test_an_unfinished_recording_is_made_again(tmp_path):
     partial = tmp_path / "pong.partial"
     partial.mkdir()
     (partial / "frames.npy").write_bytes(b"half")
-    assert len(record(Recording("Pong", frames=20, size=40), tmp_path / "pong")) == 20
+    assert len(record(Recording("Pong", frames=20, size=40), tmp_path / "pong", BLACK)) == 20
     assert not partial.exists()
 
 

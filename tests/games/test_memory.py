@@ -29,7 +29,10 @@ def test_the_memory_grows_where_objects_are_slow(monkeypatch, pause, least, most
 
 @pytest.mark.parametrize(
     ("recording", "expected"),
-    [(Recording("Pong", size=40, crop=(34, 194)), 45), (Recording("SpaceInvaders", size=40, crop=(20, 196), pool=4), 180)],
+    [
+        (Recording("Pong", size=40, crop=(34, 194)), 45),
+        (Recording("SpaceInvaders", size=40, crop=(20, 196), pool=4), 180),
+    ],
 )
 def test_real_games(recording, expected):
     assert memory.measure_memory(recording) == expected

@@ -1,4 +1,4 @@
-"""What the committed models see and imagine in their games: `python tests/golden/play.py GAME` prints it as JSON."""
+"""What the committed models see and imagine: `python -m tests.golden.play GAME ...` prints it as JSON."""
 
 from __future__ import annotations
 
@@ -59,4 +59,4 @@ def imagined(game: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    print(json.dumps(observed(sys.argv[1]) | imagined(sys.argv[1])))
+    print(json.dumps({game: observed(game) | imagined(game) for game in sys.argv[1:]}))

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
-from tests.golden.commands import CASES, make_data, train
+from tests.conftest import ROOT, in_this_process
+from tests.golden.commands import CASES, TESTED, make_data, train
 from tests.golden.machine import fingerprint
 
 NUMBERS = json.loads((Path(__file__).parent / "numbers.json").read_text())
+GAMES = ("Pong", "Freeway", "MsPacman")
 ROUGHLY = ("training_loss", "imagination_loss", "observed_sum", "imagined_sum")
 
 
@@ -36,12 +37,15 @@ def data(tmp_path_factory):
 @pytest.mark.parametrize("name", CASES)
 def test_forty_iterations_are_those_of_before(name, data):
     folder, settings = data
-    compare(name, train(name, folder, settings[name], ROOT))
+    found = train(
+        name, folder, (*settings[name], *TESTED.get(name, ())), lambda s: in_this_process(["train_wm.py", *s])
+    )
+    compare(name, found)
 
 
-@pytest.mark.parametrize("game", ["Pong", "Freeway", "MsPacman"])
-def test_committed_models_see_and_imagine_what_they_did(game):
-    command = [sys.executable, "-m", "tests.golden.play", game]
+def test_committed_models_see_and_imagine_what_they_did():
+    command = [sys.executable, "-m", "tests.golden.play", *GAMES]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    compare(f"play_{game}", json.loads(done.stdout.splitlines()[-1]))
+    for game, found in json.loads(done.stdout.splitlines()[-1]).items():
+        compare(f"play_{game}", found)

