@@ -29,6 +29,7 @@ class ModelSettings:
         decoder: p of the image of an object: `mlp` or `conv`, the two published variants.
         decoder_width: of the `mlp` decoder; 0 for `hidden`.
         residual: predict changes of position and appearance; otherwise both anew, as released.
+        smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`.
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
             the temporal state's, as published) or `steady` (the prior's, corrected in units of its deviation, which
             starts small: what does not change costs next to nothing; the prior expects the code to stay).
@@ -62,6 +63,7 @@ class ModelSettings:
     decoder: str = "mlp"
     decoder_width: int = 0
     residual: bool = True
+    smooth: bool = False
     appearance: str = "gated"
     size: str = "auto"
     slots: Any = "auto"
@@ -121,6 +123,8 @@ class ModelConfig(ModelSettings):
                 raise ValueError(f"model.{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")
         if self.size == "steady" and not self.residual:
             raise ValueError("model.size=steady needs model.residual: without it sizes are predicted anew")
+        if self.smooth and not self.residual:
+            raise ValueError("model.smooth needs model.residual: without it places are predicted anew, not moved on")
         if self.certainty < 0:
             raise ValueError(f"model.certainty is {self.certainty}: a logit that is not exceeded, or 0 for none")
         if self.slots < 1 or not 0 < self.output_std < math.inf:
@@ -165,13 +169,8 @@ def upgrade(data: dict[str, Any]) -> dict[str, Any]:
     """A description of a model as this version writes it.
 
     Before 0.2.0, `encoder` chose the decoder too, `decoder` was its width, and `inference` chose the discovery prior.
-
-    Raises:
-        ValueError: if the model has a smoothed velocity, which no version since has.
     """
     data = dict(data)
-    if data.pop("smooth", False):
-        raise ValueError("this model predicts from a smoothed velocity (smooth=true), which 0.2.0 took away: use 0.1.0")
     if isinstance(data.get("decoder"), int):
         data["decoder_width"] = data["decoder"]
         data["decoder"] = "conv" if data.get("encoder") == "conv" else "mlp"

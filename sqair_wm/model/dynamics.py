@@ -9,19 +9,16 @@ from torch import Tensor, nn
 
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.interaction import Surroundings
+from sqair_wm.model.motion import FEATURES, FIRST_INERTIA, MOST_INERTIA, MOTION, OUTPUTS, Motion
 from sqair_wm.model.sight import Sight
 from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.nn.distributions import Normal, bernoulli_log_prob, positive
-from sqair_wm.nn.networks import GRUCell, linear
+from sqair_wm.nn.networks import GRUCell, linear, mlp
 from sqair_wm.nn.packing import Rows
 from sqair_wm.nn.where import held_shift, window
 
 ABSENT = -88.0
 """Logit of the presence of what is not there."""
-
-MOST_INERTIA, FIRST_INERTIA = 1.25, 0.67
-"""Bound of the factor on the velocity, which may turn negative (an object bounces), and the start of its tanh: 0.73, as
-velocities are uncertain."""
 
 
 class Prediction(NamedTuple):
@@ -56,7 +53,8 @@ class Dynamics(nn.Module):
     Without `surroundings` (`dynamics="paper"`) each object is by itself, blind to the action and to other objects. With
     them (`interactive`) the GRU is also shown the object's surroundings. With `config.residual`, the next place is the
     last one moved on by its velocity times a learned factor plus a learned change, both bounded, and the next what is
-    the last one plus a change; otherwise both are read out anew, as released.
+    the last one plus a change; otherwise both are read out anew, as released. With `config.smooth`, the velocity is not
+    the last difference of places but smoothed, see `Motion`, and a part of the memory.
 
     Args:
         config: of the model.
@@ -71,8 +69,11 @@ class Dynamics(nn.Module):
         hidden, w = config.hidden, config.what
         self.surroundings = surroundings
         around = surroundings.width if surroundings else 0
-        self.cell = GRUCell(w + 4 + 2 * self.residual + around, hidden)
-        self.readout = linear(hidden, 2 * (w + 4) + 1 + 2 * self.residual)
+        motion = FEATURES if config.smooth else 2 * self.residual
+        self.cell = GRUCell(w + 4 + motion + around, hidden - MOTION * config.smooth)
+        outputs = 2 * (w + 4) + 1 + (OUTPUTS if config.smooth else 2 * self.residual)
+        self.hidden = mlp(self.cell.hidden, hidden, out=False) if config.smooth else nn.Identity()
+        self.readout = linear(hidden, outputs)
         reach = 2 * max(s / f for s, f in zip(config.object_size, config.frame_size, strict=True))
         self.register_buffer("reach", torch.tensor(reach), persistent=False)
         if self.residual:
@@ -91,30 +92,48 @@ class Dynamics(nn.Module):
         what, where, velocity, memory = (
             rows.take(x.flatten(0, 1)) for x in (slots.what, slots.where, slots.velocity, slots.prior)
         )
-        inputs = [what, where, *([velocity / self.reach] if self.residual else [])]
+        motion = None
+        if self.config.smooth:
+            memory, kept = memory.split((self.cell.hidden, MOTION), -1)
+            motion = Motion.of(velocity, kept, self.reach)
+        inputs = [what, where, *self._moving(where, velocity, motion)]
         if self.surroundings is not None and sight is not None:
             inputs.append(self.surroundings(sight, action))
         memory = self.cell(torch.cat(inputs, -1), memory)
-        stay, place, appearance = self._read(self.readout(memory), what, where, velocity)
+        out = self.readout(self.hidden(memory))
+        stay, place, appearance, kept = self._read(out, what, where, velocity, motion)
+        memory = torch.cat([memory, *kept], -1)
         fields = rows.put_all(memory, stay, place.mean, place.std - 1, appearance.mean, appearance.std - 1)
         memory, stay, *rest = (x.unflatten(0, (b, n)) for x in fields)
         present = slots.presence.detach()
         stay = present * stay + ABSENT * (1 - present)
         return Prediction(memory, stay, Normal(rest[0], rest[1] + 1), Normal(rest[2], rest[3] + 1))
 
-    def _read(self, out: Tensor, what: Tensor, where: Tensor, velocity: Tensor) -> tuple[Tensor, Normal, Normal]:
-        """Stay, where and what of the objects, `[R, ...]`."""
-        w = self.config.what
+    def _moving(self, where: Tensor, velocity: Tensor, motion: Motion | None) -> list[Tensor]:
+        """How each object moves, as the GRU is shown it."""
+        if motion is not None:
+            return [motion.features(window(where)[1], self.reach)]
+        return [velocity / self.reach] if self.residual else []
+
+    def _read(
+        self, out: Tensor, what: Tensor, where: Tensor, velocity: Tensor, motion: Motion | None
+    ) -> tuple[Tensor, Normal, Normal, list[Tensor]]:
+        """Stay, where and what of the objects, `[R, ...]`, and what is to be remembered of the motion."""
+        w, kept = self.config.what, []
         place, place_raw, look, look_raw, rest = out.split((4, 4, w, w, out.shape[-1] - 8 - 2 * w), -1)
         if self.residual:
             shift = self.reach * torch.tanh(place[:, 2:])
-            step = velocity * MOST_INERTIA * torch.tanh(rest[:, 1:] + FIRST_INERTIA) + shift
+            if motion is not None:
+                step, memory = motion.move(rest[:, 1:], shift, self.reach)
+                kept = [memory]
+            else:
+                step = velocity * MOST_INERTIA * torch.tanh(rest[:, 1:] + FIRST_INERTIA) + shift
             size = where[:, :2] if self.config.size == "steady" else where[:, :2] + torch.tanh(place[:, :2])
             place = torch.cat([size, held_shift(window(where)[1] + step, size.sigmoid())], -1)
             look = what if self.config.appearance == "steady" else what + look
         floors = self.config.least_std
         stay = rest[:, 0] + self.config.stay_bias
-        return stay, Normal(place, positive(place_raw, floors[1])), Normal(look, positive(look_raw, floors[0]))
+        return stay, Normal(place, positive(place_raw, floors[1])), Normal(look, positive(look_raw, floors[0])), kept
 
 
 def nothing_to_predict(slots: Slots) -> Prediction:

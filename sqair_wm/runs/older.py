@@ -36,7 +36,7 @@ BEFORE_020: dict[str, Any] = {
 Whoever adds a setting whose default changes what a run does adds what the code did before to a table like this one.
 """
 
-GONE = ("training.compile", "model.smooth")
+GONE = ("training.compile",)
 """Settings of 0.1.0 that this version does not have; they were off unless somebody asked for them."""
 
 

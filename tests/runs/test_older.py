@@ -129,10 +129,13 @@ def test_a_setting_that_is_changed_is_another_configuration(older, setting, mess
     assert message in str(refused.value)
 
 
-@pytest.mark.parametrize("line", ["compile: false", "smooth: false"])
-def test_what_no_version_since_can_do_is_refused(older, line):
+def test_what_no_version_since_can_do_is_refused(older):
     with pytest.raises(ConfigError, match=r"0\.1\.0"):
-        go_on(older("game", {line: line.replace("false", "true")}), "game")
+        go_on(older("game", {"compile: false": "compile: true"}), "game")
+
+
+def test_a_run_that_predicts_from_a_smoothed_velocity_goes_on(older):
+    assert go_on(older("game", {"smooth: false": "smooth: true"}), "game", "model.smooth=true").model.smooth
 
 
 def test_a_run_folder_may_be_renamed_and_its_data_moved(older):

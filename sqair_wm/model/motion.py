@@ -1,0 +1,73 @@
+"""How an object moves on: a velocity smoothed over the frames it was seen in, for a place is never seen exactly."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+MOTION = 4
+"""Units of an object's memory: how far (y, x) it was expected to move, and its smoothed velocity."""
+
+FEATURES = 12
+"""What `Motion.features` shows."""
+
+TOUCHING = 0.25
+"""In object sizes, the finer of two scales on which the distance to an edge of the frame saturates."""
+
+FINE = 0.1
+"""Share of an object's size at which a surprise saturates: what is more is no jitter, the object turned or jumped."""
+
+MOST_INERTIA, FIRST_INERTIA = 1.25, 0.67
+"""Bound of the factor on the velocity, which may turn negative (an object bounces), and the start of its tanh: 0.73, as
+velocities are uncertain."""
+
+OUTPUTS = 8
+"""What `Motion.move` takes from the network, for y and for x: inertia, turn, doubt of the place and of the velocity."""
+
+FIRST_DOUBT = -2.0
+"""Initial logit of the share of a surprise that is put down to jitter."""
+
+
+class Motion(NamedTuple):
+    """What is known of the motion of `R` objects; all `[R, 2]` (y, x), in units of half a frame.
+
+    A prediction that comes true, as in imagination, leaves no surprise. What surprises is shared out between jitter
+    and true motion. A shift of place alone, as by what overshoots a wall, does not change the velocity.
+
+    Attributes:
+        surprise: where it is seen, less where it was expected.
+        velocity: smoothed, before this surprise.
+    """
+
+    surprise: Tensor
+    velocity: Tensor
+
+    @staticmethod
+    def of(step: Tensor, memory: Tensor, reach: Tensor) -> Motion:
+        """From the last `step` `[R, 2]` of the centre, the `memory` `[R, 4]` that `move` left, and its unit `reach`."""
+        expected, velocity = (memory * reach).chunk(2, -1)
+        return Motion(step - expected, velocity)
+
+    def features(self, centre: Tensor, reach: Tensor) -> Tensor:
+        """What a network is shown, `[R, FEATURES]`: surprise, velocity, and how near the frame's edges it goes next."""
+        there = (centre + self.velocity + self.surprise) / reach
+        edges = torch.cat([1 / reach - there, 1 / reach + there], -1)
+        far, near = torch.tanh(edges), torch.tanh(edges / TOUCHING)
+        return torch.cat([torch.tanh(self.surprise / (FINE * reach)), self.velocity / reach, far, near], -1)
+
+    def move(self, out: Tensor, shift: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
+        """How far each object is expected to move, `[R, 2]`, and the memory of it, `[R, 4]`.
+
+        Args:
+            out: `[R, OUTPUTS]` of a network, 0 to begin with.
+            shift: `[R, 2]` change of place alone.
+            reach: unit of the memory and bound of a turn.
+        """
+        inertia, turn, place, velocity = out.chunk(4, -1)
+        inertia = MOST_INERTIA * torch.tanh(inertia + FIRST_INERTIA)
+        jitter, doubted = torch.sigmoid(place + FIRST_DOUBT), torch.sigmoid(velocity + FIRST_DOUBT)
+        velocity = (self.velocity + (1 - doubted) * self.surprise) * inertia + reach * torch.tanh(turn)
+        step = velocity + shift - jitter * self.surprise
+        return step, torch.cat([step, velocity], -1) / reach
