@@ -97,6 +97,7 @@ def imagine_call(config: ModelConfig, batch: int, objects: int, dense: bool) -> 
     model, frames = certain_model(config, dense).requires_grad_(False), moving_sprites(config, batch, 3, objects)
     slots, action = settled(model, frames), torch.zeros(batch, dtype=torch.int64)
 
+    @torch.no_grad()
     def call() -> None:
         model.imagine(slots, action)
 
