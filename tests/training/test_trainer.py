@@ -213,7 +213,7 @@ def test_a_dense_training_step_runs_on_the_meta_device(config, practised):
 
 def test_guided_training_finds_the_squares(tmp_path):
     schedule = dict(
-        iterations=220, batch=16, particles=2, learning_rate=3e-3, lengths=[[0, 1], [60, 2], [120, 3]], warm_up=50
+        iterations=150, batch=16, particles=2, learning_rate=3e-3, lengths=[[0, 1], [50, 2], [110, 3]], warm_up=40
     )
     trainer = make(tmp_path, **schedule, keep=[0, 0], save_every=1000, log_every=20)
     history = []
