@@ -118,7 +118,7 @@ class Layout:
         identities = _seated(seating, torch.where(there, slots.identity, -1), -1).cpu().numpy()
         if model is None:
             return {"identities": identities}
-        glimpses = model.sqair.appearance.decode(slots.what) * slots.presence[:, :, None, None, None]
+        glimpses = model.sqair.appearance.glimpses(slots)
         places = torch.where(there[..., None], outlines(glimpses, slots.where, model.config), 0).to(torch.float32)
         return {"identities": identities, "boxes": _seated(seating, places).cpu().numpy()}
 

@@ -39,6 +39,10 @@ class Appearance(nn.Module):
         glimpses = self.decoder(what.reshape(-1, what.shape[-1])) * self.output_scale
         return glimpses.view(*what.shape[:-1], *glimpses.shape[1:])
 
+    def glimpses(self, slots: Slots) -> Tensor:
+        """Each object as it is painted, `[B, N, C, h, w]`; zero where there is none."""
+        return self.decode(slots.what) * slots.presence[:, :, None, None, None]
+
     def paint(self, slots: Slots, dense: bool) -> Tensor:
         """The mean image of each scene, `[B, C, H, W]`."""
         b, n = slots.presence.shape

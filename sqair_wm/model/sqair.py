@@ -225,8 +225,7 @@ class SQAIR(nn.Module):
 
     def render(self, slots: Slots) -> Rendering:
         """The mean image of each scene and each object's glimpse."""
-        glimpses = self.appearance.decode(slots.what) * slots.presence[:, :, None, None, None]
-        return Rendering(self.appearance.paint(slots, self.dense), glimpses)
+        return Rendering(self.appearance.paint(slots, self.dense), self.appearance.glimpses(slots))
 
     def _join(self, tracked: Slots, found: Slots) -> Slots:
         """Number the new objects and merge both halves of a step."""
