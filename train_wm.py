@@ -30,6 +30,7 @@ from sqair_wm.runs.setup import (
 from sqair_wm.training.encoded import encode
 from sqair_wm.training.imagination import ImaginationTrainer
 from sqair_wm.training.loop import Loop, total
+from sqair_wm.training.rounds import train_in_rounds
 from sqair_wm.training.trainer import Trainer
 
 CONFIGS = str(presets_folder())
@@ -56,8 +57,9 @@ def train(config: DictConfig, named: Collection[str] = ()) -> None:
     loops[0].train(on_record=folder.recorder(loops[0].title))
     if (play := play_of(sequences)) is not None:
         seen = encode(model.eval(), play, fabric.device)
-        loops.append(ImaginationTrainer(model, seen, imagination_config(config), folder.path, fabric, config.seed))
-        loops[1].train(on_record=folder.recorder(loops[1].title))
+        dream = ImaginationTrainer(model, seen, imagination_config(config), folder.path, fabric, config.seed)
+        loops.append(dream)
+        train_in_rounds(dream, model, play, folder.path, folder.recorder(dream.title))
     leave(fabric)
     if not fabric.is_global_zero:
         return

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,17 +16,29 @@ from sqair_wm.data.sequences import Batch
 from sqair_wm.games.background import RunningMode, separate
 from sqair_wm.games.legacy import completed
 from sqair_wm.games.play import Recording, initial_background
-from sqair_wm.games.policies import RepeatingAgent
+from sqair_wm.games.policies import Player, RandomPlayer
 from sqair_wm.world.source import Source
 
+NOTES = {"actions": np.int64, "rewards": np.float32} | dict.fromkeys(("ends", "truncations", "starts", "losses"), bool)
+"""What is noted of every frame, beside the pictures."""
 
-def record(recording: Recording, folder: Path, background: np.ndarray | None = None) -> AtariSequences:
+
+def record(
+    recording: Recording, folder: Path, background: np.ndarray | None = None, player: Player | None = None
+) -> AtariSequences:
     """Record play into `folder`, or open what a recording with the same settings left there.
 
     Everything is written to a folder beside it that takes the name when complete, so a recording is whole or absent.
 
+    Args:
+        recording: what is recorded.
+        folder: where it is kept.
+        background: `[H, W, 3]` uint8 when an episode begins; measured by default.
+        player: of `recording.streams` games; by default one that plays at random.
+
     Raises:
-        ValueError: for an unknown game, or if `folder` holds something else.
+        ValueError: for an unknown game, if `folder` holds something else, or if `recording.player` is not `random` and
+            there is no player.
     """
     if folder.exists():
         sequences = AtariSequences(folder)
@@ -34,40 +47,79 @@ def record(recording: Recording, folder: Path, background: np.ndarray | None = N
                 f"{folder} holds another recording ({sequences.recording}); name another folder or delete it"
             )
         return sequences
-    env, partial = recording.make(), folder.with_name(folder.name + ".partial")
+    if player is None:
+        if recording.player != "random":
+            raise ValueError(f"{folder} is to hold play of {recording.player!r}, who is not there to play it")
+        player = RandomPlayer(recording.streams, recording.actions, recording.seed)
+    partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    mode = RunningMode(initial_background(recording) if background is None else background, recording.memory)
-    np.save(partial / "background.npy", mode.initial)
-    shape = (recording.frames, recording.size, recording.size, 3)
-    frames, backgrounds = (
-        np.lib.format.open_memmap(partial / f"{n}.npy", "w+", np.uint8, shape) for n in ("frames", "backgrounds")
-    )
-    actions, rewards = np.zeros(recording.frames, np.int64), np.zeros(recording.frames, np.float32)
-    ends, truncations, starts = (np.zeros(recording.frames, bool) for _ in range(3))
-    agent = RepeatingAgent(recording.actions, recording.seed)
-    frame, _ = env.reset(seed=recording.seed)
-    starts[0] = True
-    for t in tqdm(range(recording.frames), desc=f"recording {recording.game}", unit="frame", leave=False, disable=None):
-        frames[t], backgrounds[t] = frame, mode.update(frame)
-        if t + 1 == recording.frames:
-            break
-        if ends[t] or truncations[t]:
-            frame, _ = env.reset()
-            mode.reset()
-            starts[t + 1] = True
-            continue
-        actions[t + 1] = agent.act()
-        frame, rewards[t + 1], ends[t + 1], truncations[t + 1], _ = env.step(actions[t + 1])
-    env.close()
-    arrays: tuple[np.ndarray, ...] = (actions, rewards, ends, truncations, starts)
-    for name, array in zip(("actions", "rewards", "ends", "truncations", "starts"), arrays, strict=True):
-        np.save(partial / f"{name}.npy", array)
-    frames.flush()
-    backgrounds.flush()
+    initial = initial_background(recording) if background is None else background
+    np.save(partial / "background.npy", initial)
+    _play(recording, partial, initial, player)
     (partial / "recording.json").write_text(json.dumps(asdict(recording), indent=1))
     partial.rename(folder)
     return AtariSequences(folder)
+
+
+def _play(recording: Recording, folder: Path, background: np.ndarray, player: Player) -> None:
+    """Write the arrays of a recording."""
+    number, length = recording.streams, recording.frames // recording.streams
+    shape = (recording.frames, recording.size, recording.size, 3)
+    pictures, backgrounds = (
+        np.lib.format.open_memmap(folder / f"{n}.npy", "w+", np.uint8, shape) for n in ("frames", "backgrounds")
+    )
+    notes = {name: np.zeros(recording.frames, kind) for name, kind in NOTES.items()}
+    streams = [_Stream(recording, i, background) for i in range(number)]
+    first, actions = np.arange(number) * length, np.zeros(number, np.int64)
+    title = f"recording {recording.game}"
+    for t in tqdm(range(length), desc=title, unit="step", leave=False, disable=None):
+        for i, stream in enumerate(streams):
+            note = stream.begin() if stream.over else stream.step(int(actions[i]))
+            pictures[first[i] + t], backgrounds[first[i] + t] = stream.frame, stream.mode.image
+            for name, value in note.items():
+                notes[name][first[i] + t] = value
+        if t + 1 < length:
+            fresh = notes["starts"][first + t]
+            actions = player.act(np.stack([stream.frame for stream in streams]), fresh)
+    for stream in streams:
+        stream.env.close()
+    for name, array in notes.items():
+        np.save(folder / f"{name}.npy", array)
+    pictures.flush()
+    backgrounds.flush()
+
+
+class _Stream:
+    """One of the games that are played side by side.
+
+    Attributes:
+        frame: `[H, W, 3]` uint8, the last one.
+        mode: of its background.
+        over: whether an episode has to begin.
+    """
+
+    def __init__(self, recording: Recording, number: int, background: np.ndarray):
+        self.env, self.mode = recording.make(), RunningMode(background, recording.memory)
+        self.frame, self.over = background, True
+        self._lives = 0
+        self._seed: int | None = recording.seed + number
+
+    def begin(self) -> dict[str, Any]:
+        """Begin an episode; what is noted of its first frame."""
+        self.frame, info = self.env.reset(seed=self._seed)
+        self._seed, self._lives, self.over = None, info.get("lives", 0), False
+        self.mode.reset()
+        self.mode.update(self.frame)
+        return {"starts": True}
+
+    def step(self, action: int) -> dict[str, Any]:
+        """Play on; what is noted of the frame."""
+        self.frame, reward, ends, truncated, info = self.env.step(action)
+        lives, self.over = info.get("lives", 0), bool(ends or truncated)
+        lost, self._lives = lives < self._lives, lives
+        self.mode.update(self.frame)
+        return {"actions": action, "rewards": reward, "ends": ends, "truncations": truncated, "losses": lost}
 
 
 class AtariSequences:
@@ -76,6 +128,7 @@ class AtariSequences:
     Attributes:
         ends: `[F]` bool, whether the game ended with the frame; what is learnt of endings.
         truncations: `[F]` bool, whether a limit of time cut the episode off with the frame.
+        losses: `[F]` bool, whether a life was lost with the frame.
         begins: `[F]` bool, whether an episode begins with the frame.
         episodes: `[F]`, numbers of the episodes; sequences don't cross them.
 
@@ -100,9 +153,11 @@ class AtariSequences:
             np.load(folder / f"{n}.npy") for n in ("actions", "rewards", "ends", "starts")
         )
         self.begins, self.episodes = starts, np.cumsum(starts)
-        path = folder / "truncations.npy"
-        # Older recordings have them among the endings.
-        self.truncations = np.load(path) if path.exists() else np.zeros_like(self.ends)
+        # Older recordings have truncations among the endings, and do not know of lives.
+        self.truncations, self.losses = (
+            np.load(path) if (path := folder / f"{n}.npy").exists() else np.zeros_like(self.ends)
+            for n in ("truncations", "losses")
+        )
 
     def __len__(self) -> int:
         return len(self.episodes)

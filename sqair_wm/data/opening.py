@@ -16,7 +16,6 @@ from sqair_wm.data.settings import DataSettings, Shown
 from sqair_wm.data.video import VideoSequences, VideoSettings, open_video
 from sqair_wm.games.field import Field
 from sqair_wm.games.games import check_field, choose_field
-from sqair_wm.games.memory import measure_memory
 from sqair_wm.games.names import find_game, settle
 from sqair_wm.games.play import Recording
 
@@ -28,7 +27,7 @@ class GameSettings(DataSettings):
     Attributes:
         frames: to record for training; test_frames: held out for the evaluation.
         size: height and width of a frame in pixels.
-        memory: frames after which something that stands still is background; `auto`: measured.
+        memory: frames after which what a changed scene shows is background.
         crop: [first, last] raw row; `auto`: measured.
         pool: raw frames an observation is the maximum of; `auto`: measured.
         sticky: probability that the game repeats an action; `auto`: as the game's id asks for, else 0.
@@ -39,20 +38,19 @@ class GameSettings(DataSettings):
     frames: int = 20_000
     test_frames: int = 4000
     size: int = 80
-    memory: Any = "auto"
+    memory: int = Recording.memory
     crop: Any = "auto"
     pool: Any = "auto"
     sticky: Any = "auto"
     report: Shown = field(default_factory=lambda: Shown(16, 60, 8))
 
 
-def recording(config: DictConfig, test: bool, memory: int | None = None, field: Field | None = None) -> Recording:
+def recording(config: DictConfig, test: bool, field: Field | None = None) -> Recording:
     """What to record of a game for training, or for the held-out test.
 
     Args:
         config: of the run.
         test: whether for the test.
-        memory: what stands for `data.memory=auto`; None for the default of `Recording`.
         field: what stands for `data.crop=auto` and `data.pool=auto`; None for those defaults.
 
     Raises:
@@ -68,7 +66,7 @@ def recording(config: DictConfig, test: bool, memory: int | None = None, field: 
         "frames": data.test_frames if test else data.frames,
         "seed": config.seed + (1_000_000 if test else 0),
         "size": data.size,
-        "memory": (memory or Recording.memory) if data.memory == "auto" else data.memory,
+        "memory": data.memory,
         "crop": field.crop if crop is None else crop,
         "pool": field.pool if pool is None else pool,
         "sticky": sticky,
@@ -92,9 +90,7 @@ def check_game(config: DictConfig) -> None:
 def record_game(config: DictConfig) -> tuple[AtariSequences, AtariSequences]:
     asked = recording(config, test=False)
     field = choose_field(find_game(asked.game), asked.crop, asked.pool)
-    looked = recording(config, False, field=field)
-    memory = measure_memory(looked) if config.data.memory == "auto" else None
-    train, test = recording(config, False, memory, field), recording(config, True, memory, field)
+    train, test = recording(config, False, field), recording(config, True, field)
     root = Path(config.data.folder)
     first = record(train, root / train.folder_name)
     return first, record(test, root / test.folder_name, first.background)

@@ -172,8 +172,8 @@ def open_test_recording(config: DictConfig, model: WorldModel) -> AtariSequences
         FileNotFoundError: if it is not complete.
     """
     source = model.source
-    looked = (None, None) if source is None else (source.memory, Field(source.crop, source.pool))
-    settings, root = recording(config, True, *looked), Path(config.data.folder)
+    looked = None if source is None else Field(source.crop, source.pool)
+    settings, root = recording(config, True, looked), Path(config.data.folder)
     try:
         return record(settings, root / settings.folder_name, model.background.cpu().numpy())
     except FileNotFoundError:

@@ -16,21 +16,29 @@ UNCOVERED = 15
 """How much faster background that comes to light is accepted than what stands still in front."""
 
 
+CUT = 0.3
+"""Where more than this share of a picture differs from the background, the scene changed (a new level, a flash)."""
+
+
 class RunningMode:
     """Causal background: for every pixel, the colour seen most in the recent past (a majority vote with a capped lead).
 
-    A pixel that shows its background colour adds a vote, any other colour takes one away; at zero the new colour takes
-    over. With a cap of `memory` votes, whatever stands still that long becomes background (a changed score), and what
-    moves on never does. A pixel that now looks like the background beside it was uncovered rather than covered (an
-    eaten pellet, a broken brick): it loses `UNCOVERED` votes a frame. So does one that now shows a mixture of the
-    background on both sides of it, and did not before (the edge of a broken brick, in a frame that was reduced). Only
-    background that was there at the start, was uncovered itself or has half of the votes tells so: what merely stood
-    still too long (a slow invader) would else draw what is beside it into the background.
+    Known background stays, however long something stands in front of it: an agent that waits still sees itself. It
+    changes in two ways.
+
+    A pixel that now looks like the background beside it was uncovered rather than covered (an eaten pellet, a broken
+    brick): it loses `UNCOVERED` votes a frame. So does one that now shows a mixture of the background on both sides of
+    it, and did not before (the edge of a broken brick, in a frame that was reduced). At zero the new colour takes over.
+
+    Where the scene changed (`CUT`), what differs is no longer known. An unknown pixel that shows its background colour
+    adds a vote, up to `memory`, and any other colour takes one away, so that what stands still becomes background. With
+    half of the votes it is known again.
 
     Args:
         initial: `[H, W, C]` uint8, the background at the start of an episode.
-        memory: frames after which something that stands still is background, at most 65535.
-        known: whether `initial` is known to be background; otherwise any background tells about its neighbours.
+        memory: frames after which a changed scene is background, at most 65535.
+        known: whether `initial` is known to be background; otherwise nothing is, and any background tells about its
+            neighbours.
     """
 
     def __init__(self, initial: np.ndarray, memory: int = 45, known: bool = True):
@@ -49,7 +57,10 @@ class RunningMode:
         """Take in `frame` `[H, W, C]` uint8 and return the background behind it, a fresh array."""
         same = alike(frame, self.image)
         uncovered = self._beside(frame) | self._between(frame, same & self._sure)
-        self._votes += np.where(same, 1, np.where(uncovered, -UNCOVERED, -1))
+        if self._known and same.mean() < 1 - CUT:
+            self._sure &= same
+        kept = self._sure if self._known else False
+        self._votes += np.where(same, 1, np.where(uncovered, -UNCOVERED, np.where(kept, 0, -1)))
         np.minimum(self._votes, self.memory, out=self._votes)
         lost = self._votes < 0
         self.image[lost] = frame[lost]

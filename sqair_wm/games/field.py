@@ -84,14 +84,16 @@ def measure_field(game: str) -> Field:
     What is cut off at the top and at the bottom changes only when a reward comes or a life is lost (score and lives),
     and a row of a single colour separates it from the rest. No sprite is ever seen there. Where nothing says so, the
     whole picture is shown. An observation is the maximum over four raw frames where sprites vanish for two raw frames
-    or more and return, else over two.
+    or more and return, over two where they do so for a single one, else it is one raw frame: what moves is then seen as
+    large as it is.
     """
     rows, looks = [], []
     for play in _random_play(game):
         rows.append(Rows.of(play))
-        looks.append(vanishing(play))
-    gone, total = np.sum(looks, 0)
-    return Field(playing_field(rows), 4 if gone >= VANISHING * total else 2)
+        looks.append([vanishing(play, frames) for frames in (1, 2)])
+    (blinks, total), (vanishes, _) = np.sum(looks, 0)
+    pool = 4 if vanishes >= VANISHING * total else 2 if blinks >= VANISHING * total else 1
+    return Field(playing_field(rows), pool)
 
 
 def playing_field(parts: Iterable[Rows]) -> tuple[int, int]:
@@ -133,8 +135,8 @@ def _after(events: np.ndarray) -> np.ndarray:
     return np.convolve(events, np.ones(AFTERWARDS))[: len(events)] > 0
 
 
-def vanishing(play: Play) -> tuple[int, int]:
-    """Looks at which a sprite is missing for two raw frames in a row and returns near by; and looks in all."""
+def vanishing(play: Play, frames: int) -> tuple[int, int]:
+    """Looks at which a sprite is missing for so many raw frames in a row and returns near by; and looks in all."""
     kernel, looks, gone = np.ones((2 * NEAR + 1,) * 2, np.uint8), 0, 0
 
     def around(mask: np.ndarray) -> np.ndarray:
@@ -144,7 +146,7 @@ def vanishing(play: Play) -> tuple[int, int]:
     for t in range(4, len(shown) - 2, EVERY):
         if play.age[t] < BOOT:
             continue
-        before, now, later = (shown[a : a + 2].any(0) for a in (t - 4, t - 2, t))
+        before, now, later = (shown[a : a + frames].any(0) for a in (t - 2 * frames, t - frames, t))
         looks += 1
         if (before & ~now).any():
             gone += int((before & ~around(now) & around(later)).sum() >= 4)

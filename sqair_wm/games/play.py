@@ -20,7 +20,7 @@ WARM_UP = 1500
 OPENINGS, LASTING = 8, 120
 """Episodes that are begun to see what stands still at first, and their frames."""
 
-VERSION = 8
+VERSION = 9
 """To be raised when equal settings no longer give equal recordings; older ones are then made again."""
 
 
@@ -38,6 +38,8 @@ class Recording:
         pool: raw frames an observation is the maximum of; None for 2, or where there are no raw frames.
         sticky: probability that the game repeats an action.
         frame_skip: raw frames an action lasts; None for 4, or where there are no raw frames.
+        streams: games that are played side by side, each for an equal part of the frames.
+        player: who plays: `random`, or a name for whoever was given to `record`.
     """
 
     game: str
@@ -49,10 +51,14 @@ class Recording:
     pool: int | None = None
     sticky: float = 0.0
     frame_skip: int | None = None
+    streams: int = 1
+    player: str = "random"
 
     def __post_init__(self) -> None:
         if self.frames < 1:
             raise ValueError(f"a recording needs at least one frame, got {self.frames}")
+        if self.streams < 1 or self.frames % self.streams:
+            raise ValueError(f"{self.frames} frames can't be shared out evenly to {self.streams} games side by side")
         if self.crop is not None:
             object.__setattr__(self, "crop", tuple(self.crop))  # configurations give a list
 
@@ -85,7 +91,7 @@ def initial_background(recording: Recording) -> np.ndarray:
     The colour each pixel shows most in `WARM_UP` frames of play; but what stood still at the beginning of any of
     `OPENINGS` episodes is there in every episode, even if it is gone most of the time (pellets that are eaten).
     """
-    return _background(replace(recording, frames=1, memory=Recording.memory)).copy()
+    return _background(replace(recording, frames=1, memory=Recording.memory, streams=1, player="random")).copy()
 
 
 @lru_cache(maxsize=8)

@@ -19,6 +19,24 @@ class Policy(Protocol):
         """Actions `[B]`, and what to pass as `state` next time."""
 
 
+class Player(Protocol):
+    """Whoever plays `B` games side by side by what they show."""
+
+    def act(self, frames: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+        """Actions `[B]` after the frames `[B, H, W, 3]` uint8; `fresh` `[B]` bool: with which an episode begins."""
+
+
+class RandomPlayer:
+    """Plays at random and holds actions; game `i` has the seed `seed + i`."""
+
+    def __init__(self, number: int, actions: int, seed: int):
+        self._agents = [RepeatingAgent(actions, seed + i) for i in range(number)]
+
+    def act(self, frames: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+        """See `Player.act`; the frames do not matter."""
+        return np.array([agent.act() for agent in self._agents])
+
+
 class RandomPolicy:
     """Plays at random and holds actions, as recordings are made."""
 

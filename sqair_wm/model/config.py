@@ -29,6 +29,8 @@ class ModelSettings:
         decoder: p of the image of an object: `mlp` or `conv`, the two published variants.
         decoder_width: of the `mlp` decoder; 0 for `hidden`.
         residual: predict changes of position and appearance; otherwise both anew, as released.
+        pairs: what the `interactive` dynamics is shown of two objects: `contact` (place, velocity, and whether and how
+            they touch now or in the next step) or `place` (without contact, and with one layer less).
         smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`.
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
             the temporal state's, as published) or `steady` (the prior's, corrected in units of its deviation, which
@@ -63,6 +65,7 @@ class ModelSettings:
     decoder: str = "mlp"
     decoder_width: int = 0
     residual: bool = True
+    pairs: str = "contact"
     smooth: bool = False
     appearance: str = "gated"
     size: str = "auto"
@@ -118,6 +121,7 @@ class ModelConfig(ModelSettings):
             ("encoder", ("mlp", "conv")),
             ("appearance", ("gated", "steady")),
             ("size", ("free", "steady")),
+            ("pairs", ("contact", "place")),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"model.{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")
@@ -168,9 +172,10 @@ class ModelConfig(ModelSettings):
 def upgrade(data: dict[str, Any]) -> dict[str, Any]:
     """A description of a model as this version writes it.
 
-    Before 0.2.0, `encoder` chose the decoder too, `decoder` was its width, and `inference` chose the discovery prior.
+    Before 0.2.0, `encoder` chose the decoder too, `decoder` was its width, `inference` chose the discovery prior, and
+    pairs of objects were described without contact.
     """
-    data = dict(data)
+    data = {"pairs": "place"} | data
     if isinstance(data.get("decoder"), int):
         data["decoder_width"] = data["decoder"]
         data["decoder"] = "conv" if data.get("encoder") == "conv" else "mlp"

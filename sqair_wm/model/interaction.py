@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sqair_wm.model.config import CELLS, ModelConfig
-from sqair_wm.model.sight import Sight
+from sqair_wm.model.sight import CONTACT, Sight
 from sqair_wm.nn.networks import linear, mlp
 
 NEVER = -1e9
@@ -15,12 +15,18 @@ NEVER = -1e9
 
 
 class Relation(nn.Module):
-    """What the other objects of its scene mean to each object: a sum over pairs, with one hidden layer."""
+    """What the other objects of its scene mean to each object: a sum over pairs.
+
+    There is one hidden layer for each pair, and with `ModelConfig.pairs` of `contact` a second one, which can tell a
+    hit from a miss.
+    """
 
     def __init__(self, config: ModelConfig, width: int):
         super().__init__()
-        code = config.what + 7
-        self.receiver, self.sender, self.between = linear(code, width), linear(code, width), linear(6, width)
+        code, contact = config.what + 7, config.pairs == "contact"
+        self.receiver, self.sender = linear(code, width), linear(code, width)
+        self.between = linear(6 + CONTACT * contact, width)
+        self.meeting = linear(width, width) if contact else None
 
     def forward(self, sight: Sight) -> Tensor:
         """`[R, width]`, one for each object that is present."""
@@ -28,13 +34,17 @@ class Relation(nn.Module):
         weight = torch.cat([weight, weight.new_full((weight.shape[0], 1), NEVER)], 1)
         hidden = F.linear(sight.relation, weight, self.between.bias).to(weight.dtype)
         hidden.add_(sent.index_select(0, sight.scene)).add_(self.receiver(sight.own)[:, None])
-        return hidden.relu_().sum(1)
+        hidden = hidden.relu_()
+        if self.meeting is None:
+            return hidden.sum(1)
+        there = 1 - sight.relation[..., -1:]
+        return (F.relu(self.meeting(hidden)) * there).sum(1)
 
 
 class Surroundings(nn.Module):
     """A code of the surroundings of every object, `width` features; equivariant to permutations of the objects.
 
-    The others enter through a sum over pairs (an interaction network with one hidden layer), the background through a
+    The others enter through a sum over pairs (an interaction network, see `Relation`), the background through a
     crop around the object, the action through an embedding. Positions are relative to the object.
 
     Args:

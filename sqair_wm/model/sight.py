@@ -12,6 +12,10 @@ from sqair_wm.nn.packing import Rows
 NEAR, FAR = 1.0, 4.0
 """Distances, in objects, at which the two scales of a relation saturate."""
 
+TOUCHING, CONTACT, SLOW = 0.25, 14, 0.02
+"""The finer of the two scales of a contact; numbers that describe one; the speed, in objects a step, below which two
+objects do not close in on one another."""
+
 
 class Sight:
     """The objects of `B` scenes and what is around each; parts are worked out when first asked for.
@@ -25,7 +29,7 @@ class Sight:
         shape: (B, N).
         rows: the objects that are present, `R` of them.
         scene: `[R]` int64, the scene of each.
-        centre: `[B, N, 2]`; see `sqair_wm.nn.where.window`.
+        scale, centre: `[B, N, 2]`; see `sqair_wm.nn.where.window`.
         code: `[B, N, W + 7]`, what each object is like by itself.
     """
 
@@ -35,10 +39,10 @@ class Sight:
         self.rows = Rows(self._presence.flatten() > 0, dense)
         self.number = self.rows.numbers()
         self.scene = self.number // self.shape[1]
-        scale, self.centre = slots.window
-        since = (slots.unseen / config.patience).clamp(max=1).to(scale.dtype)[..., None]
+        self.scale, self.centre = slots.window
+        since = (slots.unseen / config.patience).clamp(max=1).to(self.scale.dtype)[..., None]
         self._speed = slots.velocity / sum(config.object_share)
-        self.code = torch.cat([slots.what, scale, self.centre, self._speed, since], -1)
+        self.code = torch.cat([slots.what, self.scale, self.centre, self._speed, since], -1)
         self._own: Tensor | None = None
         self._relation: Tensor | None = None
         self._crops: Tensor | None = None
@@ -62,10 +66,11 @@ class Sight:
 
     @property
     def relation(self) -> Tensor:
-        """Where each slot of its scene is to an object and how it moves there, `[R, N, 7]`.
+        """Where each slot of its scene is to an object and how it moves there, `[R, N, D + 1]`.
 
-        Place and velocity (y, x) relative to the object, in object sizes, the place on two scales, squashed; and 1
-        where the slot is empty or the object itself, else 0.
+        Place and velocity (y, x) relative to the object, in object sizes, the place on two scales, squashed (D = 6);
+        with `ModelConfig.pairs` of `contact`, `touches` as well (D = 6 + CONTACT). Last, 1 where the slot is empty or
+        the object itself, else 0.
         """
         if self._relation is None:
             place = self.centre / sum(self.config.object_share)
@@ -73,7 +78,12 @@ class Sight:
             apart = moving.index_select(0, self.scene) - self.rows.take(moving.flatten(0, 1))[:, None]
             myself = torch.arange(self.shape[1], device=place.device) == (self.number % self.shape[1])[:, None]
             nobody = myself | (self._presence <= 0).index_select(0, self.scene)
-            self._relation = torch.cat([torch.tanh(apart), nobody[..., None].to(apart.dtype)], -1)
+            parts = [torch.tanh(apart)]
+            if self.config.pairs == "contact":
+                half = self.scale / sum(self.config.object_share)
+                reach = half.index_select(0, self.scene) + self.rows.take(half.flatten(0, 1))[:, None]
+                parts.append(touches(NEAR * apart[..., :2], apart[..., 4:], reach))
+            self._relation = torch.cat([*parts, nobody[..., None].to(apart.dtype)], -1)
         return self._relation
 
     @property
@@ -98,3 +108,23 @@ class Sight:
         )
         cut = windows.index_select(0, (self.scene * tall + y) * wide + x).flatten(1)
         return torch.cat([cut, place - cell - 0.5], -1)
+
+
+def touches(where: Tensor, speed: Tensor, reach: Tensor) -> Tensor:
+    """Whether and how two objects touch, `[..., CONTACT]`, squashed; all in object sizes.
+
+    The gap between their windows along y and x, now, and one step on if both go on as they do; when during that step
+    the gap along each axis closes; and how far apart they are along the other axis then, by which a hit and a miss
+    differ. Gaps are given on two scales and are negative where windows overlap.
+
+    Args:
+        where: `[..., 2]` centre of the other, relative to the object.
+        speed: `[..., 2]` its velocity relative to the object's, a step.
+        reach: `[..., 2]` half the height and half the width of both windows together.
+    """
+    now, later = where.abs() - reach, (where + speed).abs() - reach
+    closing = -speed * where.detach().sign()
+    when = (now / closing.clamp(min=SLOW)).clamp(0, 1)
+    beside = (where + speed * when.flip(-1)).abs() - reach
+    gaps = torch.cat([now, later, beside], -1)
+    return torch.cat([torch.tanh(gaps), torch.tanh(gaps / TOUCHING), when], -1)

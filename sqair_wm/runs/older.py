@@ -16,6 +16,7 @@ from sqair_wm.common.version import VERSION
 from sqair_wm.evaluation.kinds import kind_of
 from sqair_wm.games.legacy import FIELDS, FLICKERING, WHOLE
 from sqair_wm.games.names import games
+from sqair_wm.games.play import Recording
 from sqair_wm.runs.config import RunSettings
 
 FIRST = "0.1.0"
@@ -35,6 +36,13 @@ BEFORE_020: dict[str, Any] = {
 
 Whoever adds a setting whose default changes what a run does adds what the code did before to a table like this one.
 """
+
+BEFORE_030: dict[str, Any] = {
+    "model.pairs": "place",
+    "imagination.eventful": 0.0,
+    "imagination.rounds": [],
+}
+"""The same of 0.2.0 and before."""
 
 GONE = ("training.compile",)
 """Settings of 0.1.0 that this version does not have; they were off unless somebody asked for them."""
@@ -71,6 +79,8 @@ def read_saved(path: Path) -> Saved:
     settings, said = dict(written), set(written)
     if _number(version) < (0, 2, 0):
         _to_020(settings, said, path)
+    if _number(version) < (0, 3, 0):
+        _to_030(settings)
     respelled = {key: written[key] for key in said & set(written) if written[key] != settings[key]}
     return Saved(version, settings, frozenset(said), respelled)
 
@@ -97,6 +107,14 @@ def _to_020(settings: dict[str, Any], said: set[str], path: Path) -> None:
     if settings.setdefault("data.kind", "atari") == "atari":
         settings.setdefault("data.memory", 45)
         _look_up(settings)
+
+
+def _to_030(settings: dict[str, Any]) -> None:
+    """Bring the settings of 0.2.0 up to 0.3.0."""
+    for key, value in BEFORE_030.items():
+        settings.setdefault(key, value)
+    if settings.get("data.memory") == "auto":  # was measured; see `Source.memory` for what a model was trained with
+        settings["data.memory"] = Recording.memory
 
 
 def _look_up(settings: dict[str, Any]) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
 from sqair_wm.data.sequences import PlaySequences
 from sqair_wm.model.seating import seat
 from sqair_wm.model.slots import Slots
+from sqair_wm.training.contacts import meetings
 from sqair_wm.world.world_model import WorldModel
 
 STREAMS, SHORTEST = 32, 64
@@ -27,12 +30,14 @@ class Play:
         actions: `[T, B]` int64, the action that led to each frame.
         rewards: `[T, B]`, the reward that came with each frame.
         ends: `[T, B]` bool, whether the game ended with this frame; a time limit is no ending.
+        weight: `[B]`, how much each stretch counts where a probability is learned: less if it was drawn more often.
     """
 
     states: Slots
     actions: Tensor
     rewards: Tensor
     ends: Tensor
+    weight: Tensor
 
     def __len__(self) -> int:
         return self.actions.shape[0]
@@ -49,11 +54,27 @@ class EncodedPlay:
         states: the scene of every frame, each tensor `[F, ...]`.
         part: `[F]` int64; frames with the same number follow one another.
         actions, rewards, ends: `[F]`.
+        unit: size of a typical object, in units of half a frame.
+
+    Attributes:
+        eventful: `[F]` bool, whether something happens in a frame: objects meet, a reward comes, or an ending.
     """
 
-    def __init__(self, states: Slots, part: Tensor, actions: Tensor, rewards: Tensor, ends: Tensor):
-        self.states, self.part = states, part
+    def __init__(self, states: Slots, part: Tensor, actions: Tensor, rewards: Tensor, ends: Tensor, unit: float):
+        self.states, self.part, self.unit = states, part, unit
         self.actions, self.rewards, self.ends = actions, rewards, ends
+        self.eventful = meetings(states, part, unit) | (rewards != 0) | ends
+
+    @staticmethod
+    def join(plays: Sequence[EncodedPlay]) -> EncodedPlay:
+        """Several recordings, seen by the same model, as one."""
+        parts, last = [], 0
+        for play in plays:
+            parts.append(play.part + last)
+            last = int(parts[-1].max()) + 1
+        actions, rewards, ends = (torch.cat([getattr(p, n) for p in plays]) for n in ("actions", "rewards", "ends"))
+        states = Slots.cat([p.states for p in plays])
+        return EncodedPlay(states, torch.cat(parts), actions, rewards, ends, plays[0].unit)
 
     def starts(self, length: int) -> Tensor:
         """First frames of all stretches of `length` frames.
@@ -67,16 +88,50 @@ class EncodedPlay:
             raise ValueError(f"no episode has {length} frames in a row: record more frames or imagine fewer steps")
         return good
 
-    def sample(self, batch: int, length: int, generator: torch.Generator, device: torch.device) -> Play:
-        """`batch` random stretches of `length` frames."""
-        starts = self.starts(length)
-        return self.cut(starts[torch.randint(len(starts), (batch,), generator=generator)], length, device)
+    def sample(
+        self,
+        batch: int,
+        length: int,
+        generator: torch.Generator,
+        device: torch.device,
+        *,
+        first: int = 1,
+        eventful: float = 0.0,
+    ) -> Play:
+        """`batch` random stretches of `length` frames.
 
-    def cut(self, starts: Tensor, length: int, device: torch.device) -> Play:
-        """The stretches that begin at `starts` `[B]`."""
+        Args:
+            batch, length: see above.
+            generator: of the random numbers.
+            device: where to put them.
+            first: of a stretch, the first frame that counts as eventful.
+            eventful: share of the stretches that are drawn among those in which something happens, where these are
+                fewer than that.
+        """
+        starts = self.starts(length)
+        chosen = torch.randint(len(starts), (batch,), generator=generator)
+        happens = self._happens(starts, first, length)
+        lively = happens.nonzero().squeeze(1)
+        if not 0 < len(lively) < eventful * len(starts):
+            return self.cut(starts[chosen], length, device)
+        focused = round(batch * eventful)
+        chosen[:focused] = lively[torch.randint(len(lively), (focused,), generator=generator)]
+        share = len(lively) / len(starts)
+        often = (1 - eventful) + eventful / share * happens[chosen]
+        return self.cut(starts[chosen], length, device, 1 / often)
+
+    def _happens(self, starts: Tensor, first: int, length: int) -> Tensor:
+        """Whether something happens in the stretches from `starts` `[S]` on, as of their frame `first`, `[S]` bool."""
+        so_far = F.pad(self.eventful.cumsum(0), (1, 0))
+        return so_far[starts + length] > so_far[starts + first]
+
+    def cut(self, starts: Tensor, length: int, device: torch.device, weight: Tensor | None = None) -> Play:
+        """The stretches that begin at `starts` `[B]`, with their `weight` `[B]`, by default 1."""
         index = torch.arange(length)[:, None] + starts
         states = self.states.map(lambda x: x[index].to(device))
-        return Play(states, *(x[index].to(device) for x in (self.actions, self.rewards, self.ends)))
+        weight = torch.ones(len(starts)) if weight is None else weight
+        actions, rewards, ends = (x[index].to(device) for x in (self.actions, self.rewards, self.ends))
+        return Play(states, actions, rewards, ends, weight.to(device))
 
 
 @torch.no_grad()
@@ -110,8 +165,10 @@ def encode(model: WorldModel, sequences: PlaySequences, device: torch.device, pr
         for name, store in kept.items():
             store[rows] = getattr(seated, name).cpu()
         part[rows] = torch.from_numpy(sequences.episodes[rows] * streams + np.arange(streams))
-    arrays = (sequences.actions, sequences.rewards, sequences.ends)
-    return EncodedPlay(Slots(**kept), part, *(torch.from_numpy(x) for x in arrays))
+    # Learned as an ending, as agents are best taught: what comes after a lost life is not that life's return.
+    ends = sequences.ends | getattr(sequences, "losses", False)
+    actions, rewards, endings = (torch.from_numpy(x) for x in (sequences.actions, sequences.rewards, ends))
+    return EncodedPlay(Slots(**kept), part, actions, rewards, endings, sum(model.config.object_share))
 
 
 def _without_inference(slots: Slots) -> Slots:

@@ -14,11 +14,17 @@ class ImaginationConfig(Schedule):
     Attributes:
         context: frames that are seen before imagination begins.
         steps: [[iteration, steps], ...]: from then on so many steps are imagined.
+        rounds: [[iteration, frames], ...]: after so many iterations as many frames of a game are played, by planning
+            with what was learned, and learned from as well. For data that are no game there is nobody to play.
+        streams: games that are played side by side then.
+        curiosity: of whoever plays then, see `Exploring`.
         density: weight of the negative log density of the next state (the prior's term of the bound).
         stay: weight of losing and keeping objects.
         look: weight of the error of size and appearance, beside that of position.
         outcome: weight of reward and ending after steps that were seen.
         dreamt: weight of the same after steps imagined from scenes that were seen.
+        eventful: share of the stretches and of the single steps that are drawn where something happens: objects meet, a
+            reward comes, something ends.
         singles: single steps from all over the recording that reward and ending are learned from, a batch.
     """
 
@@ -30,11 +36,15 @@ class ImaginationConfig(Schedule):
     clip: float = 10.0
     context: int = 8
     steps: list[list[int]] = field(default_factory=lambda: [[0, 2], [150, 5], [350, 10], [700, 16]])
+    rounds: list[list[int]] = field(default_factory=list)
+    streams: int = 8
+    curiosity: float = 0.3
     density: float = 0.02
     stay: float = 1.0
     look: float = 0.2
     outcome: float = 1.0
     dreamt: float = 0.1
+    eventful: float = 0.5
     singles: int = 384
 
     group = "imagination"
@@ -45,8 +55,15 @@ class ImaginationConfig(Schedule):
             raise ValueError(
                 f"imagination.context must be at least 2 (a velocity takes two frames), got {self.context}"
             )
+        if not 0 <= self.eventful < 1:
+            raise ValueError(f"imagination.eventful is a share from 0 on and below 1, got {self.eventful}")
         if self.singles < 1:
             raise ValueError(f"imagination.singles must be at least 1, got {self.singles}")
+        if any(frames < self.streams or frames % self.streams for _, frames in self.rounds):
+            raise ValueError(
+                f"imagination.rounds is {self.rounds}: the frames of each are shared out evenly to "
+                f"imagination.streams={self.streams} games"
+            )
         if not self.steps or self.steps[0][0] != 0 or min(n for _, n in self.steps) < 1:
             raise ValueError("imagination.steps must start at iteration 0, as in [[0, 2], [500, 10]]")
 

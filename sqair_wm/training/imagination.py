@@ -57,7 +57,7 @@ class ImaginationLoss(nn.Module):
         before, after, terms = [], [], []
         for step in self._rollout(play):
             prediction, target = step.said
-            terms.append(self._terms(step.before, step.after, target, prediction))
+            terms.append(self._terms(step.before, step.after, target, prediction, play.weight[:, None]))
             before.append(step.before)
             after.append(step.after)
         distance, look, density, stay = (torch.stack(x) for x in zip(*terms, strict=True))
@@ -96,8 +96,13 @@ class ImaginationLoss(nn.Module):
         followed = (imagined.identity == target.identity) & (target.identity >= 0)
         return target.replace(prior=torch.where(followed[..., None], imagined.prior, target.prior))
 
-    def _terms(self, slots: Slots, imagined: Slots, target: Slots, prediction: Prediction) -> tuple[Tensor, ...]:
-        """Distance, look, density and stay of one step, each the mean over the objects that count."""
+    def _terms(
+        self, slots: Slots, imagined: Slots, target: Slots, prediction: Prediction, weight: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Distance, look, density and stay of one step, each the mean over the objects that count.
+
+        Of the last two, which are learned as probabilities, the objects of a scene count with its `weight` `[B, 1]`.
+        """
         alive = imagined.presence
         seen = alive * (target.unseen == 0)
         (scale, centre), (true_scale, true_centre) = window(imagined.where), window(target.where)
@@ -105,7 +110,8 @@ class ImaginationLoss(nn.Module):
         look = (imagined.what - target.what).abs().mean(-1) + (scale - true_scale).abs().sum(-1) / self.unit
         density = -prediction.where.log_prob(target.where) - prediction.what.log_prob(target.what)
         stay = F.binary_cross_entropy_with_logits(prediction.stay_logit.clamp(-20, 20), alive, reduction="none")
-        return tuple(_mean(x, w) for x, w in ((apart, seen), (look, seen), (density, alive), (stay, slots.presence)))
+        counted = ((apart, seen), (look, seen), (density, alive * weight), (stay, slots.presence * weight))
+        return tuple(_mean(x, w) for x, w in counted)
 
     def _outcomes(self, play: Play, before: list[Slots], after: list[Slots], singles: Play) -> dict[str, Tensor]:
         """Losses of the heads, on steps that were seen and on steps imagined from scenes that were seen.
@@ -117,12 +123,12 @@ class ImaginationLoss(nn.Module):
         near = self.config.context
         actions, rewards, ends = (x[1 : near + 1].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
         start, end = (Slots.cat(scenes[:near]).map(Tensor.detach) for scenes in (before, after))
-        dreamt = self.heads(start, actions, end, self.dense)
+        dreamt, weight = self.heads(start, actions, end, self.dense), play.weight.repeat(near)
         return {
-            "reward": _reward(seen, two_hot(singles.rewards[1], self.heads.bins)),
-            "ending": _ending(seen, singles.ends[1]),
+            "reward": _reward(seen, two_hot(singles.rewards[1], self.heads.bins), singles.weight),
+            "ending": _ending(seen, singles.ends[1], singles.weight),
             "moves": _spread(seen, *_moves(first, second, self.unit)),
-            "dreamt": _reward(dreamt, two_hot(rewards, self.heads.bins)) + _ending(dreamt, ends),
+            "dreamt": _reward(dreamt, two_hot(rewards, self.heads.bins), weight) + _ending(dreamt, ends, weight),
         }
 
 
@@ -131,13 +137,13 @@ def _mean(x: Tensor, weight: Tensor) -> Tensor:
     return torch.where(weight > 0, x, 0).sum() / weight.sum().clamp(min=1)
 
 
-def _reward(outcome: Outcome, target: Tensor) -> Tensor:
-    return -(target * outcome.reward_logits.log_softmax(-1)).sum(-1).mean()
+def _reward(outcome: Outcome, target: Tensor, weight: Tensor) -> Tensor:
+    return -(weight * (target * outcome.reward_logits.log_softmax(-1)).sum(-1)).mean()
 
 
-def _ending(outcome: Outcome, ends: Tensor) -> Tensor:
+def _ending(outcome: Outcome, ends: Tensor, weight: Tensor) -> Tensor:
     logits = outcome.end_logits
-    return F.binary_cross_entropy_with_logits(logits, ends.to(logits.dtype).expand_as(logits))
+    return F.binary_cross_entropy_with_logits(logits, ends.to(logits.dtype).expand_as(logits), weight.expand_as(logits))
 
 
 def _moves(before: Slots, after: Slots, unit: Tensor) -> tuple[Tensor, Tensor]:
@@ -182,14 +188,21 @@ class ImaginationTrainer(Loop):
         optimizer = torch.optim.Adam(loss.parameters(), config.learning_rate, fused=True)
         super().__init__(loss, optimizer, config, folder / CHECKPOINT, fabric, seed)
 
+    def extend(self, play: EncodedPlay) -> None:
+        """Learn from more play too, from now on."""
+        self.play = EncodedPlay.join([self.play, play])
+
     def _length(self, position: int) -> int:
         return self.config.context + self.config.imagined(position)
 
     def sample(self, position: int, generator: torch.Generator) -> tuple[Play, Play]:
         """Stretches of play (the context and the steps to imagine), and single steps."""
         device = self.fabric.device
-        play = self.play.sample(self.config.batch, self._length(position), generator, device)
-        return play, self.play.sample(self.config.singles, 2, generator, device)
+        c = self.config
+        play = self.play.sample(
+            c.batch, self._length(position), generator, device, first=c.context, eventful=c.eventful
+        )
+        return play, self.play.sample(c.singles, 2, generator, device, eventful=c.eventful)
 
     def arguments(self, batch: tuple[Play, Play], position: int) -> tuple:
         """See `ImaginationLoss.forward`."""

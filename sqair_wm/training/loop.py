@@ -107,10 +107,10 @@ class Loop(ABC):
         return self.iteration + self._lead
 
     def train(self, until: int | None = None, on_record: OnRecord | None = None) -> None:
-        """Train to the end, or to iteration `until`; a checkpoint is written on the way, at the end, and when stopped.
+        """Train to the end, or to position `until`; a checkpoint is written on the way, at the end, and when stopped.
 
         Args:
-            until: iteration to stop at.
+            until: position in the schedule to stop at.
             on_record: called with the iteration and the means of the statistics whenever they are recorded.
 
         Raises:
@@ -124,7 +124,7 @@ class Loop(ABC):
         journal = Journal(folder, self.iteration, config.iterations, config.log_every, on_record, self.title)
         clock, work = time.perf_counter(), self._work()
         with StopRequests() as requests, closing(journal):
-            while self.iteration < stop and not self.finished and not requests.asked:
+            while self.position < stop and not self.finished and not requests.asked:
                 frames = self.frames(self.position) * self.fabric.world_size
                 statistics = self.step()
                 now, done = time.perf_counter(), self._work()

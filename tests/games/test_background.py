@@ -21,12 +21,39 @@ def test_a_moving_sprite_never_becomes_background():
     assert (background == scene()).all()
 
 
-def test_what_stands_still_becomes_background_after_the_memory():
+def test_an_object_that_waits_before_known_background_stays_an_object():
     mode = RunningMode(scene(), memory=10)
-    for _ in range(5):
+    for _ in range(100):
         background = mode.update(scene((8, 8)))
     assert (background == scene()).all()
+
+
+def test_what_stands_still_in_a_changed_scene_becomes_background_after_the_memory():
+    mode, changed = RunningMode(scene(), memory=10), scene(color=RED)
+    changed[:] = GREEN
+    for _ in range(5):
+        background = mode.update(changed)
+    assert (background == scene()).all()
     for _ in range(8):
+        background = mode.update(changed)
+    assert (background == changed).all()
+
+
+def test_a_flash_leaves_the_background_known():
+    mode, flash = RunningMode(scene(), memory=10), np.full((20, 20, 3), 255, np.uint8)
+    for _ in range(10):
+        mode.update(scene())
+    for _ in range(4):
+        mode.update(flash)
+    mode.update(scene())
+    for _ in range(40):
+        background = mode.update(scene((8, 8)))
+    assert (background == scene()).all()
+
+
+def test_what_is_not_known_to_be_background_is_what_is_seen_most():
+    mode = RunningMode(scene(), memory=10, known=False)
+    for _ in range(13):
         background = mode.update(scene((8, 8)))
     assert (background == scene((8, 8))).all()
 
@@ -36,19 +63,6 @@ def test_uncovered_background_is_accepted_sooner_than_a_new_object():
     for _ in range(14):
         eaten_background, parked_background = eaten.update(scene()), parked.update(scene((8, 8)))
     assert (eaten_background == scene()).all() and (parked_background == scene()).all()
-
-
-@pytest.mark.parametrize("known", [True, False])
-def test_what_stood_still_too_long_does_not_draw_its_neighbours_into_a_known_background(known):
-    dot, sprite = scene(), scene()
-    dot[8, 8], sprite[6:12, 6:12] = RED, RED
-    mode = RunningMode(scene(), memory=40, known=known)
-    for _ in range(21):
-        background = mode.update(dot)
-    assert (background == dot).all()
-    for _ in range(15):
-        background = mode.update(sprite)
-    assert (background == dot).all() == known
 
 
 def mixed(a, b, share):

@@ -76,7 +76,7 @@ def test_the_command_that_began_a_run_continues_it(older, kind):
 
 def test_what_the_older_code_looked_up_is_said(older):
     data = go_on(older("game"), "game").data
-    assert (list(data.crop), data.pool, data.memory, data.sticky) == ([34, 194], 2, "auto", "auto")
+    assert (list(data.crop), data.pool, data.memory, data.sticky) == ([34, 194], 2, 45, "auto")
 
 
 def test_of_a_game_without_raw_frames_nothing_was_looked_up(older):

@@ -36,7 +36,9 @@ def steered(frames: int, seed: int = 0) -> EncodedPlay:
     presence[:, 0], identity[:, 0] = 1, 4
     states = states.replace(where=where, velocity=velocity, presence=presence, identity=identity)
     rewards = (place.diff(prepend=place[:1]) > 0.01).float()
-    return EncodedPlay(states, torch.zeros(frames, dtype=torch.int64), actions, rewards, torch.zeros(frames).bool())
+    return EncodedPlay(
+        states, torch.zeros(frames, dtype=torch.int64), actions, rewards, torch.zeros(frames).bool(), 0.2
+    )
 
 
 def trainer(folder, play: EncodedPlay, seed: int = 0, **changes) -> ImaginationTrainer:
@@ -105,10 +107,11 @@ def test_objects_that_left_or_are_out_of_sight_do_not_count_for_the_distance():
     seen = loss(play, play)[1]["distance"]
     hidden = play.states.replace(unseen=torch.ones_like(play.states.unseen))
     assert (
-        float(seen) > 0 and float(loss(Play(hidden, play.actions, play.rewards, play.ends), play)[1]["distance"]) == 0
+        float(seen) > 0
+        and float(loss(Play(hidden, play.actions, play.rewards, play.ends, play.weight), play)[1]["distance"]) == 0
     )
     other = play.states.replace(identity=play.states.identity + torch.arange(6)[:, None, None])
-    assert float(loss(Play(other, play.actions, play.rewards, play.ends), play)[1]["distance"]) == 0
+    assert float(loss(Play(other, play.actions, play.rewards, play.ends, play.weight), play)[1]["distance"]) == 0
 
 
 def test_the_loss_needs_no_value_on_the_host():
@@ -117,7 +120,7 @@ def test_the_loss_needs_no_value_on_the_host():
         loss = ImaginationLoss(world, ImaginationConfig(**QUICK))
     play = steered(5).cut(torch.tensor([0]), 5, torch.device("cpu"))
     states = play.states.to("meta")
-    meta = Play(states, *(x.to("meta") for x in (play.actions, play.rewards, play.ends)))
+    meta = Play(states, *(x.to("meta") for x in (play.actions, play.rewards, play.ends, play.weight)))
     with no_data_from_host():
         total, _ = loss(meta, meta)
         total.backward()

@@ -30,13 +30,16 @@ def replay(sequences: AtariSequences) -> list[list[Found]]:
     """
     recording, found = sequences.recording, []
     begin = _looker(recording.game)
-    env = recording.make()
+    env, length = recording.make(), recording.frames // recording.streams
     height, width = env.unwrapped.observation_space.shape[:2]  # type: ignore[index]
     crop = env.get_wrapper_attr("crop") if env.has_wrapper_attr("crop") else (0, height)
     title = f"true boxes of {recording.game}"
     for t in tqdm(range(len(sequences)), desc=title, unit="frame", leave=False, disable=None):
-        if t == 0 or sequences.episodes[t] != sequences.episodes[t - 1]:
-            frame, info = env.reset(seed=recording.seed if t == 0 else None)
+        if t and t % length == 0:
+            env.close()
+            env = recording.make()
+        if sequences.begins[t]:
+            frame, info = env.reset(seed=None if t % length else recording.seed + t // length)
             look = begin()
         else:
             frame, *_, info = env.step(int(sequences.actions[t]))

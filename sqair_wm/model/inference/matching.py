@@ -24,6 +24,10 @@ CLOSE, CELLS, SPAN, BODY, LEAST_INK = 1.2, 8, 1.6, 1.2, 2.0
 object's shorter side; objects that a template spans, and that its ink spans; squared intensity, summed over pixels,
 below which an appearance says nothing."""
 
+SURPRISE = 3.0
+"""Least standard deviation of an object's place, in cells: where objects meet they bounce, however sure the dynamics
+is of where they go."""
+
 Pair = tuple[Tensor, Tensor]
 Pixels = tuple[float, float]
 
@@ -153,7 +157,7 @@ class Matcher:
         match = gain[:, : 2 * y + 1, : 2 * x + 1] / templates.energy[:, None, None]
         score = WORTH * match
         for axis, n in enumerate((y, x)):
-            sigma = spread[:, axis, None].clamp(min=0.5, max=self.sigma[axis])
+            sigma = spread[:, axis, None].clamp(min=SURPRISE, max=max(SURPRISE, self.sigma[axis]))
             away = (torch.arange(-n, n + 1, device=score.device) / sigma).unsqueeze(2 - axis)
             score = score - 0.5 * away.square() + BEYOND * (away.abs() > FARTHEST)
         peaks = torch.where(score >= F.max_pool2d(score, 3, 1, 1), score, -torch.inf).flatten(1)

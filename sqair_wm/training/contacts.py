@@ -1,0 +1,45 @@
+"""When something happens in play: objects meet, a reward comes, an episode or a life ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from sqair_wm.model.slots import Slots
+
+TOUCH = 0.15
+"""Objects touch if the gap between their windows is smaller than this along both axes, in object sizes."""
+
+CHUNK = 2000
+"""Frames whose pairs of objects are looked at together."""
+
+
+def meetings(states: Slots, part: Tensor, unit: float) -> Tensor:
+    """Frames in which two objects touch that did not touch in the frame before, `[F]` bool.
+
+    Args:
+        states: the scenes of `F` frames; an object keeps its row while it lives.
+        part: `[F]`; frames with the same number follow one another.
+        unit: size of a typical object, in units of half a frame.
+    """
+    touching = torch.cat([_touching(chunk, unit) for chunk in _chunks(states, len(part))])
+    same = (states.identity[1:] == states.identity[:-1]) & (states.identity[1:] >= 0)
+    known = same[:, :, None] & same[:, None, :]
+    met = (touching[1:] & ~touching[:-1] & known).flatten(1).any(1) & (part[1:] == part[:-1])
+    return torch.cat([torch.zeros(1, dtype=torch.bool), met])
+
+
+def _chunks(states: Slots, frames: int) -> Iterator[Slots]:
+    for rows in torch.arange(frames).split(CHUNK):
+        yield states.select(rows)
+
+
+def _touching(states: Slots, unit: float) -> Tensor:
+    """`[F, N, N]` bool, which objects touch."""
+    scale, centre = states.window
+    apart = (centre[:, :, None] - centre[:, None]).abs() - (scale[:, :, None] + scale[:, None])
+    there = states.presence > 0
+    itself = torch.eye(there.shape[1], dtype=torch.bool)
+    return (apart < TOUCH * unit).all(-1) & there[:, :, None] & there[:, None] & ~itself

@@ -1,0 +1,50 @@
+"""Imagination learns, plays by what it learned, and learns from that as well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from sqair_wm.data.atari import AtariSequences, record
+from sqair_wm.data.sequences import PlaySequences
+from sqair_wm.training.encoded import encode
+from sqair_wm.training.explorer import Explorer, Exploring
+from sqair_wm.training.imagination import ImaginationTrainer
+from sqair_wm.training.journal import OnRecord
+from sqair_wm.world.world_model import WorldModel
+
+PLAY, ROUND = "play", 10_000
+"""Folder of a run for what was played in its rounds; how far apart their seeds are."""
+
+
+def train_in_rounds(
+    loop: ImaginationTrainer, world: WorldModel, play: PlaySequences, folder: Path, on_record: OnRecord | None = None
+) -> None:
+    """Train to the end, and play in between as `ImaginationConfig.rounds` says, if `play` is that of a game.
+
+    What is played stays in `folder`, so that a stopped training goes on with the same.
+
+    Args:
+        loop: the training of imagination.
+        world: the model that it trains.
+        play: the first recording, which the loop has.
+        folder: of the run.
+        on_record: see `Loop.train`.
+    """
+    rounds = loop.config.rounds if isinstance(play, AtariSequences) else []
+    for number, (position, frames) in enumerate(rounds, 1):
+        assert isinstance(play, AtariSequences)
+        loop.train(position, on_record)
+        recording = replace(
+            play.recording,
+            frames=frames,
+            streams=loop.config.streams,
+            seed=play.recording.seed + number * ROUND,
+            player=f"explorer-{number}",
+        )
+        world.eval()
+        explorer = Explorer(world, recording.streams, recording.seed, Exploring(curiosity=loop.config.curiosity))
+        more = record(recording, folder / PLAY / str(number), play.background, explorer)
+        loop.extend(encode(world, more, loop.fabric.device))
+        world.train()
+    loop.train(None, on_record)
