@@ -78,6 +78,59 @@ def test_actions_rewards_and_endings_belong_to_the_frame_they_led_to():
             assert np.array_equal(frame, sequences._frames[t]) and reward == sequences.rewards[t]
 
 
+class Counting:
+    """Plays the numbers of the steps, and remembers what it was shown."""
+
+    def __init__(self):
+        self.frames, self.fresh = [], []
+
+    def act(self, frames, fresh):
+        self.frames.append(frames)
+        self.fresh.append(fresh)
+        return np.full(len(frames), len(self.frames) % 5)
+
+
+def test_a_player_sees_every_frame_and_its_actions_are_played_side_by_side(tmp_path):
+    player, recording = Counting(), Recording("Bouncing", frames=30, size=40, seed=3, streams=3, player="counting")
+    sequences = record(recording, tmp_path / "x", BLACK, player)
+    assert np.array_equal(
+        np.concatenate([f[:, None] for f in player.frames], 1).reshape(27, 40, 40, 3)[:9], sequences.pictures[:9]
+    )
+    assert player.fresh[0].all() and not player.fresh[1].any()
+    assert sequences.actions.reshape(3, 10).tolist() == [[0, 1, 2, 3, 4, 0, 1, 2, 3, 4]] * 3
+    assert sequences.begins.reshape(3, 10)[:, 0].all()
+    for stream in range(3):
+        alone = record(
+            Recording("Bouncing", frames=10, size=40, seed=3 + stream, player="one"),
+            tmp_path / str(stream),
+            BLACK,
+            Counting(),
+        )
+        assert np.array_equal(alone.pictures, sequences.pictures[10 * stream : 10 * stream + 10])
+
+
+def test_a_player_that_is_not_there_cannot_be_recorded(tmp_path):
+    with pytest.raises(ValueError, match="'somebody', who is not there"):
+        record(Recording("Bouncing", frames=10, player="somebody"), tmp_path / "x", BLACK)
+    with pytest.raises(ValueError, match="shared out evenly to 3 games"):
+        Recording("Bouncing", frames=10, streams=3)
+
+
+def test_a_lost_life_is_noted_with_the_frame_it_came_with(tmp_path):
+    recording = Recording("Breakout", frames=90, size=40, player="fire")
+
+    class Fire:
+        def act(self, frames, fresh):
+            return np.ones(1, np.int64)
+
+    sequences = record(recording, tmp_path / "x", BLACK, Fire())
+    env = recording.make()
+    env.reset(seed=0)
+    lives = [5, *(env.step(1)[-1]["lives"] for _ in range(89))]
+    assert 1 <= sequences.losses.sum() <= 5
+    assert sequences.losses[1:].tolist() == (np.diff(lives) < 0).tolist()
+
+
 def test_an_unfinished_recording_is_made_again(tmp_path):
     partial = tmp_path / "pong.partial"
     partial.mkdir()

@@ -1,0 +1,76 @@
+"""Hand-made scenes: when objects meet, and how stretches in which something happens are drawn."""
+
+import pytest
+import torch
+
+from sqair_wm.model.config import ModelConfig
+from sqair_wm.nn.where import to_where
+from sqair_wm.training.contacts import meetings
+from sqair_wm.training.encoded import EncodedPlay
+from sqair_wm.world.world_model import WorldModel
+
+CONFIG = ModelConfig(frame_size=(40, 40), object_size=(8, 8), slots=2, actions=3, what=4, hidden=16)
+UNIT, WINDOW = 0.4, 0.2
+CPU = torch.device("cpu")
+
+
+def scenes(gaps, identity=(0, 1)):
+    """Two objects of the same height whose windows are `gaps` apart, in object sizes; one more frame each."""
+    frames = len(gaps)
+    states = WorldModel(CONFIG).initial(frames)
+    centre = torch.zeros(frames, 2, 2)
+    centre[:, 1, 1] = 2 * WINDOW + UNIT * torch.tensor(gaps)
+    where = to_where(torch.full((frames, 2, 2), WINDOW), centre)
+    names = torch.tensor(identity).repeat(frames, 1)
+    return states.replace(where=where, presence=torch.ones(frames, 2), identity=names)
+
+
+def test_objects_meet_in_the_frame_in_which_they_first_touch():
+    met = meetings(scenes([0.9, 0.5, 0.1, 0.0, 0.1, 0.8, 0.0]), torch.zeros(7, dtype=torch.int64), UNIT)
+    assert met.tolist() == [False, False, True, False, False, False, True]
+
+
+def test_objects_beside_one_another_along_one_axis_only_do_not_touch():
+    states = scenes([0.9, 0.0])
+    states.where[1, 1] = to_where(torch.full((2,), WINDOW), torch.tensor([0.7, 0.0]))
+    assert not meetings(states, torch.zeros(2, dtype=torch.int64), UNIT).any()
+
+
+def test_objects_that_are_new_or_of_another_episode_do_not_meet():
+    states = scenes([0.9, 0.0, 0.9, 0.0])
+    states.identity[1, 1] = 7
+    assert not meetings(states, torch.tensor([0, 0, 1, 2]), UNIT).any()
+
+
+def play(frames=400, event=200):
+    states = scenes([0.9] * frames)
+    rewards = torch.zeros(frames)
+    rewards[event] = 1
+    nothing = torch.zeros(frames, dtype=torch.bool)
+    return EncodedPlay(states, torch.zeros(frames, dtype=torch.int64), torch.arange(frames), rewards, nothing, UNIT)
+
+
+def test_half_of_the_stretches_hold_an_event_that_is_rare_and_the_rest_any():
+    drawn = play().sample(2000, 10, torch.Generator().manual_seed(0), CPU, first=4, eventful=0.5)
+    holds = (drawn.rewards[4:] != 0).any(0)
+    assert 0.49 < holds.float().mean() < 0.53
+    assert drawn.actions[0].unique().numel() > 300
+
+
+def test_weights_undo_that_stretches_with_events_are_drawn_more_often():
+    drawn = play().sample(40_000, 10, torch.Generator().manual_seed(0), CPU, first=4, eventful=0.5)
+    holds = (drawn.rewards[4:] != 0).any(0)
+    assert float(drawn.weight[holds].sum() / 40_000) == pytest.approx(6 / 391, rel=0.05)
+    assert float(drawn.weight.mean()) == pytest.approx(1, rel=0.05)
+
+
+def test_where_something_happens_all_the_time_stretches_are_drawn_evenly():
+    lively = play()
+    lively.eventful[:] = True
+    drawn = lively.sample(50, 10, torch.Generator().manual_seed(0), CPU, eventful=0.5)
+    assert (drawn.weight == 1).all()
+
+
+def test_joined_recordings_keep_their_parts_apart():
+    joined = EncodedPlay.join([play(), play()])
+    assert len(joined.part) == 800 and len(joined.starts(10)) == 2 * 391
