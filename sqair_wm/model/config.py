@@ -31,6 +31,7 @@ class ModelSettings:
         residual: predict changes of position and appearance; otherwise both anew, as released.
         pairs: what the `interactive` dynamics is shown of two objects: `contact` (place, velocity, and whether and how
             they touch now or in the next step) or `place` (without contact, and with one layer less).
+        changing: the background changes in imagination where objects pass (eaten pellets); else it stays.
         smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`.
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
             the temporal state's, as published) or `steady` (the prior's, corrected in units of its deviation, which
@@ -66,6 +67,7 @@ class ModelSettings:
     decoder_width: int = 0
     residual: bool = True
     pairs: str = "contact"
+    changing: bool = True
     smooth: bool = False
     appearance: str = "gated"
     size: str = "auto"
@@ -172,10 +174,11 @@ class ModelConfig(ModelSettings):
 def upgrade(data: dict[str, Any]) -> dict[str, Any]:
     """A description of a model as this version writes it.
 
-    Before 0.2.0, `encoder` chose the decoder too, `decoder` was its width, `inference` chose the discovery prior, and
-    pairs of objects were described without contact.
+    Before 0.2.0, `encoder` chose the decoder too, `decoder` was its width, `inference` chose the discovery prior.
+    Before 0.3.0, pairs of objects were described without contact, and the background stayed in imagination.
     """
-    data = {"pairs": "place"} | data
+    defaults: dict[str, Any] = {"pairs": "place", "changing": False}
+    data = defaults | data
     if isinstance(data.get("decoder"), int):
         data["decoder_width"] = data["decoder"]
         data["decoder"] = "conv" if data.get("encoder") == "conv" else "mlp"

@@ -46,6 +46,7 @@ class Sight:
         self._own: Tensor | None = None
         self._relation: Tensor | None = None
         self._crops: Tensor | None = None
+        self._corner = self.scene
 
     @staticmethod
     def of(slots: Slots, config: ModelConfig, dense: bool) -> Sight:
@@ -91,23 +92,36 @@ class Sight:
         """The scenery around each object and where the object is within its cell, `[R, S * CELLS ** 2 + 2]`."""
         if self._crops is None:
             with torch.no_grad():
-                self._crops = self._cut()
+                self._corner, self._crops = self._cut()
         return self._crops
 
-    def _cut(self) -> Tensor:
-        """Crops as rows of a table of overlapping windows, zero outside the frame."""
+    @property
+    def cells(self) -> Tensor:
+        """Numbers of the cells that `crops` shows, in the scenery of all scenes, `[R, CELLS ** 2]` int64."""
+        crops, corner = self.crops, self._corner
+        side = torch.arange(CELLS, device=crops.device)
+        return corner[:, None] + (side[:, None] * self.config.scenery_shape[1] + side).flatten()
+
+    @property
+    def there(self) -> Tensor:
+        """Which of the rows hold an object, `[R]` 0 or 1: all, unless empty slots are computed too."""
+        return self.rows.take(self._presence.flatten())
+
+    def _cut(self) -> tuple[Tensor, Tensor]:
+        """Number of the first cell of each crop, and crops as rows of a table of overlapping windows."""
         centre, (tall, wide, channels) = self.rows.take(self.centre.flatten(0, 1)), self.config.scenery_shape
         size = torch.stack([centre.new_full((), side - 1.0) for side in self.config.frame_size])
         place = (0.5 * (centre + 1) * size + 0.5) / self.config.scenery_cell
         cell = place.floor()
         y, x = cell.long().unbind(1)
         y, x = y.clamp(0, tall - CELLS), x.clamp(0, wide - CELLS)
+        corner = (self.scene * tall + y) * wide + x
         windows = self._scenery.contiguous().as_strided(
             (self.shape[0] * tall * wide - (CELLS - 1) * (wide + 1), CELLS, CELLS * channels),
             (channels, wide * channels, 1),
         )
-        cut = windows.index_select(0, (self.scene * tall + y) * wide + x).flatten(1)
-        return torch.cat([cut, place - cell - 0.5], -1)
+        cut = windows.index_select(0, corner).flatten(1)
+        return corner, torch.cat([cut, place - cell - 0.5], -1)
 
 
 def touches(where: Tensor, speed: Tensor, reach: Tensor) -> Tensor:

@@ -15,10 +15,13 @@ from sqair_wm.model.appearance import Appearance
 from sqair_wm.model.config import CELLS, ModelConfig
 from sqair_wm.model.discovery import SetEncoder
 from sqair_wm.model.dynamics import Prediction, move_on
+from sqair_wm.model.expected import check_frame
 from sqair_wm.model.factories import DECODERS, DISCOVERY_PRIORS, DYNAMICS, INFERENCE
 from sqair_wm.model.leaving import as_far_as_seen
 from sqair_wm.model.merging import merge, new_identities
+from sqair_wm.model.scenery import SceneryChange, changed
 from sqair_wm.model.scoring import Inferred, score
+from sqair_wm.model.sight import Sight
 from sqair_wm.model.slots import Exploration, Noise, Slots, StepTerms
 from sqair_wm.nn.attention import FrameView
 from sqair_wm.nn.packing import Rows
@@ -51,6 +54,8 @@ class SQAIR(nn.Module):
         self.discovery_prior = DISCOVERY_PRIORS.build(config.discovery_prior, config)
         self.appearance = Appearance(config, DECODERS.build(config.decoder, config))
         self.inference = INFERENCE.build(config.inference, config, self.appearance.decode)
+        changes = config.changing and config.scenery and config.dynamics == "interactive"
+        self.scenery = SceneryChange(config) if changes else None
 
     @property
     def dense(self) -> bool:
@@ -124,7 +129,7 @@ class SQAIR(nn.Module):
 
     def view(self, frame: Frame, scenes: int) -> FrameView:
         """A frame as `infer` and `score` take it, for so many scenes; see `observe`."""
-        self._check(frame)
+        check_frame(frame, self.config)
         foreground, background = frame.foreground, frame.background
         if not self.config.scenery:
             return FrameView(foreground, scenes, foreground.new_zeros(len(frame), *self.config.scenery_shape))
@@ -185,6 +190,9 @@ class SQAIR(nn.Module):
         prediction = self.predict(slots, action)
         stays = track_noise.presence < torch.sigmoid(prediction.stay_logit)
         tracked = move_on(slots, prediction, slots.presence * stays, track_noise)
+        if self.scenery is not None:
+            sight = Sight.of(slots, self.config, self.dense)
+            tracked = tracked.replace(scenery=changed(slots.scenery, sight, self.scenery(sight, prediction.memory)))
         if not discover:
             return tracked.replace(step=slots.step + 1).pad(self.config.slots)
         return self._join(tracked, self._appear(tracked, prediction.stay_logit, discover_noise)).pad(self.config.slots)
@@ -232,17 +240,3 @@ class SQAIR(nn.Module):
         identity, last = new_identities(found.presence, tracked.last_identity)
         found = found.replace(identity=identity, last_identity=last, step=tracked.step + 1)
         return merge(tracked, found, self.config.slots, self.dense)
-
-    def _check(self, frame: Frame) -> None:
-        if not isinstance(frame, Frame):
-            raise TypeError(
-                f"a model is shown a Frame(foreground, background), got {type(frame).__name__}: Frame(tensor) is one "
-                "without a background"
-            )
-        expected = [(n, *self.config.frame_size) for n in (self.config.channels, self.config.scenery)]
-        shapes = [tuple(x.shape[1:]) for x in (frame.foreground, frame.background)]
-        if shapes != expected and (shapes[0] != expected[0] or self.config.scenery):
-            raise ValueError(
-                f"this model takes foreground and background of {expected[0]} and {expected[1]} (channels, height, "
-                f"width), got {shapes[0]} and {shapes[1]}; was it trained on another game or frame size?"
-            )

@@ -39,6 +39,7 @@ Whoever adds a setting whose default changes what a run does adds what the code 
 
 BEFORE_030: dict[str, Any] = {
     "model.pairs": "place",
+    "model.changing": False,
     "imagination.eventful": 0.0,
     "imagination.rounds": [],
 }

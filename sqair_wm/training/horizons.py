@@ -21,6 +21,7 @@ class ImaginationConfig(Schedule):
         density: weight of the negative log density of the next state (the prior's term of the bound).
         stay: weight of losing and keeping objects.
         look: weight of the error of size and appearance, beside that of position.
+        scenery: weight of the error of the background around objects.
         outcome: weight of reward and ending after steps that were seen.
         dreamt: weight of the same after steps imagined from scenes that were seen.
         eventful: share of the stretches and of the single steps that are drawn where something happens: objects meet, a
@@ -42,6 +43,7 @@ class ImaginationConfig(Schedule):
     density: float = 0.02
     stay: float = 1.0
     look: float = 0.2
+    scenery: float = 1.0
     outcome: float = 1.0
     dreamt: float = 0.1
     eventful: float = 0.5

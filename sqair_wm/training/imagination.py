@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from sqair_wm.model.dynamics import Prediction, move_on
 from sqair_wm.model.outcome import Outcome, OutcomeHeads, two_hot
 from sqair_wm.model.rollout import RolloutStep, roll_out
+from sqair_wm.model.scenery import SceneryChange, changed, scenery_error
+from sqair_wm.model.sight import Sight
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import window
 from sqair_wm.training.encoded import EncodedPlay, Play
@@ -43,7 +45,8 @@ class ImaginationLoss(nn.Module):
             raise ValueError("this model was built for data without actions, so it has no imagination to train")
         self.dynamics = cast(nn.Module, world.sqair.dynamics)
         self.heads: OutcomeHeads = world.heads
-        self.config, self.dense = config, world.sqair.dense
+        self.scenery: SceneryChange | None = world.sqair.scenery
+        self.config, self.model, self.dense = config, world.config, world.sqair.dense
         self.register_buffer("unit", torch.tensor(sum(world.config.object_share)), persistent=False)
 
     def forward(self, play: Play, singles: Play) -> tuple[Tensor, dict[str, Tensor]]:
@@ -54,9 +57,10 @@ class ImaginationLoss(nn.Module):
             singles: stretches of two frames to learn reward and ending from.
         """
         c = self.config
-        before, after, terms = [], [], []
+        before, after, terms, scenery = [], [], [], []
         for step in self._rollout(play):
-            prediction, target = step.said
+            prediction, target, missed = step.said
+            scenery.append(missed)
             terms.append(self._terms(step.before, step.after, target, prediction, play.weight[:, None]))
             before.append(step.before)
             after.append(step.after)
@@ -66,29 +70,41 @@ class ImaginationLoss(nn.Module):
             "look": look.mean(),
             "density": density[: c.context].mean(),
             "stay": stay.mean(),
+            "scenery": torch.stack(scenery).mean(),
         }
         statistics = {"distance_last": distance[-1].detach()}
         outcome = self._outcomes(play, before, after, singles)
         total = losses["distance"] + c.look * losses["look"] + c.density * losses["density"] + c.stay * losses["stay"]
         total = total + c.outcome * (outcome["reward"] + outcome["ending"] + outcome["moves"])
-        total = total + c.dreamt * outcome["dreamt"]
+        total = total + c.dreamt * outcome["dreamt"] + c.scenery * losses["scenery"]
         statistics |= {name: x.detach() for name, x in (losses | outcome).items()}
         return total, {"loss": total.detach()} | statistics
 
     def _rollout(self, play: Play) -> Iterator[RolloutStep]:
-        """The likeliest steps from the first scenes on, with what they go by and what was seen then; see above."""
+        """The likeliest steps from the first scenes on, with what they go by, what was seen then, and how much of the
+        scenery was missed; see above."""
 
-        def step(t: int, slots: Slots) -> tuple[Slots, tuple[Prediction, Slots]]:
+        def step(t: int, slots: Slots) -> tuple[Slots, tuple[Prediction, Slots, Tensor]]:
             target = play.scene(t + 1)
             prediction = self.dynamics(slots, play.actions[t + 1], self.dense)
             there = (slots.identity == target.identity) & (target.presence > 0)
             imagined = move_on(slots, prediction, slots.presence * there)
-            return imagined.replace(step=target.step), (prediction, target)
+            scenery, missed = self._scenery(slots, prediction, target)
+            return imagined.replace(step=target.step, scenery=scenery), (prediction, target, missed)
 
         def correct(t: int, imagined: Slots) -> Slots:
             return imagined if t + 1 >= self.config.context else self._seen(imagined, play.scene(t + 1))
 
         return roll_out(play.scene(0), len(play) - 1, step, correct)
+
+    def _scenery(self, slots: Slots, prediction: Prediction, target: Slots) -> tuple[Tensor, Tensor]:
+        """The imagined scenery, which passes no gradient on, and its error around the objects of a scene."""
+        if self.scenery is None:
+            return slots.scenery, prediction.memory.new_zeros(())
+        sight = Sight.of(slots, self.model, self.dense)
+        added = self.scenery(sight, prediction.memory)
+        missed = scenery_error(sight, added, target.scenery).sum() / slots.presence.shape[0]
+        return changed(slots.scenery, sight, added.detach()), missed
 
     @staticmethod
     def _seen(imagined: Slots, target: Slots) -> Slots:

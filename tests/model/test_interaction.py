@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import torch
 
 from sqair_wm.model.interaction import Relation, Surroundings
-from sqair_wm.model.sight import Sight
+from sqair_wm.model.sight import TOUCHING, Sight, touches
 from sqair_wm.model.slots import Slots
 from tests.conftest import random_scene, small
 
@@ -47,9 +49,10 @@ def test_dense_and_packed_give_the_same_codes():
 
 
 def test_a_relation_is_a_sum_over_the_pairs_of_a_scene():
-    net, slots = Relation(CONFIG, 8), scene(present=3)
+    config = replace(CONFIG, pairs="place")
+    net, slots = Relation(config, 8), scene(present=3)
     slots.presence[0, 1] = 0
-    sight = Sight(slots, CONFIG, dense=False)
+    sight = Sight(slots, config, dense=False)
     got = sight.rows.put(net(sight)).unflatten(0, slots.presence.shape)
     for b, i in slots.presence.nonzero().tolist():
         own, expected = sight.code[b, i], torch.zeros(8)
@@ -60,3 +63,33 @@ def test_a_relation_is_a_sum_over_the_pairs_of_a_scene():
                 relation = torch.cat([apart.tanh(), (apart / 4).tanh(), speed.tanh()])
                 expected += (net.receiver(own) + net.sender(sight.code[b, j]) + net.between(relation)).relu()
         torch.testing.assert_close(got[b, i], expected)
+
+
+def test_what_is_known_of_a_contact_is_worked_out_by_hand():
+    """The other is 2 below and 0.5 to the left, and comes up by 2 a step; both are 1 high and 2 wide."""
+    found = touches(torch.tensor([2.0, -0.5]), torch.tensor([-2.0, 0.0]), torch.tensor([1.0, 2.0]))
+    now, later, beside = [1.0, -1.5], [-1.0, -1.5], [1.0, -1.5]
+    gaps = torch.tensor([*now, *later, *beside])
+    # They meet along y after half a step; along x they overlap all the time, so along y nothing has happened by then.
+    assert torch.allclose(found, torch.cat([gaps.tanh(), (gaps / TOUCHING).tanh(), torch.tensor([0.5, 0.0])]))
+
+
+def test_a_hit_and_a_miss_differ_by_the_gap_beside_when_the_other_closes():
+    speed, reach = torch.tensor([-2.0, -1.0]), torch.tensor([1.0, 1.0])
+    hit, miss = (touches(torch.tensor([2.0, x]), speed, reach) for x in (1.4, 1.6))
+    # Half a step on they are 0.9 or 1.1 apart along x, of 1 that both reach.
+    assert torch.allclose(hit[5], torch.tensor(-0.1).tanh()) and torch.allclose(miss[5], torch.tensor(0.1).tanh())
+
+
+def test_a_relation_with_contact_sums_a_second_layer_over_the_others():
+    net, slots = Relation(CONFIG, 8), scene(present=3)
+    sight = Sight(slots, CONFIG, dense=False)
+    got = net(sight)
+    for row, (b, i) in enumerate(slots.presence.nonzero().tolist()):
+        others = [j for j in slots.presence[b].nonzero().flatten().tolist() if j != i]
+        hidden = [
+            net.between(sight.relation[row, j, :-1]) + net.receiver(sight.code[b, i]) + net.sender(sight.code[b, j])
+            for j in others
+        ]
+        assert net.meeting is not None
+        torch.testing.assert_close(got[row], sum(net.meeting(h.relu()).relu() for h in hidden))

@@ -1,0 +1,60 @@
+"""How objects change the background that they pass: what was eaten or broken is gone, in imagination too."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sqair_wm.model.config import CELLS, ModelConfig
+from sqair_wm.model.sight import Sight
+from sqair_wm.nn.networks import linear, mlp
+
+SELDOM = -5.0
+"""Initial logit of a cell's share that changes: most steps change nothing."""
+
+
+class SceneryChange(nn.Module):
+    """The scenery one step on: around each object, cells turn by some share into a colour.
+
+    Args:
+        config: of the model.
+        width: of the hidden layer.
+    """
+
+    def __init__(self, config: ModelConfig, width: int = 48):
+        super().__init__()
+        self.config = config
+        crop = config.scenery * CELLS**2 + 2
+        self.hidden = mlp(crop + config.what + 7 + config.hidden, width, out=False, activation=nn.ReLU)
+        self.share, self.colour = linear(width, CELLS**2), linear(width, config.scenery)
+        nn.init.zeros_(self.share.weight)
+        self.share.bias.data.fill_(SELDOM)
+
+    def forward(self, sight: Sight, memory: Tensor) -> Tensor:
+        """What is added to the cells around each object, `[R, CELLS ** 2, S]`.
+
+        Args:
+            sight: the scenes before the step.
+            memory: `[B, N, P]` of the dynamics after it.
+        """
+        now = sight.crops[:, :-2].unflatten(1, (-1, self.config.scenery))
+        inputs = [sight.crops, sight.own, sight.rows.take(memory.flatten(0, 1))]
+        hidden = self.hidden(torch.cat(inputs, -1).detach())
+        share, colour = self.share(hidden).sigmoid()[..., None], self.colour(hidden).sigmoid()[:, None]
+        return share * (colour - now)
+
+
+def changed(scenery: Tensor, sight: Sight, added: Tensor) -> Tensor:
+    """The scenery `[B, h, w, S]` with what is `added` to the cells around each object, see `SceneryChange`."""
+    if sight.rows.empty:
+        return scenery
+    added = added * sight.there[:, None, None]
+    flat = scenery.flatten(0, 2).index_add(0, sight.cells.flatten(), added.flatten(0, 1))
+    return flat.view(scenery.shape).clamp(0, 1)
+
+
+def scenery_error(sight: Sight, added: Tensor, after: Tensor) -> Tensor:
+    """Squared error of the cells around each object, summed, `[R]`, if the scenery is `after` `[B, h, w, S]`."""
+    true = after.flatten(0, 2)[sight.cells]
+    now = sight.crops[:, :-2].unflatten(1, true.shape[1:])
+    return (now + added - true).square().sum((1, 2)) * sight.there
