@@ -13,6 +13,7 @@ from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.files import write_atomically
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.evaluation.digits.digit_table import PAPER, Sizes
+from sqair_wm.evaluation.games.decisions import DecisionSettings
 from sqair_wm.evaluation.kinds import Job, kind_of
 from sqair_wm.reporting.report import write_metrics
 from sqair_wm.reporting.show import print_tables
@@ -20,7 +21,13 @@ from sqair_wm.runs.run_folder import open_run
 from sqair_wm.world.world_model import load
 
 
-def evaluate(run: Path, data: Path | None = None, device: str = "cpu", sizes: Sizes | None = None) -> dict[str, float]:
+def evaluate(
+    run: Path,
+    data: Path | None = None,
+    device: str = "cpu",
+    sizes: Sizes | None = None,
+    decisions: int = DecisionSettings.states,
+) -> dict[str, float]:
     """The figures of a finished run; they are added to its `metrics.json`.
 
     Args:
@@ -28,6 +35,7 @@ def evaluate(run: Path, data: Path | None = None, device: str = "cpu", sizes: Si
         data: where recordings are kept; by default where the run kept them. The test recording is made if it is gone.
         device: where to compute.
         sizes: how much is measured on moving digits.
+        decisions: states of a game in which decisions are compared, of each of two players; 0 for none.
 
     Raises:
         ConfigError: if there is no run, it is not finished, or the device does not exist.
@@ -46,7 +54,8 @@ def evaluate(run: Path, data: Path | None = None, device: str = "cpu", sizes: Si
         raise ConfigError(f"device {device}: PyTorch sees no CUDA device here; use --device cpu")
     use_cpu(config.threads)
     model = load(run, device)
-    metrics = measured.measure(Job(run, config, model, sizes or Sizes()))
+    compared = DecisionSettings(states=decisions) if decisions else None
+    metrics = measured.measure(Job(run, config, model, sizes or Sizes(), compared))
     write_metrics(run, folder.metrics() | metrics)
     return metrics
 
@@ -99,10 +108,16 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
     parser.add_argument("--json", type=Path, help="write data, seed, inference and figures of the run to this file too")
+    parser.add_argument(
+        "--decisions",
+        type=int,
+        default=DecisionSettings.states,
+        help=f"states of a game in which decisions are compared, 0 for none ({DecisionSettings.states})",
+    )
     add_sizes(parser)
     options = parser.parse_args(arguments)
     try:
-        metrics = evaluate(options.run, options.data, options.device, chosen_sizes(options))
+        metrics = evaluate(options.run, options.data, options.device, chosen_sizes(options), options.decisions)
         if options.json:
             write_result(options.json, options.run)
     except (ValueError, FileNotFoundError) as error:

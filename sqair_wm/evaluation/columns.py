@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 WORLD_MODEL = {
+    "decision_share": "share of gain",
+    "decision_share_low": "from",
+    "decision_share_high": "to",
+    "decision_share_better": "better play",
+    "turn_recall_5": "turns",
+    "turn_precision_5": "right",
     "position_error_5": "5 steps",
     "position_error_still_5": "still",
     "position_error_velocity_5": "velocity",
@@ -21,6 +27,12 @@ OBJECTS = {
     "difference_f_moving": "difference",
     "f_relevant": "F relevant",
     "ap_moving": "AP",
+    "recall_worst_class": "worst class",
+    "contact_identity": "contact",
+    "components_contact_identity": "components",
+    "birth_f1": "births",
+    "death_f1": "deaths",
+    "standing_seen": "standing",
     "exact_count": "exact count",
     "mota": "MOTA",
     "components_mota": "components",

@@ -33,7 +33,8 @@ from sqair_wm.data.settings import DataSettings
 from sqair_wm.evaluation.columns import DIGITS, OBJECTS, PEOPLE, WORLD_MODEL
 from sqair_wm.evaluation.digits.digit_table import Sizes, table_metrics
 from sqair_wm.evaluation.digits.digits import digit_metrics
-from sqair_wm.evaluation.games.play import play_metrics, truth_if_any, truth_of
+from sqair_wm.evaluation.games.decisions import DecisionSettings
+from sqair_wm.evaluation.games.play import decisions_if_any, play_metrics, truth_if_any, truth_of
 from sqair_wm.evaluation.games.world import world_metrics
 from sqair_wm.evaluation.metrics.summary import summarize, watch
 from sqair_wm.evaluation.metrics.timeline import over_time
@@ -52,12 +53,14 @@ class Job:
         run: folder of a finished run; config: of it.
         model: of it, in evaluation mode.
         sizes: how much is measured on moving digits.
+        decisions: how decisions in games are compared; None for not at all.
     """
 
     run: Path
     config: DictConfig
     model: WorldModel
     sizes: Sizes
+    decisions: DecisionSettings | None = None
 
 
 def measure_held_out(model: WorldModel, sequences: Sequences, config: DictConfig) -> dict[str, float]:
@@ -67,11 +70,16 @@ def measure_held_out(model: WorldModel, sequences: Sequences, config: DictConfig
 
 
 def measure_any(job: Job) -> dict[str, float]:
-    """All that can be said of any data, see `summarize`; of play, `play_metrics` too, against its truth if any."""
+    """All that can be said of any data, see `summarize`; of play, `play_metrics` too, against its truth if any.
+
+    If a game can be played, decisions in it too, see `decision_metrics`.
+    """
     sequences, shown = kind_of(job.config).build(job.config)[1], job.config.data.report
     batch = sequences.first(shown.sequences, shown.frames, job.model.background.device)
     figures, play = summarize(watch(job.model, batch)), play_of(sequences)
-    return figures if play is None else figures | play_metrics(job.model, play, truth_of(play))
+    if play is None:
+        return figures
+    return decisions_if_any(job.model, job.decisions) | figures | play_metrics(job.model, play, truth_of(play))
 
 
 @dataclass(frozen=True)
@@ -159,9 +167,10 @@ def check_data(config: DictConfig) -> None:
 
 
 def measure_game(job: Job) -> dict[str, float]:
-    """Held-out play against the true boxes; see `world_metrics` and `object_metrics`."""
+    """Decisions, and held-out play against the true boxes; see `decision_metrics` and `play_metrics`."""
     sequences = open_test_recording(job.config, job.model)
-    return play_metrics(job.model, sequences, truth_if_any(sequences))
+    decided = decisions_if_any(job.model, job.decisions)
+    return decided | play_metrics(job.model, sequences, truth_if_any(sequences))
 
 
 def open_test_recording(config: DictConfig, model: WorldModel) -> AtariSequences:

@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+import re
+
 BASELINES = ("components_", "difference_")
 """Prefixes of the figures of connected components of the foreground, and of the difference of two frames."""
 
 MEANING = {
+    "decision_share": "of what choosing best gains over choosing blindly, the share that choosing by imagination gains",
+    "decision_share_low": "lower limit of that (95 %, bootstrap over states)",
+    "decision_share_high": "upper limit of that",
+    "decision_correlation": "correlation of imagined and true returns of the sequences, mean over states",
+    "decision_states": "states in which the sequences differ, so that the choice matters",
+    "contact_identity": "of moving objects that begin to touch another, the share that has its identity 4 frames later",
+    "contacts_seen": "contacts asked about",
+    "birth_f1": "new true objects against new identities, two frames of tolerance, F1",
+    "births_seen": "true objects that appear",
+    "death_f1": "vanished true objects against ended identities, two frames of tolerance, F1",
+    "deaths_seen": "true objects that vanish",
+    "standing_seen": "an object that moved before has stood still for 60 frames: share of frames in which it is seen",
+    "standing_frames": "frames asked about",
+    "recall_worst_class": "recall of the class of moving objects that is found least",
+    "turn_recall_5": "of objects that turn within 5 steps, the share imagined to turn, the same way",
+    "turn_precision_5": "of objects imagined to turn within 5 steps, the share that does, the same way",
+    "turns_seen": "turns asked about",
+    "events_10": "objects that touch another one or turn within 10 steps",
+    "position_error_event_10": "pixels between imagined and true place after 10 steps, of these",
+    "position_error_quiet_10": "the same of all other moving objects",
+    "position_error_event_still_10": "the former if all stood still",
+    "position_error_quiet_still_10": "the latter if all stood still",
+    "position_error_event_velocity_10": "the former if all kept their velocity",
+    "position_error_quiet_velocity_10": "the latter if all kept their velocity",
     "unexplained_energy": "squared error of the reconstruction, as a share of the foreground's squared intensity",
     "objects_per_frame": "objects the model sees in a frame",
     "discovered_per_frame": "objects that get a new identity in a frame, after the first of a sequence",
@@ -85,6 +111,11 @@ AMONG = {
 
 def meaning(name: str) -> str:
     """What the figure `name` means; nothing if nobody says."""
+    if name.startswith("decision_"):
+        return _of_decisions(name)
+    figure, _, kind = name.partition("_of_")
+    if kind and figure in ("recall", "turn_recall_5"):
+        return f"{MEANING[figure]}: {kind}"
     name, _, minutes = name.partition("_after_") if not name.endswith("_after_first") else (name, "", "")
     if minutes:
         return f"{meaning(name)}, after {minutes} minutes of computing"
@@ -97,3 +128,14 @@ def meaning(name: str) -> str:
         if name.endswith(ending) and name.removesuffix(ending) in MEANING:
             return MEANING[name.removesuffix(ending)] + addition
     return ""
+
+
+def _of_decisions(name: str) -> str:
+    """What a figure such as `decision_share_8_low_better` means."""
+    parts = re.fullmatch(r"(decision_[a-z]+?)(?:_(\d+))?(_low|_high)?(_better)?", name)
+    said = MEANING.get(parts[1] + (parts[3] or ""), "") if parts else ""
+    if not parts or not said:
+        return ""
+    return (
+        said + (f", after {parts[2]} steps" if parts[2] else "") + (", on a better player's play" if parts[4] else "")
+    )

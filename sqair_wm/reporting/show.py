@@ -21,11 +21,14 @@ ROWS = {
 }
 """Figures that there are for every horizon."""
 
+FIRST = "decision_"
+"""Beginning of the figures that everything is judged by."""
+
 BESIDES = ("still", "velocity", "median", "still_median", "velocity_median", "objects", "all_still", "all_velocity")
 
 
 def split_by_horizon(metrics: dict[str, float]) -> tuple[dict[str, dict[int, float]], dict[str, float]]:
-    """Figures that exist for several horizons, by name and horizon, and all the others."""
+    """Figures that exist for several horizons, by name and horizon, and all the others, decisions first."""
     rows: dict[str, dict[int, float]] = {}
     others: dict[str, float] = {}
     for name, value in metrics.items():
@@ -34,11 +37,11 @@ def split_by_horizon(metrics: dict[str, float]) -> tuple[dict[str, dict[int, flo
             rows.setdefault(found[1], {})[int(found[2])] = value
         else:
             others[name] = value
-    return rows, others
+    return rows, dict(sorted(others.items(), key=lambda figure: not figure[0].startswith(FIRST)))
 
 
 def print_tables(metrics: dict[str, float], console: Console | None = None) -> None:
-    """One table over the horizons and one of the rest, with what the figures mean.
+    """What decides first; then a table over the horizons and one of the rest, with what the figures mean.
 
     Args:
         metrics: see `world_metrics`.
@@ -49,7 +52,10 @@ def print_tables(metrics: dict[str, float], console: Console | None = None) -> N
     ahead = _table("steps ahead", *map(str, HORIZONS))
     for name, values in rows.items():
         ahead.add_row(name, *(f"{values[h]:.3g}" if h in values else "" for h in HORIZONS))
-    rest = _rest(others)
+    if decisions := {name: value for name, value in others.items() if name.startswith(FIRST)}:
+        console.print(_rest(decisions))
+        console.print()
+    rest = _rest({name: value for name, value in others.items() if name not in decisions})
     if not rows:
         console.print(rest)
         return

@@ -23,21 +23,24 @@ def test_training_does_without_true_boxes(trained):
 
 def test_figures_are_added_to_a_finished_run(run, tmp_path, capsys):
     before = json.loads((run / "metrics.json").read_text())
-    evaluate.main([str(run), "--json", str(tmp_path / "results" / "Pong" / "seed0.json")])
+    json_file = tmp_path / "results" / "Pong" / "seed0.json"
+    evaluate.main([str(run), "--decisions", "1", "--json", str(json_file)])
     after = json.loads((run / "metrics.json").read_text())
     assert set(before) <= set(after) and (before["against_truth"], after["against_truth"]) == (0, 1)
     assert before["unexplained_energy"] == after["unexplained_energy"]
     assert {"image_error_1", "image_error_still_20", "reward_ece", "ending_ece_imagined", "starts"} <= set(after)
     assert {"f_moving", "f_relevant", "ap_moving", "exact_count", "mota", "components_f_moving"} <= set(after)
     assert all(isinstance(v, int | float) and v == v for v in after.values())
-    result = json.loads((tmp_path / "results" / "Pong" / "seed0.json").read_text())
+    assert {"decision_states_24", "decision_states_24_better", "recall_worst_class"} <= set(after)
+    result = json.loads(json_file.read_text())
     assert result["data"] == "Pong" and result["seed"] == 0 and result["inference"] == "guided"
     assert after.items() <= result.items()
     assert "steps ahead" in capsys.readouterr().out
 
 
 def test_a_lost_recording_is_made_again_and_figures_are_the_same(run, tmp_path):
-    assert evaluate.evaluate(run, tmp_path / "elsewhere") == evaluate.evaluate(run)
+    again = evaluate.evaluate(run, tmp_path / "elsewhere", decisions=0)
+    assert again == evaluate.evaluate(run, decisions=0)
 
 
 def test_without_ocatari_errors_are_against_the_models_tracks(run, tmp_path, trained, monkeypatch, capsys):
@@ -45,13 +48,13 @@ def test_without_ocatari_errors_are_against_the_models_tracks(run, tmp_path, tra
     for cache in (tmp_path / "data").rglob("truth.npz"):
         cache.unlink()
     monkeypatch.setitem(sys.modules, "ocatari.ram.extract_ram_info", None)
-    assert evaluate.evaluate(run, tmp_path / "data")["against_truth"] == 0
+    assert evaluate.evaluate(run, tmp_path / "data", decisions=0)["against_truth"] == 0
     assert "pip install --no-deps ocatari" in capsys.readouterr().err
 
 
 def test_without_trackeval_the_other_figures_are_there(run, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "trackeval", None)
-    figures = evaluate.evaluate(run)
+    figures = evaluate.evaluate(run, decisions=0)
     assert figures["against_truth"] == 1 and "mota" not in figures
     assert "pip install --no-deps trackeval" in capsys.readouterr().err
 

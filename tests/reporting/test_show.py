@@ -42,10 +42,26 @@ def test_baselines_stand_beside_the_model():
     assert second[:2] == ["mota_iou", "-1.5"] and "overlap" in second
 
 
+def test_decisions_come_first(metrics):
+    text = io.StringIO()
+    print_tables(metrics | {"decision_share": 0.25, "decision_share_8_low_better": -1.0}, Console(file=text, width=200))
+    title, first, second = (line.split() for line in text.getvalue().splitlines()[:3])
+    assert title[:2] == ["figure", "value"] and first[:2] == ["decision_share", "0.25"]
+    assert second[:2] == ["decision_share_8_low_better", "-1"] and "lower limit" in " ".join(second)
+    assert "after 8 steps, on a better player's play" in " ".join(second)
+    others = split_by_horizon(metrics | {"decision_share": 0.25})[1]
+    assert next(iter(others)) == "decision_share", "in reports as well"
+    assert text.getvalue().count("decision_share ") == 1
+
+
 def test_every_figure_has_a_meaning():
     names = [f"{f}_{s}" for f in ("precision", "recall", "f", "ap") for s in ("moving", "relevant")]
     names += [f"{f}{e}" for f in ("mota", "idf1", "hota", "switches_per_100") for e in ("", "_iou")]
-    assert all(map(meaning, names)) and not meaning("nobody_knows")
+    names += [
+        f"decision_{f}{s}" for f in ("share", "share_8_low", "correlation_48", "states_24") for s in ("", "_better")
+    ]
+    names += ["contact_identity", "components_contact_identity", "birth_f1", "recall_of_Ball", "turn_recall_5_of_Ball"]
+    assert all(map(meaning, names)) and not meaning("decision_unknown") and not meaning("nobody_knows")
     assert meaning("reward_f1_imagined").startswith(meaning("reward_f1"))
 
 

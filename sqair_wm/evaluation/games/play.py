@@ -9,6 +9,8 @@ import torch
 
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.sequences import PicturedPlay, PlaySequences
+from sqair_wm.evaluation.games.decisions import DecisionSettings, decision_metrics
+from sqair_wm.evaluation.games.events import event_metrics
 from sqair_wm.evaluation.games.found import NoTruth
 from sqair_wm.evaluation.games.objects import object_metrics
 from sqair_wm.evaluation.games.truth import GameTruth, true_boxes
@@ -17,8 +19,19 @@ from sqair_wm.world.world_model import WorldModel
 
 
 def play_metrics(model: WorldModel, play: PlaySequences, truth: GameTruth | None) -> dict[str, float]:
-    """See `world_metrics` and `object_metrics`; without a truth, errors are against the model's own tracks."""
+    """See `world_metrics`, `object_metrics` and `event_metrics`; without a truth, errors are against its own tracks."""
     return world_metrics(model, play, truth) | objects_if_any(model, play, truth)
+
+
+def decisions_if_any(model: WorldModel, settings: DecisionSettings | None) -> dict[str, float]:
+    """See `decision_metrics`; none without a game or `settings`, nor, with a word on standard error, of odd games."""
+    if settings is None or model.source is None:
+        return {}
+    try:
+        return decision_metrics(model, settings)
+    except RuntimeError as reason:
+        print(f"no figures of decisions: {reason}", file=sys.stderr)
+        return {}
 
 
 def truth_of(play: PlaySequences) -> GameTruth | None:
@@ -35,11 +48,12 @@ def objects_if_any(model: WorldModel, play: PlaySequences, truth: GameTruth | No
     """The figures of the objects found, or none, and a word on standard error if a library is missing."""
     if truth is None or not isinstance(play, PicturedPlay):
         return {}
+    events = event_metrics(model, play, truth)
     try:
-        return object_metrics(model, play, truth)
+        return events | object_metrics(model, play, truth)
     except ImportError as reason:
         print(f"no figures of the objects found: {reason}", file=sys.stderr)
-        return {}
+        return events
 
 
 def truth_if_any(sequences: AtariSequences) -> GameTruth | None:

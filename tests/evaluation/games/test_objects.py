@@ -12,8 +12,8 @@ LENGTH = 24
 class Played(Paths):
     """`Paths` with pictures: white squares on black, where `drawn` `[F, 2]` says."""
 
-    def __init__(self, path, drawn=None):
-        super().__init__(path, episodes=2, length=LENGTH)
+    def __init__(self, path, drawn=None, length=LENGTH):
+        super().__init__(path, episodes=2, length=length)
         self.frame_size, self.channels = (SIZE, SIZE), 4
         self.pictures = np.zeros((len(self), SIZE, SIZE, 3), np.uint8)
         self.backgrounds, self.background = np.zeros_like(self.pictures), np.zeros((SIZE, SIZE, 3), np.uint8)

@@ -1,0 +1,193 @@
+"""Does imagination rank what one might do as the game does? `python -m sqair_wm.evaluation.games.decisions MODEL`.
+
+From one state many sequences of actions are played in the game itself, which is put back each time, and imagined by the
+model from what it sees. What counts is how much is gained by the choice that imagination would make.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+
+from sqair_wm.common.cpu import use_cpu
+from sqair_wm.evaluation.games.choices import Choice, Decisions
+from sqair_wm.evaluation.games.foresight import Foresight, Imagination
+from sqair_wm.evaluation.games.players import LookingAgent, sequences
+from sqair_wm.games.branches import Branching
+from sqair_wm.games.policies import RepeatingAgent
+from sqair_wm.world.scenes import load_for_game
+from sqair_wm.world.world_model import WorldModel
+
+PLAYERS = {"": False, "_better": True}
+"""Endings of the figures' names, and whether a better player plays than a random one."""
+
+TOGETHER = 4
+"""States that are imagined from at once."""
+
+PATIENCE = 20
+"""Times `every` steps of play at most for a state that is tried: if no episode is long enough for one, play ends."""
+
+
+@dataclass(frozen=True)
+class DecisionSettings:
+    """How decisions are compared.
+
+    Attributes:
+        states: that are looked for: in which the sequences differ within the middle one of `horizons`.
+        tries: at most so many states are tried for each of them.
+        count: sequences that are compared in a state, at least 2.
+        hold: steps for which a random sequence holds an action.
+        horizons: steps after which returns are compared, rising; the middle one stands for all.
+        every: steps of play between two states; seen: frames of an episode that the model sees before the first.
+        seed: of the game, the player and the sequences. Recordings use those from 0 and from 1,000,000 on.
+        discover: whether new objects may appear in imagination.
+    """
+
+    states: int = 25
+    tries: int = 2
+    count: int = 48
+    hold: int = 4
+    horizons: tuple[int, ...] = (8, 24, 48)
+    every: int = 11
+    seen: int = 10
+    seed: int = 2_000_000
+    discover: bool = False
+
+    def __post_init__(self) -> None:
+        if self.states < 1 or self.tries < 1 or self.count < 2 or self.every < 1 or self.hold < 1:
+            raise ValueError(f"states, tries, every and hold must be at least 1, and count at least 2, got {self}")
+        if not self.horizons or sorted(set(self.horizons)) != list(self.horizons) or self.horizons[0] < 1:
+            raise ValueError(f"horizons are rising numbers of steps, at least 1, got {self.horizons}")
+
+    @property
+    def main(self) -> int:
+        """The horizon that stands for all."""
+        return self.horizons[len(self.horizons) // 2]
+
+
+def decide(model: WorldModel, settings: DecisionSettings | None = None, *, better: bool = False) -> Decisions:
+    """Compare the choices of a model's imagination with the game itself.
+
+    Args:
+        model: of a game, in evaluation mode.
+        settings: how; by default those of `DecisionSettings`.
+        better: whether a better player plays than a random one.
+
+    Raises:
+        ValueError: if the model was not trained on a game.
+        RuntimeError: if the game can't be branched.
+    """
+    settings = settings or DecisionSettings()
+    return compare(model.make_env(), Imagination(model, settings.discover), settings, better=better)
+
+
+def compare(env: gym.Env, foresight: Foresight, settings: DecisionSettings, *, better: bool = False) -> Decisions:
+    """See `decide`; of anybody's foresight in any game, which is closed in the end."""
+    main, tried, found = settings.horizons.index(settings.main), [], 0
+    for state in try_states(Branching(env), foresight, settings, better):
+        tried.append(state)
+        found += np.ptp(state.truth[main]) > 0
+        if found == settings.states:
+            break
+    telling = [state for state in tried if (np.ptp(state.truth, axis=1) > 0).any()]
+    choices: list[Choice] = []
+    for first in range(0, len(telling), TOGETHER):
+        part = telling[first : first + TOGETHER]
+        rewards = foresight.rewards([s.scene for s in part], np.stack([s.plans for s in part], 1))
+        choices += [Choice(s.truth, returns(rewards[:, k], settings)) for k, s in enumerate(part)]
+    env.close()
+    return Decisions(choices, settings.horizons, settings.main)
+
+
+class Tried(NamedTuple):
+    """A state in which sequences were tried: what foresight knew, the `plans` `[T, C]`, and true returns `[H, C]`."""
+
+    scene: Any
+    plans: np.ndarray
+    truth: np.ndarray
+
+
+def try_states(game: Branching, foresight: Foresight, settings: DecisionSettings, better: bool) -> Iterator[Tried]:
+    """States of play that foresight follows, one after the other, and what the game itself makes of the sequences."""
+    space = game.action_space
+    assert isinstance(space, gym.spaces.Discrete)
+    actions, random, age = int(space.n), np.random.default_rng(settings.seed), 1
+    player = LookingAgent(game, actions, settings.seed) if better else RepeatingAgent(actions, settings.seed)
+    frame, _ = game.reset(seed=settings.seed)
+    foresight.begin(frame)
+    tried, most = 0, settings.states * settings.tries
+    for t in range(1, PATIENCE * settings.every * most):
+        action = player.act()
+        frame, _, terminated, truncated, _ = game.step(action)
+        if terminated or truncated:
+            frame, _ = game.reset()
+            foresight.begin(frame)
+            age = 1
+            continue
+        foresight.see(frame, action)
+        age += 1
+        if t % settings.every or age <= settings.seen:
+            continue
+        plans = sequences(random, actions, settings.count, settings.horizons[-1], settings.hold)
+        yield Tried(foresight.scene(), plans, returns(game.try_out(plans), settings))
+        tried += 1
+        if tried == most:
+            return
+
+
+def returns(rewards: np.ndarray, settings: DecisionSettings) -> np.ndarray:
+    """Returns `[H, C]` at each horizon, from rewards `[T, C]`."""
+    return rewards.cumsum(0)[np.array(settings.horizons) - 1]
+
+
+def decision_metrics(model: WorldModel, settings: DecisionSettings | None = None) -> dict[str, float]:
+    """The figures of a model on play of a random player and of a better one (`..._better`), see `Decisions.figures`."""
+    figures: dict[str, float] = {}
+    for suffix, better in PLAYERS.items():
+        figures |= decide(model, settings, better=better).figures(suffix)
+    return figures
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    default = DecisionSettings()
+    parser = argparse.ArgumentParser(
+        prog="python -m sqair_wm.evaluation.games.decisions", description=str(__doc__).partition("\n")[0]
+    )
+    parser.add_argument("model", type=Path, help="folder of a trained model, such as runs/Pong or pretrained/Pong")
+    for name, meaning in {
+        "states": "states to look for in which the choice matters",
+        "count": "sequences of actions that are compared in each",
+        "seed": "of the game, the player and the sequences",
+    }.items():
+        value = getattr(default, name)
+        parser.add_argument(f"--{name}", type=int, default=value, help=f"{meaning} ({value})")
+    parser.add_argument("--discover", action="store_true", help="let new objects appear in imagination")
+    parser.add_argument("--player", choices=["random", "better", "both"], default="both", help="who plays (both)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
+    options = parser.parse_args(arguments)
+    use_cpu(1)
+    try:
+        chosen = {name: getattr(options, name) for name in ("states", "count", "seed", "discover")}
+        model, settings = load_for_game(options.model, options.device), DecisionSettings(**chosen)
+        for suffix, better in PLAYERS.items():
+            if options.player in ("both", "better" if better else "random"):
+                began = time.perf_counter()
+                figures = decide(model, settings, better=better).figures(suffix)
+                figures[f"decision_seconds{suffix}"] = time.perf_counter() - began
+                print(json.dumps({name: round(value, 3) for name, value in figures.items()}, indent=1))
+    except (ValueError, FileNotFoundError, RuntimeError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
