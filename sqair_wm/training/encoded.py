@@ -20,6 +20,9 @@ from sqair_wm.world.world_model import WorldModel
 STREAMS, SHORTEST = 32, 64
 """Most parts of a recording that are looked at side by side, and the fewest frames of a part."""
 
+WHITE = 255.0
+"""What the largest value of the scenery is kept as, in a byte."""
+
 
 @dataclass
 class Play:
@@ -51,7 +54,7 @@ class EncodedPlay:
     """Stretches of a recording whose frames were all looked at once.
 
     Args:
-        states: the scene of every frame, each tensor `[F, ...]`.
+        states: the scene of every frame, each tensor `[F, ...]`; the scenery in bytes, from 0 to 255.
         part: `[F]` int64; frames with the same number follow one another.
         actions, rewards, ends: `[F]`.
         unit: size of a typical object, in units of half a frame.
@@ -129,6 +132,7 @@ class EncodedPlay:
         """The stretches that begin at `starts` `[B]`, with their `weight` `[B]`, by default 1."""
         index = torch.arange(length)[:, None] + starts
         states = self.states.map(lambda x: x[index].to(device))
+        states = states.replace(scenery=states.scenery.to(states.where.dtype) / WHITE)
         weight = torch.ones(len(starts)) if weight is None else weight
         actions, rewards, ends = (x[index].to(device) for x in (self.actions, self.rewards, self.ends))
         return Play(states, actions, rewards, ends, weight.to(device))
@@ -160,7 +164,7 @@ def encode(model: WorldModel, sequences: PlaySequences, device: torch.device, pr
         slots, seats = slots.overwrite(fresh, empty), torch.where(fresh[:, None], empty.identity, seats)
         batch = sequences.cut(rows, 1, device)
         slots = model.filter(slots, batch.frames[0], batch.actions[0])
-        seated = _without_inference(seat(slots, seats))
+        seated = _reduced(seat(slots, seats))
         seats = seated.identity
         for name, store in kept.items():
             store[rows] = getattr(seated, name).cpu()
@@ -171,12 +175,12 @@ def encode(model: WorldModel, sequences: PlaySequences, device: torch.device, pr
     return EncodedPlay(Slots(**kept), part, actions, rewards, endings, sum(model.config.object_share))
 
 
-def _without_inference(slots: Slots) -> Slots:
-    """Without the inference network's memory, which prediction does not need."""
-    return slots.replace(temporal=slots.temporal[..., :0])
+def _reduced(slots: Slots) -> Slots:
+    """Without the memory of the inference network, which prediction does not need, and with the scenery in bytes."""
+    return slots.replace(temporal=slots.temporal[..., :0], scenery=(slots.scenery * WHITE).round().to(torch.uint8))
 
 
 def _room(slots: Slots, frames: int) -> dict[str, Tensor]:
     """Room on the CPU for `frames` scenes like those of `slots`."""
-    tensors = {f.name: getattr(_without_inference(slots), f.name) for f in fields(Slots)}
+    tensors = {f.name: getattr(_reduced(slots), f.name) for f in fields(Slots)}
     return {name: x.new_zeros((frames, *x.shape[1:]), device="cpu") for name, x in tensors.items()}
