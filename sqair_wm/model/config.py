@@ -32,7 +32,9 @@ class ModelSettings:
         pairs: what the `interactive` dynamics is shown of two objects: `contact` (place, velocity, and whether and how
             they touch now or in the next step) or `place` (without contact, and with one layer less).
         changing: the background changes in imagination where objects pass (eaten pellets); else it stays.
-        smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`.
+        births: new objects in imagination are learned from play; else they are drawn from the discovery prior.
+        smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`; `auto`: with
+            `interactive` dynamics.
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
             the temporal state's, as published) or `steady` (the prior's, corrected in units of its deviation, which
             starts small: what does not change costs next to nothing; the prior expects the code to stay).
@@ -55,7 +57,7 @@ class ModelSettings:
         certainty: largest logit that what guided inference learns of presence comes to; 0 for no limit.
         gradient_outside: what lies outside the frame passes its gradient on to earlier frames in training.
         patience: guided inference drops an object after so many frames without foreground that only it explains.
-        search_radius: standard deviation of the search around a predicted place, in object sizes.
+        search_radius: standard deviation of the search around a predicted place, in object sizes, see `search_size`.
     """
 
     architecture: str = "sqair"
@@ -68,7 +70,8 @@ class ModelSettings:
     residual: bool = True
     pairs: str = "contact"
     changing: bool = True
-    smooth: bool = False
+    births: bool = True
+    smooth: Any = "auto"
     appearance: str = "gated"
     size: str = "auto"
     slots: Any = "auto"
@@ -102,6 +105,7 @@ class ModelConfig(ModelSettings):
 
     dynamics: str = "paper"
     discovery_prior: str = "measured"
+    smooth: bool = False
     size: str = "free"
     slots: int = 3
     object_size: tuple[float, float] = (20.0, 20.0)
@@ -142,6 +146,15 @@ class ModelConfig(ModelSettings):
         return self.object_size[0] / self.frame_size[0], self.object_size[1] / self.frame_size[1]
 
     @property
+    def search_size(self) -> tuple[float, float]:
+        """(height, width) in pixels of an object as far as it is searched for: in games at least the mean of both.
+
+        There the typical object may be a thin paddle, and a ball is no slower along its thin side.
+        """
+        least = 0.5 * sum(self.object_size) if self.scenery else 0.0
+        return max(self.object_size[0], least), max(self.object_size[1], least)
+
+    @property
     def scenery_cell(self) -> int:
         """Pixels of a frame that one cell of the scenery spans each way: about a third of an object."""
         return max(1, round(sum(self.object_size) / 6))
@@ -175,9 +188,10 @@ def upgrade(data: dict[str, Any]) -> dict[str, Any]:
     """A description of a model as this version writes it.
 
     Before 0.2.0, `encoder` chose the decoder too, `decoder` was its width, `inference` chose the discovery prior.
-    Before 0.3.0, pairs of objects were described without contact, and the background stayed in imagination.
+    Before 0.3.0, pairs of objects were described without contact, and in imagination the background stayed and new
+    objects were drawn from the discovery prior.
     """
-    defaults: dict[str, Any] = {"pairs": "place", "changing": False}
+    defaults: dict[str, Any] = {"pairs": "place", "changing": False, "births": False}
     data = defaults | data
     if isinstance(data.get("decoder"), int):
         data["decoder_width"] = data["decoder"]

@@ -43,6 +43,7 @@ class Slots(_Memo):
         scenery: `[B, h, w, S]` the background when it was last seen, reduced to `ModelConfig.scenery_shape`, with a
             margin of zeros.
         step: `[B]` int64, frames seen or imagined so far.
+        since: `[B]` int64, steps since an object last came into sight or went out of it.
         last_identity: `[B]` int64, the newest identity handed out; -1 before the first.
         memo: what others derived from this state and may want again; no field, it stays behind.
     """
@@ -57,6 +58,7 @@ class Slots(_Memo):
     prior: Tensor
     scenery: Tensor
     step: Tensor
+    since: Tensor
     last_identity: Tensor
 
     def __post_init__(self) -> None:

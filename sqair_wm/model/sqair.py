@@ -12,9 +12,12 @@ from torch import Tensor, nn
 from sqair_wm.common.finite import check_finite
 from sqair_wm.common.frame import Frame
 from sqair_wm.model.appearance import Appearance
+from sqair_wm.model.births import Births, Expected
+from sqair_wm.model.clock import since_change
 from sqair_wm.model.config import CELLS, ModelConfig
 from sqair_wm.model.discovery import SetEncoder
 from sqair_wm.model.dynamics import Prediction, move_on
+from sqair_wm.model.empty import empty_scenes
 from sqair_wm.model.expected import check_frame
 from sqair_wm.model.factories import DECODERS, DISCOVERY_PRIORS, DYNAMICS, INFERENCE
 from sqair_wm.model.leaving import as_far_as_seen
@@ -56,6 +59,8 @@ class SQAIR(nn.Module):
         self.inference = INFERENCE.build(config.inference, config, self.appearance.decode)
         changes = config.changing and config.scenery and config.dynamics == "interactive"
         self.scenery = SceneryChange(config) if changes else None
+        learned = config.births and config.actions and config.dynamics == "interactive"
+        self.births = Births(config) if learned else None
 
     @property
     def dense(self) -> bool:
@@ -64,22 +69,7 @@ class SQAIR(nn.Module):
 
     def initial(self, batch: int) -> Slots:
         """An empty scene for each of `batch` rows."""
-        c, like = self.config, self.appearance.output_scale.detach()
-        b, n = batch, c.slots
-        whole = torch.zeros((), dtype=torch.int64, device=like.device)
-        return Slots(
-            what=like.new_zeros(b, n, c.what),
-            where=like.new_zeros(b, n, 4),
-            presence=like.new_zeros(b, n),
-            identity=whole.new_full((b, n), -1),
-            velocity=like.new_zeros(b, n, 2),
-            unseen=whole.new_zeros(b, n),
-            temporal=like.new_zeros(b, n, c.hidden),
-            prior=like.new_zeros(b, n, c.hidden),
-            scenery=like.new_zeros(b, *c.scenery_shape),
-            step=whole.new_zeros(b),
-            last_identity=whole.new_full((b,), -1),
-        )
+        return empty_scenes(self.config, batch, self.appearance.output_scale.detach())
 
     def observe(
         self,
@@ -157,7 +147,7 @@ class SQAIR(nn.Module):
         found, embedding, *q_found = self.inference.discover(
             tracked, view, encoder, discover_noise, explore, self.dense
         )
-        after = self._join(tracked, found).replace(scenery=view.all_scenery())
+        after = self._join(slots, tracked, found).replace(scenery=view.all_scenery())
         log_q, log_q_discrete = (a + b for a, b in zip(q_tracked, q_found, strict=True))
         return after, Inferred(slots, tracked, found, after, prediction, embedding, log_q, log_q_discrete)
 
@@ -194,12 +184,27 @@ class SQAIR(nn.Module):
             sight = Sight.of(slots, self.config, self.dense)
             tracked = tracked.replace(scenery=changed(slots.scenery, sight, self.scenery(sight, prediction.memory)))
         if not discover:
-            return tracked.replace(step=slots.step + 1).pad(self.config.slots)
-        return self._join(tracked, self._appear(tracked, prediction.stay_logit, discover_noise)).pad(self.config.slots)
+            after = tracked.replace(step=slots.step + 1)
+            return after.replace(since=since_change(slots, after)).pad(self.config.slots)
+        if self.births is not None and action is not None:
+            expected = self.births(Sight.of(slots, self.config, self.dense), slots.since, action)
+            found = self._born(tracked, expected, discover_noise)
+        else:
+            found = self._appear(tracked, prediction.stay_logit, discover_noise)
+        return self._join(slots, tracked, found).pad(self.config.slots)
 
     def predict(self, slots: Slots, action: Tensor | None = None) -> Prediction:
         """p of every object of `B` scenes one step on under `action` `[B]`: scored by `observe`, drawn by `imagine`."""
         return self.dynamics(slots, action, self.dense)
+
+    def _born(self, tracked: Slots, expected: Expected, noise: Noise) -> Slots:
+        """The new object of each scene, if there is one, and a free slot."""
+        presence, where, what, velocity = (x[:, None] for x in expected.draw(noise))
+        presence = presence * (tracked.count < self.config.slots)[:, None]
+        temporal, prior = self.inference.memory(what, where)
+        unseen = torch.zeros_like(presence, dtype=torch.int64)
+        found = tracked.replace(what=what, where=where, presence=presence, velocity=velocity, unseen=unseen)
+        return found.replace(temporal=temporal, prior=prior)
 
     def _appear(self, tracked: Slots, stay_logit: Tensor, noise: Noise) -> Slots:
         """New objects from the prior, present ones first; they never need more than the free slots."""
@@ -235,8 +240,9 @@ class SQAIR(nn.Module):
         """The mean image of each scene and each object's glimpse."""
         return Rendering(self.appearance.paint(slots, self.dense), self.appearance.glimpses(slots))
 
-    def _join(self, tracked: Slots, found: Slots) -> Slots:
+    def _join(self, before: Slots, tracked: Slots, found: Slots) -> Slots:
         """Number the new objects and merge both halves of a step."""
         identity, last = new_identities(found.presence, tracked.last_identity)
         found = found.replace(identity=identity, last_identity=last, step=tracked.step + 1)
-        return merge(tracked, found, self.config.slots, self.dense)
+        after = merge(tracked, found, self.config.slots, self.dense)
+        return after.replace(since=since_change(before, after))

@@ -40,8 +40,13 @@ Whoever adds a setting whose default changes what a run does adds what the code 
 BEFORE_030: dict[str, Any] = {
     "model.pairs": "place",
     "model.changing": False,
+    "model.births": False,
+    "model.smooth": False,
     "imagination.eventful": 0.0,
     "imagination.rounds": [],
+    "imagination.iterations": 1000,
+    "imagination.batch": 32,
+    "imagination.steps": [[0, 2], [150, 5], [350, 10], [700, 16]],
 }
 """The same of 0.2.0 and before."""
 

@@ -85,6 +85,7 @@ def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
     interacts = measured["actions"] and inference == "guided"
     chosen = {"dynamics": "interactive" if interacts else "paper", "discovery_prior": discovery_prior_of(inference)}
     settings = _with_auto(settings, chosen)
+    settings = _with_auto(settings, {"smooth": settings["dynamics"] == "interactive" and bool(settings["residual"])})
     crowd = isinstance(settings["slots"], int) and settings["slots"] > CROWD
     size = "steady" if crowd and settings["residual"] else "free"
     settings = _with_auto(settings, {"size": size, "conditional_discovery": not crowd})

@@ -1,4 +1,4 @@
-"""When something happens in play: objects meet, a reward comes, an episode or a life ends."""
+"""When something happens in play: objects meet or appear."""
 
 from __future__ import annotations
 
@@ -29,6 +29,18 @@ def meetings(states: Slots, part: Tensor, unit: float) -> Tensor:
     known = same[:, :, None] & same[:, None, :]
     met = (touching[1:] & ~touching[:-1] & known).flatten(1).any(1) & (part[1:] == part[:-1])
     return torch.cat([torch.zeros(1, dtype=torch.bool), met])
+
+
+def arrivals(states: Slots, part: Tensor) -> Tensor:
+    """Which objects of `F` frames are new and seen, `[F, N]` bool; those that an episode begins with are not."""
+    new = newly_seen(states.map(lambda x: x[:-1]), states.map(lambda x: x[1:])) & (part[1:] == part[:-1])[:, None]
+    return torch.cat([torch.zeros_like(new[:1]), new])
+
+
+def newly_seen(before: Slots, after: Slots) -> Tensor:
+    """Which objects are seen after a step and were not there before it, `[B, N]` bool."""
+    seen = (after.presence > 0) & (after.unseen == 0)
+    return (after.identity[:, :, None] != before.identity[:, None, :]).all(2) & seen
 
 
 def _chunks(states: Slots, frames: int) -> Iterator[Slots]:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from sqair_wm.data.sequences import PlaySequences
 from sqair_wm.model.seating import seat
 from sqair_wm.model.slots import Slots
-from sqair_wm.training.contacts import meetings
+from sqair_wm.training.contacts import arrivals, meetings
 from sqair_wm.world.world_model import WorldModel
 
 STREAMS, SHORTEST = 32, 64
@@ -60,13 +60,14 @@ class EncodedPlay:
         unit: size of a typical object, in units of half a frame.
 
     Attributes:
-        eventful: `[F]` bool, whether something happens in a frame: objects meet, a reward comes, or an ending.
+        eventful: `[F]` bool, whether something happens in a frame: objects meet or appear, a reward or an ending comes.
     """
 
     def __init__(self, states: Slots, part: Tensor, actions: Tensor, rewards: Tensor, ends: Tensor, unit: float):
         self.states, self.part, self.unit = states, part, unit
         self.actions, self.rewards, self.ends = actions, rewards, ends
-        self.eventful = meetings(states, part, unit) | (rewards != 0) | ends
+        met, new = meetings(states, part, unit), arrivals(states, part).any(1)
+        self.eventful = met | new | (rewards != 0) | ends
 
     @staticmethod
     def join(plays: Sequence[EncodedPlay]) -> EncodedPlay:
@@ -99,6 +100,7 @@ class EncodedPlay:
         device: torch.device,
         *,
         first: int = 1,
+        behind: int | None = None,
         eventful: float = 0.0,
     ) -> Play:
         """`batch` random stretches of `length` frames.
@@ -107,13 +109,14 @@ class EncodedPlay:
             batch, length: see above.
             generator: of the random numbers.
             device: where to put them.
-            first: of a stretch, the first frame that counts as eventful.
+            first: of a stretch, the first frame that counts as eventful; behind: the one behind the last, by default
+                `length`.
             eventful: share of the stretches that are drawn among those in which something happens, where these are
                 fewer than that.
         """
         starts = self.starts(length)
         chosen = torch.randint(len(starts), (batch,), generator=generator)
-        happens = self._happens(starts, first, length)
+        happens = self._happens(starts, first, behind or length)
         lively = happens.nonzero().squeeze(1)
         if not 0 < len(lively) < eventful * len(starts):
             return self.cut(starts[chosen], length, device)
@@ -123,10 +126,10 @@ class EncodedPlay:
         often = (1 - eventful) + eventful / share * happens[chosen]
         return self.cut(starts[chosen], length, device, 1 / often)
 
-    def _happens(self, starts: Tensor, first: int, length: int) -> Tensor:
-        """Whether something happens in the stretches from `starts` `[S]` on, as of their frame `first`, `[S]` bool."""
+    def _happens(self, starts: Tensor, first: int, behind: int) -> Tensor:
+        """Whether something happens from frame `first` to before `behind` of stretches from `starts` on, `[S]` bool."""
         so_far = F.pad(self.eventful.cumsum(0), (1, 0))
-        return so_far[starts + length] > so_far[starts + first]
+        return so_far[starts + behind] > so_far[starts + first]
 
     def cut(self, starts: Tensor, length: int, device: torch.device, weight: Tensor | None = None) -> Play:
         """The stretches that begin at `starts` `[B]`, with their `weight` `[B]`, by default 1."""

@@ -22,6 +22,7 @@ class ImaginationConfig(Schedule):
         stay: weight of losing and keeping objects.
         look: weight of the error of size and appearance, beside that of position.
         scenery: weight of the error of the background around objects.
+        births: weight of when and where new objects appear.
         outcome: weight of reward and ending after steps that were seen.
         dreamt: weight of the same after steps imagined from scenes that were seen.
         eventful: share of the stretches and of the single steps that are drawn where something happens: objects meet, a
@@ -29,21 +30,22 @@ class ImaginationConfig(Schedule):
         singles: single steps from all over the recording that reward and ending are learned from, a batch.
     """
 
-    iterations: int = 1000
+    iterations: int = 1600
     minutes: float = 7.0
-    batch: int = 32
+    batch: int = 64
     learning_rate: float = 1.5e-3
     decay: list[list[float]] = field(default_factory=lambda: [[0.6, 0.5], [0.8, 0.2], [0.92, 0.05]])
     clip: float = 10.0
     context: int = 8
-    steps: list[list[int]] = field(default_factory=lambda: [[0, 2], [150, 5], [350, 10], [700, 16]])
-    rounds: list[list[int]] = field(default_factory=list)
+    steps: list[list[int]] = field(default_factory=lambda: [[0, 2], [150, 5], [400, 10], [800, 16]])
+    rounds: list[list[int]] = field(default_factory=lambda: [[700, 4000], [1100, 4000]])
     streams: int = 8
     curiosity: float = 0.3
     density: float = 0.02
     stay: float = 1.0
     look: float = 0.2
     scenery: float = 1.0
+    births: float = 1.0
     outcome: float = 1.0
     dreamt: float = 0.1
     eventful: float = 0.5

@@ -11,16 +11,19 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from sqair_wm.model.births import Births, birth_loss
 from sqair_wm.model.dynamics import Prediction, move_on
-from sqair_wm.model.outcome import Outcome, OutcomeHeads, two_hot
+from sqair_wm.model.outcome import OutcomeHeads, two_hot
 from sqair_wm.model.rollout import RolloutStep, roll_out
 from sqair_wm.model.scenery import SceneryChange, changed, scenery_error
 from sqair_wm.model.sight import Sight
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import window
+from sqair_wm.training.contacts import newly_seen
 from sqair_wm.training.encoded import EncodedPlay, Play
 from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.training.loop import Loop
+from sqair_wm.training.terms import displacements, ending_loss, mean_where, members_loss, pick, reward_loss
 from sqair_wm.world.world_model import WorldModel
 
 CHECKPOINT = "imagination.pt"
@@ -46,6 +49,7 @@ class ImaginationLoss(nn.Module):
         self.dynamics = cast(nn.Module, world.sqair.dynamics)
         self.heads: OutcomeHeads = world.heads
         self.scenery: SceneryChange | None = world.sqair.scenery
+        self.births: Births | None = world.sqair.births
         self.config, self.model, self.dense = config, world.config, world.sqair.dense
         self.register_buffer("unit", torch.tensor(sum(world.config.object_share)), persistent=False)
 
@@ -54,7 +58,7 @@ class ImaginationLoss(nn.Module):
 
         Args:
             play: stretches to imagine.
-            singles: stretches of two frames to learn reward and ending from.
+            singles: stretches of three frames: to learn reward, ending and births of the second from.
         """
         c = self.config
         before, after, terms, scenery = [], [], [], []
@@ -71,12 +75,14 @@ class ImaginationLoss(nn.Module):
             "density": density[: c.context].mean(),
             "stay": stay.mean(),
             "scenery": torch.stack(scenery).mean(),
+            "births": self._births(singles),
         }
         statistics = {"distance_last": distance[-1].detach()}
         outcome = self._outcomes(play, before, after, singles)
         total = losses["distance"] + c.look * losses["look"] + c.density * losses["density"] + c.stay * losses["stay"]
         total = total + c.outcome * (outcome["reward"] + outcome["ending"] + outcome["moves"])
         total = total + c.dreamt * outcome["dreamt"] + c.scenery * losses["scenery"]
+        total = total + c.births * losses["births"]
         statistics |= {name: x.detach() for name, x in (losses | outcome).items()}
         return total, {"loss": total.detach()} | statistics
 
@@ -106,6 +112,21 @@ class ImaginationLoss(nn.Module):
         missed = scenery_error(sight, added, target.scenery).sum() / slots.presence.shape[0]
         return changed(slots.scenery, sight, added.detach()), missed
 
+    def _births(self, singles: Play) -> Tensor:
+        """Loss of the object that appeared with the second frame; of several, of that in the first slot."""
+        first, second, third = (singles.scene(t) for t in range(3))
+        if self.births is None:
+            return singles.weight.new_zeros(())
+        new = newly_seen(first, second)
+        slot = new.to(torch.uint8).argmax(1)[:, None]
+        where, what, name = (pick(x, slot) for x in (second.where, second.what, second.identity))
+        later = (third.identity == name[:, None]) & (third.presence > 0) & (third.unseen == 0)
+        velocity = pick(third.velocity, later.to(torch.uint8).argmax(1)[:, None])
+        sight = Sight.of(first, self.model, self.dense)
+        expected = self.births(sight, first.since, singles.actions[1])
+        moving = later.any(1).to(velocity.dtype)
+        return birth_loss(expected, new.any(1), (where, what, velocity, moving), singles.weight)
+
     @staticmethod
     def _seen(imagined: Slots, target: Slots) -> Slots:
         """The scenes as they were seen, with the memory that the dynamics has of objects it already followed."""
@@ -127,7 +148,7 @@ class ImaginationLoss(nn.Module):
         density = -prediction.where.log_prob(target.where) - prediction.what.log_prob(target.what)
         stay = F.binary_cross_entropy_with_logits(prediction.stay_logit.clamp(-20, 20), alive, reduction="none")
         counted = ((apart, seen), (look, seen), (density, alive * weight), (stay, slots.presence * weight))
-        return tuple(_mean(x, w) for x, w in counted)
+        return tuple(mean_where(x, w) for x, w in counted)
 
     def _outcomes(self, play: Play, before: list[Slots], after: list[Slots], singles: Play) -> dict[str, Tensor]:
         """Losses of the heads, on steps that were seen and on steps imagined from scenes that were seen.
@@ -140,40 +161,14 @@ class ImaginationLoss(nn.Module):
         actions, rewards, ends = (x[1 : near + 1].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
         start, end = (Slots.cat(scenes[:near]).map(Tensor.detach) for scenes in (before, after))
         dreamt, weight = self.heads(start, actions, end, self.dense), play.weight.repeat(near)
+        bins = self.heads.bins
         return {
-            "reward": _reward(seen, two_hot(singles.rewards[1], self.heads.bins), singles.weight),
-            "ending": _ending(seen, singles.ends[1], singles.weight),
-            "moves": _spread(seen, *_moves(first, second, self.unit)),
-            "dreamt": _reward(dreamt, two_hot(rewards, self.heads.bins), weight) + _ending(dreamt, ends, weight),
+            "reward": reward_loss(seen, two_hot(singles.rewards[1], bins), singles.weight),
+            "ending": ending_loss(seen, singles.ends[1], singles.weight),
+            "moves": members_loss(seen, *displacements(first, second, self.unit)),
+            "dreamt": reward_loss(dreamt, two_hot(rewards, self.heads.bins), weight)
+            + ending_loss(dreamt, ends, weight),
         }
-
-
-def _mean(x: Tensor, weight: Tensor) -> Tensor:
-    """Mean of `x` where `weight` is one; 0 if it is nowhere."""
-    return torch.where(weight > 0, x, 0).sum() / weight.sum().clamp(min=1)
-
-
-def _reward(outcome: Outcome, target: Tensor, weight: Tensor) -> Tensor:
-    return -(weight * (target * outcome.reward_logits.log_softmax(-1)).sum(-1)).mean()
-
-
-def _ending(outcome: Outcome, ends: Tensor, weight: Tensor) -> Tensor:
-    logits = outcome.end_logits
-    return F.binary_cross_entropy_with_logits(logits, ends.to(logits.dtype).expand_as(logits), weight.expand_as(logits))
-
-
-def _moves(before: Slots, after: Slots, unit: Tensor) -> tuple[Tensor, Tensor]:
-    """How far each object went, in object sizes, `[B, N, 2]`, and whether it was in sight `[B, N]`."""
-    same = (before.identity == after.identity) & (before.identity >= 0)
-    weight = same & (before.unseen == 0) & (after.unseen == 0)
-    return (window(after.where)[1] - window(before.where)[1]) / unit, weight
-
-
-def _spread(outcome: Outcome, moves: Tensor, weight: Tensor) -> Tensor:
-    """Error of every member on a random half of the examples, so that members differ where there are few."""
-    errors = (outcome.moves - moves).abs().sum(-1)
-    chosen = weight & (torch.rand(errors.shape, device=errors.device) < 0.5)
-    return _mean(errors, chosen.to(errors.dtype))
 
 
 class ImaginationTrainer(Loop):
@@ -218,7 +213,7 @@ class ImaginationTrainer(Loop):
         play = self.play.sample(
             c.batch, self._length(position), generator, device, first=c.context, eventful=c.eventful
         )
-        return play, self.play.sample(c.singles, 2, generator, device, eventful=c.eventful)
+        return play, self.play.sample(c.singles, 3, generator, device, behind=2, eventful=c.eventful)
 
     def arguments(self, batch: tuple[Play, Play], position: int) -> tuple:
         """See `ImaginationLoss.forward`."""

@@ -60,7 +60,7 @@ class DecisionSettings:
     every: int = 11
     seen: int = 10
     seed: int = 2_000_000
-    discover: bool = False
+    discover: bool = True
 
     def __post_init__(self) -> None:
         if self.states < 1 or self.tries < 1 or self.count < 2 or self.every < 1 or self.hold < 1:

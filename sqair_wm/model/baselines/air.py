@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sqair_wm.model.clock import since_change
 from sqair_wm.model.scoring import Inferred
 from sqair_wm.model.slots import Exploration, Noise, Slots
 from sqair_wm.model.sqair import SQAIR
@@ -68,8 +69,9 @@ def link(before: Slots, after: Slots, share: tuple[float, float]) -> Slots:
         distance = distance.masked_fill(taken[:, :, None] | gone[:, None, :], torch.inf)
     fresh = (after.presence.detach() > 0) & (identity < 0)
     number = before.last_identity[:, None] + fresh.long().cumsum(1)
-    return after.replace(
+    named = after.replace(
         identity=torch.where(fresh, number, identity),
         last_identity=before.last_identity + fresh.long().sum(1),
         step=before.step + 1,
     )
+    return named.replace(since=since_change(before, named))

@@ -120,10 +120,10 @@ class GuidedTracking(nn.Module):
         expected = torch.cat([predicted, predicted_scale], -1)
         expected = self._meet(slots, view, prior, expected, dense)
         others, older = self._others(rows, slots, expected)
-        size, radius = self.config.object_size, self.config.search_radius
+        size, radius, (tall, wide) = self.config.object_size, self.config.search_radius, self.config.search_size
         with torch.no_grad():
             place = rows.take(expected.flatten(0, 1))
-            reach = (radius * size[0], radius * size[1])
+            reach = (radius * tall, radius * wide)
             peak = search_near(energy_map(view, size), scene, place, others, older, reach)
         start = rows.take(predicted.flatten(0, 1))
         apart = peak.centre - start
@@ -136,8 +136,8 @@ class GuidedTracking(nn.Module):
         b, n = slots.presence.shape
         if n == 1:
             return expected
-        size, radius = self.config.object_size, self.config.search_radius
-        close, rival = nearest(expected[..., :2], slots.presence, size, view.size, radius)
+        size, (tall, wide), radius = self.config.object_size, self.config.search_size, self.config.search_radius
+        close, rival = nearest(expected[..., :2], slots.presence, (tall, wide), view.size, radius)
         rows = Rows(close.flatten(), dense)
         if rows.empty:
             return expected
@@ -145,7 +145,9 @@ class GuidedTracking(nn.Module):
         row = rows.put(torch.arange(place.shape[0], device=place.device))
         beside = row[rows.take((torch.arange(b, device=place.device)[:, None] * n + rival).flatten())]
         spread = rows.take(prior.where.std[..., 2:].flatten(0, 1)) * slope(place[:, :2])
-        centre = Matcher(view, size, radius).meet(rows.numbers() // n, place, spread, self.decode(what), beside)
+        centre = Matcher(view, size, (radius * tall, radius * wide)).meet(
+            rows.numbers() // n, place, spread, self.decode(what), beside
+        )
         moved = rows.put(centre).unflatten(0, (b, n))
         return torch.cat([torch.where(close[..., None], moved, expected[..., :2]), expected[..., 2:]], -1)
 

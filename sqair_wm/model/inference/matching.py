@@ -62,14 +62,14 @@ class Matcher:
     Args:
         view: the frames.
         object_size: (height, width) in pixels of a typical object.
-        radius: largest standard deviation of an object's place, in object sizes.
+        reach: (y, x) largest standard deviation of an object's place in pixels.
     """
 
-    def __init__(self, view: FrameView, object_size: Pixels, radius: float):
+    def __init__(self, view: FrameView, object_size: Pixels, reach: Pixels):
         self.view, self.stride = view, max(1, round(min(object_size) / CELLS))
         self.size = [-(-side // self.stride) for side in view.size]
         self.span = [2 * round((SPAN * side / self.stride - 1) / 2) + 1 for side in object_size]
-        self.sigma = [radius * side / self.stride for side in object_size]
+        self.sigma = [side / self.stride for side in reach]
         self.far = [max(1, int(FARTHEST * s)) for s in self.sigma]
         self.length = [smooth(max(k + 2 * f, 2 * k - 1)) for k, f in zip(self.span, self.far, strict=True)]
         self.least = LEAST_INK / self.stride**2

@@ -27,7 +27,7 @@ def frame_of(glimpses, places):
 
 
 def meet(frame, expected, glimpses, spread=0.35, view=None):
-    matcher = Matcher(view or FrameView(frame, 1), SIZE, 0.5)
+    matcher = Matcher(view or FrameView(frame, 1), SIZE, (8.0, 8.0))
     windows = torch.cat([expected, SCALE], 1)
     rows, rival = torch.zeros(2, dtype=torch.int64), torch.tensor([1, 0])
     return matcher.meet(rows, windows, torch.full((2, 2), spread), glimpses, rival)

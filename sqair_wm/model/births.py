@@ -1,0 +1,108 @@
+"""New objects in imagination: when one appears, and where, learned from play."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sqair_wm.model.config import ModelConfig
+from sqair_wm.model.sight import Sight
+from sqair_wm.model.slots import Noise
+from sqair_wm.nn.distributions import Normal, positive
+from sqair_wm.nn.networks import linear, mlp
+
+LONGEST = 64
+"""Steps since the last change of what is seen that are told apart."""
+
+WAYS, LEAST_STD, SELDOM = 8, 0.02, -4.0
+"""Alternatives for a new object, the floor of their deviations, and the initial logit of a birth."""
+
+
+WHICH = 0.02
+"""Weight of which object it is, beside whether there is one: it has many more dimensions."""
+
+
+class Expected(NamedTuple):
+    """Whether a new object appears with the step, and which.
+
+    Attributes:
+        logit: `[B]`, of a birth.
+        ways: `[B, K]`, logits of the alternatives.
+        object: `[B, K, 4 + W + 2]`, where, what and velocity of each.
+    """
+
+    logit: Tensor
+    ways: Tensor
+    object: Normal
+
+    def log_prob(self, where: Tensor, what: Tensor, velocity: Tensor, moving: Tensor) -> Tensor:
+        """log p of one new object, `[B]`; its velocity counts where `moving` `[B]` is 1."""
+        w = what.shape[-1]
+        place = Normal(self.object.mean[..., : 4 + w], self.object.std[..., : 4 + w])
+        speed = Normal(self.object.mean[..., 4 + w :], self.object.std[..., 4 + w :])
+        each = place.log_prob(torch.cat([where, what], -1)[:, None])
+        each = each + moving[:, None] * speed.log_prob(velocity[:, None])
+        return torch.logsumexp(self.ways.log_softmax(-1) + each, -1)
+
+    def draw(self, noise: Noise) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Presence `[B]`, where `[B, 4]`, what `[B, W]` and velocity `[B, 2]` of at most one new object.
+
+        Args:
+            noise: of the slots that may be discovered. Its second number in [0, 1) chooses among the alternatives, the
+                likeliest first.
+        """
+        presence = (noise.presence[:, 0] < self.logit.sigmoid()).to(noise.what.dtype)
+        chance, order = self.ways.softmax(-1).sort(-1, descending=True)
+        number = noise.presence[:, min(1, noise.presence.shape[1] - 1), None]
+        place = (chance.cumsum(-1)[:, :-1] <= number).sum(-1, keepdim=True)
+        way = order.gather(1, place)[..., None].expand(-1, 1, self.object.mean.shape[-1])
+        chosen = Normal(*(x.gather(1, way).squeeze(1) for x in self.object))
+        still = torch.zeros_like(noise.where[:, 0, :2])
+        drawn = chosen.sample(torch.cat([noise.where[:, 0], noise.what[:, 0], still], -1))
+        where, what, velocity = drawn.split((4, noise.what.shape[-1], 2), -1)
+        return presence, where, what, velocity
+
+
+class Births(nn.Module):
+    """Says what new object appears with a step, from the objects there, the action, and the time since the last change.
+
+    Args:
+        config: of the model.
+        width: of the networks.
+    """
+
+    def __init__(self, config: ModelConfig, width: int = 64):
+        super().__init__()
+        self.each = mlp(config.what + 7, width, width, out=False, activation=nn.ReLU)
+        self.action, self.since = nn.Embedding(config.actions, width), nn.Embedding(LONGEST, width)
+        self.scene = mlp(3 * width, width, out=False, activation=nn.ReLU)
+        self.size = 4 + config.what + 2
+        self.birth, self.ways = linear(width, 1), linear(width, WAYS)
+        self.object = linear(width, WAYS * 2 * self.size)
+        self.birth.bias.data.fill_(SELDOM)
+
+    def forward(self, sight: Sight, since: Tensor, action: Tensor) -> Expected:
+        """What appears next in `B` scenes, `since` `[B]` steps after the last change, under `action` `[B]`."""
+        codes = sight.rows.put(self.each(sight.own)).unflatten(0, sight.shape)
+        there = codes.sum(1)
+        hidden = self.scene(torch.cat([there, self.since(since.clamp(max=LONGEST - 1)), self.action(action)], -1))
+        mean, raw = self.object(hidden).unflatten(-1, (WAYS, 2 * self.size)).chunk(2, -1)
+        return Expected(self.birth(hidden).squeeze(-1), self.ways(hidden), Normal(mean, positive(raw, LEAST_STD)))
+
+
+def birth_loss(expected: Expected, new: Tensor, target: tuple[Tensor, ...], weight: Tensor) -> Tensor:
+    """Negative log density of whether an object appeared, `new` `[B]` bool, and of which.
+
+    Args:
+        expected: see there.
+        new: see above.
+        target: where, what, velocity and whether that is known, see `Expected.log_prob`.
+        weight: `[B]`, how much each scene counts for whether.
+    """
+    born = new.to(weight.dtype)
+    whether = F.binary_cross_entropy_with_logits(expected.logit, born, weight)
+    which = torch.where(new, -expected.log_prob(*target), 0).sum() / born.sum().clamp(min=1)
+    return whether + WHICH * which * (born.sum() > 0)
