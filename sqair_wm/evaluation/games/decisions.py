@@ -171,7 +171,12 @@ def main(arguments: list[str] | None = None) -> None:
     }.items():
         value = getattr(default, name)
         parser.add_argument(f"--{name}", type=int, default=value, help=f"{meaning} ({value})")
-    parser.add_argument("--discover", action="store_true", help="let new objects appear in imagination")
+    parser.add_argument(
+        "--discover",
+        action=argparse.BooleanOptionalAction,
+        default=default.discover,
+        help="let new objects appear in imagination (yes)",
+    )
     parser.add_argument("--player", choices=["random", "better", "both"], default="both", help="who plays (both)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
     options = parser.parse_args(arguments)
