@@ -31,7 +31,7 @@ def test_a_run_on_moving_digits_counts_them(run):
     assert metrics["iterations"] == 40 and 0 <= metrics["counting_accuracy"] <= 1
     assert "reward_f1" not in metrics and "imagination_iterations" not in metrics
     page = (run / "report.html").read_text()
-    assert page.count("data:image/gif;base44") == 4 and page.count("data:image/png;base64") == 1
+    assert page.count("data:image/gif;base64") == 4 and page.count("data:image/png;base64") == 1
     assert "after seeing 3 frames" in page
 
 

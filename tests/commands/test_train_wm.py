@@ -32,7 +32,7 @@ def test_a_run_leaves_everything_behind(tiny):
 
 def test_the_report_needs_no_other_file_and_moves(tiny):
     page = (tiny[0] / "report.html").read_text()
-    assert page.count("data:image/gif;base44") == 4 and page.count("data:image/png;base64") == 2
+    assert page.count("data:image/gif;base64") == 4 and page.count("data:image/png;base64") == 2
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
     assert "unexplained_energy" in page and "env: Pong" in page
 
