@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -19,6 +21,9 @@ from sqair_wm.model.baselines import build
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.slots import Slots
 from sqair_wm.model.sqair import SQAIR
+
+if TYPE_CHECKING:
+    from tests.golden.shared import Run
 
 ROOT = Path(__file__).parent.parent
 PAPER = {
@@ -138,6 +143,15 @@ def in_this_process(command: list[str]) -> subprocess.CompletedProcess:
             code = 0 if stopped.code in (None, 0) else 1
             err.write(str(stopped.code) if code else "")
     return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session")
+def golden(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
+    """Gives the run of a name in `tests.golden.commands.CASES`; all processes of these tests share it."""
+    from tests.golden.shared import run_once
+
+    base = tmp_path_factory.getbasetemp()
+    return partial(run_once, base.parent if "popen-gw" in base.name else base)
 
 
 @pytest.fixture

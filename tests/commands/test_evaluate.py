@@ -11,14 +11,13 @@ from sqair_wm import evaluate
 
 
 @pytest.fixture
-def run(trained, tmp_path):
+def run(golden, tmp_path):
     """A copy of the finished run, which may be changed."""
-    shutil.copytree(trained[0] / "runs" / "tiny", tmp_path / "tiny")
-    return tmp_path / "tiny"
+    return golden("pong").copy(tmp_path)
 
 
-def test_training_does_without_true_boxes(trained):
-    assert trained[1]["returncode"] == 0, trained[1]["stdout"] + trained[1]["stderr"]
+def test_training_does_without_true_boxes(golden):
+    assert golden("pong").stderr.splitlines()[-1] == "imported:"
 
 
 def test_figures_are_added_to_a_finished_run(run, tmp_path, capsys):
@@ -43,8 +42,8 @@ def test_a_lost_recording_is_made_again_and_figures_are_the_same(run, tmp_path):
     assert again == evaluate.evaluate(run, decisions=0)
 
 
-def test_without_ocatari_errors_are_against_the_models_tracks(run, tmp_path, trained, monkeypatch, capsys):
-    shutil.copytree(trained[0] / "data", tmp_path / "data")
+def test_without_ocatari_errors_are_against_the_models_tracks(run, tmp_path, golden, monkeypatch, capsys):
+    shutil.copytree(golden("pong").folder / "data", tmp_path / "data")
     for cache in (tmp_path / "data").rglob("truth.npz"):
         cache.unlink()
     monkeypatch.setitem(sys.modules, "ocatari.ram.extract_ram_info", None)
@@ -75,14 +74,14 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(run, tmp_path):
     assert "not finished" in refusal(run)
 
 
-def test_a_recording_of_another_game_version_is_refused(run, tmp_path, trained):
-    shutil.copytree(trained[0] / "data", tmp_path / "data")
+def test_a_recording_of_another_game_version_is_refused(run, tmp_path, golden):
+    shutil.copytree(golden("pong").folder / "data", tmp_path / "data")
     for path in (tmp_path / "data").glob("*seed1000000*"):
         (path / "truth.npz").unlink(missing_ok=True)
         frames = bytearray((path / "frames.npy").read_bytes())
         frames[-1] ^= 1
         (path / "frames.npy").write_bytes(frames)
-    assert "differs from the recording at frame 79" in refusal(run, "--data", tmp_path / "data")
+    assert "differs from the recording at frame 59" in refusal(run, "--data", tmp_path / "data")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

@@ -1,9 +1,7 @@
 """`python train_wm.py data=moving_mnist`, from the IDX files to the report."""
 
-import gzip
 import json
 
-import numpy as np
 import pytest
 
 from sqair_wm import evaluate, load
@@ -11,41 +9,29 @@ from sqair_wm.evaluation.digits.digit_table import Sizes
 from sqair_wm.reporting import crowds
 
 TINY = (
-    "data=moving_mnist", "name=digits", "device=cpu", "data.size=32", "data.report.sequences=4", "model.hidden=32",
+    "data=moving_mnist", "device=cpu", "data.size=32", "data.report.sequences=4", "model.hidden=32",
     "training.iterations=4", "training.batch=2", "training.particles=2", "training.log_every=2",
     "training.lengths=[[0,1],[2,2]]", "data.tested=100",
 )  # fmt: skip
 
 
-def write_idx(path, array):
-    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">i4").tobytes()
-    path.write_bytes(gzip.compress(header + array.tobytes()))
+@pytest.fixture(scope="module")
+def mnist(golden):
+    """The setting that says where the digits are."""
+    return golden("digits").data[0]
 
 
 @pytest.fixture(scope="module")
-def mnist(tmp_path_factory):
-    folder, random = tmp_path_factory.mktemp("mnist"), np.random.default_rng(0)
-    for prefix in ("train", "t10k"):
-        images = np.zeros((6, 28, 28), np.uint8)
-        images[:, 8:19, 9:17] = random.integers(100, 255, (6, 11, 8))
-        write_idx(folder / f"{prefix}-images-idx3-ubyte.gz", images)
-        write_idx(folder / f"{prefix}-labels-idx1-ubyte.gz", np.arange(6, dtype=np.uint8))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def run(train_wm, mnist):
-    result = train_wm(*TINY, f"data.mnist={mnist}")
-    assert result.returncode == 0, result.stdout + result.stderr
-    return train_wm.folder / "runs" / "digits"
+def run(golden, tmp_path_factory):
+    return golden("digits").copy(tmp_path_factory.mktemp("digits"))
 
 
 def test_a_run_on_moving_digits_counts_them(run):
     metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["iterations"] == 4 and 0 <= metrics["counting_accuracy"] <= 1
+    assert metrics["iterations"] == 40 and 0 <= metrics["counting_accuracy"] <= 1
     assert "reward_f1" not in metrics and "imagination_iterations" not in metrics
     page = (run / "report.html").read_text()
-    assert page.count("data:image/gif;base64") == 6 and page.count("data:image/png;base64") == 1
+    assert page.count("data:image/gif;base64") == 4 and page.count("data:image/png;base64") == 1
     assert "after seeing 3 frames" in page
 
 
@@ -76,10 +62,10 @@ def test_ever_more_digits_are_measured_by_a_command(run, tmp_path, capsys):
 
 @pytest.mark.parametrize("model", ["air", "vrnn_mlp", "vrnn_conv"])
 def test_baselines_are_trained_and_measured_in_the_same_way(train_wm, mnist, model):
-    settings = [s for s in TINY if not s.startswith("name")]
-    result = train_wm(*settings, f"data.mnist={mnist}", f"model={model}", f"name={model}", "model.what=6")
+    result = train_wm(*TINY, mnist, f"model={model}", f"name={model}", "model.what=6")
     assert result.returncode == 0, result.stdout + result.stderr
     run = train_wm.folder / "runs" / model
+    assert (run / "report.html").read_text().count("data:image/gif;base64") == 6, "three of four sequences are shown"
     metrics = evaluate.evaluate(run, sizes=Sizes(100, 2, 3, 100, 3, 20))
     assert load(run).config.architecture == model.split("_")[0] and metrics["log_px"] < 3 * 292
     assert ("mota" in metrics) == (model == "air") and "addition_accuracy" in metrics
@@ -111,5 +97,5 @@ def test_a_command_that_failed_can_be_corrected(refuse, train_wm, mnist, tmp_pat
     monkeypatch.setattr(pooch, "retrieve", offline)
     name = "name=corrected"
     assert "data.mnist=FOLDER" in refuse("data=moving_mnist", name, f"data.mnist={tmp_path}/nowhere")
-    wrong = refuse("data=moving_mnist", name, "data.size=30", "data.most=40", f"data.mnist={mnist}", "data.scale=3")
+    wrong = refuse("data=moving_mnist", name, "data.size=30", "data.most=40", mnist, "data.scale=3")
     assert "another configuration" not in wrong

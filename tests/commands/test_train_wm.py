@@ -2,34 +2,37 @@
 
 import json
 import re
+import shutil
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 import sqair_wm
-from tests.commands.conftest import TINY, copy_run
 
 
 @pytest.fixture(scope="module")
-def tiny(train_wm, trained):
-    return copy_run(trained, train_wm.folder), trained[1]
+def tiny(train_wm, golden):
+    """A finished run that commands find with its recordings, and what is known of it."""
+    shared = golden("pong")
+    shutil.copytree(shared.folder / "data", train_wm.folder / "data", dirs_exist_ok=True)
+    return shared.copy(train_wm.folder / "runs"), shared
 
 
 def test_a_run_leaves_everything_behind(tiny):
-    folder, result = tiny
+    folder, run = tiny
     metrics = json.loads((folder / "metrics.json").read_text())
     names = {"unexplained_energy", "identity_survival_8", "objects_per_frame", "discovered_per_frame", "wall_minutes"}
-    assert names <= set(metrics) and (metrics["iterations"], metrics["imagination_iterations"]) == (6, 4)
+    assert names <= set(metrics) and (metrics["iterations"], metrics["imagination_iterations"]) == (40, 40)
     assert all(isinstance(v, int | float) and v == v for v in metrics.values())
-    assert "unexplained_energy" in result["stdout"] and "tiny/report.html" in result["stdout"].replace("\n", "")
+    assert "unexplained_energy" in run.stdout and "pong/report.html" in run.stdout.replace("\n", "")
     assert (folder / "config.yaml").exists() and list((folder / "tensorboard").iterdir())
     assert not list(folder.glob("*.partial"))
 
 
 def test_the_report_needs_no_other_file_and_moves(tiny):
     page = (tiny[0] / "report.html").read_text()
-    assert page.count("data:image/gif;base64") == 6 and page.count("data:image/png;base64") == 2
+    assert page.count("data:image/gif;base64") == 4 and page.count("data:image/png;base64") == 2
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
     assert "unexplained_energy" in page and "env: Pong" in page
 
@@ -44,25 +47,25 @@ def test_the_trained_model_loads_by_one_call(tiny):
 
 
 def test_a_finished_run_says_so_and_changes_nothing(tiny, train_wm):
-    folder, _ = tiny
+    folder, run = tiny
     before = {p.name: p.stat().st_mtime_ns for p in folder.rglob("*")}
-    result = train_wm(*TINY)
+    result = train_wm(*run.settings)
     assert result.returncode == 0 and "is finished" in result.stdout
     assert before == {p.name: p.stat().st_mtime_ns for p in folder.rglob("*")}
 
 
 def test_a_run_of_another_configuration_is_refused(tiny, refuse):
     weights = (tiny[0] / "model.safetensors").read_bytes()
-    assert "training.batch: 2 there, 3 now" in refuse(*TINY, "training.batch=3")
+    assert "training.batch: 2 there, 3 now" in refuse(*tiny[1].settings, "training.batch=3")
     assert (tiny[0] / "model.safetensors").read_bytes() == weights
 
 
 def test_an_interrupted_command_continues(train_wm, tiny):
-    settings = [s for s in TINY if not s.startswith("name")]
+    settings = [s for s in tiny[1].settings if not s.startswith("name")]
     folder = train_wm.folder / "runs" / "again"
     folder.mkdir()
-    source = train_wm.folder / "runs" / "tiny"
-    text = (source / "config.yaml").read_text().replace("name: tiny", "name: again")
+    source = train_wm.folder / "runs" / "pong"
+    text = (source / "config.yaml").read_text().replace("name: pong", "name: again")
     (folder / "config.yaml").write_text(text)
     (folder / "checkpoint.pt").write_bytes((source / "checkpoint.pt").read_bytes())
     result = train_wm(*settings, "name=again")
@@ -109,10 +112,10 @@ def test_a_half_written_run_is_an_error_and_is_left_alone(train_wm, refuse):
 
 
 def test_a_corrupt_checkpoint_is_an_error_and_is_left_alone(train_wm, refuse, tiny):
-    settings = [s for s in TINY if not s.startswith("name")]
+    settings = [s for s in tiny[1].settings if not s.startswith("name")]
     folder = train_wm.folder / "runs" / "corrupt"
     folder.mkdir()
-    text = (tiny[0] / "config.yaml").read_text().replace("name: tiny", "name: corrupt")
+    text = (tiny[0] / "config.yaml").read_text().replace("name: pong", "name: corrupt")
     (folder / "config.yaml").write_text(text)
     (folder / "checkpoint.pt").write_bytes(b"something")
     answer = refuse(*settings, "name=corrupt")

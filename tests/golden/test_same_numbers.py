@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, in_this_process
-from tests.golden.commands import CASES, TESTED, make_data, train
+from tests.conftest import ROOT
+from tests.golden.commands import CASES
 from tests.golden.machine import fingerprint
 
 NUMBERS = json.loads((Path(__file__).parent / "numbers.json").read_text())
@@ -28,19 +28,9 @@ def compare(name, found):
         assert found[key] == pytest.approx(expected[key], rel=1e-3), key
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("golden")
-    return folder, make_data(folder)
-
-
 @pytest.mark.parametrize("name", CASES)
-def test_forty_iterations_are_those_of_before(name, data):
-    folder, settings = data
-    found = train(
-        name, folder, (*settings[name], *TESTED.get(name, ())), lambda s: in_this_process(["train_wm.py", *s])
-    )
-    compare(name, found)
+def test_forty_iterations_are_those_of_before(name, golden):
+    compare(name, golden(name).found)
 
 
 def test_committed_models_see_and_imagine_what_they_did():

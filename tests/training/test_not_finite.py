@@ -16,13 +16,20 @@ def test_whatever_weight_is_not_a_number_the_terms_of_the_loss_say_so(inference)
     for parameter in every:
         weights = parameter.detach().clone()
         parameter.data.view(-1)[0] = float("nan")
-        bound.zero_grad()
-        loss, statistics = bound(frames, None, Annealing())
+        told += is_told(bound, frames)
+        parameter.data.copy_(weights)
+    assert told > 0.75 * len(every)
+
+
+def is_told(bound, frames):
+    """Whether a step ends in an error; gradients are needed only where none of the terms says so."""
+    bound.zero_grad()
+    loss, statistics = bound(frames, None, Annealing())
+    try:
+        check_finite({name: float(x) for name, x in statistics.items()}, 0)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(bound.parameters(), torch.inf)
-        parameter.data.copy_(weights)
-        try:
-            check_finite({name: float(x) for name, x in statistics.items()} | {"gradient_norm": float(norm)}, 0)
-        except FloatingPointError:
-            told += 1
-    assert told > 0.75 * len(every)
+        check_finite({"gradient_norm": float(norm)}, 0)
+    except FloatingPointError:
+        return True
+    return False
