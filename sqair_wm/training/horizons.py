@@ -15,7 +15,8 @@ class ImaginationConfig(Schedule):
         context: frames that are seen before imagination begins.
         steps: [[iteration, steps], ...]: from then on so many steps are imagined.
         rounds: [[iteration, frames], ...]: after so many iterations as many frames of a game are played, by planning
-            with what was learned, and learned from as well. For data that are no game there is nobody to play.
+            with what was learned, and learned from as well; none after the last iteration. Data that are no game can't
+            be played.
         streams: games that are played side by side then.
         curiosity: of whoever plays then, see `Exploring`.
         density: weight of the negative log density of the next state (the prior's term of the bound).

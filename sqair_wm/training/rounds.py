@@ -31,7 +31,8 @@ def train_in_rounds(
         folder: of the run.
         on_record: see `Loop.train`.
     """
-    rounds = loop.config.rounds if isinstance(play, AtariSequences) else []
+    last = loop.config.iterations
+    rounds = [(at, n) for at, n in loop.config.rounds if at < last] if isinstance(play, AtariSequences) else []
     for number, (position, frames) in enumerate(rounds, 1):
         assert isinstance(play, AtariSequences)
         loop.train(position, on_record)
