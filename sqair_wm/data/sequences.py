@@ -154,6 +154,12 @@ class PicturedPlay(PlaySequences, Protocol):
     def backgrounds(self) -> np.ndarray: ...
 
 
+def endings(play: PlaySequences) -> np.ndarray:
+    """What is learned as an ending, `[F]` bool: that of the episode or of a life, with which nothing is won any more."""
+    losses = getattr(play, "losses", None)
+    return play.ends if losses is None else play.ends | losses
+
+
 def play_of(sequences: Sequences) -> PlaySequences | None:
     """The same data set if it is one of play, which is what has actions; else None."""
     return cast(PlaySequences, sequences) if sequences.number_of_actions else None

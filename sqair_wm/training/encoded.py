@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from sqair_wm.data.sequences import PlaySequences
+from sqair_wm.data.sequences import PlaySequences, endings
 from sqair_wm.model.seating import seat
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.contacts import arrivals, meetings
@@ -54,7 +54,7 @@ class EncodedPlay:
     """Stretches of a recording whose frames were all looked at once.
 
     Args:
-        states: the scene of every frame, each tensor `[F, ...]`; the scenery in bytes, from 0 to 255.
+        states: the scene of every frame, each tensor `[F, ...]`; the scenery may be kept in bytes, 0 to 255.
         part: `[F]` int64; frames with the same number follow one another.
         actions, rewards, ends: `[F]`.
         unit: size of a typical object, in units of half a frame.
@@ -135,7 +135,8 @@ class EncodedPlay:
         """The stretches that begin at `starts` `[B]`, with their `weight` `[B]`, by default 1."""
         index = torch.arange(length)[:, None] + starts
         states = self.states.map(lambda x: x[index].to(device))
-        states = states.replace(scenery=states.scenery.to(states.where.dtype) / WHITE)
+        if states.scenery.dtype == torch.uint8:
+            states = states.replace(scenery=states.scenery.to(states.where.dtype) / WHITE)
         weight = torch.ones(len(starts)) if weight is None else weight
         actions, rewards, ends = (x[index].to(device) for x in (self.actions, self.rewards, self.ends))
         return Play(states, actions, rewards, ends, weight.to(device))
@@ -172,10 +173,9 @@ def encode(model: WorldModel, sequences: PlaySequences, device: torch.device, pr
         for name, store in kept.items():
             store[rows] = getattr(seated, name).cpu()
         part[rows] = torch.from_numpy(sequences.episodes[rows] * streams + np.arange(streams))
-    # Learned as an ending, as agents are best taught: what comes after a lost life is not that life's return.
-    ends = sequences.ends | getattr(sequences, "losses", False)
-    actions, rewards, endings = (torch.from_numpy(x) for x in (sequences.actions, sequences.rewards, ends))
-    return EncodedPlay(Slots(**kept), part, actions, rewards, endings, sum(model.config.object_share))
+    arrays = (sequences.actions, sequences.rewards, endings(sequences))
+    actions, rewards, ends = (torch.from_numpy(x) for x in arrays)
+    return EncodedPlay(Slots(**kept), part, actions, rewards, ends, sum(model.config.object_share))
 
 
 def _reduced(slots: Slots) -> Slots:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sqair_wm.data.sequences import PlaySequences
+from sqair_wm.data.sequences import PlaySequences, endings
 from sqair_wm.evaluation.games.held_out import HeldOut
 from sqair_wm.evaluation.metrics.places import centres, same_objects
 from sqair_wm.model.slots import Slots
@@ -53,7 +53,7 @@ def foresee(model: WorldModel, sequences: PlaySequences, play: HeldOut, states: 
         sequences: the recording.
         play: its rows; states: the scenes observed after each of their frames.
     """
-    steps = []
+    steps, over = [], endings(sequences)
     for t in range(1, len(play.index)):
         rows = np.flatnonzero(play.counted[t])
         if not len(rows):
@@ -65,7 +65,7 @@ def foresee(model: WorldModel, sequences: PlaySequences, play: HeldOut, states: 
         seen = model.outcome(before, action, after)
         error = scene_errors(imagined, after, model.config.frame_size)
         said = seen.nonzero, seen.ends, foreseen.nonzero, foreseen.ends, foreseen.uncertainty, error
-        steps.append(Steps(sequences.rewards[numbers] != 0, sequences.ends[numbers], *(_array(x) for x in said)))
+        steps.append(Steps(sequences.rewards[numbers] != 0, over[numbers], *(_array(x) for x in said)))
     return Steps.join(steps)
 
 
