@@ -155,7 +155,7 @@ class PicturedPlay(PlaySequences, Protocol):
 
 
 def endings(play: PlaySequences) -> np.ndarray:
-    """What is learned as an ending, `[F]` bool: that of the episode or of a life, with which nothing is won any more."""
+    """What is learned as an ending, `[F]` bool: that of an episode or of a life, which wins nothing any more."""
     losses = getattr(play, "losses", None)
     return play.ends if losses is None else play.ends | losses
 
