@@ -28,11 +28,15 @@ class ObjectStatistics:
         size: height and width in pixels.
         slots: enough for nearly every frame.
         intensity: of their pixels, the root of the mean squared intensity summed over channels.
+        area: in pixels.
+        visible: squared intensity, summed over channels, as of which a pixel belongs to an object.
     """
 
     size: tuple[float, float]
     slots: int
     intensity: float
+    area: float
+    visible: float
 
     @property
     def noise(self) -> float:
@@ -66,11 +70,12 @@ def measure_objects(frames: Tensor, most_slots: int = 64) -> ObjectStatistics:
     if not len(area):
         raise ValueError("no foreground in any frame: nothing moves, or the background model swallows all of it")
     height, width = (_weighted_median(size[:, axis], area) for axis in (0, 1))
-    least = SPECK * _weighted_median(area, area)
+    typical = _weighted_median(area, area)
+    least = SPECK * typical
     counts = [(a >= least).sum() for a in areas]
     slots = int(np.clip(np.percentile(counts, 98) + 3, 3, most_slots))
     intensity = math.sqrt(float(energy[energy > visible].mean()))
-    return ObjectStatistics((max(height, 2.0), max(width, 2.0)), slots, intensity)
+    return ObjectStatistics((max(height, 2.0), max(width, 2.0)), slots, intensity, typical, visible)
 
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:

@@ -10,7 +10,7 @@ CELLS = 9
 """Height and width of the crop of the scenery around an object, in cells: about three objects."""
 
 SPECK = 0.2
-"""What covers a smaller share of the typical object is a speck and no object."""
+"""What covers a smaller share of the typical object is a speck and no object, unless such things are seen to travel."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class ModelSettings:
         slots: most objects in one scene; `auto`: measured.
         object_size: (height, width) in pixels of a typical object; guided inference and the scale prior start from it;
             `auto`: measured.
+        speck: where frames have opacity, what would fill a smaller share of the typical object is no object to guided
+            inference; `auto`: measured, see `sqair_wm.data.specks`.
         what: length of the appearance code.
         glimpse: (height, width) of a glimpse.
         hidden: width of the networks.
@@ -76,6 +78,7 @@ class ModelSettings:
     size: str = "auto"
     slots: Any = "auto"
     object_size: Any = "auto"
+    speck: Any = "auto"
     what: int = 16
     glimpse: tuple[int, int] = (12, 12)
     hidden: int = 128
@@ -109,6 +112,7 @@ class ModelConfig(ModelSettings):
     size: str = "free"
     slots: int = 3
     object_size: tuple[float, float] = (20.0, 20.0)
+    speck: float = SPECK
     output_std: float = 0.3
     conditional_discovery: bool = True
     frame_size: tuple[int, int] = (50, 50)
@@ -135,6 +139,8 @@ class ModelConfig(ModelSettings):
             raise ValueError("model.size=steady needs model.residual: without it sizes are predicted anew")
         if self.smooth and not self.residual:
             raise ValueError("model.smooth needs model.residual: without it places are predicted anew, not moved on")
+        if not 0 <= self.speck <= 1:
+            raise ValueError(f"model.speck is a share of the typical object, from 0 to 1, got {self.speck}")
         if self.certainty < 0:
             raise ValueError(f"model.certainty is {self.certainty}: a logit that is not exceeded, or 0 for none")
         if self.slots < 1 or not 0 < self.output_std < math.inf:

@@ -42,6 +42,7 @@ BEFORE_030: dict[str, Any] = {
     "model.changing": False,
     "model.births": False,
     "model.smooth": False,
+    "model.speck": 0.2,
     "imagination.eventful": 0.0,
     "imagination.rounds": [],
     "imagination.iterations": 1000,

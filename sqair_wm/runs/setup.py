@@ -12,12 +12,13 @@ from omegaconf import DictConfig
 import sqair_wm.runs.config  # noqa: F401 (registers the settings of a run)
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.settings import ConfigError, typed
-from sqair_wm.data.objects import measure_objects
+from sqair_wm.data.objects import ObjectStatistics, measure_objects
 from sqair_wm.data.sequences import Sequences, play_of
 from sqair_wm.data.single_frames import SingleFrames
+from sqair_wm.data.specks import foreground_masks, measure_speck
 from sqair_wm.evaluation.kinds import check_data
 from sqair_wm.model.baselines import build
-from sqair_wm.model.config import ModelConfig, discovery_prior_of
+from sqair_wm.model.config import SPECK, ModelConfig, discovery_prior_of
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.world.world_model import WorldModel
@@ -28,6 +29,9 @@ CROWD = 20
 found anew late in an episode, when other objects appeared in most of the training."""
 
 DEVICES = ("auto", "cpu", "cuda", "gpu", "mps")
+
+STRETCHES, STRETCH = 100, 10
+"""Stretches of frames, and frames of each, in which it is looked for small things that travel."""
 
 CUT_SHORT = 0.1
 """Share of the scenes of a crowd that exploring presence may leave unfinished."""
@@ -40,7 +44,7 @@ def check_values(config: DictConfig) -> None:
         check_machine(config)
         training_config(config)
         imagination_config(config)
-        measured = {"slots": 1, "object_size": [4.0, 4.0], "output_std": 1.0}
+        measured = {"slots": 1, "object_size": [4.0, 4.0], "speck": SPECK, "output_std": 1.0}
         chosen = model_config(config, frame_size=[80, 80], channels=4, actions=1, **measured)
         with torch.device("meta"):
             build(chosen)
@@ -83,7 +87,8 @@ def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
     settings = _with_auto({**config.model}, measured)
     inference = settings["inference"]
     interacts = measured["actions"] and inference == "guided"
-    chosen = {"dynamics": "interactive" if interacts else "paper", "discovery_prior": discovery_prior_of(inference)}
+    chosen: dict[str, Any] = {"dynamics": "interactive" if interacts else "paper", "speck": SPECK}
+    chosen["discovery_prior"] = discovery_prior_of(inference)
     settings = _with_auto(settings, chosen)
     settings = _with_auto(settings, {"smooth": settings["dynamics"] == "interactive" and bool(settings["residual"])})
     crowd = isinstance(settings["slots"], int) and settings["slots"] > CROWD
@@ -109,6 +114,7 @@ def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
         actions=sequences.number_of_actions,
         slots=measured.slots,
         object_size=list(measured.size),
+        speck=measure_specks(config, sequences, measured),
         output_std=measured.noise,
     )
     torch.manual_seed(config.seed)
@@ -118,6 +124,17 @@ def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
         assert model.sqair.appearance.mean_image is not None
         model.sqair.appearance.mean_image.data.copy_(frames.mean(0))
     return model
+
+
+def measure_specks(config: DictConfig, sequences: Sequences, measured: ObjectStatistics) -> float:
+    """See `measure_speck`; `SPECK` where frames have no opacity, or sequences are too short to see what travels."""
+    if not sequences.scenery or config.model.speck != "auto":
+        return SPECK
+    try:
+        frames = sequences.first(STRETCHES, STRETCH, torch.device("cpu")).frames.foreground
+    except ValueError:
+        return SPECK
+    return measure_speck(foreground_masks(frames, measured.visible), measured.area)
 
 
 def training_sequences(model: WorldModel, sequences: Sequences) -> Sequences:

@@ -17,7 +17,6 @@ from sqair_wm.evaluation.metrics.components import Settings, components
 from sqair_wm.evaluation.metrics.detection import Detections, Judged, detection_metrics, judge
 from sqair_wm.evaluation.metrics.tracks import Tracks, tracking_metrics
 from sqair_wm.games.background import separate
-from sqair_wm.model.config import SPECK
 from sqair_wm.model.outlines import outlines
 from sqair_wm.world.world_model import WorldModel
 
@@ -170,11 +169,11 @@ def _ages(identity: np.ndarray) -> np.ndarray:
 def baseline_settings(model: WorldModel) -> Settings:
     """Settings of the baselines, from the object size that was measured for the model on its training frames.
 
-    `SPECK`, the gap over which parts are joined and the gate of linking were chosen on 1,200 training frames of Pong,
+    The gap over which parts are joined and the gate of linking were chosen on 1,200 training frames of Pong,
     MsPacman and Freeway.
     """
     height, width = model.config.object_size
-    return Settings(least_area=SPECK * height * width, gate=JUMP * max(model.config.frame_size))
+    return Settings(least_area=model.config.speck * height * width, gate=JUMP * max(model.config.frame_size))
 
 
 def foreground(sequences: PicturedPlay, play: HeldOut) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.model.config import SPECK, ModelConfig
+from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.discovery import SetEncoder
 from sqair_wm.model.inference.parts import CERTAIN, LARGER, GlimpseReader, Look, ObjectMemory, limited, shows
 from sqair_wm.model.inference.search import Others, Peak, Residual, energy_map
@@ -39,10 +39,10 @@ class _Step(NamedTuple):
 class GuidedDiscovery(nn.Module):
     """Finds objects one after the other, wiping each from the residual, until the first "no" (paper, algorithm 3).
 
-    A peak proposes an object only if its squared intensity is at least `LEAST_ENERGY` and would fill a `SPECK` of the
-    typical object, or where frames have no opacity, so that objects are thin and faint, the share `FAINTEST`; and
-    discovery never exceeds the free slots. What shows nothing that objects before it do not explain (see
-    `shows`) is refused, unless `Exploration.duplicates` are allowed, as in training: what is refused teaches nothing.
+    A peak proposes an object only if its squared intensity is at least `LEAST_ENERGY` and would fill the share
+    `config.speck` of the typical object, or where frames have no opacity, so that objects are thin and faint,
+    `FAINTEST`; and discovery never exceeds the free slots. What shows nothing that objects before it do not explain
+    (see `shows`) is refused, unless `Exploration.duplicates` are allowed, as in training: what is refused teaches nothing.
     """
 
     packs = True
@@ -55,7 +55,7 @@ class GuidedDiscovery(nn.Module):
         share = torch.tensor(config.object_share)
         self.register_buffer("share", (1.3 * share).clamp(max=0.9), persistent=False)
         height, width = config.object_size
-        self.least_energy = max(LEAST_ENERGY, (SPECK if config.scenery else FAINTEST) * height * width)
+        self.least_energy = max(LEAST_ENERGY, (config.speck if config.scenery else FAINTEST) * height * width)
         self.cell = VanillaCell(hidden + 3 + w + 4 + hidden, hidden)
         self.where = mlp(hidden, hidden, 8, zero=True)
         self.presence = mlp(hidden + w + 3, hidden // 2, 1, zero=True)
