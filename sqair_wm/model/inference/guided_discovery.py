@@ -42,7 +42,8 @@ class GuidedDiscovery(nn.Module):
     A peak proposes an object only if its squared intensity is at least `LEAST_ENERGY` and would fill the share
     `config.speck` of the typical object, or where frames have no opacity, so that objects are thin and faint,
     `FAINTEST`; and discovery never exceeds the free slots. What shows nothing that objects before it do not explain
-    (see `shows`) is refused, unless `Exploration.duplicates` are allowed, as in training: what is refused teaches nothing.
+    (see `shows`) is refused, unless `Exploration.duplicates` are allowed, as in training, where what is refused teaches
+    nothing.
     """
 
     packs = True
