@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-WORLD_MODEL = {
+DECISIONS = {
     "decision_share": "share of gain",
     "decision_share_low": "from",
     "decision_share_high": "to",
     "decision_share_better": "better play",
+    "decision_share_8": "8 steps",
+    "decision_share_48": "48 steps",
+    "decision_correlation": "correlation",
+    "contact_identity": "contact",
     "turn_recall_5": "turns",
     "turn_precision_5": "right",
+    "recall_worst_class": "worst class",
+    "f_moving": "F",
+    "components_f_moving": "components",
+    "idf1": "IDF1",
+    "components_idf1": "components",
+    "position_error_10": "10 steps",
+    "reward_f1_imagined": "reward F1",
+    "ending_f1": "ending F1",
+    "computing_minutes": "minutes",
+}
+
+WORLD_MODEL = {
     "position_error_5": "5 steps",
     "position_error_still_5": "still",
     "position_error_velocity_5": "velocity",

@@ -30,7 +30,7 @@ from sqair_wm.data.opening import (
 )
 from sqair_wm.data.sequences import Sequences, play_of
 from sqair_wm.data.settings import DataSettings
-from sqair_wm.evaluation.columns import DIGITS, OBJECTS, PEOPLE, WORLD_MODEL
+from sqair_wm.evaluation.columns import DECISIONS, DIGITS, OBJECTS, PEOPLE, WORLD_MODEL
 from sqair_wm.evaluation.digits.digit_table import Sizes, table_metrics
 from sqair_wm.evaluation.digits.digits import digit_metrics
 from sqair_wm.evaluation.games.decisions import DecisionSettings
@@ -216,7 +216,7 @@ register(
         game=True,
         check=check_game,
         measure=measure_game,
-        tables={"atari": OBJECTS, "world_model": WORLD_MODEL},
+        tables={"decisions": DECISIONS, "atari": OBJECTS, "world_model": WORLD_MODEL},
     ),
     preset=False,
 )

@@ -84,7 +84,7 @@ class Explorer:
         held[:, :, : min(actions, h.sequences)] = np.arange(actions)[: h.sequences]
         plans = held.repeat(h.hold, 0)[: h.steps]
         scenes = self._tracker.scenes.state.repeat(h.sequences)
-        _, outcome = self._world.unroll(scenes, torch.from_numpy(plans.reshape(h.steps, -1)), discover=False)
+        _, outcome = self._world.unroll(scenes, torch.from_numpy(plans.reshape(h.steps, -1)))
         worth = self._worth(outcome).view(self._number, h.sequences)
         best = worth.argmax(1).cpu().numpy()
         first: np.ndarray = plans[: h.every, np.arange(self._number), best]
