@@ -67,7 +67,9 @@ class Expected(NamedTuple):
 
 
 class Births(nn.Module):
-    """Says what new object appears with a step, from the objects there, the action, and the time since the last change.
+    """Says what new object appears with a step.
+
+    It goes by the objects there, what the dynamics remembers of them, the action, and the time since the last change.
 
     Args:
         config: of the model.
@@ -76,7 +78,7 @@ class Births(nn.Module):
 
     def __init__(self, config: ModelConfig, width: int = 64):
         super().__init__()
-        self.each = mlp(config.what + 7, width, width, out=False, activation=nn.ReLU)
+        self.each = mlp(config.what + 7 + config.hidden, width, width, out=False, activation=nn.ReLU)
         self.action, self.since = nn.Embedding(config.actions, width), nn.Embedding(LONGEST, width)
         self.scene = mlp(3 * width, width, out=False, activation=nn.ReLU)
         self.size = 4 + config.what + 2
@@ -84,10 +86,17 @@ class Births(nn.Module):
         self.object = linear(width, WAYS * 2 * self.size)
         self.birth.bias.data.fill_(SELDOM)
 
-    def forward(self, sight: Sight, since: Tensor, action: Tensor) -> Expected:
-        """What appears next in `B` scenes, `since` `[B]` steps after the last change, under `action` `[B]`."""
-        codes = sight.rows.put(self.each(sight.own)).unflatten(0, sight.shape)
-        there = codes.sum(1)
+    def forward(self, sight: Sight, memory: Tensor, since: Tensor, action: Tensor) -> Expected:
+        """What appears next in `B` scenes.
+
+        Args:
+            sight: the scenes.
+            memory: `[B, N, P]` of the dynamics.
+            since: `[B]` steps since the last change.
+            action: `[B]`.
+        """
+        inputs = torch.cat([sight.own, sight.rows.take(memory.flatten(0, 1))], -1).detach()
+        there = sight.rows.put(self.each(inputs)).unflatten(0, sight.shape).sum(1)
         hidden = self.scene(torch.cat([there, self.since(since.clamp(max=LONGEST - 1)), self.action(action)], -1))
         mean, raw = self.object(hidden).unflatten(-1, (WAYS, 2 * self.size)).chunk(2, -1)
         return Expected(self.birth(hidden).squeeze(-1), self.ways(hidden), Normal(mean, positive(raw, LEAST_STD)))

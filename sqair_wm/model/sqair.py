@@ -187,7 +187,7 @@ class SQAIR(nn.Module):
             after = tracked.replace(step=slots.step + 1)
             return after.replace(since=since_change(slots, after)).pad(self.config.slots)
         if self.births is not None and action is not None:
-            expected = self.births(Sight.of(slots, self.config, self.dense), slots.since, action)
+            expected = self.births(Sight.of(slots, self.config, self.dense), slots.prior, slots.since, action)
             found = self._born(tracked, expected, discover_noise)
         else:
             found = self._appear(tracked, prediction.stay_logit, discover_noise)

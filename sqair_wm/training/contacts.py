@@ -37,6 +37,13 @@ def arrivals(states: Slots, part: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(new[:1]), new])
 
 
+def hindsight(states: Slots, part: Tensor, new: Tensor) -> Tensor:
+    """Velocities `[F, N, 2]`, of `new` objects `[F, N]` those of the next frame, if they are still there then."""
+    stays = torch.zeros_like(new)
+    stays[:-1] = (states.identity[1:] == states.identity[:-1]) & (part[1:] == part[:-1])[:, None]
+    return torch.where((new & stays)[..., None], states.velocity.roll(-1, 0), states.velocity)
+
+
 def newly_seen(before: Slots, after: Slots) -> Tensor:
     """Which objects are seen after a step and were not there before it, `[B, N]` bool."""
     seen = (after.presence > 0) & (after.unseen == 0)

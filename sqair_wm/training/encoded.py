@@ -14,11 +14,14 @@ from tqdm import tqdm
 from sqair_wm.data.sequences import PlaySequences, endings
 from sqair_wm.model.seating import seat
 from sqair_wm.model.slots import Slots
-from sqair_wm.training.contacts import arrivals, meetings
+from sqair_wm.training.contacts import arrivals, hindsight, meetings
 from sqair_wm.world.world_model import WorldModel
 
 STREAMS, SHORTEST = 32, 64
 """Most parts of a recording that are looked at side by side, and the fewest frames of a part."""
+
+KNOWN = 0.5
+"""Share of the stretches in which velocities of new objects are known, as they are where one is imagined."""
 
 WHITE = 255.0
 """What the largest value of the scenery is kept as, in a byte."""
@@ -60,14 +63,16 @@ class EncodedPlay:
         unit: size of a typical object, in units of half a frame.
 
     Attributes:
+        hindsight: `[F, N, 2]` velocities as if those of new objects had been known; see `Births`.
         eventful: `[F]` bool, whether something happens in a frame: objects meet or appear, a reward or an ending comes.
     """
 
     def __init__(self, states: Slots, part: Tensor, actions: Tensor, rewards: Tensor, ends: Tensor, unit: float):
         self.states, self.part, self.unit = states, part, unit
         self.actions, self.rewards, self.ends = actions, rewards, ends
-        met, new = meetings(states, part, unit), arrivals(states, part).any(1)
-        self.eventful = met | new | (rewards != 0) | ends
+        new = arrivals(states, part)
+        self.eventful = meetings(states, part, unit) | new.any(1) | (rewards != 0) | ends
+        self.hindsight = hindsight(states, part, new)
 
     @staticmethod
     def join(plays: Sequence[EncodedPlay]) -> EncodedPlay:
@@ -100,7 +105,6 @@ class EncodedPlay:
         device: torch.device,
         *,
         first: int = 1,
-        behind: int | None = None,
         eventful: float = 0.0,
     ) -> Play:
         """`batch` random stretches of `length` frames.
@@ -109,32 +113,50 @@ class EncodedPlay:
             batch, length: see above.
             generator: of the random numbers.
             device: where to put them.
-            first: of a stretch, the first frame that counts as eventful; behind: the one behind the last, by default
-                `length`.
+            first: of a stretch, the first frame that counts as eventful.
             eventful: share of the stretches that are drawn among those in which something happens, where these are
                 fewer than that.
         """
         starts = self.starts(length)
         chosen = torch.randint(len(starts), (batch,), generator=generator)
-        happens = self._happens(starts, first, behind or length)
+        happens = self._happens(starts, first, length)
         lively = happens.nonzero().squeeze(1)
+        known = torch.rand(batch, generator=generator) < KNOWN
         if not 0 < len(lively) < eventful * len(starts):
-            return self.cut(starts[chosen], length, device)
+            return self.cut(starts[chosen], length, device, known=known)
         focused = round(batch * eventful)
         chosen[:focused] = lively[torch.randint(len(lively), (focused,), generator=generator)]
         share = len(lively) / len(starts)
         often = (1 - eventful) + eventful / share * happens[chosen]
-        return self.cut(starts[chosen], length, device, 1 / often)
+        return self.cut(starts[chosen], length, device, 1 / often, known)
 
-    def _happens(self, starts: Tensor, first: int, behind: int) -> Tensor:
-        """Whether something happens from frame `first` to before `behind` of stretches from `starts` on, `[S]` bool."""
+    def _happens(self, starts: Tensor, first: int, length: int) -> Tensor:
+        """Whether something happens in the stretches from `starts` on, as of their frame `first`, `[S]` bool."""
         so_far = F.pad(self.eventful.cumsum(0), (1, 0))
-        return so_far[starts + behind] > so_far[starts + first]
+        return so_far[starts + length] > so_far[starts + first]
 
-    def cut(self, starts: Tensor, length: int, device: torch.device, weight: Tensor | None = None) -> Play:
-        """The stretches that begin at `starts` `[B]`, with their `weight` `[B]`, by default 1."""
+    def cut(
+        self,
+        starts: Tensor,
+        length: int,
+        device: torch.device,
+        weight: Tensor | None = None,
+        known: Tensor | None = None,
+    ) -> Play:
+        """The stretches that begin at `starts` `[B]`.
+
+        Args:
+            starts: see above.
+            length: of each, in frames.
+            device: where to put them.
+            weight: `[B]`, see `Play`; 1 by default.
+            known: `[B]` bool, in which the velocities of new objects are known, as in imagination; by default in none.
+        """
         index = torch.arange(length)[:, None] + starts
         states = self.states.map(lambda x: x[index].to(device))
+        if known is not None:
+            later = self.hindsight[index].to(device)
+            states = states.replace(velocity=torch.where(known.to(device)[:, None, None], later, states.velocity))
         if states.scenery.dtype == torch.uint8:
             states = states.replace(scenery=states.scenery.to(states.where.dtype) / WHITE)
         weight = torch.ones(len(starts)) if weight is None else weight

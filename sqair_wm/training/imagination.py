@@ -58,7 +58,7 @@ class ImaginationLoss(nn.Module):
 
         Args:
             play: stretches to imagine.
-            singles: stretches of three frames: to learn reward, ending and births of the second from.
+            singles: stretches of two frames to learn reward and ending from.
         """
         c = self.config
         before, after, terms, scenery = [], [], [], []
@@ -75,7 +75,7 @@ class ImaginationLoss(nn.Module):
             "density": density[: c.context].mean(),
             "stay": stay.mean(),
             "scenery": torch.stack(scenery).mean(),
-            "births": self._births(singles),
+            "births": self._births(play, before),
         }
         statistics = {"distance_last": distance[-1].detach()}
         outcome = self._outcomes(play, before, after, singles)
@@ -112,20 +112,26 @@ class ImaginationLoss(nn.Module):
         missed = scenery_error(sight, added, target.scenery).sum() / slots.presence.shape[0]
         return changed(slots.scenery, sight, added.detach()), missed
 
-    def _births(self, singles: Play) -> Tensor:
-        """Loss of the object that appeared with the second frame; of several, of that in the first slot."""
-        first, second, third = (singles.scene(t) for t in range(3))
+    def _births(self, play: Play, before: list[Slots]) -> Tensor:
+        """Loss of the objects that appear while scenes are seen; of several at once, of that in the first slot.
+
+        The first scenes are left out: what the dynamics remembers of them is of before this training.
+        """
+        losses = [play.weight.new_zeros(())]
         if self.births is None:
-            return singles.weight.new_zeros(())
-        new = newly_seen(first, second)
-        slot = new.to(torch.uint8).argmax(1)[:, None]
-        where, what, name = (pick(x, slot) for x in (second.where, second.what, second.identity))
-        later = (third.identity == name[:, None]) & (third.presence > 0) & (third.unseen == 0)
-        velocity = pick(third.velocity, later.to(torch.uint8).argmax(1)[:, None])
-        sight = Sight.of(first, self.model, self.dense)
-        expected = self.births(sight, first.since, singles.actions[1])
-        moving = later.any(1).to(velocity.dtype)
-        return birth_loss(expected, new.any(1), (where, what, velocity, moving), singles.weight)
+            return losses[0]
+        for t in range(1, min(self.config.context, len(play) - 2)):
+            now, after, later = (play.scene(k) for k in (t, t + 1, t + 2))
+            new = newly_seen(now, after)
+            slot = new.to(torch.uint8).argmax(1)[:, None]
+            where, what, name = (pick(x, slot) for x in (after.where, after.what, after.identity))
+            stays = (later.identity == name[:, None]) & (later.presence > 0) & (later.unseen == 0)
+            velocity = pick(later.velocity, stays.to(torch.uint8).argmax(1)[:, None])
+            sight = Sight.of(before[t], self.model, self.dense)
+            expected = self.births(sight, before[t].prior, now.since, play.actions[t + 1])
+            target = where, what, velocity, stays.any(1).to(velocity.dtype)
+            losses.append(birth_loss(expected, new.any(1), target, play.weight))
+        return torch.stack(losses).sum() / max(1, len(losses) - 1)
 
     @staticmethod
     def _seen(imagined: Slots, target: Slots) -> Slots:
@@ -210,10 +216,8 @@ class ImaginationTrainer(Loop):
         """Stretches of play (the context and the steps to imagine), and single steps."""
         device = self.fabric.device
         c = self.config
-        play = self.play.sample(
-            c.batch, self._length(position), generator, device, first=c.context, eventful=c.eventful
-        )
-        return play, self.play.sample(c.singles, 3, generator, device, behind=2, eventful=c.eventful)
+        play = self.play.sample(c.batch, self._length(position), generator, device, first=2, eventful=c.eventful)
+        return play, self.play.sample(c.singles, 2, generator, device, eventful=c.eventful)
 
     def arguments(self, batch: tuple[Play, Play], position: int) -> tuple:
         """See `ImaginationLoss.forward`."""
