@@ -9,6 +9,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from sqair_wm.model.outcome import Outcome
+from sqair_wm.model.slots import Noise, Slots
+from sqair_wm.world.world_model import WorldModel
+
 REWARDS = ("raw", "sign", "symlog")
 
 Value = Callable[[Any], Tensor]
@@ -96,3 +100,21 @@ def worth(world: Steps, scenes: Any, actions: Tensor, counting: Counting, value:
         scenes, outcome = world.step(scenes, action)
         tally.add(outcome)
     return tally.total if value is None else tally.beyond(value(scenes))
+
+
+class Drawn:
+    """A world model whose futures are drawn, not the likeliest ones.
+
+    Args:
+        world: the model.
+        generator: of the noise, on the device of the model.
+        discover: whether new objects may appear.
+    """
+
+    def __init__(self, world: WorldModel, generator: torch.Generator, discover: bool = True):
+        self.world, self.generator, self.discover = world, generator, discover
+
+    def step(self, slots: Slots, action: Tensor) -> tuple[Slots, Outcome]:
+        """See `WorldModel.step`."""
+        noise = Noise.draw(slots, generator=self.generator)
+        return self.world.step(slots, action, noise, discover=self.discover)
