@@ -35,13 +35,13 @@ class DreamSettings(NetworkSettings, Counting):
     """
 
     reward: str = "sign"
-    scenes: int = 512
+    scenes: int = 256
     horizon: int = 15
     lam: float = 0.95
     entropy: float = 1e-3
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     passes: int = 1
-    parts: int = 4
+    parts: int = 8
     clip: float = 0.2
     value: float = 0.5
     gradient: float = 1.0

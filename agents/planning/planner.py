@@ -76,13 +76,12 @@ class Planner(ABC):
     ) -> tuple[np.ndarray, Any]:
         """Actions for a batch of observations, see `Policy`.
 
-        The observation itself is not looked at unless it holds scenes: an observation leaves out what the model
+        The observation itself is not used unless it holds scenes: an observation leaves out what the model
         remembers. The scenes of `self.scenes` are planned from, which therefore has to be the game that is played.
 
         Raises:
             ValueError: if there are no scenes.
         """
-        alone = isinstance(self.scenes, gym.Env)
         scenes = observation if hasattr(observation, "repeat") and hasattr(observation, "step") else self._look()
         batch = scenes.step.shape[0]
         begun = np.zeros(batch, bool) if episode_start is None else np.broadcast_to(episode_start, (batch,))
@@ -90,13 +89,22 @@ class Planner(ABC):
         with torch.no_grad():
             chosen, memory = self.plan(scenes, state, fresh)
         actions = chosen.cpu().numpy()
-        return (actions[0] if alone and batch == 1 else actions), memory
+        return (actions[0] if self._alone(observation) else actions), memory
 
     def random(self, device: torch.device) -> torch.Generator:
         """The source of random numbers on a device."""
         if self._random is None or self._random.device != device:
             self._random = torch.Generator(device).manual_seed(self._seed)
         return self._random
+
+    def _alone(self, observation: Any) -> bool:
+        """Whether an observation is that of one environment, no batch of them."""
+        if not isinstance(self.scenes, gym.Env):
+            return False
+        seen, space = observation, self.scenes.observation_space
+        if isinstance(space, gym.spaces.Dict):
+            seen, space = observation["slots"], space["slots"]
+        return np.shape(seen) == space.shape
 
     def _look(self) -> Any:
         if self.scenes is None:
@@ -115,6 +123,8 @@ def slots_of(env: Any) -> Any:
     if hasattr(env, "slots"):
         return env.slots
     try:
-        return env.get_attr("slots")[0]
+        found = env.get_attr("slots")
     except AttributeError as error:
         raise ValueError(f"{env} has no slots: plan in sqair_wm/Slots-v0, or whatever else has scenes") from error
+    # A vector environment of ours has those of all rows, others have environments that have one each.
+    return found[0] if all(x is found[0] for x in found) else type(found[0]).cat(found)
