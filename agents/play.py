@@ -185,7 +185,9 @@ class GrownPlay:
                 break
         if not number:
             raise ValueError(f"no episode has lasted {SETTLED} frames yet: play more")
-        return Slots.cat(found).to(device)
+        scenes, empty = Slots.cat(found).to(device), self.world.initial(1).temporal
+        # Prediction does not need the inference network's memory, but objects that appear are given one.
+        return scenes.replace(temporal=empty.new_zeros(1).expand(*scenes.presence.shape, empty.shape[-1]))
 
     def _recording(self, frames: int) -> Recording:
         source = self.world.source

@@ -7,6 +7,7 @@ import torch
 from sqair_wm.agents.games import RealGames
 from sqair_wm.agents.play import GrownPlay, play
 from sqair_wm.games.policies import RandomPolicy
+from sqair_wm.model.slots import Noise
 from sqair_wm.training.encoded import encode
 
 CPU = torch.device("cpu")
@@ -71,6 +72,17 @@ def test_imagination_starts_from_scenes_that_are_settled_and_not_over(world, sho
     # Of the eight frames of a game the last three are seen long enough, and its very last is the end.
     assert set(starts.step.tolist()) == {4, 5, 6, 7}
     assert len(kept.starts(CPU, newest=3).step) == 3
+
+
+def test_objects_may_appear_in_what_is_imagined_from_there(world, short, tmp_path):
+    kept = GrownPlay(tmp_path, world)
+    kept.add(stretch(world))
+    starts = kept.starts(CPU)
+    emptied = starts.replace(presence=torch.zeros_like(starts.presence), identity=torch.full_like(starts.identity, -1))
+    noise = Noise.none(emptied)
+    after, _ = world.step(emptied, torch.zeros(len(starts.step), dtype=torch.int64),
+                          noise.replace(presence=torch.ones_like(noise.presence)))  # fmt: skip
+    assert after.presence.sum() > 0 and after.temporal.shape == world.initial(len(starts.step)).temporal.shape
 
 
 def test_a_random_action_is_taken_as_often_as_asked_for(world):
