@@ -25,7 +25,7 @@ def look(scenes):
 
 def dream(world, actions=3, **settings):
     model = actor_critic(LAYOUT.space, gym.spaces.Discrete(actions), NETWORKS, seed=0)
-    chosen = {"reward": "raw", "stochastic": False, "scenes": 64, "learning_rate": 3e-3, **settings}
+    chosen = {"reward": "raw", "stochastic": False, "scenes": 64, "parts": 4, "learning_rate": 3e-3, **settings}
     return model, Dream(world, model.policy, look, DreamSettings(**chosen))
 
 
