@@ -20,7 +20,7 @@ class ConfigError(ValueError):
     """A setting that cannot work; the message says which and what would."""
 
 
-GROUPS = ("model", "data", "training", "imagination")
+GROUPS = ("model", "data", "training", "imagination", "agent")
 SWEEPS = ("-m", "--multirun")
 
 
@@ -131,7 +131,7 @@ def typed(kind: type[Settings], values: Any, group: str) -> Settings:
         ConfigError: if a value has the wrong type; the message names its key.
     """
     try:
-        settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), OmegaConf.create(dict(values))))
+        settings = OmegaConf.to_object(OmegaConf.merge(schema(kind), OmegaConf.create(dict(values))))
     except OmegaConfBaseException as error:
         message = str(error).splitlines()[0]
         raise ConfigError(f"{group}.{error.full_key}: {message}") from error

@@ -1,0 +1,111 @@
+"""The agent that learns in imagination, as a run has it: saved, gone on with, and asked for actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import torch
+from stable_baselines3 import PPO
+from torch import Tensor
+
+from sqair_wm.envs.layout import Layout
+from sqair_wm.model.slots import Slots
+from sqair_wm.training.checkpoint import load_checkpoint
+from sqair_wm.world.world_model import WorldModel
+
+from .brain import NetworkSettings, actor_critic
+from .dream import Dream, DreamSettings
+from .learning import ImaginationLearner
+from .loop import AGENT, STATE, AgentLoop, last_round, point
+from .outlook import Drawn
+from .run import AgentRun
+
+
+class Dreamer:
+    """An actor-critic of stable-baselines3, and what trains it in imagination.
+
+    Args:
+        world: the model, which may change while this learns.
+        settings: of learning.
+        seed: of weights and chance.
+
+    Attributes:
+        policy: the model of stable-baselines3.
+    """
+
+    def __init__(self, world: WorldModel, settings: DreamSettings, seed: int = 0):
+        device = world.background.device
+        self.policy = networks(world, settings, seed)
+        self.generator = torch.Generator(device).manual_seed(seed)
+        imagined = Drawn(world, self.generator, settings.discover) if settings.stochastic else world
+        self.dream = Dream(imagined, self.policy.policy, Layout.of(world.config).features, settings)
+
+    def learn(self, starts: Slots, steps: int) -> dict[str, float]:
+        """See `Dream.learn`."""
+        return self.dream.learn(starts, steps)
+
+    def save(self, path: Path) -> None:
+        """Write the model of stable-baselines3, see `stable_baselines3.PPO.save`."""
+        self.policy.save(path)
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `Learner.state_dict`."""
+        return {"dream": self.dream.state_dict(), "generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.dream.load_state_dict(state["dream"])
+        self.generator.set_state(state["generator"])
+
+
+def networks(world: WorldModel, settings: NetworkSettings, seed: int | None = None) -> PPO:
+    """The model of stable-baselines3 for the scenes and the actions of a world model."""
+    actions = gym.spaces.Discrete(world.config.actions)
+    return actor_critic(Layout.of(world.config).space, actions, settings, str(world.background.device), seed)
+
+
+def load_networks(folder: Path, world: WorldModel, settings: NetworkSettings) -> PPO:
+    """The trained agent of a run.
+
+    Raises:
+        FileNotFoundError: if nothing was trained in `folder`.
+    """
+    if not (folder / AGENT).exists():
+        raise FileNotFoundError(f"no trained agent in {folder}: {AGENT} is missing (python -m agents.train makes one)")
+    model = networks(world, settings)
+    model.set_parameters(str(folder / AGENT), device=world.background.device)
+    model.policy.set_training_mode(False)
+    return model
+
+
+def train_dreamer(run: AgentRun, say: Callable[[dict[str, float]], None]) -> None:
+    """Train, or go on training, the agent of a run; `say` is told what every round brought."""
+    done = last_round(run.path)
+    folder = point(run.path, done) if done else None
+    world, fabric, settings = run.world(), run.fabric(), run.settings
+    torch.manual_seed(run.seed)
+    dreamer = Dreamer(world, settings, run.seed)
+    world_learner = ImaginationLearner(world, settings.world, fabric, folder, run.seed)
+    if folder is not None:
+        dreamer.policy.set_parameters(str(folder / AGENT), device=world.background.device)
+        dreamer.load_state_dict(load_checkpoint(folder / STATE)["learner"])
+    AgentLoop(run.path, world, dreamer, world_learner, settings, run.seed, done).run(int(run.config.steps), say)
+
+
+def value_of(model: PPO, layout: Layout) -> Callable[[Slots], Tensor]:
+    """What an actor-critic expects of scenes, `[B]`, for planners."""
+    return lambda scenes: model.policy.predict_values(layout.features(scenes))[:, 0]
+
+
+def logits_of(model: PPO, layout: Layout) -> Callable[[Slots], Tensor]:
+    """The logits `[B, A]` of an actor-critic in scenes, for planners."""
+
+    def prior(scenes: Slots) -> Tensor:
+        chance = model.policy.get_distribution(layout.features(scenes)).distribution
+        assert isinstance(chance, torch.distributions.Categorical)
+        return chance.logits
+
+    return prior

@@ -1,0 +1,186 @@
+"""Play whole games: `python -m agents.evaluate runs/Pong-dream --episodes 100`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sqair_wm.common.cpu import use_cpu
+from sqair_wm.common.files import write_atomically
+from sqair_wm.common.settings import ConfigError
+from sqair_wm.common.version import VERSION
+from sqair_wm.games.policies import Policy
+
+from .games import RealGames
+from .kinds import KINDS, open_run
+from .loop import PROGRESS
+from .run import AgentRun
+from .scores import RANDOM_AND_HUMAN, human_normalised, interquartile_mean, interval
+
+RESULT = "evaluation.json"
+FIRST_SEED = 2_000_000
+"""Of games of evaluation: none that anybody learned from."""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """A whole game.
+
+    Attributes:
+        seed: of the game.
+        total: undiscounted sum of its rewards, unclipped.
+        steps: decisions of the agent.
+        cut: whether a limit of time ended it.
+    """
+
+    seed: int
+    total: float
+    steps: int
+    cut: bool
+
+
+def play_whole(games: RealGames, policy: Policy, episodes: int, seed: int, deterministic: bool = True) -> list[Episode]:
+    """Play whole games with the seeds from `seed` on; each counts, however long it is.
+
+    Args:
+        games: that are played side by side.
+        policy: that plays.
+        episodes: number of games.
+        seed: of the first.
+        deterministic: take the likeliest actions; otherwise draw them.
+    """
+    found: list[Episode] = []
+    while len(found) < episodes:
+        number = min(games.number, episodes - len(found))
+        seeds = [seed + len(found) + i for i in range(games.number)]
+        games.begin(np.ones(games.number, bool), seeds)
+        counts, memory = np.arange(games.number) < number, None
+        total, steps, cut = np.zeros(games.number), np.zeros(games.number, int), np.zeros(games.number, bool)
+        while (counts & ~games.over).any():
+            action, memory = policy.predict(games.observation, memory, games.fresh.copy(), deterministic)
+            steps += counts & ~games.over
+            tick = games.step(action, counts)
+            total, cut = total + tick.reward, cut | tick.truncated
+        found += [Episode(seeds[i], float(total[i]), int(steps[i]), bool(cut[i])) for i in range(number)]
+    return found
+
+
+def evaluate(
+    run: AgentRun, episodes: int, games: int = 8, seed: int = FIRST_SEED, deterministic: bool = True
+) -> dict[str, Any]:
+    """Play whole games with the agent of a run; what came out, and how it was measured.
+
+    Args:
+        run: of the agent.
+        episodes: number of games.
+        games: side by side.
+        seed: of the first.
+        deterministic: take the likeliest actions; otherwise draw them.
+    """
+    use_cpu(int(run.config.threads))
+    torch.manual_seed(seed)
+    world = run.world()
+    played = RealGames(world, min(games, episodes))
+    policy = KINDS[run.settings.kind].policy(run, world, played)
+    found = play_whole(played, policy, episodes, seed, deterministic)
+    played.close()
+    source = world.source
+    assert source is not None
+    return {
+        "game": source.game,
+        "agent": run.settings.kind,
+        "seed": run.seed,
+        "version": VERSION,
+        "protocol": {
+            "episodes": episodes,
+            "first_seed": seed,
+            "deterministic": deterministic,
+            "frame_skip": source.settings["frame_skip"],
+            "sticky": source.sticky,
+            "rewards": "unclipped",
+            "episode": "whole game; losing a life does not end it",
+            "steps_learned_from": _learned_from(run.path),
+        },
+        **figures(source.game, [[e.total for e in found]]),
+        "steps_mean": float(np.mean([e.steps for e in found])),
+        "episodes": [asdict(e) for e in found],
+    }
+
+
+def figures(game: str, returns: list[list[float]]) -> dict[str, Any]:
+    """Mean, interquartile mean and what a human's score makes of them, of games of one run or of several."""
+    whole = np.concatenate([np.asarray(r, float) for r in returns])
+    mean, ends = float(whole.mean()), interval(returns)
+    iqm = {"iqm": interquartile_mean(whole), "iqm_95": interval(returns, interquartile_mean)}
+    found: dict[str, Any] = {"mean": mean, "mean_95": ends, **iqm, "median": float(np.median(whole))}
+    if game in RANDOM_AND_HUMAN:
+        found["random_and_human"] = RANDOM_AND_HUMAN[game]
+        found["human_normalised"] = human_normalised(game, mean)
+        found["human_normalised_95"] = [human_normalised(game, x) for x in ends]
+    return found
+
+
+def _learned_from(folder: Path) -> int | None:
+    """Real steps that the agent has learned from, beside those of the world model; None if nobody wrote them down."""
+    if (folder / "steps.txt").exists():
+        return int((folder / "steps.txt").read_text())
+    if not (folder / PROGRESS).exists():
+        return 0
+    return int(json.loads((folder / PROGRESS).read_text().splitlines()[-1])["real_steps"])
+
+
+def write_result(path: Path, result: dict[str, Any]) -> None:
+    """Write what `evaluate` gave."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda target: target.write_text(json.dumps(result, indent=1) + "\n"))
+
+
+def line(result: dict[str, Any]) -> str:
+    """The result in one line."""
+    low, high = result["mean_95"]
+    human = result.get("human_normalised")
+    tail = "" if human is None else f", human-normalised {human:.3f}"
+    return f"{result['game']} {result['agent']}: mean {result['mean']:.2f} ({low:.2f} to {high:.2f}){tail}"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m agents.evaluate", description=__doc__)
+    parser.add_argument(
+        "runs", type=Path, nargs="+", help="folders of runs, such as runs/Pong-dream; seeds of one agent"
+    )
+    parser.add_argument("--episodes", type=int, default=100, help="whole games of each run (100)")
+    parser.add_argument("--games", type=int, default=8, help="played side by side (8)")
+    parser.add_argument("--seed", type=int, default=FIRST_SEED, help=f"of the first game ({FIRST_SEED})")
+    parser.add_argument("--sample", action="store_true", help="draw actions instead of taking the likeliest")
+    parser.add_argument("--json", type=Path, help=f"write the result to this file too, beside the run's {RESULT}")
+    options = parser.parse_args(arguments)
+    if options.json is not None and len(options.runs) > 1:
+        parser.error("--json is for one run; every run has its own evaluation.json")
+    if min(options.episodes, options.games) < 1:
+        parser.error("--episodes and --games have to be at least 1")
+    try:
+        results = []
+        for path in options.runs:
+            run = open_run(path)
+            results.append(evaluate(run, options.episodes, options.games, options.seed, not options.sample))
+            for target in (path / RESULT, options.json):
+                if target is not None:
+                    write_result(target, results[-1])
+            print(line(results[-1]))
+    except (ConfigError, ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    if len(results) > 1:
+        returns = [[e["total"] for e in r["episodes"]] for r in results]
+        print("together:", line(results[0] | figures(results[0]["game"], returns)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Real games that run side by side, seen through a world model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+
+from sqair_wm.envs.layout import Layout, Observation
+from sqair_wm.model.slots import Slots
+from sqair_wm.world.scenes import Tracker
+from sqair_wm.world.world_model import WorldModel
+
+
+class Tick(NamedTuple):
+    """What a step of all games brought; arrays `[B]`. Where a game had ended, the next one began instead.
+
+    Attributes:
+        action: int64, that was taken; 0 where a game began.
+        reward: float64, unclipped; 0 where a game began.
+        ended: bool, the game is over.
+        truncated: bool, a limit of time cut the game off.
+        began: bool, a game began instead of a step.
+    """
+
+    action: np.ndarray
+    reward: np.ndarray
+    ended: np.ndarray
+    truncated: np.ndarray
+    began: np.ndarray
+
+
+class RealGames:
+    """`number` games of a world model, which may go on learning in between.
+
+    Args:
+        world: whose game is played, and whose eyes see it.
+        number: of games.
+        seed: of the first games; later ones go on from there.
+        options: passed on to `WorldModel.make_env`.
+
+    Attributes:
+        frames: `[B, H, W, 3]` uint8, as the games show them now.
+        fresh: `[B]` bool, whether a game has just begun.
+        over: `[B]` bool, whether it has ended, or was cut off.
+    """
+
+    def __init__(self, world: WorldModel, number: int, seed: int = 0, **options: Any):
+        self.world, self.number = world, number
+        self.envs = [world.make_env(**options) for _ in range(number)]
+        space = self.envs[0].action_space
+        assert isinstance(space, gym.spaces.Discrete)
+        self.action_space, self.layout = space, Layout.of(world.config)
+        self.frames = np.zeros((number, *world.config.frame_size, 3), np.uint8)
+        self.fresh, self.over = np.ones(number, bool), np.ones(number, bool)
+        self._tracker = Tracker(world, number)
+        self._seeds: list[int | None] = [seed + i for i in range(number)]
+
+    @property
+    def slots(self) -> Slots:
+        """The scenes, rows as in the observation."""
+        return self._tracker.scenes.slots
+
+    @property
+    def observation(self) -> Observation:
+        """What agents see of the games, `[B, N, D]`."""
+        seen = self._tracker.scenes
+        return self.layout.observe(seen.state, seen.seating)
+
+    @property
+    def backgrounds(self) -> np.ndarray:
+        """What is behind the objects, `[B, H, W, 3]` uint8."""
+        return np.stack([eye.background for eye in self._tracker.eyes])
+
+    def begin(self, rows: np.ndarray, seeds: Sequence[int | None] | None = None) -> None:
+        """Begin games where `rows` `[B]` is true; `seeds` are one for each of them."""
+        chosen = np.flatnonzero(rows)
+        if not len(chosen):
+            return
+        for i, seed in zip(chosen, seeds or [self._seeds[i] for i in chosen], strict=True):
+            self.frames[i], _ = self.envs[i].reset(seed=seed)
+            self._seeds[i] = None
+        self._tracker.begin(rows)
+        self._tracker.see(self.frames, None, None if rows.all() else rows)
+        self.fresh, self.over = self.fresh | rows, self.over & ~rows
+
+    def step(self, actions: np.ndarray, rows: np.ndarray | None = None) -> Tick:
+        """Take a step in every game, or in those of `rows`; ended ones stay as they are."""
+        rows = ~self.over if rows is None else rows & ~self.over
+        reward, no = np.zeros(self.number), np.zeros(self.number, bool)
+        ended, truncated, taken = no.copy(), no.copy(), np.where(rows, actions, 0).astype(np.int64)
+        for i in np.flatnonzero(rows):
+            self.frames[i], reward[i], ended[i], truncated[i], _ = self.envs[i].step(int(taken[i]))
+        if rows.any():
+            self._tracker.see(self.frames, taken, None if rows.all() else rows)
+        self.fresh = self.fresh & ~rows
+        self.over = self.over | ended | truncated
+        return Tick(taken, reward, ended, truncated & ~ended, no)
+
+    def advance(self, actions: np.ndarray) -> Tick:
+        """A step in every game that runs; the others begin anew."""
+        over = self.over.copy()
+        tick = self.step(actions)
+        self.begin(over)
+        return tick._replace(began=over)
+
+    def close(self) -> None:
+        """Close all games."""
+        for env in self.envs:
+            env.close()

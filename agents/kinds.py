@@ -1,0 +1,136 @@
+"""The kinds of agents: the one place that knows how each is trained and asked for actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from sqair_wm.common.settings import ConfigError, store, typed
+from sqair_wm.envs.layout import Layout
+from sqair_wm.games.policies import Policy, RandomPolicy
+from sqair_wm.world.world_model import WorldModel
+
+from .dreamer import load_networks, logits_of, train_dreamer, value_of
+from .games import RealGames
+from .loop import AGENT
+from .planning.cem import CEM
+from .planning.mcts import MCTS
+from .planning.planner import Planner
+from .planning.shooting import Shooting
+from .references import dqn, ppo, train_reference
+from .run import AgentRun, saved_config
+from .settings import CEMAgent, DQNAgent, DreamAgent, MCTSAgent, PPOAgent, RandomAgent, ShootingAgent
+
+Say = Callable[[dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of agent.
+
+    Attributes:
+        settings: dataclass of what `agent` holds in the configuration, with its defaults and its name as `kind`.
+        policy: who plays, given a run, the world model and the games that are played.
+        train: trains, or goes on training; None where there is nothing to learn.
+    """
+
+    settings: type
+    policy: Callable[[AgentRun, WorldModel, RealGames], Policy]
+    train: Callable[[AgentRun, Say], None] | None = None
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> None:
+    """Make a kind of agent known under the name that its settings have as `kind`.
+
+    Raises:
+        ValueError: if another kind has the name.
+    """
+    name = str(kind.settings.kind)  # type: ignore[attr-defined]
+    if KINDS.get(name, kind) != kind:
+        raise ValueError(f"there is another kind of agent with the name {name!r}")
+    KINDS[name] = kind
+    store(kind.settings, name, "agent")
+
+
+def settings_of(config: DictConfig) -> Any:
+    """The typed settings of the agent of a configuration.
+
+    Raises:
+        ConfigError: if there is no such kind of agent, or a setting cannot be.
+    """
+    if config.agent.kind not in KINDS:
+        raise ConfigError(f"agent.kind is {config.agent.kind!r}; choose one of {', '.join(KINDS)}")
+    try:
+        return typed(KINDS[config.agent.kind].settings, config.agent, "agent")
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def open_run(path: Path) -> AgentRun:
+    """A run that was begun.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    config = saved_config(path)
+    return AgentRun(path, config, settings_of(config))
+
+
+def _planner(kind: type[Planner]) -> Callable[[AgentRun, WorldModel, RealGames], Policy]:
+    def policy(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:
+        planner = kind(world, world.config.actions, run.settings, scenes=games, seed=run.seed)
+        if run.settings.guide is not None:
+            _guide(planner, Path(run.settings.guide), world)
+        return planner
+
+    return policy
+
+
+def _guide(planner: Planner, folder: Path, world: WorldModel) -> None:
+    """Give a planner the value, and if it wants one the policy, of an agent that learned in imagination.
+
+    Raises:
+        ConfigError: if the agent is of another kind, or counts rewards otherwise.
+    """
+    guide = open_run(folder)
+    mine, its = planner.settings, guide.settings
+    if not isinstance(its, DreamAgent):
+        raise ConfigError(f"agent.guide={folder} is no agent that learned in imagination (agent=dream)")
+    if (mine.reward, mine.discount) != (its.reward, its.discount):
+        raise ConfigError(
+            f"agent.guide={folder} counts rewards otherwise: choose agent.reward={its.reward} "
+            f"agent.discount={its.discount}"
+        )
+    model, layout = load_networks(folder, world, its), Layout.of(world.config)
+    planner.value = value_of(model, layout)
+    if isinstance(planner, MCTS):
+        planner.prior = logits_of(model, layout)
+
+
+def _reference(build: Callable[[AgentRun, Any], Any]) -> tuple[Any, Any]:
+    def policy(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:
+        model = build(run, None)
+        model.set_parameters(str(run.path / AGENT), device=str(run.config.device))
+        return model
+
+    return policy, lambda run, say: train_reference(run, build, say)
+
+
+def _random(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:
+    return RandomPolicy(games.number, world.config.actions, run.seed)
+
+
+register(Kind(DreamAgent, lambda run, world, games: load_networks(run.path, world, run.settings), train_dreamer))
+register(Kind(PPOAgent, *_reference(ppo)))
+register(Kind(DQNAgent, *_reference(dqn)))
+register(Kind(ShootingAgent, _planner(Shooting)))
+register(Kind(CEMAgent, _planner(CEM)))
+register(Kind(MCTSAgent, _planner(MCTS)))
+register(Kind(RandomAgent, _random))

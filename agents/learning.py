@@ -1,0 +1,102 @@
+"""How a world model goes on learning while agents play."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from lightning_fabric import Fabric
+
+from sqair_wm.training.horizons import ImaginationConfig
+from sqair_wm.training.imagination import ImaginationTrainer
+from sqair_wm.world.world_model import WorldModel
+
+from .play import GrownPlay
+
+ENDLESS = 10**9
+"""Iterations of a training that nobody plans the end of."""
+
+
+class WorldLearner(Protocol):
+    """Whoever improves a world model on play; agents know nothing else of its training."""
+
+    def learn(self, play: GrownPlay, iterations: int) -> dict[str, float]:
+        """Learn on all play so far for a few iterations, and leave the model ready to use, without gradients.
+
+        What is learned may be the eyes (from `play.recordings`), the dynamics and the heads (from `play.encoded`), or
+        all of them. Who changes the eyes looks at all play again.
+
+        Returns:
+            Means of what was recorded.
+        """
+
+    def save(self, folder: Path) -> None:
+        """Write what it takes to go on into `folder`; the model's weights are written apart."""
+
+
+@dataclass(frozen=True)
+class WorldSettings:
+    """How dynamics and heads go on learning; the eyes stay as they are.
+
+    Attributes:
+        rate: learning rate.
+        batch: stretches of play in an iteration.
+        context: frames that are seen before imagination begins.
+        imagined: steps that are imagined.
+        singles: single steps that reward and ending are learned from, in an iteration.
+    """
+
+    rate: float = 3e-4
+    batch: int = 16
+    context: int = 8
+    imagined: int = 12
+    singles: int = 256
+
+
+class ImaginationLearner:
+    """Goes on with the training of imagination, see `ImaginationTrainer`.
+
+    Args:
+        world: the model, which changes.
+        settings: of learning.
+        fabric: device and precision.
+        folder: that `save` wrote to; None for a training that begins.
+        seed: of sampling.
+    """
+
+    def __init__(
+        self, world: WorldModel, settings: WorldSettings, fabric: Fabric, folder: Path | None = None, seed: int = 0
+    ):
+        self.world, self.fabric, self.seed, self.folder = world, fabric, seed, folder
+        self.config = ImaginationConfig(
+            iterations=ENDLESS,
+            minutes=0.0,
+            batch=settings.batch,
+            learning_rate=settings.rate,
+            decay=[],
+            context=settings.context,
+            steps=[[0, settings.imagined]],
+            singles=settings.singles,
+        )
+        self.trainer: ImaginationTrainer | None = None
+
+    def learn(self, play: GrownPlay, iterations: int) -> dict[str, float]:
+        """See `WorldLearner.learn`."""
+        if iterations < 1:
+            return {}
+        self.world.requires_grad_(True)
+        if self.trainer is None:
+            folder = self.folder or play.folder
+            self.trainer = ImaginationTrainer(self.world, play.encoded, self.config, folder, self.fabric, self.seed)
+        self.trainer.play = play.encoded
+        records = [self.trainer.step() for _ in range(iterations)]
+        self.world.eval().requires_grad_(False)
+        return {name: float(torch.stack([r[name] for r in records]).mean()) for name in records[0]}
+
+    def save(self, folder: Path) -> None:
+        """See `WorldLearner.save`."""
+        if self.trainer is not None:
+            self.trainer.checkpoint = folder / self.trainer.checkpoint.name
+            self.trainer.save()

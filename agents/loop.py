@@ -1,0 +1,194 @@
+"""The loop that learning agents share: play the real game, learn the world, learn in it, and play again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from sqair_wm.common.files import write_atomically
+from sqair_wm.games.policies import Policy, RandomPolicy
+from sqair_wm.model.slots import Slots
+from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
+from sqair_wm.world.world_model import WorldModel
+
+from .games import RealGames
+from .learning import WorldLearner
+from .play import GrownPlay, Stretch, play
+
+STATE, PROGRESS, PLAY, POINT = "state.pt", "progress.jsonl", "play", "checkpoint-"
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How play and learning take turns.
+
+    Attributes:
+        games: real games side by side.
+        first: real steps of random play to begin with.
+        play: real steps of a round, all games together.
+        epsilon: probability of a random action in play.
+        world_iterations: of the world model's learning in a round.
+        dream_steps: imagined steps of a round.
+        newest: scenes of play that imagination starts from, the last ones.
+        pictures: keep what the games show, for a world model that learns to see: 38 kB a frame of 80 x 80.
+    """
+
+    games: int = 4
+    first: int = 2000
+    play: int = 500
+    epsilon: float = 0.01
+    world_iterations: int = 50
+    dream_steps: int = 100_000
+    newest: int = 20_000
+    pictures: bool = True
+
+    def check(self) -> None:
+        """Raise ValueError for settings that cannot work."""
+        if min(self.games, self.first, self.play, self.newest) < 1:
+            raise ValueError(f"games, first, play and newest have to be at least 1: {self}")
+        if not 0 <= self.epsilon <= 1:
+            raise ValueError(f"epsilon has to lie between 0 and 1, got {self.epsilon}")
+
+
+class Learner(Protocol):
+    """An agent that learns in imagination."""
+
+    @property
+    def policy(self) -> Policy:
+        """Who plays."""
+
+    def learn(self, starts: Slots, steps: int) -> dict[str, float]:
+        """Learn from imagined steps that begin at random ones of `starts`; what was recorded."""
+
+    def save(self, path: Path) -> None:
+        """Write the agent for `load_agent`, as one file."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Whatever else it takes to go on, in tensors and plain data."""
+
+
+class AgentLoop:
+    """Play, learn the world, learn in it. What is on disk is that of the last whole round.
+
+    Args:
+        folder: of the run.
+        world: the model, which goes on learning.
+        learner: of the agent.
+        world_learner: of the model.
+        settings: of the loop.
+        seed: of games and chance.
+        done: rounds that the folder holds, see `last_round`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        world: WorldModel,
+        learner: Learner,
+        world_learner: WorldLearner,
+        settings: LoopSettings,
+        seed: int = 0,
+        done: int = 0,
+    ):
+        self.folder, self.world, self.learner, self.world_learner = folder, world, learner, world_learner
+        self.settings, self.seed, self.rounds = settings, seed, done
+        self.play = GrownPlay(folder / PLAY, world, done)
+        self.imagined, self.seconds = 0, 0.0
+        self.random = np.random.default_rng([seed, done])
+        # The state of a game is not saved: a run that goes on begins new ones.
+        self.games = RealGames(world, settings.games, seed + 1000 * (self.play.steps + 1))
+        if done:
+            state = load_checkpoint(point(folder, done) / STATE)
+            self.imagined, self.seconds = state["imagined"], state["seconds"]
+            torch.set_rng_state(state["random"])
+
+    def run(self, steps: int, on_round: Callable[[dict[str, float]], None] | None = None) -> None:
+        """Go on until `steps` real steps are played and learned from; `on_round` is given what each round brought."""
+        while self.play.steps < steps:
+            record = self.round(steps - self.play.steps)
+            with (self.folder / PROGRESS).open("a") as file:
+                file.write(json.dumps(record) + "\n")
+            if on_round is not None:
+                on_round(record)
+        self.games.close()
+
+    def round(self, most: int) -> dict[str, float]:
+        """One round, in which at most about `most` real steps are played; what it brought."""
+        s, clock = self.settings, time.perf_counter()
+        played = self._play(most)
+        times = {"playing": time.perf_counter() - clock}
+        world = self.world_learner.learn(self.play, s.world_iterations)
+        times["learning_the_world"] = time.perf_counter() - clock - sum(times.values())
+        starts = self.play.starts(self.world.background.device, s.newest)
+        learned = self.learner.learn(starts, s.dream_steps)
+        times["dreaming"] = time.perf_counter() - clock - sum(times.values())
+        self.imagined += int(learned.pop("steps", 0))
+        self.seconds += time.perf_counter() - clock
+        self.rounds += 1
+        self._save()
+        counts = {"round": self.rounds, "real_steps": self.play.steps, "imagined_steps": self.imagined}
+        spent = {f"seconds_{name}": round(x, 2) for name, x in times.items()}
+        means = {f"world_{k}": v for k, v in world.items()} | {f"dream_{k}": v for k, v in learned.items()}
+        return counts | played | spent | {"minutes": self.seconds / 60} | means
+
+    def _play(self, most: int) -> dict[str, float]:
+        s = self.settings
+        if self.play.steps == 0:
+            policy: Policy = RandomPolicy(s.games, self.games.action_space.n, self.seed)
+            steps, epsilon = s.first, 0.0
+        else:
+            policy, steps, epsilon = self.learner.policy, s.play, s.epsilon
+        stretch = play(self.games, policy, min(steps, most), epsilon=epsilon, random=self.random, pictures=s.pictures)
+        self.play.add(stretch)
+        return reward_figures(stretch)
+
+    def _save(self) -> None:
+        """Write the round into a folder of its own; the one before goes when this one is whole."""
+        target = point(self.folder, self.rounds)
+        partial = target.with_name(target.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        self.world_learner.save(partial)
+        self.world.save(partial)
+        self.learner.save(partial / AGENT)
+        own = {"imagined": self.imagined, "seconds": self.seconds, "random": torch.get_rng_state()}
+        save_checkpoint(partial / STATE, {"iteration": self.rounds, "learner": self.learner.state_dict(), **own})
+        partial.rename(target)
+        for path in self.folder.glob(f"{POINT}*"):
+            if path != target:
+                shutil.rmtree(path)
+        self.world.save(self.folder)
+        write_atomically(self.folder / AGENT, lambda path: shutil.copyfile(target / AGENT, path))
+
+
+AGENT = "agent.zip"
+
+
+def point(folder: Path, number: int) -> Path:
+    """The folder of a round."""
+    return folder / f"{POINT}{number:06d}"
+
+
+def last_round(folder: Path) -> int:
+    """The last whole round of a run; 0 if there is none."""
+    numbers = [int(p.name.removeprefix(POINT)) for p in folder.glob(f"{POINT}*") if not p.name.endswith(".partial")]
+    return max(numbers, default=0)
+
+
+def reward_figures(stretch: Stretch) -> dict[str, float]:
+    """Rewards a step, and the mean return of the episodes that began and ended in a stretch, unclipped."""
+    rewards, parts = stretch.arrays["rewards"].astype(float), stretch.part.numpy()
+    over = stretch.arrays["ends"] | stretch.arrays["truncations"]
+    totals, whole = np.bincount(parts, rewards), np.bincount(parts[stretch.arrays["starts"]], minlength=parts[-1] + 1)
+    ended = np.bincount(parts[over], minlength=parts[-1] + 1)
+    found = totals[(whole > 0) & (ended > 0)]
+    figures = {"reward_a_step": float(rewards.sum() / max(1, stretch.steps)), "episodes": float(len(found))}
+    return figures | ({"episode_return": float(found.mean())} if len(found) else {})

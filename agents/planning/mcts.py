@@ -1,0 +1,97 @@
+"""Monte Carlo tree search with a Gumbel root (Danihelka et al. 2022): improves a policy with a few simulations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..outlook import Tally, worth
+from .planner import Planner, PlanSettings
+from .tree import Forest, Leaf, improved
+
+TIE = 1e-3
+"""Scale of what decides among equals."""
+
+Prior = Callable[[Any], Tensor]
+"""Logits `[B, A]` of the actions that one would take in `B` scenes."""
+
+
+@dataclass(frozen=True)
+class MCTSSettings(PlanSettings):
+    """How the tree search looks ahead.
+
+    Attributes:
+        simulations: scenes that are imagined in a search, beside what follows each.
+        considered: most first actions that are tried; half of them remain, again and again.
+        horizon: decisions imagined from a leaf on, which repeat the leaf's action, before its value is asked for;
+            with a good value 1 is enough: the leaf itself.
+        noise: scale of the Gumbel noise: 0 for the best action, 1 to draw it from the improved policy, as for
+            collecting play.
+    """
+
+    simulations: int = 16
+    considered: int = 16
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.considered < 1 or self.simulations < 1:
+            raise ValueError(f"simulations and considered have to be at least 1: {self}")
+
+
+class MCTS(Planner):
+    """Tries some first actions, halves them again and again, and searches a tree below each; see `Planner`.
+
+    Attributes:
+        prior: a policy to improve on; by default every action is as likely.
+    """
+
+    settings: MCTSSettings
+    prior: Prior | None = None
+
+    def plan(self, scenes: Any, memory: Tensor | None, fresh: Tensor) -> tuple[Tensor, None]:
+        """The action that remains; see `Planner.plan`."""
+        s, batch, device = self.settings, len(fresh), fresh.device
+        number = min(s.considered, self.actions)
+        phases = max(1, (number - 1).bit_length())
+        wish = self._logits(scenes) + self._gumbel(batch, device)
+        tried = wish.topk(number, 1).indices
+        roots = self._grow(scenes.repeat(number), tried.flatten())
+        forest = Forest(roots, 1 + s.simulations + phases, self._grow)
+        value = torch.zeros(batch, device=device) if self.value is None else self.value(scenes)
+        left = torch.arange(number, device=device).expand(batch, number)
+        rows = torch.arange(batch, device=device)[:, None] * number
+        while left.shape[1] > 1:
+            for _ in range(max(1, s.simulations // (phases * left.shape[1]))):
+                forest.simulate((rows + left).flatten())
+            q, visits = (
+                torch.zeros_like(wish).scatter(1, tried, x.view(batch, number)) for x in (forest.q, forest.visits[:, 0])
+            )
+            score = improved(wish, value, q, visits).gather(1, tried).gather(1, left)
+            left = left.gather(1, score.topk((left.shape[1] + 1) // 2, 1).indices)
+        return tried.gather(1, left)[:, 0], None
+
+    def _gumbel(self, batch: int, device: torch.device) -> Tensor:
+        """Gumbel noise `[B, A]`, and at least a little: among equals it is not always the first that are tried."""
+        noise = torch.empty(batch, self.actions, device=device).exponential_(generator=self.random(device))
+        return max(self.settings.noise, TIE) * -noise.log()
+
+    def _logits(self, scenes: Any) -> Tensor:
+        if self.prior is not None:
+            return self.prior(scenes)
+        return torch.zeros(scenes.step.shape[0], self.actions, device=scenes.step.device)
+
+    def _grow(self, scenes: Any, action: Tensor) -> Leaf:
+        """Keep `action` for as long as a decision lasts; then look at what is expected."""
+        s = self.settings
+        tally = Tally(s, len(action), action.device)
+        for _ in range(s.hold):
+            scenes, outcome = self.world.step(scenes, action)
+            tally.add(outcome)
+        further = action.expand(s.hold * (s.horizon - 1), -1)
+        value = worth(self.world, scenes, further, s, self.value)
+        return Leaf(scenes, tally.total, tally.weight, value, self._logits(scenes))

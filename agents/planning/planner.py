@@ -1,0 +1,130 @@
+"""What planners have in common: a world, how far they look, and `predict` for games whose scenes can be had."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..outlook import Counting, Steps, Value
+
+
+@dataclass(frozen=True)
+class PlanSettings(Counting):
+    """How a planner looks ahead.
+
+    Attributes:
+        horizon: decisions that a plan is made of.
+        hold: steps for which an imagined decision is kept. The game is asked again after every step.
+    """
+
+    horizon: int = 4
+    hold: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.horizon, self.hold) < 1:
+            raise ValueError(f"horizon and hold have to be at least 1, got {self.horizon} and {self.hold}")
+
+
+class Planner(ABC):
+    """Chooses actions by imagining what they bring.
+
+    Args:
+        world: that imagines, such as a `WorldModel`.
+        actions: number of actions of the game.
+        settings: how it looks ahead.
+        value: of scenes at the end of a plan, in rewards as `settings` count them; None for 0.
+        scenes: whoever has the scenes that an observation shows, as `slots`: an environment of `sqair_wm.envs`, or
+            real games. None for a planner that is given scenes as observations.
+        seed: of its random choices.
+    """
+
+    def __init__(
+        self,
+        world: Steps,
+        actions: int,
+        settings: PlanSettings,
+        value: Value | None = None,
+        scenes: Any = None,
+        seed: int = 0,
+    ):
+        self.world, self.actions, self.settings, self.value = world, actions, settings, value
+        self.scenes, self._seed = scenes, seed
+        self._random: torch.Generator | None = None
+
+    @abstractmethod
+    def plan(self, scenes: Any, memory: Tensor | None, fresh: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Decide in `B` scenes.
+
+        Args:
+            scenes: such as `Slots`.
+            memory: what the last call returned for the same games; None at first.
+            fresh: `[B]` bool, where a game has just begun, so that `memory` means nothing.
+
+        Returns:
+            Actions `[B]` int64, and what to remember, `[B, ...]` or None.
+        """
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
+    ) -> tuple[np.ndarray, Any]:
+        """Actions for a batch of observations, see `Policy`.
+
+        The observation itself is not used unless it holds scenes: an observation leaves out what the model
+        remembers. The scenes of `self.scenes` are planned from, which therefore has to be the game that is played.
+
+        Raises:
+            ValueError: if there are no scenes.
+        """
+        scenes = observation if hasattr(observation, "repeat") and hasattr(observation, "step") else self._look()
+        batch = scenes.step.shape[0]
+        begun = np.zeros(batch, bool) if episode_start is None else np.broadcast_to(episode_start, (batch,))
+        fresh = torch.from_numpy(begun.copy()).to(scenes.step.device)
+        with torch.no_grad():
+            chosen, memory = self.plan(scenes, state, fresh)
+        actions = chosen.cpu().numpy()
+        return (actions[0] if self._alone(observation) else actions), memory
+
+    def random(self, device: torch.device) -> torch.Generator:
+        """The source of random numbers on a device."""
+        if self._random is None or self._random.device != device:
+            self._random = torch.Generator(device).manual_seed(self._seed)
+        return self._random
+
+    def _alone(self, observation: Any) -> bool:
+        """Whether an observation is that of one environment, no batch of them."""
+        if not isinstance(self.scenes, gym.Env):
+            return False
+        seen, space = observation, self.scenes.observation_space
+        if isinstance(space, gym.spaces.Dict):
+            seen, space = observation["slots"], space["slots"]
+        return np.shape(seen) == space.shape
+
+    def _look(self) -> Any:
+        if self.scenes is None:
+            raise ValueError("a planner plans from scenes: give it the game that is played as scenes=...")
+        return slots_of(self.scenes)
+
+
+def slots_of(env: Any) -> Any:
+    """The scenes of an environment or of real games, whatever wraps it.
+
+    Raises:
+        ValueError: if it has none.
+    """
+    if isinstance(env, gym.Env) and env.has_wrapper_attr("slots"):
+        return env.get_wrapper_attr("slots")
+    if hasattr(env, "slots"):
+        return env.slots
+    try:
+        found = env.get_attr("slots")
+    except AttributeError as error:
+        raise ValueError(f"{env} has no slots: plan in sqair_wm/Slots-v0, or whatever else has scenes") from error
+    # A vector environment of ours has those of all rows, others have environments that have one each.
+    return found[0] if all(x is found[0] for x in found) else type(found[0]).cat(found)

@@ -1,0 +1,38 @@
+"""Random shooting: of many random plans, the best one's first action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..outlook import worth
+from .planner import Planner, PlanSettings
+
+
+@dataclass(frozen=True)
+class ShootingSettings(PlanSettings):
+    """How random shooting looks ahead.
+
+    Attributes:
+        plans: random plans that are compared.
+    """
+
+    plans: int = 64
+
+
+class Shooting(Planner):
+    """Imagines random plans and takes the action whose plans promise the most; see `Planner`."""
+
+    settings: ShootingSettings
+
+    def plan(self, scenes: Any, memory: Tensor | None, fresh: Tensor) -> tuple[Tensor, None]:
+        """The first action of the best plan; see `Planner.plan`."""
+        s, batch, device = self.settings, len(fresh), fresh.device
+        shape = (s.horizon, batch * s.plans)
+        choices = torch.randint(self.actions, shape, generator=self.random(device), device=device)
+        found = worth(self.world, scenes.repeat(s.plans), choices.repeat_interleave(s.hold, 0), s, self.value)
+        best = found.unflatten(0, (batch, s.plans)).argmax(1)
+        return choices[0].unflatten(0, (batch, s.plans)).gather(1, best[:, None])[:, 0], None

@@ -1,0 +1,175 @@
+"""Agents of stable-baselines3 that learn in the real game, on the same objects: what learning in imagination has to
+be compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from stable_baselines3 import DQN, PPO
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecMonitor
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+
+from sqair_wm.common.files import write_atomically
+from sqair_wm.envs.layout import Layout
+from sqair_wm.envs.sb3 import as_sb3
+
+from .brain import extractor_options
+from .loop import AGENT
+from .outlook import Counting
+from .run import AgentRun
+
+BUFFER = "replay.npz"
+ROUND = 5000
+"""Real steps after which a run is saved."""
+
+
+class CountedRewards(VecEnvWrapper):
+    """Rewards as an agent counts them; whatever is inside sees those of the game.
+
+    Args:
+        venv: the games.
+        counting: of rewards.
+    """
+
+    def __init__(self, venv: VecEnv, counting: Counting):
+        super().__init__(venv)
+        self.counting = counting
+
+    def reset(self) -> Any:
+        """Start all games."""
+        return self.venv.reset()
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """The step, its rewards counted."""
+        observation, rewards, ended, infos = self.venv.step_wait()
+        return observation, self.counting.real(torch.from_numpy(rewards)).numpy(), ended, infos
+
+
+def real_games(run: AgentRun) -> VecEnv:
+    """The games of a run, for stable-baselines3."""
+    made = gym.make_vec(
+        "sqair_wm/Slots-v0",
+        num_envs=run.settings.games,
+        model=run.config.model,
+        device=str(run.config.device),
+        autoreset_mode="SameStep",
+    )
+    games = CountedRewards(VecMonitor(as_sb3(made)), run.settings)
+    games.seed(run.seed)
+    return games
+
+
+def ppo(run: AgentRun, games: VecEnv | None = None) -> PPO:
+    """An untrained PPO for a run, for its games or, without them, to be asked only."""
+    s = run.settings
+    chosen = {name: getattr(s, name) for name in ("n_steps", "batch_size", "n_epochs", "learning_rate", "ent_coef")}
+    return _build(PPO, run, games, **chosen, policy_kwargs=extractor_options(s) | {"net_arch": [s.hidden]})
+
+
+def dqn(run: AgentRun, games: VecEnv | None = None) -> DQN:
+    """An untrained DQN for a run, for its games or, without them, to be asked only."""
+    s = run.settings
+    names = ("learning_starts", "batch_size", "learning_rate", "train_freq", "gradient_steps", "n_steps")
+    chosen = {n: getattr(s, n) for n in (*names, "target_update_interval", "exploration_final_eps")}
+    chosen |= {"buffer_size": s.buffer_size if games else 1}
+    return _build(DQN, run, games, **chosen, policy_kwargs=extractor_options(s) | {"net_arch": [s.hidden]})
+
+
+def _build(kind: Any, run: AgentRun, games: VecEnv | None, **options: Any) -> Any:
+    device = str(run.config.device)
+    options |= {"gamma": run.settings.discount, "seed": run.seed, "device": device}
+    if games is not None:
+        return kind("MlpPolicy", games, **options)
+    world = run.world()
+    model = kind("MlpPolicy", None, **options, _init_setup_model=False)
+    model.observation_space = Layout.of(world.config).space
+    model.action_space, model.n_envs = gym.spaces.Discrete(world.config.actions), run.settings.games
+    model._setup_model()
+    return model
+
+
+def train_reference(
+    run: AgentRun, build: Callable[[AgentRun, VecEnv | None], Any], say: Callable[[dict[str, float]], None]
+) -> None:
+    """Train, or go on training, an agent of stable-baselines3 in the real game; `say` is told of every round.
+
+    A run that goes on begins new games, and has its replay buffer back if it had one.
+    """
+    games = real_games(run)
+    model = build(run, games)
+    model.num_timesteps = _restore(run.path, model)
+    total = int(run.config.steps)
+    if isinstance(model, DQN):
+        model.exploration_schedule = exploration(model, run)
+    while model.num_timesteps < total:
+        model.learn(min(ROUND, total - model.num_timesteps), reset_num_timesteps=False)
+        _save(run.path, model)
+        returns = [e["r"] for e in model.ep_info_buffer or ()]
+        say({"real_steps": model.num_timesteps} | ({"episode_return": float(np.mean(returns))} if returns else {}))
+    games.close()
+
+
+def exploration(model: DQN, run: AgentRun) -> Callable[[float], float]:
+    """Exploration that goes down over `exploration_steps` real steps, however many a round or the run has."""
+    s = run.settings
+
+    def rate(left: float) -> float:
+        return max(s.exploration_final_eps, 1 - (1 - left) * model._total_timesteps / s.exploration_steps)
+
+    return rate
+
+
+def _save(folder: Path, model: Any) -> None:
+    if isinstance(model, OffPolicyAlgorithm) and model.replay_buffer is not None:
+        arrays = buffer_arrays(model.replay_buffer)
+        write_atomically(folder / BUFFER, lambda path: _write_arrays(path, arrays))
+    write_atomically(folder / "steps.txt", lambda path: path.write_text(str(model.num_timesteps)))
+    write_atomically(folder / AGENT, lambda path: _save_zip(model, path))
+
+
+def _save_zip(model: Any, path: Path) -> None:
+    with path.open("wb") as file:
+        model.save(file, exclude=["exploration_schedule"])
+
+
+def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with path.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def _restore(folder: Path, model: Any) -> int:
+    """Real steps that were done; weights, optimiser and replay buffer as they were."""
+    if not (folder / AGENT).exists():
+        return 0
+    model.set_parameters(str(folder / AGENT), device=model.device)
+    if isinstance(model, OffPolicyAlgorithm) and (folder / BUFFER).exists():
+        assert model.replay_buffer is not None
+        with np.load(folder / BUFFER) as arrays:
+            fill_buffer(model.replay_buffer, dict(arrays))
+    return int((folder / "steps.txt").read_text())
+
+
+HELD = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+
+
+def buffer_arrays(buffer: ReplayBuffer) -> dict[str, np.ndarray]:
+    """What a replay buffer holds, oldest first."""
+    order = np.arange(buffer.size())
+    if buffer.full:
+        order = (order + buffer.pos) % buffer.buffer_size
+    return {name: getattr(buffer, name)[order] for name in HELD}
+
+
+def fill_buffer(buffer: ReplayBuffer, arrays: dict[str, np.ndarray]) -> None:
+    """Put back what `buffer_arrays` gave, as much as there is room for."""
+    number = min(len(arrays["dones"]), buffer.buffer_size)
+    for name in HELD:
+        getattr(buffer, name)[:number] = arrays[name][-number:]
+    buffer.pos, buffer.full = number % buffer.buffer_size, number == buffer.buffer_size

@@ -1,0 +1,59 @@
+"""What imagined steps were worth to an actor and a critic."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def lambda_returns(reward: Tensor, weight: Tensor, value: Tensor, lam: float) -> Tensor:
+    """Mixed returns of every length, `[T, B]` (Sutton & Barto 2018, section 12.1; as DreamerV3 uses them).
+
+    The reward of step t is what the action of step t brought; what is valued at t + 1 is where it led.
+
+    Args:
+        reward: `[T, B]` of each step.
+        weight: `[T, B]`, what one counts that comes after the step: the discount, if the game goes on.
+        value: `[T + 1, B]`, what was expected before each step and after the last one.
+        lam: share of longer returns.
+    """
+    found, last = [], value[-1]
+    for r, w, v in zip(reward.flip(0), weight.flip(0), value[1:].flip(0), strict=True):
+        last = r + w * ((1 - lam) * v + lam * last)
+        found.append(last)
+    return torch.stack(found).flip(0)
+
+
+class ReturnRange:
+    """The range of returns, from their 5 % to their 95 % quantile, averaged over time; at least `least`.
+
+    By this range DreamerV3 divides what an actor learns from (Hafner et al. 2023), so that one entropy bonus does for
+    every game, and small returns are not blown up.
+
+    Args:
+        keep: share of the average that stays.
+        least: smallest range.
+
+    Attributes:
+        average: the moving average; 0 before the first returns.
+    """
+
+    def __init__(self, keep: float = 0.99, least: float = 1.0):
+        self.keep, self.least, self.average, self._share = keep, least, 0.0, 0.0
+
+    @torch.no_grad()
+    def update(self, returns: Tensor) -> float:
+        """Take in `returns` `[...]`; what to divide by."""
+        flat = returns.flatten()[: 1 << 20]
+        low, high = torch.quantile(flat, torch.stack([flat.new_full((), q) for q in (0.05, 0.95)])).tolist()
+        self._share = self.keep * self._share + 1 - self.keep
+        self.average += (1 - self.keep) / self._share * (high - low - self.average)
+        return max(self.least, self.average)
+
+    def state_dict(self) -> dict[str, float]:
+        """Plain numbers."""
+        return {"average": self.average, "share": self._share}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.average, self._share = state["average"], state["share"]

@@ -1,0 +1,111 @@
+"""A run of an agent: its folder, its settings, and the world model that it has come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric import Fabric
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
+
+from sqair_wm.common.files import write_atomically
+from sqair_wm.common.settings import ConfigError, schema
+from sqair_wm.common.version import VERSION
+from sqair_wm.runs.older import flat
+from sqair_wm.runs.setup import build_fabric
+from sqair_wm.world.scenes import load_for_game
+from sqair_wm.world.world_model import WEIGHTS, WorldModel
+
+CONFIG = "config.yaml"
+FREE = ("steps", "device", "threads", "runs", "name")
+"""Settings that may change when a run is continued."""
+
+
+@dataclass(frozen=True)
+class AgentRun:
+    """A run of an agent.
+
+    Attributes:
+        path: its folder.
+        config: see `AgentRunSettings`.
+        settings: of the agent, typed.
+    """
+
+    path: Path
+    config: DictConfig
+    settings: Any
+
+    @property
+    def seed(self) -> int:
+        """Of games, weights and chance."""
+        return int(self.config.seed)
+
+    def world(self) -> WorldModel:
+        """The world model as the run has left it, else as it was given.
+
+        Raises:
+            FileNotFoundError: if there is none.
+            ValueError: if it is of no game.
+        """
+        own = (self.path / WEIGHTS).exists()
+        world = load_for_game(self.path if own else self.config.model, str(self.config.device))
+        if not world.config.actions:
+            raise ValueError(f"the model in {self.config.model} knows no actions: nobody can play with it")
+        return world
+
+    def fabric(self) -> Fabric:
+        """Device and precision."""
+        alone = {"processes": 1, "nodes": 1, "precision": "32-true"}
+        return build_fabric(OmegaConf.create({"device": self.config.device, "threads": self.config.threads, **alone}))
+
+
+def begin(config: DictConfig, settings: Any) -> AgentRun:
+    """The run that a configuration asks for; one that is there already goes on.
+
+    Raises:
+        ConfigError: if the folder can't be written to, or is that of another configuration.
+    """
+    path = Path(config.runs) / config.name
+    file, new = path / CONFIG, OmegaConf.to_container(config, resolve=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if file.exists():
+            old, now = flat(OmegaConf.to_container(_read(file), resolve=True)), flat(new)
+            changed = [k for k in sorted(old.keys() | now.keys()) if k not in FREE and old.get(k) != now.get(k)]
+            changed = [k for k in changed if k != "version"]
+            if changed:
+                listed = ", ".join(f"{k}: {old.get(k)} there, {now.get(k)} now" for k in changed[:5])
+                raise ConfigError(f"{path} is the run of another configuration ({listed}): choose another name=...")
+        text = f"version: {VERSION}\n{OmegaConf.to_yaml(config, resolve=True)}"
+        write_atomically(file, lambda target: target.write_text(text))
+    except OSError as error:
+        raise ConfigError(f"cannot write to {path} ({error}): choose another folder with runs=...") from error
+    return AgentRun(path, config, settings)
+
+
+def saved_config(path: Path) -> DictConfig:
+    """The configuration of a run.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    if not (path / CONFIG).exists():
+        raise ConfigError(f"{path} holds no run of an agent: python -m agents.train model=runs/GAME makes one")
+    from .settings import AgentRunSettings
+
+    config = OmegaConf.merge(schema(AgentRunSettings), _read(path / CONFIG))
+    assert isinstance(config, DictConfig)
+    return config
+
+
+def _read(file: Path) -> DictConfig:
+    try:
+        config = OmegaConf.load(file)
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is damaged ({' '.join(str(error).split())}): delete its folder") from error
+    assert isinstance(config, DictConfig)
+    config.pop("version", None)
+    return config

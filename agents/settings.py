@@ -1,0 +1,157 @@
+"""What an agent's run is told, registered with Hydra."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING, OmegaConf
+
+from sqair_wm.common.settings import store
+
+from .brain import NetworkSettings
+from .dream import DreamSettings
+from .learning import WorldSettings
+from .loop import LoopSettings
+from .outlook import Counting
+from .planning.cem import CEMSettings
+from .planning.mcts import MCTSSettings
+from .planning.shooting import ShootingSettings
+
+
+@dataclass
+class AgentRunSettings:
+    """The configuration of an agent's run.
+
+    Attributes:
+        model: folder of the world model, for whose game the agent is.
+        agent: the settings of a kind of agent, see `sqair_wm.agents.kinds`.
+        steps: real steps to learn from.
+        name: of the run's folder; by default those of the model and the agent, and the seed if it is not 0.
+        runs: folder of the run's folder.
+        seed: of games, weights and chance.
+        device: `cpu`, `cuda`, `cuda:1`, ...
+        threads: CPU threads.
+    """
+
+    model: str = MISSING
+    agent: Any = None
+    steps: int = 10_000
+    name: str = "${agent_run_name:${model},${agent.kind},${seed}}"
+    runs: str = "runs"
+    seed: int = 0
+    device: str = "cpu"
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class DreamAgent(DreamSettings, LoopSettings):
+    """An agent that learns in imagination, see `DreamSettings` and `LoopSettings`.
+
+    Attributes:
+        world: how the world model goes on learning.
+    """
+
+    kind: str = "dream"
+    world: WorldSettings = field(default_factory=WorldSettings)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check()
+
+
+@dataclass(frozen=True)
+class Guided:
+    """What planners may be told beside how they look ahead.
+
+    Attributes:
+        guide: folder of the run of an agent that learned in imagination. Its value stands for what lies beyond a plan,
+            and MCTS improves on its policy. None for neither.
+    """
+
+    guide: str | None = None
+
+
+@dataclass(frozen=True)
+class ShootingAgent(ShootingSettings, Guided):
+    """Random shooting."""
+
+    kind: str = "shooting"
+
+
+@dataclass(frozen=True)
+class CEMAgent(CEMSettings, Guided):
+    """The cross-entropy method."""
+
+    kind: str = "cem"
+
+
+@dataclass(frozen=True)
+class MCTSAgent(MCTSSettings, Guided):
+    """Monte Carlo tree search."""
+
+    kind: str = "mcts"
+
+
+@dataclass(frozen=True)
+class RandomAgent:
+    """Plays at random and holds actions, as recordings are made."""
+
+    kind: str = "random"
+
+
+@dataclass(frozen=True)
+class PPOAgent(NetworkSettings, Counting):
+    """PPO of stable-baselines3 in the real game, on the same objects and networks.
+
+    Attributes:
+        games: side by side.
+        n_steps, batch_size, n_epochs, learning_rate, ent_coef: see `stable_baselines3.PPO`.
+    """
+
+    kind: str = "ppo_slots"
+    reward: str = "sign"
+    games: int = 8
+    n_steps: int = 128
+    batch_size: int = 256
+    n_epochs: int = 4
+    learning_rate: float = 2.5e-4
+    ent_coef: float = 0.01
+
+
+@dataclass(frozen=True)
+class DQNAgent(NetworkSettings, Counting):
+    """DQN of stable-baselines3 in the real game, on the same objects and networks.
+
+    Attributes:
+        games: side by side.
+        buffer_size, learning_starts, batch_size, learning_rate, train_freq, gradient_steps, n_steps: see
+            `stable_baselines3.DQN`.
+        target_update_interval, exploration_final_eps: see there.
+        exploration_steps: real steps over which exploration is reduced.
+    """
+
+    kind: str = "dqn_slots"
+    reward: str = "sign"
+    games: int = 1
+    buffer_size: int = 100_000
+    learning_starts: int = 2000
+    batch_size: int = 64
+    learning_rate: float = 2.5e-4
+    train_freq: int = 1
+    gradient_steps: int = 1
+    n_steps: int = 3
+    target_update_interval: int = 1000
+    exploration_final_eps: float = 0.02
+    exploration_steps: int = 20_000
+
+
+def agent_run_name(model: object, agent: object, seed: int) -> str:
+    """What a run is called unless it is given a name, such as `Pong-dream` or `Pong-dream-seed1`."""
+    name = f"{Path(str(model)).name}-{agent}"
+    return f"{name}-seed{seed}" if seed else name
+
+
+OmegaConf.register_new_resolver("agent_run_name", agent_run_name, replace=True)
+store(AgentRunSettings, "agent_run")

@@ -1,0 +1,44 @@
+"""Planners in the environments of this project and of stable-baselines3."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from sqair_wm.agents.planning.cem import CEM, CEMSettings
+from sqair_wm.agents.planning.planner import slots_of
+from sqair_wm.envs.sb3 import as_sb3
+
+SETTINGS = CEMSettings(horizon=2, hold=2, plans=4, elite=2, iterations=2)
+
+
+def games(model, number=2):
+    return as_sb3(gym.make_vec("sqair_wm/Slots-v0", num_envs=number, model=model, autoreset_mode="SameStep"))
+
+
+def test_stable_baselines3_evaluates_a_planner(world, model, short):
+    played = games(model)
+    returns, lengths = evaluate_policy(
+        CEM(world, 5, SETTINGS, scenes=played), played, 3, return_episode_rewards=True, warn=False
+    )
+    assert lengths == [7, 7, 7] and len(returns) == 3
+
+
+def test_one_environment_gets_one_action(world, model):
+    env = gym.make("sqair_wm/Slots-v0", model=model)
+    planner = CEM(world, 5, SETTINGS, scenes=env)
+    seen, _ = env.reset(seed=0)
+    action, state = planner.predict(seen)
+    assert np.shape(action) == () and state.shape == (1, 4, 5)
+    assert planner.predict(seen[None], state, np.ones(1, bool))[0].shape == (1,)
+
+
+def test_scenes_are_found_behind_wrappers_of_others(model):
+    apart = DummyVecEnv([lambda: gym.make("sqair_wm/Slots-v0", model=model)] * 3)
+    apart.reset()
+    together = games(model, 3)
+    together.reset()
+    assert slots_of(apart).presence.shape[0] == slots_of(together).presence.shape[0] == 3
+    with pytest.raises(ValueError, match="has no slots"):
+        slots_of(gym.make("sqair_wm/Bouncing-v0"))

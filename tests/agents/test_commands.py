@@ -1,0 +1,104 @@
+"""`python -m agents.train` and `python -m agents.evaluate`, in this process."""
+
+import json
+import sys
+
+import pytest
+import torch
+from stable_baselines3 import PPO
+
+import sqair_wm
+from sqair_wm.agents import evaluate, train
+from sqair_wm.agents.kinds import KINDS
+
+DREAM = (
+    "agent.first=40", "agent.play=20", "agent.games=2", "agent.world_iterations=1", "agent.world.batch=2",
+    "agent.world.imagined=2", "agent.world.context=2", "agent.world.singles=8", "agent.scenes=16",
+    "agent.dream_steps=300",
+)  # fmt: skip
+SMALL = ("agent.width=16", "agent.features=16", "agent.hidden=16")
+
+
+@pytest.fixture
+def command(model, folder, monkeypatch, capsys, short):
+    def run(*settings):
+        monkeypatch.setattr(sys, "argv", ["agents.train", f"model={model}", f"runs={folder}", *settings])
+        train.main()
+        return capsys.readouterr().out
+
+    return run
+
+
+def refused(command, *settings):
+    with pytest.raises(SystemExit) as stopped:
+        command(*settings)
+    return str(stopped.value.code)
+
+
+def test_an_agent_dreams_goes_on_and_is_evaluated(command, folder, model, capsys):
+    said = command("steps=60", *DREAM)
+    path = folder / "Bouncing-dream"
+    assert "real_steps 60" in said and f"python -m agents.evaluate {path}" in said
+    before = torch.cat([w.flatten() for w in PPO.load(path / "agent.zip").policy.parameters()])
+    old = sqair_wm.load(model).state_dict()
+    new = sqair_wm.load(path).state_dict()
+    learned = {n for n, w in new.items() if not torch.equal(w, old[n])}
+    assert learned and all(n.startswith(("heads", "sqair.dynamics")) for n in learned)  # the eyes stayed as they were
+
+    assert command("steps=60", *DREAM).count("real_steps") == 0  # nothing is left to do
+    assert "real_steps 80" in command("steps=80", *DREAM)
+    after = torch.cat([w.flatten() for w in PPO.load(path / "agent.zip").policy.parameters()])
+    assert not torch.equal(before, after)
+
+    evaluate.main([str(path), "--episodes", "3", "--games", "2", "--json", str(folder / "seed0.json")])
+    assert "Bouncing dream: mean" in capsys.readouterr().out
+    result = json.loads((folder / "seed0.json").read_text())
+    assert result == json.loads((path / "evaluation.json").read_text())
+    assert [e["steps"] for e in result["episodes"]] == [7, 7, 7] and result["protocol"]["steps_learned_from"] == 80
+    assert result["mean"] == sum(e["total"] for e in result["episodes"]) / 3
+
+    assert "discount: 0.99 there, 0.9 now" in refused(command, "steps=80", *DREAM, "agent.discount=0.9")
+    with_guide = ("agent=mcts", "agent.reward=sign", f"agent.guide={path}", "agent.simulations=4")
+    command(*with_guide)
+    assert "agent.discount=0.99" in refused_guide(command, folder, path, capsys)
+    evaluate.main([str(folder / "Bouncing-mcts"), "--episodes", "1"])
+
+
+def refused_guide(command, folder, path, capsys):
+    command("agent=cem", f"agent.guide={path}", "agent.discount=0.5", "name=other")
+    with pytest.raises(SystemExit) as stopped:
+        evaluate.main([str(folder / "other"), "--episodes", "1"])
+    return str(stopped.value.code)
+
+
+@pytest.mark.parametrize("agent", ["shooting", "cem", "random"])
+def test_agents_that_learn_nothing_are_evaluated_too(command, folder, capsys, agent):
+    settings = () if agent == "random" else ("agent.plans=8", "agent.horizon=2")
+    command(f"agent={agent}", *settings)
+    evaluate.main([str(folder / f"Bouncing-{agent}"), "--episodes", "2"])
+    assert f"Bouncing {agent}: mean" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("agent", "settings"),
+    [
+        ("ppo_slots", ("agent.games=2", "agent.n_steps=16", "agent.batch_size=16")),
+        ("dqn_slots", ("agent.learning_starts=16", "agent.batch_size=8", "agent.buffer_size=40")),
+    ],
+)
+def test_references_learn_in_the_real_game_and_go_on(command, folder, capsys, agent, settings):
+    assert "real_steps 32" in command(f"agent={agent}", "steps=32", *settings, *SMALL)
+    assert "real_steps 64" in command(f"agent={agent}", "steps=64", *settings, *SMALL)
+    evaluate.main([str(folder / f"Bouncing-{agent}"), "--episodes", "2"])
+    result = json.loads((folder / f"Bouncing-{agent}" / "evaluation.json").read_text())
+    assert result["protocol"]["steps_learned_from"] == 64 and capsys.readouterr().out
+
+
+def test_mistakes_are_answered_in_one_line(command, folder):
+    assert "did you mean agent.horizon" in refused(command, "agent.horizn=3")
+    assert "agent.entropy" in refused(command, "agent.entropy=much")
+    assert "choose one of raw, sign, symlog" in refused(command, "agent.reward=clipped")
+    assert "no trained model" in refused(command, "model=nowhere")
+    with pytest.raises(SystemExit, match="holds no run of an agent"):
+        evaluate.main([str(folder)])
+    assert set(KINDS) == {"dream", "ppo_slots", "dqn_slots", "shooting", "cem", "mcts", "random"}

@@ -1,0 +1,59 @@
+"""Worlds whose rules fit on a screen, in the place of a learned model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sqair_wm.common.tensors import TensorRecord
+
+
+@dataclass
+class Places(TensorRecord):
+    """Scenes of one number each."""
+
+    place: Tensor
+    step: Tensor
+
+    def repeat(self, copies: int) -> Places:
+        return self.map(lambda x: x.repeat_interleave(copies, 0))
+
+    def select(self, rows: Tensor) -> Places:
+        return self.map(lambda x: x[rows])
+
+
+class Brought(NamedTuple):
+    reward: Tensor
+    nonzero: Tensor
+    ends: Tensor
+
+
+def at(*places: int) -> Places:
+    return Places(torch.tensor(places), torch.zeros(len(places), dtype=torch.int64))
+
+
+def brought(reward: Tensor, ends: Tensor | None = None) -> Brought:
+    reward = reward.float()
+    return Brought(reward, (reward != 0).float(), torch.zeros_like(reward) if ends is None else ends.float())
+
+
+class Corridor:
+    """Places in a row. Action 0 goes one down, 1 one up, 2 stays; `rewards` and `ends` come with reaching a place."""
+
+    def __init__(self, rewards: list[float], ends: tuple[int, ...] = ()):
+        self.rewards = torch.tensor(rewards)
+        self.ends = torch.zeros(len(rewards)).index_fill(0, torch.tensor(ends, dtype=torch.int64), 1)
+
+    def step(self, slots: Places, action: Tensor) -> tuple[Places, Brought]:
+        place = (slots.place + torch.tensor([-1, 1, 0])[action]).clamp(0, len(self.rewards) - 1)
+        return Places(place, slots.step + 1), brought(self.rewards[place], self.ends[place])
+
+
+class TakeTurns:
+    """Pays 1 for action 0 in even steps and for action 1 in odd ones: credit that is late is wrong."""
+
+    def step(self, slots: Places, action: Tensor) -> tuple[Places, Brought]:
+        return Places(slots.place, slots.step + 1), brought(action == slots.step % 2)
