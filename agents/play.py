@@ -19,7 +19,7 @@ from sqair_wm.envs.starts import SETTLED
 from sqair_wm.games.play import Recording
 from sqair_wm.games.policies import Policy
 from sqair_wm.model.slots import Slots
-from sqair_wm.training.encoded import EncodedPlay
+from sqair_wm.training.encoded import EncodedPlay, reduced, restored
 from sqair_wm.world.world_model import WorldModel
 
 from .games import RealGames, Tick
@@ -93,9 +93,8 @@ def play(games: RealGames, policy: Policy, steps: int, *, epsilon: float, random
 
 
 def _scenes(games: RealGames) -> Slots:
-    """Without the inference network's memory, which prediction does not need; on the CPU."""
-    slots = games.slots
-    return slots.replace(temporal=slots.temporal[..., :0]).to("cpu")
+    """What prediction needs, see `reduced`; on the CPU."""
+    return reduced(games.slots).to("cpu")
 
 
 class GrownPlay:
@@ -155,9 +154,10 @@ class GrownPlay:
         for stretch in self.stretches:
             parts.append(stretch.part + last)
             last = int(parts[-1][-1]) + 1
-        arrays = [np.concatenate([s.arrays[n] for s in self.stretches]) for n in ("actions", "rewards", "ends")]
-        scenes = Slots.cat([s.scenes for s in self.stretches])
-        return EncodedPlay(scenes, torch.cat(parts), *(torch.from_numpy(x) for x in arrays))
+        names = ("actions", "rewards", "ends")
+        arrays = [torch.from_numpy(np.concatenate([s.arrays[n] for s in self.stretches])) for n in names]
+        scenes, unit = Slots.cat([s.scenes for s in self.stretches]), sum(self.world.config.object_share)
+        return EncodedPlay(scenes, torch.cat(parts), arrays[0], arrays[1], arrays[2], unit)
 
     @property
     def recordings(self) -> list[AtariSequences]:
@@ -185,14 +185,14 @@ class GrownPlay:
                 break
         if not number:
             raise ValueError(f"no episode has lasted {SETTLED} frames yet: play more")
-        scenes, empty = Slots.cat(found).to(device), self.world.initial(1).temporal
+        scenes, empty = restored(Slots.cat(found).to(device)), self.world.initial(1).temporal
         # Prediction does not need the inference network's memory, but objects that appear are given one.
         return scenes.replace(temporal=empty.new_zeros(1).expand(*scenes.presence.shape, empty.shape[-1]))
 
     def _recording(self, frames: int) -> Recording:
         source = self.world.source
         assert source is not None
-        return Recording(frames=frames, **asdict(source))
+        return Recording(frames=frames, player="agent", **asdict(source))
 
     @staticmethod
     def _name(number: int) -> str:

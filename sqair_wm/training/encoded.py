@@ -157,8 +157,7 @@ class EncodedPlay:
         if known is not None:
             later = self.hindsight[index].to(device)
             states = states.replace(velocity=torch.where(known.to(device)[:, None, None], later, states.velocity))
-        if states.scenery.dtype == torch.uint8:
-            states = states.replace(scenery=states.scenery.to(states.where.dtype) / WHITE)
+        states = restored(states)
         weight = torch.ones(len(starts)) if weight is None else weight
         actions, rewards, ends = (x[index].to(device) for x in (self.actions, self.rewards, self.ends))
         return Play(states, actions, rewards, ends, weight.to(device))
@@ -190,7 +189,7 @@ def encode(model: WorldModel, sequences: PlaySequences, device: torch.device, pr
         slots, seats = slots.overwrite(fresh, empty), torch.where(fresh[:, None], empty.identity, seats)
         batch = sequences.cut(rows, 1, device)
         slots = model.filter(slots, batch.frames[0], batch.actions[0])
-        seated = _reduced(seat(slots, seats))
+        seated = reduced(seat(slots, seats))
         seats = seated.identity
         for name, store in kept.items():
             store[rows] = getattr(seated, name).cpu()
@@ -200,12 +199,19 @@ def encode(model: WorldModel, sequences: PlaySequences, device: torch.device, pr
     return EncodedPlay(Slots(**kept), part, actions, rewards, ends, sum(model.config.object_share))
 
 
-def _reduced(slots: Slots) -> Slots:
+def reduced(slots: Slots) -> Slots:
     """Without the memory of the inference network, which prediction does not need, and with the scenery in bytes."""
     return slots.replace(temporal=slots.temporal[..., :0], scenery=(slots.scenery * WHITE).round().to(torch.uint8))
 
 
+def restored(slots: Slots) -> Slots:
+    """With the scenery in numbers up to 1 again, see `reduced`."""
+    if slots.scenery.dtype != torch.uint8:
+        return slots
+    return slots.replace(scenery=slots.scenery.to(slots.where.dtype) / WHITE)
+
+
 def _room(slots: Slots, frames: int) -> dict[str, Tensor]:
     """Room on the CPU for `frames` scenes like those of `slots`."""
-    tensors = {f.name: getattr(_reduced(slots), f.name) for f in fields(Slots)}
+    tensors = {f.name: getattr(reduced(slots), f.name) for f in fields(Slots)}
     return {name: x.new_zeros((frames, *x.shape[1:]), device="cpu") for name, x in tensors.items()}

@@ -81,7 +81,7 @@ def test_objects_may_appear_in_what_is_imagined_from_there(world, short, tmp_pat
     emptied = starts.replace(presence=torch.zeros_like(starts.presence), identity=torch.full_like(starts.identity, -1))
     noise = Noise.none(emptied)
     after, _ = world.step(emptied, torch.zeros(len(starts.step), dtype=torch.int64),
-                          noise.replace(presence=torch.ones_like(noise.presence)))  # fmt: skip
+                          noise.replace(presence=torch.zeros_like(noise.presence)))  # fmt: skip
     assert after.presence.sum() > 0 and after.temporal.shape == world.initial(len(starts.step)).temporal.shape
 
 
