@@ -1,4 +1,4 @@
-"""How long nothing came or went in a scene."""
+"""The time: how long nothing came or went in a scene, and how old its episode is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ import torch
 from torch import Tensor
 
 from sqair_wm.model.slots import Slots
+
+CLOCK = 4
+"""Numbers that tell the time, see `clock`."""
+
+
+def clock(slots: Slots) -> Tensor:
+    """The time as networks are shown it, `[B, CLOCK]`: since the last change on three scales, and in the episode."""
+    since, step = (x.to(slots.where.dtype) for x in (slots.since, slots.step))
+    return torch.tanh(torch.stack([since / 8, since / 24, since / 72, step / 72], -1))
 
 
 def since_change(before: Slots, after: Slots) -> Tensor:

@@ -33,6 +33,7 @@ class ModelSettings:
             they touch now or in the next step) or `place` (without contact, and with one layer less).
         changing: the background changes in imagination where objects pass (eaten pellets); else it stays.
         births: new objects in imagination are learned from play; else they are drawn from the discovery prior.
+        clock: the `interactive` dynamics and the heads are told the time, in the episode and since something came or went.
         smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`; `auto`: with
             `interactive` dynamics.
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
@@ -73,6 +74,7 @@ class ModelSettings:
     pairs: str = "contact"
     changing: bool = True
     births: bool = True
+    clock: bool = True
     smooth: Any = "auto"
     appearance: str = "gated"
     size: str = "auto"
@@ -195,9 +197,9 @@ def upgrade(data: dict[str, Any]) -> dict[str, Any]:
 
     Before 0.2.0, `encoder` chose the decoder too, `decoder` was its width, `inference` chose the discovery prior.
     Before 0.3.0, pairs of objects were described without contact, and in imagination the background stayed and new
-    objects were drawn from the discovery prior.
+    objects were drawn from the discovery prior; nothing was told the time.
     """
-    defaults: dict[str, Any] = {"pairs": "place", "changing": False, "births": False}
+    defaults: dict[str, Any] = {"pairs": "place", "changing": False, "births": False, "clock": False}
     data = defaults | data
     if isinstance(data.get("decoder"), int):
         data["decoder_width"] = data["decoder"]

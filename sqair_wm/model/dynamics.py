@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from sqair_wm.model.clock import CLOCK, clock
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.interaction import Surroundings
 from sqair_wm.model.motion import FEATURES, FIRST_INERTIA, MOST_INERTIA, MOTION, OUTPUTS, Motion
@@ -68,7 +69,8 @@ class Dynamics(nn.Module):
         self.config, self.residual = config, config.residual
         hidden, w = config.hidden, config.what
         self.surroundings = surroundings
-        around = surroundings.width if surroundings else 0
+        self.clock = bool(surroundings is not None and config.clock)
+        around = surroundings.width + CLOCK * self.clock if surroundings else 0
         motion = FEATURES if config.smooth else 2 * self.residual
         self.cell = GRUCell(w + 4 + motion + around, hidden - MOTION * config.smooth)
         outputs = 2 * (w + 4) + 1 + (OUTPUTS if config.smooth else 2 * self.residual)
@@ -99,6 +101,7 @@ class Dynamics(nn.Module):
         inputs = [what, where, *self._moving(where, velocity, motion)]
         if self.surroundings is not None and sight is not None:
             inputs.append(self.surroundings(sight, action))
+            inputs += [clock(slots).index_select(0, sight.scene)] if self.clock else []
         memory = self.cell(torch.cat(inputs, -1), memory)
         out = self.readout(self.hidden(memory))
         stay, place, appearance, kept = self._read(out, what, where, velocity, motion)

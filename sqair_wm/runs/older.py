@@ -41,11 +41,13 @@ BEFORE_030: dict[str, Any] = {
     "model.pairs": "place",
     "model.changing": False,
     "model.births": False,
+    "model.clock": False,
     "model.smooth": False,
     "model.speck": 0.2,
     "imagination.eventful": 0.0,
     "imagination.rounds": [],
     "imagination.iterations": 1000,
+    "imagination.minutes": 7.0,
     "imagination.batch": 32,
     "imagination.steps": [[0, 2], [150, 5], [350, 10], [700, 16]],
 }

@@ -32,7 +32,7 @@ class ImaginationConfig(Schedule):
     """
 
     iterations: int = 1600
-    minutes: float = 7.0
+    minutes: float = 8.0
     batch: int = 64
     learning_rate: float = 1.5e-3
     decay: list[list[float]] = field(default_factory=lambda: [[0.6, 0.5], [0.8, 0.2], [0.92, 0.05]])

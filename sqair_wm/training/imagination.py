@@ -96,7 +96,7 @@ class ImaginationLoss(nn.Module):
             there = (slots.identity == target.identity) & (target.presence > 0)
             imagined = move_on(slots, prediction, slots.presence * there)
             scenery, missed = self._scenery(slots, prediction, target)
-            return imagined.replace(step=target.step, scenery=scenery), (prediction, target, missed)
+            return imagined.replace(step=target.step, since=target.since, scenery=scenery), (prediction, target, missed)
 
         def correct(t: int, imagined: Slots) -> Slots:
             return imagined if t + 1 >= self.config.context else self._seen(imagined, play.scene(t + 1))
