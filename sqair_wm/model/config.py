@@ -33,7 +33,7 @@ class ModelSettings:
             they touch now or in the next step) or `place` (without contact, and with one layer less).
         changing: the background changes in imagination where objects pass (eaten pellets); else it stays.
         births: new objects in imagination are learned from play; else they are drawn from the discovery prior.
-        clock: the `interactive` dynamics and the heads are told the time, in the episode and since something came or went.
+        clock: `interactive` dynamics and heads are told the time, in the episode and since something came or went.
         smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`; `auto`: with
             `interactive` dynamics.
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
