@@ -89,7 +89,7 @@ def read_saved(path: Path) -> Saved:
     if _number(version) < (0, 2, 0):
         _to_020(settings, said, path)
     if _number(version) < (0, 3, 0):
-        _to_030(settings)
+        _to_030(settings, said)
     respelled = {key: written[key] for key in said & set(written) if written[key] != settings[key]}
     return Saved(version, settings, frozenset(said), respelled)
 
@@ -118,12 +118,14 @@ def _to_020(settings: dict[str, Any], said: set[str], path: Path) -> None:
         _look_up(settings)
 
 
-def _to_030(settings: dict[str, Any]) -> None:
-    """Bring the settings of 0.2.0 up to 0.3.0."""
+def _to_030(settings: dict[str, Any], said: set[str]) -> None:
+    """Bring the settings of 0.2.0 up to 0.3.0; `said` loses what was the default then, and is another one now."""
     for key, value in BEFORE_030.items():
-        settings.setdefault(key, value)
+        if settings.setdefault(key, value) == value:
+            said.discard(key)
     if settings.get("data.memory") == "auto":  # was measured; see `Source.memory` for what a model was trained with
         settings["data.memory"] = Recording.memory
+        said.discard("data.memory")
 
 
 def _look_up(settings: dict[str, Any]) -> None:

@@ -82,7 +82,7 @@ def test_new_objects_appear_only_if_they_may(imagined):
     found = []
     for discover in (True, False):
         env = ImaginationEnv(**imagined, stochastic=False, discover=discover)
-        env.games.model.sqair.discovery_prior.later_logit.data[0] = -30.0
+        env.games.model.sqair.births.birth.bias.data.fill_(30.0)
         start = int((env.pool.slots.count < env.pool.slots.presence.shape[1]).nonzero()[0])
         before = env.reset(options={"start": start})[1]["identities"].max()
         found.append(env.step(0)[4]["identities"].max() > before)
