@@ -169,8 +169,8 @@ def check_data(config: DictConfig) -> None:
 def measure_game(job: Job) -> dict[str, float]:
     """Decisions, and held-out play against the true boxes; see `decision_metrics` and `play_metrics`."""
     sequences = open_test_recording(job.config, job.model)
-    decided = decisions_if_any(job.model, job.decisions)
-    return decided | play_metrics(job.model, sequences, truth_if_any(sequences))
+    truth = truth_if_any(sequences)  # first of all: it says whether the recording is sound
+    return decisions_if_any(job.model, job.decisions) | play_metrics(job.model, sequences, truth)
 
 
 def open_test_recording(config: DictConfig, model: WorldModel) -> AtariSequences:

@@ -163,6 +163,14 @@ class ModelConfig(ModelSettings):
         return max(self.object_size[0], least), max(self.object_size[1], least)
 
     @property
+    def surprise(self) -> float:
+        """Least standard deviation of a place where objects meet, in cells of the matching.
+
+        In games they bounce, however sure the dynamics is of where they go.
+        """
+        return 3.0 if self.scenery else 0.5
+
+    @property
     def scenery_cell(self) -> int:
         """Pixels of a frame that one cell of the scenery spans each way: about a third of an object."""
         return max(1, round(sum(self.object_size) / 6))

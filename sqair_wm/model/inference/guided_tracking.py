@@ -145,9 +145,8 @@ class GuidedTracking(nn.Module):
         row = rows.put(torch.arange(place.shape[0], device=place.device))
         beside = row[rows.take((torch.arange(b, device=place.device)[:, None] * n + rival).flatten())]
         spread = rows.take(prior.where.std[..., 2:].flatten(0, 1)) * slope(place[:, :2])
-        centre = Matcher(view, size, (radius * tall, radius * wide)).meet(
-            rows.numbers() // n, place, spread, self.decode(what), beside
-        )
+        matcher = Matcher(view, size, (radius * tall, radius * wide), self.config.surprise)
+        centre = matcher.meet(rows.numbers() // n, place, spread, self.decode(what), beside)
         moved = rows.put(centre).unflatten(0, (b, n))
         return torch.cat([torch.where(close[..., None], moved, expected[..., :2]), expected[..., 2:]], -1)
 

@@ -24,10 +24,6 @@ CLOSE, CELLS, SPAN, BODY, LEAST_INK = 1.2, 8, 1.6, 1.2, 2.0
 object's shorter side; objects that a template spans, and that its ink spans; squared intensity, summed over pixels,
 below which an appearance says nothing."""
 
-SURPRISE = 3.0
-"""Least standard deviation of an object's place, in cells: where objects meet they bounce, however sure the dynamics
-is of where they go."""
-
 Pair = tuple[Tensor, Tensor]
 Pixels = tuple[float, float]
 
@@ -63,9 +59,11 @@ class Matcher:
         view: the frames.
         object_size: (height, width) in pixels of a typical object.
         reach: (y, x) largest standard deviation of an object's place in pixels.
+        surprise: the least one in cells, see `ModelConfig.surprise`.
     """
 
-    def __init__(self, view: FrameView, object_size: Pixels, reach: Pixels):
+    def __init__(self, view: FrameView, object_size: Pixels, reach: Pixels, surprise: float):
+        self.surprise = surprise
         self.view, self.stride = view, max(1, round(min(object_size) / CELLS))
         self.size = [-(-side // self.stride) for side in view.size]
         self.span = [2 * round((SPAN * side / self.stride - 1) / 2) + 1 for side in object_size]
@@ -157,7 +155,7 @@ class Matcher:
         match = gain[:, : 2 * y + 1, : 2 * x + 1] / templates.energy[:, None, None]
         score = WORTH * match
         for axis, n in enumerate((y, x)):
-            sigma = spread[:, axis, None].clamp(min=SURPRISE, max=max(SURPRISE, self.sigma[axis]))
+            sigma = spread[:, axis, None].clamp(min=self.surprise, max=max(self.surprise, self.sigma[axis]))
             away = (torch.arange(-n, n + 1, device=score.device) / sigma).unsqueeze(2 - axis)
             score = score - 0.5 * away.square() + BEYOND * (away.abs() > FARTHEST)
         peaks = torch.where(score >= F.max_pool2d(score, 3, 1, 1), score, -torch.inf).flatten(1)

@@ -2,11 +2,12 @@ import pytest
 import torch
 
 from benchmarks.scenes import ATARI, certain_model, moving_sprites
-from sqair_wm.model.inference.matching import FARTHEST, SURPRISE, Matcher, nearest, smooth
+from sqair_wm.model.inference.matching import FARTHEST, Matcher, nearest, smooth
 from sqair_wm.model.slots import Exploration, Noise
 from sqair_wm.nn.attention import FrameView, place_whole
 
 SIZE, FRAME, GLIMPSE = (16.0, 16.0), (50, 50), (16, 16)
+SURPRISE = 3.0
 SCALE = torch.full((2, 2), 15 / 49)
 
 
@@ -27,7 +28,7 @@ def frame_of(glimpses, places):
 
 
 def meet(frame, expected, glimpses, spread=0.35, view=None):
-    matcher = Matcher(view or FrameView(frame, 1), SIZE, (8.0, 8.0))
+    matcher = Matcher(view or FrameView(frame, 1), SIZE, (8.0, 8.0), SURPRISE)
     windows = torch.cat([expected, SCALE], 1)
     rows, rival = torch.zeros(2, dtype=torch.int64), torch.tensor([1, 0])
     return matcher.meet(rows, windows, torch.full((2, 2), spread), glimpses, rival)
