@@ -68,7 +68,7 @@ def test_a_users_own_game_is_recorded_and_a_limit_of_time_is_no_ending(tmp_path,
     assert train.ends.any() and cut_off.any()
     assert train.begins[1:][(train.ends | train.truncations)[:-1]].all()
     assert (lengths[:-1] <= LIMIT + 1).all()
-    spot = train.pictures[:, 12, 21].max(-1) > 100
+    spot = train.pictures[:, 12, 22].max(-1) > 100
     assert spot[train.ends].all() and not spot[cut_off].any()
     batch = train.take(np.flatnonzero(cut_off)[None], torch.device("cpu"))
     assert not batch.ends.any()

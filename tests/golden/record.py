@@ -1,4 +1,4 @@
-"""Write `numbers.json` anew, on purpose: `python -m tests.golden.record` after a change that is meant to change numbers.
+"""Write `numbers.json` anew: `python -m tests.golden.record`, after a change that is meant to change numbers.
 
 What changed is printed; say in the commit why it had to.
 """
