@@ -45,7 +45,8 @@ def train_in_rounds(
         )
         world.eval()
         explorer = Explorer(world, recording.streams, recording.seed, Exploring(curiosity=loop.config.curiosity))
-        more = record(recording, folder / PLAY / str(number), play.background, explorer)
+        with loop.fabric.rank_zero_first():
+            more = record(recording, folder / PLAY / str(number), play.background, explorer)
         loop.extend(encode(world, more, loop.fabric.device))
         world.train()
     loop.train(None, on_record)
