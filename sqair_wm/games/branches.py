@@ -242,9 +242,7 @@ def _faithful(keeper: Keeper, env: gym.Env) -> bool:
 
 def _walk(keeper: Keeper, actions: int) -> list[Stepped]:
     """What `CHECKED` steps bring, or fewer if the game ends."""
-    steps = []
-    for t in range(CHECKED):
-        steps.append(keeper.step(t % actions))
-        if steps[-1][1]:
-            break
+    steps: list[Stepped] = []
+    while len(steps) < CHECKED and not (steps and steps[-1][1]):
+        steps.append(keeper.step(len(steps) % actions))
     return steps
