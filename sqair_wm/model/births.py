@@ -20,7 +20,6 @@ LONGEST = 64
 WAYS, LEAST_STD, SELDOM = 8, 0.02, -4.0
 """Alternatives for a new object, the floor of their deviations, and the initial logit of a birth."""
 
-
 WHICH = 0.02
 """Weight of which object it is, beside whether there is one: it has many more dimensions."""
 

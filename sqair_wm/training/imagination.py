@@ -172,8 +172,7 @@ class ImaginationLoss(nn.Module):
             "reward": reward_loss(seen, two_hot(singles.rewards[1], bins), singles.weight),
             "ending": ending_loss(seen, singles.ends[1], singles.weight),
             "moves": members_loss(seen, *displacements(first, second, self.unit)),
-            "dreamt": reward_loss(dreamt, two_hot(rewards, self.heads.bins), weight)
-            + ending_loss(dreamt, ends, weight),
+            "dreamt": reward_loss(dreamt, two_hot(rewards, bins), weight) + ending_loss(dreamt, ends, weight),
         }
 
 

@@ -43,10 +43,8 @@ def train_in_rounds(
             seed=play.recording.seed + number * ROUND,
             player=f"explorer-{number}",
         )
-        world.eval()
         explorer = Explorer(world, recording.streams, recording.seed, Exploring(curiosity=loop.config.curiosity))
         with loop.fabric.rank_zero_first():
             more = record(recording, folder / PLAY / str(number), play.background, explorer)
         loop.extend(encode(world, more, loop.fabric.device))
-        world.train()
     loop.train(None, on_record)
