@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection
 
-import hydra
-from hydra import initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from sqair_wm.common.command import run_command
 from sqair_wm.common.presets import presets_folder
-from sqair_wm.common.settings import ConfigError, check_command, named_settings
+from sqair_wm.common.settings import named_settings
 from sqair_wm.data.sequences import play_of
 from sqair_wm.evaluation.kinds import kind_of
 from sqair_wm.evaluation.metrics.summary import summarize, watch
@@ -72,24 +70,14 @@ def train(config: DictConfig, named: Collection[str] = ()) -> None:
     print(f"report: {report}")
 
 
+def asked(config: DictConfig) -> None:
+    """`train` as Hydra calls it."""
+    train(config, named_settings(HydraConfig.get().overrides.task))
+
+
 def main() -> None:
-    """Check the command line before Hydra sees it, so that a typing error gets a helpful answer."""
-    try:
-        with initialize_config_dir(CONFIGS, version_base="1.3"):
-            check_command(sys.argv[1:])
-        hydra.main(config_path=CONFIGS, config_name="config", version_base="1.3")(guarded)()
-    except ConfigError as error:
-        sys.exit(f"error: {error}")
-
-
-def guarded(config: DictConfig) -> None:
-    """Bad input ends in one line, not in a traceback."""
-    try:
-        train(config, named_settings(HydraConfig.get().overrides.task))
-    except (ValueError, OSError, FloatingPointError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped; the same command continues from here")
+    """The command line."""
+    run_command(asked, CONFIGS, "stopped; the same command continues from here")
 
 
 if __name__ == "__main__":

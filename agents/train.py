@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
-import hydra
-from hydra import initialize_config_dir
 from omegaconf import DictConfig
 
+from sqair_wm.common.command import run_command
 from sqair_wm.common.presets import presets_folder
-from sqair_wm.common.settings import ConfigError, check_command
 from sqair_wm.runs.setup import check_machine
 
 from .kinds import KINDS, settings_of
@@ -37,23 +33,8 @@ def say(record: dict[str, float]) -> None:
 
 
 def main() -> None:
-    """Check the command line before Hydra sees it, so that a typing error gets a helpful answer."""
-    try:
-        with initialize_config_dir(CONFIGS, version_base="1.3"):
-            check_command(sys.argv[1:])
-        hydra.main(config_path=CONFIGS, config_name="config", version_base="1.3")(guarded)()
-    except ConfigError as error:
-        sys.exit(f"error: {error}")
-
-
-def guarded(config: DictConfig) -> None:
-    """Bad input ends in one line, not in a traceback."""
-    try:
-        train(config)
-    except (ValueError, OSError, FloatingPointError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped; the same command continues from the last round")
+    """The command line."""
+    run_command(train, CONFIGS, "stopped; the same command continues from the last round")
 
 
 if __name__ == "__main__":
