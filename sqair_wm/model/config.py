@@ -33,9 +33,13 @@ class ModelSettings:
             they touch now or in the next step) or `place` (without contact, and with one layer less).
         changing: the background changes in imagination where objects pass (eaten pellets); else it stays.
         births: new objects in imagination are learned from play; else they are drawn from the discovery prior.
+        lasting: with `interactive` dynamics an object leaves imagination when it is last seen, as play shows in
+            hindsight; tracking has to wait for it, see `patience`.
         clock: `interactive` dynamics and heads are told the time, in the episode and since something came or went.
         smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`; `auto`: with
             `interactive` dynamics.
+        inertia: a smoothed velocity is `kept` unless the dynamics is sure that it changes, or `free`: multiplied by a
+            factor each step.
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
             the temporal state's, as published) or `steady` (the prior's, corrected in units of its deviation, which
             starts small: what does not change costs next to nothing; the prior expects the code to stay).
@@ -74,8 +78,10 @@ class ModelSettings:
     pairs: str = "contact"
     changing: bool = True
     births: bool = True
+    lasting: bool = True
     clock: bool = True
     smooth: Any = "auto"
+    inertia: str = "kept"
     appearance: str = "gated"
     size: str = "auto"
     slots: Any = "auto"
@@ -134,6 +140,7 @@ class ModelConfig(ModelSettings):
             ("appearance", ("gated", "steady")),
             ("size", ("free", "steady")),
             ("pairs", ("contact", "place")),
+            ("inertia", ("kept", "free")),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"model.{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")
@@ -200,15 +207,26 @@ class ModelConfig(ModelSettings):
         return ModelConfig(**settings)
 
 
+BEFORE: dict[str, Any] = {
+    "pairs": "place",
+    "changing": False,
+    "births": False,
+    "clock": False,
+    "lasting": False,
+    "inertia": "free",
+}
+"""What models did whose description does not say it."""
+
+
 def upgrade(data: dict[str, Any]) -> dict[str, Any]:
     """A description of a model as this version writes it.
 
     Before 0.2.0, `encoder` chose the decoder too, `decoder` was its width, `inference` chose the discovery prior.
     Before 0.3.0, pairs of objects were described without contact, and in imagination the background stayed and new
-    objects were drawn from the discovery prior; nothing was told the time.
+    objects were drawn from the discovery prior; nothing was told the time. Before 0.4.0, what left stayed on in
+    imagination for a while, and velocities were not kept.
     """
-    defaults: dict[str, Any] = {"pairs": "place", "changing": False, "births": False, "clock": False}
-    data = defaults | data
+    data = BEFORE | data
     if isinstance(data.get("decoder"), int):
         data["decoder_width"] = data["decoder"]
         data["decoder"] = "conv" if data.get("encoder") == "conv" else "mlp"

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sqair_wm.model.clock import CLOCK, clock
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.interaction import Surroundings
-from sqair_wm.model.motion import FEATURES, FIRST_INERTIA, MOST_INERTIA, MOTION, OUTPUTS, Motion
+from sqair_wm.model.motion import FEATURES, FIRST_INERTIA, MOST_INERTIA, MOTION, OUTPUTS, Motion, firm
 from sqair_wm.model.sight import Sight
 from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.nn.distributions import Normal, bernoulli_log_prob, positive
@@ -25,13 +25,21 @@ ABSENT = -88.0
 class Prediction(NamedTuple):
     """p(z_t of every tracked object | its past), which every dynamics gives.
 
-    `memory` `[B, N, P]`, `stay_logit` `[B, N]` (very negative for empty slots), `where` and `what` Gaussians.
+    `memory` `[B, N, P]`, `stay_logit` `[B, N]` (very negative for empty slots), `where` and `what` Gaussians;
+    `lasts_logit` `[B, N]` that the object is seen now or later, if the dynamics tells it apart from being tracked on.
     """
 
     memory: Tensor
     stay_logit: Tensor
     where: Normal
     what: Normal
+    lasts_logit: Tensor | None = None
+
+    @property
+    def remains(self) -> Tensor:
+        """Probability that the object is still there in imagination, `[B, N]`."""
+        logit = self.stay_logit if self.lasts_logit is None else torch.minimum(self.stay_logit, self.lasts_logit)
+        return torch.sigmoid(logit)
 
     def log_prob(self, before: Slots, after: Slots) -> Tensor:
         """log p of the tracked objects' new states, `[B]`: presence where an object was, the rest where it stayed."""
@@ -73,7 +81,8 @@ class Dynamics(nn.Module):
         around = surroundings.width + CLOCK * self.clock if surroundings else 0
         motion = FEATURES if config.smooth else 2 * self.residual
         self.cell = GRUCell(w + 4 + motion + around, hidden - MOTION * config.smooth)
-        outputs = 2 * (w + 4) + 1 + (OUTPUTS if config.smooth else 2 * self.residual)
+        self.lasting = bool(surroundings is not None and config.lasting)
+        outputs = 2 * (w + 4) + 1 + self.lasting + (OUTPUTS if config.smooth else 2 * self.residual)
         self.hidden = mlp(self.cell.hidden, hidden, out=False) if config.smooth else nn.Identity()
         self.readout = linear(hidden, outputs)
         reach = 2 * max(s / f for s, f in zip(config.object_size, config.frame_size, strict=True))
@@ -104,13 +113,15 @@ class Dynamics(nn.Module):
             inputs += [clock(slots).index_select(0, sight.scene)] if self.clock else []
         memory = self.cell(torch.cat(inputs, -1), memory)
         out = self.readout(self.hidden(memory))
+        lasts = [out[:, -1] + self.config.stay_bias] if self.lasting else []
+        out = out[:, : out.shape[1] - len(lasts)]
         stay, place, appearance, kept = self._read(out, what, where, velocity, motion)
         memory = torch.cat([memory, *kept], -1)
-        fields = rows.put_all(memory, stay, place.mean, place.std - 1, appearance.mean, appearance.std - 1)
-        memory, stay, *rest = (x.unflatten(0, (b, n)) for x in fields)
+        fields = rows.put_all(memory, place.mean, place.std - 1, appearance.mean, appearance.std - 1, stay, *lasts)
+        memory, *rest = (x.unflatten(0, (b, n)) for x in fields)
         present = slots.presence.detach()
-        stay = present * stay + ABSENT * (1 - present)
-        return Prediction(memory, stay, Normal(rest[0], rest[1] + 1), Normal(rest[2], rest[3] + 1))
+        logits = [present * x + ABSENT * (1 - present) for x in rest[4:]]
+        return Prediction(memory, logits[0], Normal(rest[0], rest[1] + 1), Normal(rest[2], rest[3] + 1), *logits[1:])
 
     def _moving(self, where: Tensor, velocity: Tensor, motion: Motion | None) -> list[Tensor]:
         """How each object moves, as the GRU is shown it."""
@@ -125,9 +136,10 @@ class Dynamics(nn.Module):
         w, kept = self.config.what, []
         place, place_raw, look, look_raw, rest = out.split((4, 4, w, w, out.shape[-1] - 8 - 2 * w), -1)
         if self.residual:
-            shift = self.reach * torch.tanh(place[:, 2:])
+            kept_up = motion is not None and self.config.inertia == "kept"
+            shift = self.reach * torch.tanh(firm(place[:, 2:]) if kept_up else place[:, 2:])
             if motion is not None:
-                step, memory = motion.move(rest[:, 1:], shift, self.reach)
+                step, memory = motion.move(rest[:, 1:], shift, self.reach, kept=kept_up)
                 kept = [memory]
             else:
                 step = velocity * MOST_INERTIA * torch.tanh(rest[:, 1:] + FIRST_INERTIA) + shift

@@ -23,6 +23,9 @@ MOST_INERTIA, FIRST_INERTIA = 1.25, 0.67
 """Bound of the factor on the velocity, which may turn negative (an object bounces), and the start of its tanh: 0.73, as
 velocities are uncertain."""
 
+HARDLY = 0.02
+"""Slope of `firm` at zero."""
+
 OUTPUTS = 8
 """What `Motion.move` takes from the network, for y and for x: inertia, turn, doubt of the place and of the velocity."""
 
@@ -57,17 +60,28 @@ class Motion(NamedTuple):
         far, near = torch.tanh(edges), torch.tanh(edges / TOUCHING)
         return torch.cat([torch.tanh(self.surprise / (FINE * reach)), self.velocity / reach, far, near], -1)
 
-    def move(self, out: Tensor, shift: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
+    def move(self, out: Tensor, shift: Tensor, reach: Tensor, *, kept: bool) -> tuple[Tensor, Tensor]:
         """How far each object is expected to move, `[R, 2]`, and the memory of it, `[R, 4]`.
 
         Args:
             out: `[R, OUTPUTS]` of a network, 0 to begin with.
             shift: `[R, 2]` change of place alone.
             reach: unit of the memory and bound of a turn.
+            kept: whether objects keep their velocity unless `out` says clearly that they do not, see `firm`; else the
+                velocity is multiplied by a factor that is free.
         """
         inertia, turn, place, velocity = out.chunk(4, -1)
-        inertia = MOST_INERTIA * torch.tanh(inertia + FIRST_INERTIA)
+        if kept:
+            inertia = 1 + torch.where(inertia < 0, 1 + MOST_INERTIA, MOST_INERTIA - 1) * torch.tanh(firm(inertia))
+            turn = firm(turn)
+        else:
+            inertia = MOST_INERTIA * torch.tanh(inertia + FIRST_INERTIA)
         jitter, doubted = torch.sigmoid(place + FIRST_DOUBT), torch.sigmoid(velocity + FIRST_DOUBT)
         velocity = (self.velocity + (1 - doubted) * self.surprise) * inertia + reach * torch.tanh(turn)
         step = velocity + shift - jitter * self.surprise
         return step, torch.cat([step, velocity], -1) / reach
+
+
+def firm(x: Tensor) -> Tensor:
+    """`x` less most of its tanh: next to nothing near zero, so that objects go on as they do; far off, `x` less 1."""
+    return x - (1 - HARDLY) * torch.tanh(x)

@@ -178,7 +178,7 @@ class SQAIR(nn.Module):
         slots = slots.trim() if self.inference.packs and not self.dense else slots
         track_noise, discover_noise = noise.split(slots.presence.shape[1])
         prediction = self.predict(slots, action)
-        stays = track_noise.presence < torch.sigmoid(prediction.stay_logit)
+        stays = track_noise.presence < prediction.remains
         tracked = move_on(slots, prediction, slots.presence * stays, track_noise)
         if self.scenery is not None:
             sight = Sight.of(slots, self.config, self.dense)

@@ -53,6 +53,15 @@ BEFORE_030: dict[str, Any] = {
 }
 """The same of 0.2.0 and before."""
 
+BEFORE_040: dict[str, Any] = {
+    "model.lasting": False,
+    "model.inertia": "free",
+    "imagination.astray": 0.0,
+    "imagination.dreamt": 0.1,
+    "imagination.minutes": 8.0,
+}
+"""The same of 0.3.0 and before."""
+
 GONE = ("training.compile",)
 """Settings of 0.1.0 that this version does not have; they were off unless somebody asked for them."""
 
@@ -90,6 +99,8 @@ def read_saved(path: Path) -> Saved:
         _to_020(settings, said, path)
     if _number(version) < (0, 3, 0):
         _to_030(settings, said)
+    if _number(version) < (0, 4, 0):
+        _was(BEFORE_040, settings, said)
     respelled = {key: written[key] for key in said & set(written) if written[key] != settings[key]}
     return Saved(version, settings, frozenset(said), respelled)
 
@@ -120,12 +131,16 @@ def _to_020(settings: dict[str, Any], said: set[str], path: Path) -> None:
 
 def _to_030(settings: dict[str, Any], said: set[str]) -> None:
     """Bring the settings of 0.2.0 up to 0.3.0; `said` loses what was the default then, and is another one now."""
-    for key, value in BEFORE_030.items():
-        if settings.setdefault(key, value) == value:
-            said.discard(key)
+    _was(BEFORE_030, settings, said)
     if settings.get("data.memory") == "auto":  # was measured; see `Source.memory` for what a model was trained with
         settings["data.memory"] = Recording.memory
         said.discard("data.memory")
+
+
+def _was(defaults: dict[str, Any], settings: dict[str, Any], said: set[str]) -> None:
+    for key, value in defaults.items():
+        if settings.setdefault(key, value) == value:
+            said.discard(key)
 
 
 def _look_up(settings: dict[str, Any]) -> None:

@@ -44,6 +44,21 @@ def hindsight(states: Slots, part: Tensor, new: Tensor) -> Tensor:
     return torch.where((new & stays)[..., None], states.velocity.roll(-1, 0), states.velocity)
 
 
+def departed(states: Slots, part: Tensor) -> Tensor:
+    """Which objects of `F` frames are still tracked although they are not seen any more, now or later, `[F, N]` bool.
+
+    Of those that are out of sight when a part ends it is not known.
+    """
+    tracked, unseen = states.identity >= 0, states.unseen > 0
+    follows = (states.identity[1:] == states.identity[:-1]) & (part[1:] == part[:-1])[:, None]
+    ends = torch.cat([part[1:] != part[:-1], part.new_ones(1, dtype=torch.bool)])
+    gone = torch.zeros_like(tracked)
+    for t in range(len(part) - 1, -1, -1):
+        later = gone.new_zeros(gone.shape[1]) if ends[t] else gone[t + 1] | ~follows[t]
+        gone[t] = tracked[t] & unseen[t] & later
+    return gone
+
+
 def newly_seen(before: Slots, after: Slots) -> Tensor:
     """Which objects are seen after a step and were not there before it, `[B, N]` bool."""
     seen = (after.presence > 0) & (after.unseen == 0)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from sqair_wm.data.sequences import PlaySequences, endings
 from sqair_wm.model.seating import seat
 from sqair_wm.model.slots import Slots
-from sqair_wm.training.contacts import arrivals, hindsight, meetings
+from sqair_wm.training.contacts import arrivals, departed, hindsight, meetings
 from sqair_wm.world.world_model import WorldModel
 
 STREAMS, SHORTEST = 32, 64
@@ -32,10 +32,12 @@ class Play:
     """`B` stretches of `T` frames of play.
 
     Attributes:
-        states: the scenes, every tensor `[T, B, ...]`; an object keeps its row while it lives.
+        states: the scenes, every tensor `[T, B, ...]`, the scenery in bytes or up to 1; an object keeps its row while
+            it lives.
         actions: `[T, B]` int64, the action that led to each frame.
         rewards: `[T, B]`, the reward that came with each frame.
         ends: `[T, B]` bool, whether the game ended with this frame; a time limit is no ending.
+        departed: `[T, B, N]` bool, objects that are tracked but not seen any more, now or later.
         weight: `[B]`, how much each stretch counts where a probability is learned: less if it was drawn more often.
     """
 
@@ -43,14 +45,15 @@ class Play:
     actions: Tensor
     rewards: Tensor
     ends: Tensor
+    departed: Tensor
     weight: Tensor
 
     def __len__(self) -> int:
         return self.actions.shape[0]
 
     def scene(self, t: int) -> Slots:
-        """The scenes of frame `t`, `[B, ...]`."""
-        return self.states.map(lambda x: x[t])
+        """The scenes of frame `t`, `[B, ...]`, with the scenery in numbers up to 1."""
+        return restored(self.states.map(lambda x: x[t]))
 
 
 class EncodedPlay:
@@ -63,6 +66,7 @@ class EncodedPlay:
         unit: size of a typical object, in units of half a frame.
 
     Attributes:
+        departed: `[F, N]` bool, see `Play`.
         hindsight: `[F, N, 2]` velocities as if those of new objects had been known; see `Births`.
         eventful: `[F]` bool, whether something happens in a frame: objects meet or appear, a reward or an ending comes.
     """
@@ -73,6 +77,7 @@ class EncodedPlay:
         new = arrivals(states, part)
         self.eventful = meetings(states, part, unit) | new.any(1) | (rewards != 0) | ends
         self.hindsight = hindsight(states, part, new)
+        self.departed = departed(states, part)
 
     @staticmethod
     def join(plays: Sequence[EncodedPlay]) -> EncodedPlay:
@@ -106,6 +111,7 @@ class EncodedPlay:
         *,
         first: int = 1,
         eventful: float = 0.0,
+        cleared: bool = False,
     ) -> Play:
         """`batch` random stretches of `length` frames.
 
@@ -116,6 +122,7 @@ class EncodedPlay:
             first: of a stretch, the first frame that counts as eventful.
             eventful: share of the stretches that are drawn among those in which something happens, where these are
                 fewer than that.
+            cleared: whether in `KNOWN` of the stretches what has departed is left out, as in imagination.
         """
         starts = self.starts(length)
         chosen = torch.randint(len(starts), (batch,), generator=generator)
@@ -123,12 +130,12 @@ class EncodedPlay:
         lively = happens.nonzero().squeeze(1)
         known = torch.rand(batch, generator=generator) < KNOWN
         if not 0 < len(lively) < eventful * len(starts):
-            return self.cut(starts[chosen], length, device, known=known)
+            return self.cut(starts[chosen], length, device, known=known, cleared=cleared)
         focused = round(batch * eventful)
         chosen[:focused] = lively[torch.randint(len(lively), (focused,), generator=generator)]
         share = len(lively) / len(starts)
         often = (1 - eventful) + eventful / share * happens[chosen]
-        return self.cut(starts[chosen], length, device, 1 / often, known)
+        return self.cut(starts[chosen], length, device, 1 / often, known, cleared=cleared)
 
     def _happens(self, starts: Tensor, first: int, length: int) -> Tensor:
         """Whether something happens in the stretches from `starts` on, as of their frame `first`, `[S]` bool."""
@@ -142,6 +149,8 @@ class EncodedPlay:
         device: torch.device,
         weight: Tensor | None = None,
         known: Tensor | None = None,
+        *,
+        cleared: bool = False,
     ) -> Play:
         """The stretches that begin at `starts` `[B]`.
 
@@ -151,16 +160,19 @@ class EncodedPlay:
             device: where to put them.
             weight: `[B]`, see `Play`; 1 by default.
             known: `[B]` bool, in which the velocities of new objects are known, as in imagination; by default in none.
+            cleared: whether what has departed is left out of these too.
         """
         index = torch.arange(length)[:, None] + starts
         states = self.states.map(lambda x: x[index].to(device))
+        gone = self.departed[index].to(device)
         if known is not None:
             later = self.hindsight[index].to(device)
             states = states.replace(velocity=torch.where(known.to(device)[:, None, None], later, states.velocity))
-        states = restored(states)
+            left = gone & known.to(device)[:, None] & cleared
+            states = states.replace(presence=states.presence * ~left, identity=states.identity.masked_fill(left, -1))
         weight = torch.ones(len(starts)) if weight is None else weight
         actions, rewards, ends = (x[index].to(device) for x in (self.actions, self.rewards, self.ends))
-        return Play(states, actions, rewards, ends, weight.to(device))
+        return Play(states, actions, rewards, ends, gone, weight.to(device))
 
 
 @torch.no_grad()

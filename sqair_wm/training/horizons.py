@@ -25,14 +25,17 @@ class ImaginationConfig(Schedule):
         scenery: weight of the error of the background around objects.
         births: weight of when and where new objects appear.
         outcome: weight of reward and ending after steps that were seen.
-        dreamt: weight of the same after steps imagined from scenes that were seen.
+        dreamt: weight of the same after steps that were imagined.
+        astray: in object sizes, how far from where it was seen an object may be imagined before it is put back there;
+            0 for any distance.
+        missed: how many times as much a step counts, beside its distance, that leads an object astray.
         eventful: share of the stretches and of the single steps that are drawn where something happens: objects meet, a
             reward comes, something ends.
         singles: single steps from all over the recording that reward and ending are learned from, a batch.
     """
 
     iterations: int = 1600
-    minutes: float = 8.0
+    minutes: float = 10.0
     batch: int = 64
     learning_rate: float = 1.5e-3
     decay: list[list[float]] = field(default_factory=lambda: [[0.6, 0.5], [0.8, 0.2], [0.92, 0.05]])
@@ -48,7 +51,9 @@ class ImaginationConfig(Schedule):
     scenery: float = 1.0
     births: float = 1.0
     outcome: float = 1.0
-    dreamt: float = 0.1
+    dreamt: float = 0.5
+    astray: float = 0.4
+    missed: float = 8.0
     eventful: float = 0.5
     singles: int = 384
 
@@ -59,6 +64,10 @@ class ImaginationConfig(Schedule):
         if self.context < 2:
             raise ValueError(
                 f"imagination.context must be at least 2 (a velocity takes two frames), got {self.context}"
+            )
+        if self.astray < 0 or self.missed < 0:
+            raise ValueError(
+                f"imagination.astray ({self.astray}) and imagination.missed ({self.missed}) can't be negative"
             )
         if not 0 <= self.eventful < 1:
             raise ValueError(f"imagination.eventful is a share from 0 on and below 1, got {self.eventful}")

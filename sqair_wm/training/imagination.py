@@ -94,12 +94,14 @@ class ImaginationLoss(nn.Module):
             target = play.scene(t + 1)
             prediction = self.dynamics(slots, play.actions[t + 1], self.dense)
             there = (slots.identity == target.identity) & (target.presence > 0)
-            imagined = move_on(slots, prediction, slots.presence * there)
+            lasts = there & ~play.departed[t + 1] if prediction.lasts_logit is not None else there
+            imagined = move_on(slots, prediction, slots.presence * lasts)
             scenery, missed = self._scenery(slots, prediction, target)
             return imagined.replace(step=target.step, since=target.since, scenery=scenery), (prediction, target, missed)
 
         def correct(t: int, imagined: Slots) -> Slots:
-            return imagined if t + 1 >= self.config.context else self._seen(imagined, play.scene(t + 1))
+            target = play.scene(t + 1)
+            return self._put_back(imagined, target) if t + 1 >= self.config.context else self._seen(imagined, target)
 
         return roll_out(play.scene(0), len(play) - 1, step, correct)
 
@@ -139,6 +141,19 @@ class ImaginationLoss(nn.Module):
         followed = (imagined.identity == target.identity) & (target.identity >= 0)
         return target.replace(prior=torch.where(followed[..., None], imagined.prior, target.prior))
 
+    def _put_back(self, imagined: Slots, target: Slots) -> Slots:
+        """The scenes with what was imagined too far from where it was seen put there; see `ImaginationConfig.astray`.
+
+        Who went on from a wrong place would be taught to come back from it: that a ball that passed a paddle returns.
+        """
+        if not self.config.astray:
+            return imagined
+        apart = (window(imagined.where)[1] - window(target.where)[1]).detach().square().sum(-1).sqrt() / self.unit
+        seen = (imagined.identity == target.identity) & (imagined.presence > 0) & (target.unseen == 0)
+        astray = (seen & (apart > self.config.astray))[..., None]
+        put = {n: torch.where(astray, getattr(target, n), getattr(imagined, n)) for n in ("where", "what", "velocity")}
+        return imagined.replace(**put)
+
     def _terms(
         self, slots: Slots, imagined: Slots, target: Slots, prediction: Prediction, weight: Tensor
     ) -> tuple[Tensor, ...]:
@@ -152,21 +167,22 @@ class ImaginationLoss(nn.Module):
         apart = ((centre - true_centre).square().sum(-1) + 1e-6).sqrt() / self.unit
         look = (imagined.what - target.what).abs().mean(-1) + (scale - true_scale).abs().sum(-1) / self.unit
         density = -prediction.where.log_prob(target.where) - prediction.what.log_prob(target.what)
-        stay = F.binary_cross_entropy_with_logits(prediction.stay_logit.clamp(-20, 20), alive, reduction="none")
+        there = slots.presence * ((slots.identity == target.identity) & (target.presence > 0))
+        stay = _presence_loss(prediction.stay_logit, there)
+        if prediction.lasts_logit is not None:
+            stay = stay + _presence_loss(prediction.lasts_logit, alive)
+        if self.config.astray:
+            apart = apart * (1 + self.config.missed * (apart.detach() > self.config.astray))
         counted = ((apart, seen), (look, seen), (density, alive * weight), (stay, slots.presence * weight))
         return tuple(mean_where(x, w) for x, w in counted)
 
     def _outcomes(self, play: Play, before: list[Slots], after: list[Slots], singles: Play) -> dict[str, Tensor]:
-        """Losses of the heads, on steps that were seen and on steps imagined from scenes that were seen.
-
-        Further ahead objects are too far from where they were for the recorded outcome to teach anything.
-        """
+        """Losses of the heads, on steps that were seen and on steps that were imagined."""
         first, second = singles.scene(0), singles.scene(1)
         seen = self.heads(first, singles.actions[1], second, self.dense)
-        near = self.config.context
-        actions, rewards, ends = (x[1 : near + 1].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
-        start, end = (Slots.cat(scenes[:near]).map(Tensor.detach) for scenes in (before, after))
-        dreamt, weight = self.heads(start, actions, end, self.dense), play.weight.repeat(near)
+        actions, rewards, ends = (x[1:].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
+        start, end = (Slots.cat(scenes).map(Tensor.detach) for scenes in (before, after))
+        dreamt, weight = self.heads(start, actions, end, self.dense), play.weight.repeat(len(before))
         bins = self.heads.bins
         return {
             "reward": reward_loss(seen, two_hot(singles.rewards[1], bins), singles.weight),
@@ -174,6 +190,10 @@ class ImaginationLoss(nn.Module):
             "moves": members_loss(seen, *displacements(first, second, self.unit)),
             "dreamt": reward_loss(dreamt, two_hot(rewards, bins), weight) + ending_loss(dreamt, ends, weight),
         }
+
+
+def _presence_loss(logit: Tensor, there: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logit.clamp(-20, 20), there, reduction="none")
 
 
 class ImaginationTrainer(Loop):
@@ -216,7 +236,7 @@ class ImaginationTrainer(Loop):
         device = self.fabric.device
         c = self.config
         play = self.play.sample(c.batch, self._length(position), generator, device, first=2, eventful=c.eventful)
-        return play, self.play.sample(c.singles, 2, generator, device, eventful=c.eventful)
+        return play, self.play.sample(c.singles, 2, generator, device, eventful=c.eventful, cleared=True)
 
     def arguments(self, batch: tuple[Play, Play], position: int) -> tuple:
         """See `ImaginationLoss.forward`."""

@@ -5,7 +5,7 @@ import torch
 
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.nn.where import to_where
-from sqair_wm.training.contacts import meetings
+from sqair_wm.training.contacts import departed, meetings
 from sqair_wm.training.encoded import EncodedPlay
 from sqair_wm.world.world_model import WorldModel
 
@@ -40,6 +40,17 @@ def test_objects_that_are_new_or_of_another_episode_do_not_meet():
     states = scenes([0.9, 0.0, 0.9, 0.0])
     states.identity[1, 1] = 7
     assert not meetings(states, torch.tensor([0, 0, 1, 2]), UNIT).any()
+
+
+def test_an_object_has_departed_once_it_is_tracked_but_never_seen_again():
+    states = scenes([0.9] * 8)
+    states.unseen[:, 0] = torch.tensor([0, 1, 2, 0, 1, 2, 3, 0])
+    states.identity[:, 0] = torch.tensor([0, 0, 0, 0, 0, 0, 0, 9])
+    states.unseen[5:, 1] = torch.tensor([1, 2, 3])
+    gone = departed(states, torch.zeros(8, dtype=torch.int64))
+    assert gone[:, 0].tolist() == [False, False, False, False, True, True, True, False]
+    assert not gone[:, 1].any(), "it is not known whether it would have been seen after the last frame"
+    assert not departed(states, torch.arange(8)).any()
 
 
 def play(frames=400, event=200):

@@ -1,5 +1,7 @@
 """Imagination is trained on scenes whose next state is known."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from lightning_fabric import Fabric
@@ -106,12 +108,9 @@ def test_objects_that_left_or_are_out_of_sight_do_not_count_for_the_distance():
     loss = ImaginationLoss(world, ImaginationConfig(**QUICK))
     seen = loss(play, play)[1]["distance"]
     hidden = play.states.replace(unseen=torch.ones_like(play.states.unseen))
-    assert (
-        float(seen) > 0
-        and float(loss(Play(hidden, play.actions, play.rewards, play.ends, play.weight), play)[1]["distance"]) == 0
-    )
+    assert float(seen) > 0 and float(loss(replace(play, states=hidden), play)[1]["distance"]) == 0
     other = play.states.replace(identity=play.states.identity + torch.arange(6)[:, None, None])
-    assert float(loss(Play(other, play.actions, play.rewards, play.ends, play.weight), play)[1]["distance"]) == 0
+    assert float(loss(replace(play, states=other), play)[1]["distance"]) == 0
 
 
 def test_the_loss_needs_no_value_on_the_host():
@@ -120,7 +119,7 @@ def test_the_loss_needs_no_value_on_the_host():
         loss = ImaginationLoss(world, ImaginationConfig(**QUICK))
     play = steered(5).cut(torch.tensor([0]), 5, torch.device("cpu"))
     states = play.states.to("meta")
-    meta = Play(states, *(x.to("meta") for x in (play.actions, play.rewards, play.ends, play.weight)))
+    meta = Play(states, *(x.to("meta") for x in (play.actions, play.rewards, play.ends, play.departed, play.weight)))
     with no_data_from_host():
         total, _ = loss(meta, meta)
         total.backward()
