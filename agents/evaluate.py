@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.files import write_atomically
@@ -57,6 +58,7 @@ def play_whole(games: RealGames, policy: Policy, episodes: int, seed: int, deter
         deterministic: take the likeliest actions; otherwise draw them.
     """
     found: list[Episode] = []
+    bar = tqdm(total=episodes, desc="playing", unit="game", disable=None)
     while len(found) < episodes:
         number = min(games.number, episodes - len(found))
         seeds = [seed + len(found) + i for i in range(games.number)]
@@ -68,7 +70,10 @@ def play_whole(games: RealGames, policy: Policy, episodes: int, seed: int, deter
             steps += counts & ~games.over
             tick = games.step(action, counts)
             total, cut = total + tick.reward, cut | tick.truncated
+            bar.set_postfix(steps=int(steps.max()), score=f"{total[counts].mean():g}", refresh=False)
+            bar.update(len(found) + int((counts & games.over).sum()) - bar.n)
         found += [Episode(seeds[i], float(total[i]), int(steps[i]), bool(cut[i])) for i in range(number)]
+    bar.close()
     return found
 
 

@@ -23,6 +23,7 @@ class Tick(NamedTuple):
         ended: bool, the game is over.
         truncated: bool, a limit of time cut the game off.
         began: bool, a game began instead of a step.
+        lost: bool, a life was lost.
     """
 
     action: np.ndarray
@@ -30,6 +31,7 @@ class Tick(NamedTuple):
     ended: np.ndarray
     truncated: np.ndarray
     began: np.ndarray
+    lost: np.ndarray
 
 
 class RealGames:
@@ -57,6 +59,7 @@ class RealGames:
         self.fresh, self.over = np.ones(number, bool), np.ones(number, bool)
         self._tracker = Tracker(world, number)
         self._seeds: list[int | None] = [seed + i for i in range(number)]
+        self._lives = np.zeros(number, int)
 
     @property
     def slots(self) -> Slots:
@@ -80,8 +83,8 @@ class RealGames:
         if not len(chosen):
             return
         for i, seed in zip(chosen, seeds or [self._seeds[i] for i in chosen], strict=True):
-            self.frames[i], _ = self.envs[i].reset(seed=seed)
-            self._seeds[i] = None
+            self.frames[i], info = self.envs[i].reset(seed=seed)
+            self._seeds[i], self._lives[i] = None, info.get("lives", 0)
         self._tracker.begin(rows)
         self._tracker.see(self.frames, None, None if rows.all() else rows)
         self.fresh, self.over = self.fresh | rows, self.over & ~rows
@@ -91,13 +94,15 @@ class RealGames:
         rows = ~self.over if rows is None else rows & ~self.over
         reward, no = np.zeros(self.number), np.zeros(self.number, bool)
         ended, truncated, taken = no.copy(), no.copy(), np.where(rows, actions, 0).astype(np.int64)
+        before = self._lives.copy()
         for i in np.flatnonzero(rows):
-            self.frames[i], reward[i], ended[i], truncated[i], _ = self.envs[i].step(int(taken[i]))
+            self.frames[i], reward[i], ended[i], truncated[i], info = self.envs[i].step(int(taken[i]))
+            self._lives[i] = info.get("lives", 0)
         if rows.any():
             self._tracker.see(self.frames, taken, None if rows.all() else rows)
         self.fresh = self.fresh & ~rows
         self.over = self.over | ended | truncated
-        return Tick(taken, reward, ended, truncated & ~ended, no)
+        return Tick(taken, reward, ended, truncated & ~ended, no, self._lives < before)
 
     def advance(self, actions: np.ndarray) -> Tick:
         """A step in every game that runs; the others begin anew."""

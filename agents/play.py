@@ -24,7 +24,7 @@ from sqair_wm.world.world_model import WorldModel
 
 from .games import RealGames, Tick
 
-SCENES, ARRAYS = "scenes.safetensors", ("actions", "rewards", "ends", "truncations", "starts")
+SCENES, ARRAYS = "scenes.safetensors", ("actions", "rewards", "ends", "truncations", "starts", "losses")
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Stretch:
     Attributes:
         scenes: as the model saw them, every tensor `[B * T, ...]`, the frames of a game behind one another.
         arrays: by name, each `[B * T]`: `actions` int64 that led to a frame, `rewards` that came with it, `ends` and
-            `truncations` bool, and whether an episode `starts` with it.
+            `truncations` bool, whether an episode `starts` with it, and `losses` of lives.
         length: T.
         pictures, backgrounds: `[B * T, H, W, 3]` uint8; None if they were not kept.
     """
@@ -50,6 +50,11 @@ class Stretch:
         """Real steps that were taken: frames but for those that games begin or this stretch goes on from."""
         first = np.arange(len(self.arrays["starts"])) % self.length == 0
         return int((~(self.arrays["starts"] | first)).sum())
+
+    @property
+    def over(self) -> np.ndarray:
+        """`[B * T]` bool, where a life, an episode or the time for it ended."""
+        return np.asarray(self.arrays["ends"] | self.arrays["truncations"] | self.arrays["losses"])
 
     @property
     def part(self) -> Tensor:
@@ -72,7 +77,7 @@ def play(games: RealGames, policy: Policy, steps: int, *, epsilon: float, random
     """
     games.begin(games.over)
     everyone = np.zeros(games.number, bool)
-    ticks = [Tick(everyone.astype(np.int64), everyone.astype(float), everyone, everyone, games.fresh.copy())]
+    ticks = [Tick(everyone.astype(np.int64), everyone.astype(float), everyone, everyone, games.fresh.copy(), everyone)]
     scenes, shown, behind, memory, taken = [_scenes(games)], [games.frames.copy()], [games.backgrounds], None, 0
     while taken < steps:
         action, memory = policy.predict(games.observation, memory, games.fresh.copy(), deterministic=False)
@@ -143,7 +148,7 @@ class GrownPlay:
 
     @property
     def encoded(self) -> EncodedPlay:
-        """All of it as the model saw it when it was played.
+        """All of it as the model saw it when it was played. A lost life is learned as an ending.
 
         Raises:
             ValueError: if there is none.
@@ -154,10 +159,10 @@ class GrownPlay:
         for stretch in self.stretches:
             parts.append(stretch.part + last)
             last = int(parts[-1][-1]) + 1
-        names = ("actions", "rewards", "ends")
+        names = ("actions", "rewards", "ends", "losses")
         arrays = [torch.from_numpy(np.concatenate([s.arrays[n] for s in self.stretches])) for n in names]
         scenes, unit = Slots.cat([s.scenes for s in self.stretches]), sum(self.world.config.object_share)
-        return EncodedPlay(scenes, torch.cat(parts), arrays[0], arrays[1], arrays[2], unit)
+        return EncodedPlay(scenes, torch.cat(parts), arrays[0], arrays[1], arrays[2] | arrays[3], unit)
 
     @property
     def recordings(self) -> list[AtariSequences]:
@@ -166,7 +171,7 @@ class GrownPlay:
         return [AtariSequences(path) for path in paths if (path / "recording.json").exists()]
 
     def starts(self, device: torch.device, newest: int = 20_000) -> Slots:
-        """Scenes that imagination may go on from: none of an episode's first frames, and none that it ended with.
+        """Scenes that imagination may go on from: none of an episode's first frames, and none that ended it or a life.
 
         Args:
             device: where to put them.
@@ -177,7 +182,7 @@ class GrownPlay:
         """
         found, number = [], 0
         for stretch in reversed(self.stretches):
-            over = torch.from_numpy(stretch.arrays["ends"] | stretch.arrays["truncations"])
+            over = torch.from_numpy(stretch.over)
             good = ((stretch.scenes.step >= SETTLED) & ~over).nonzero().squeeze(1)
             found.append(stretch.scenes.select(good[max(0, number + len(good) - newest) :]))
             number += len(good)
@@ -201,7 +206,8 @@ class GrownPlay:
     def _read(self, number: int) -> Stretch:
         path = self.folder / self._name(number)
         scenes = load_file(str(path / SCENES))
-        arrays = {name: np.load(path / f"{name}.npy") for name in ARRAYS}
+        arrays = {name: np.load(path / f"{name}.npy") for name in ARRAYS if (path / f"{name}.npy").exists()}
+        arrays.setdefault("losses", np.zeros_like(arrays["ends"]))  # 0.3.0 did not keep them
         length = _length(path / SCENES)
         return Stretch(Slots(**scenes), arrays, length)
 

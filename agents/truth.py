@@ -129,7 +129,8 @@ class BouncingGames:
         truncated = rows & (self.slots.step.numpy() >= Bouncing.longest)
         self.fresh, self.over = self.fresh & ~rows, self.over | ended | truncated
         reward = np.where(rows, known.reward.numpy(), 0.0).astype(float)
-        return Tick(np.where(rows, actions, 0), reward, ended, truncated & ~ended, np.zeros(self.number, bool))
+        never = np.zeros(self.number, bool)
+        return Tick(np.where(rows, actions, 0), reward, ended, truncated & ~ended, never, never)
 
     def _begun(self, seeds: Sequence[int | None] | range) -> BouncingScenes:
         chosen = self._envs[: len(seeds)]

@@ -1,5 +1,6 @@
 """Play as it grows: what is kept is what happened, and a model that looks again sees the same."""
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -52,6 +53,31 @@ def test_stretches_go_on_and_are_read_back_as_they_were(world, short, tmp_path):
     a, b = kept.encoded, again.encoded
     assert torch.equal(a.part, b.part) and torch.equal(a.states.where, b.states.where)
     assert (a.part.diff() >= 0).all() and torch.equal(a.rewards, b.rewards)
+
+
+class Mortal(gym.Wrapper):
+    """Begins with three lives and loses one every third step."""
+
+    def reset(self, **options):
+        self.steps = 0
+        frame, info = self.env.reset(**options)
+        return frame, info | {"lives": 3}
+
+    def step(self, action):
+        self.steps += 1
+        *rest, info = self.env.step(action)
+        return *rest, info | {"lives": 3 - self.steps // 3}
+
+
+def test_a_lost_life_is_learned_as_an_ending_and_nobody_starts_from_it(world, short, tmp_path):
+    games, kept = RealGames(world, 2), GrownPlay(tmp_path, world)
+    games.envs = [Mortal(env) for env in games.envs]
+    kept.add(stretch(world, games=games))
+    seen = kept.encoded
+    assert set(seen.states.step[seen.ends].tolist()) == {4, 7}, "a frame after that of the start"
+    assert not kept.stretches[0].arrays["ends"].any()
+    assert set(kept.starts(CPU).step.tolist()) == {5, 6}
+    assert torch.equal(GrownPlay(tmp_path, world, 1).encoded.ends, seen.ends)
 
 
 def test_a_stretch_of_a_run_that_was_stopped_goes(world, short, tmp_path):
