@@ -28,7 +28,7 @@ def test_links_lead_somewhere():
         assert link.startswith("http") or (ROOT / link).exists(), link
 
 
-@pytest.mark.parametrize("game", ["MsPacman", "Pong", "Freeway"])
+@pytest.mark.parametrize("game", ["MsPacman", "Pong", "Breakout", "Freeway"])
 def test_pretrained_models_are_small_and_keep_their_promises(game):
     import torch
 
