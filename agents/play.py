@@ -206,8 +206,9 @@ class GrownPlay:
     def _read(self, number: int) -> Stretch:
         path = self.folder / self._name(number)
         scenes = load_file(str(path / SCENES))
-        arrays = {name: np.load(path / f"{name}.npy") for name in ARRAYS if (path / f"{name}.npy").exists()}
-        arrays.setdefault("losses", np.zeros_like(arrays["ends"]))  # 0.3.0 did not keep them
+        older = not (path / "losses.npy").exists()  # 0.3.0 did not keep them
+        arrays = {name: np.load(path / f"{name}.npy") for name in ARRAYS if not (older and name == "losses")}
+        arrays.setdefault("losses", np.zeros_like(arrays["ends"]))
         length = _length(path / SCENES)
         return Stretch(Slots(**scenes), arrays, length)
 

@@ -34,6 +34,6 @@ def run_command(task: Callable[[DictConfig], None], configs: str, stopped: str) 
     try:
         with initialize_config_dir(configs, version_base="1.3"):
             check_command(sys.argv[1:])
+        hydra.main(config_path=configs, config_name="config", version_base="1.3")(guarded)()
     except ConfigError as error:
         sys.exit(f"error: {error}")
-    hydra.main(config_path=configs, config_name="config", version_base="1.3")(guarded)()

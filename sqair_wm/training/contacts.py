@@ -49,14 +49,15 @@ def departed(states: Slots, part: Tensor) -> Tensor:
 
     Of those that are out of sight when a part ends it is not known.
     """
-    tracked, unseen = states.identity >= 0, states.unseen > 0
-    follows = (states.identity[1:] == states.identity[:-1]) & (part[1:] == part[:-1])[:, None]
-    ends = torch.cat([part[1:] != part[:-1], part.new_ones(1, dtype=torch.bool)])
-    gone = torch.zeros_like(tracked)
-    for t in range(len(part) - 1, -1, -1):
-        later = gone.new_zeros(gone.shape[1]) if ends[t] else gone[t + 1] | ~follows[t]
-        gone[t] = tracked[t] & unseen[t] & later
-    return gone
+    frame = torch.arange(len(part))[:, None].expand_as(states.identity)
+    new = torch.ones_like(states.identity, dtype=torch.bool)
+    new[1:] = (states.identity[1:] != states.identity[:-1]) | (part[1:] != part[:-1])[:, None]
+    stay = new.cumsum(0) - 1  # which stay of its row, from coming to going, a frame belongs to
+    nothing = torch.full_like(frame, -1)
+    last_seen = nothing.scatter_reduce(0, stay, torch.where(states.unseen > 0, -1, frame), "amax").gather(0, stay)
+    last = nothing.scatter_reduce(0, stay, frame, "amax").gather(0, stay)
+    cut_off = torch.cat([part[1:] != part[:-1], part.new_ones(1, dtype=torch.bool)])
+    return (states.identity >= 0) & (frame > last_seen) & ~cut_off[last]
 
 
 def newly_seen(before: Slots, after: Slots) -> Tensor:

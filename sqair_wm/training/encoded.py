@@ -32,8 +32,7 @@ class Play:
     """`B` stretches of `T` frames of play.
 
     Attributes:
-        states: the scenes, every tensor `[T, B, ...]`, the scenery in bytes or up to 1; an object keeps its row while
-            it lives.
+        states: the scenes, every tensor `[T, B, ...]`; an object keeps its row while it lives.
         actions: `[T, B]` int64, the action that led to each frame.
         rewards: `[T, B]`, the reward that came with each frame.
         ends: `[T, B]` bool, whether the game ended with this frame; a time limit is no ending.
@@ -52,8 +51,8 @@ class Play:
         return self.actions.shape[0]
 
     def scene(self, t: int) -> Slots:
-        """The scenes of frame `t`, `[B, ...]`, with the scenery in numbers up to 1."""
-        return restored(self.states.map(lambda x: x[t]))
+        """The scenes of frame `t`, `[B, ...]`."""
+        return self.states.map(lambda x: x[t])
 
 
 class EncodedPlay:
@@ -170,6 +169,7 @@ class EncodedPlay:
             states = states.replace(velocity=torch.where(known.to(device)[:, None, None], later, states.velocity))
             left = gone & known.to(device)[:, None] & cleared
             states = states.replace(presence=states.presence * ~left, identity=states.identity.masked_fill(left, -1))
+        states = restored(states)
         weight = torch.ones(len(starts)) if weight is None else weight
         actions, rewards, ends = (x[index].to(device) for x in (self.actions, self.rewards, self.ends))
         return Play(states, actions, rewards, ends, gone, weight.to(device))
