@@ -62,6 +62,9 @@ BEFORE_040: dict[str, Any] = {
 }
 """The same of 0.3.0 and before."""
 
+BEFORE_050: dict[str, Any] = {"imagination.objects": 0}
+"""The same of 0.4.0 and before."""
+
 GONE = ("training.compile",)
 """Settings of 0.1.0 that this version does not have; they were off unless somebody asked for them."""
 
@@ -101,6 +104,8 @@ def read_saved(path: Path) -> Saved:
         _to_030(settings, said)
     if _number(version) < (0, 4, 0):
         _was(BEFORE_040, settings, said)
+    if _number(version) < (0, 5, 0):
+        _was(BEFORE_050, settings, said)
     respelled = {key: written[key] for key in said & set(written) if written[key] != settings[key]}
     return Saved(version, settings, frozenset(said), respelled)
 

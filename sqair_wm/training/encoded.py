@@ -67,12 +67,14 @@ class EncodedPlay:
     Attributes:
         departed: `[F, N]` bool, see `Play`.
         hindsight: `[F, N, 2]` velocities as if those of new objects had been known; see `Births`.
+        crowd: objects of a frame, on average.
         eventful: `[F]` bool, whether something happens in a frame: objects meet or appear, a reward or an ending comes.
     """
 
     def __init__(self, states: Slots, part: Tensor, actions: Tensor, rewards: Tensor, ends: Tensor, unit: float):
         self.states, self.part, self.unit = states, part, unit
         self.actions, self.rewards, self.ends = actions, rewards, ends
+        self.crowd = float((states.presence > 0).sum(1).double().mean())
         new = arrivals(states, part)
         self.eventful = meetings(states, part, unit) | new.any(1) | (rewards != 0) | ends
         self.hindsight = hindsight(states, part, new)

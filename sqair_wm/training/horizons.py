@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from sqair_wm.training.schedule import Schedule
 
+FEWEST = 16
+"""Stretches of an iteration, however many objects there are, unless `batch` is less."""
+
 
 @dataclass(frozen=True)
 class ImaginationConfig(Schedule):
@@ -19,6 +22,8 @@ class ImaginationConfig(Schedule):
             be played.
         streams: games that are played side by side then.
         curiosity: of whoever plays then, see `Exploring`.
+        objects: of all stretches of an iteration together, about. Where scenes hold many objects there are fewer
+            stretches than `batch`, at least `FEWEST`, so that as many iterations fit into the minutes; 0 for no limit.
         density: weight of the negative log density of the next state (the prior's term of the bound).
         stay: weight of losing and keeping objects.
         look: weight of the error of size and appearance, beside that of position.
@@ -45,6 +50,7 @@ class ImaginationConfig(Schedule):
     rounds: list[list[int]] = field(default_factory=lambda: [[700, 4000], [1100, 4000]])
     streams: int = 8
     curiosity: float = 0.3
+    objects: int = 256
     density: float = 0.02
     stay: float = 1.0
     look: float = 0.2
@@ -71,6 +77,8 @@ class ImaginationConfig(Schedule):
             )
         if not 0 <= self.eventful < 1:
             raise ValueError(f"imagination.eventful is a share from 0 on and below 1, got {self.eventful}")
+        if self.objects < 0:
+            raise ValueError(f"imagination.objects can't be negative, got {self.objects}; 0 means no limit")
         if self.singles < 1:
             raise ValueError(f"imagination.singles must be at least 1, got {self.singles}")
         if any(frames < self.streams or frames % self.streams for _, frames in self.rounds):
@@ -84,3 +92,9 @@ class ImaginationConfig(Schedule):
     def imagined(self, iteration: int) -> int:
         """Steps imagined at that iteration."""
         return [steps for start, steps in self.steps if iteration >= start][-1]
+
+    def stretches(self, crowd: float) -> int:
+        """Stretches of an iteration on play whose scenes hold `crowd` objects on average."""
+        if not self.objects or crowd <= 0:
+            return self.batch
+        return min(self.batch, max(FEWEST, round(self.objects / crowd)))

@@ -235,7 +235,8 @@ class ImaginationTrainer(Loop):
         """Stretches of play (the context and the steps to imagine), and single steps."""
         device = self.fabric.device
         c = self.config
-        play = self.play.sample(c.batch, self._length(position), generator, device, first=2, eventful=c.eventful)
+        stretches, length = c.stretches(self.play.crowd), self._length(position)
+        play = self.play.sample(stretches, length, generator, device, first=2, eventful=c.eventful)
         return play, self.play.sample(c.singles, 2, generator, device, eventful=c.eventful, cleared=True)
 
     def arguments(self, batch: tuple[Play, Play], position: int) -> tuple:
@@ -244,4 +245,4 @@ class ImaginationTrainer(Loop):
 
     def frames(self, position: int) -> int:
         """See `Loop.frames`."""
-        return self.config.batch * self._length(position)
+        return self.config.stretches(self.play.crowd) * self._length(position)

@@ -137,11 +137,33 @@ def test_stretches_never_cross_an_ending():
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"context": 1}, "context"), ({"steps": [[3, 2]]}, "steps"), ({"batch": 0}, "imagination.batch")],
+    [
+        ({"context": 1}, "context"),
+        ({"steps": [[3, 2]]}, "steps"),
+        ({"batch": 0}, "imagination.batch"),
+        ({"objects": -1}, "imagination.objects"),
+    ],
 )
 def test_settings_that_cannot_work_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         ImaginationConfig(**change)
+
+
+@pytest.mark.parametrize(("crowd", "stretches"), [(0.0, 64), (3.0, 64), (8.0, 32), (11.0, 23), (100.0, 16)])
+def test_where_there_are_many_objects_an_iteration_has_fewer_stretches(crowd, stretches):
+    assert ImaginationConfig(batch=64, objects=256).stretches(crowd) == stretches
+    assert ImaginationConfig(batch=8, objects=256).stretches(crowd) == 8
+    assert ImaginationConfig(batch=64, objects=0).stretches(crowd) == 64
+
+
+def test_the_objects_of_all_frames_are_counted(tmp_path):
+    play = steered(30)
+    play.states.presence[:15, 1] = 1
+    again = EncodedPlay(play.states, play.part, play.actions, play.rewards, play.ends, play.unit)
+    assert (play.crowd, again.crowd) == (1.0, 1.5)
+    loop = trainer(tmp_path, again, batch=64, objects=48)
+    drawn, _ = loop.sample(0, torch.Generator().manual_seed(0))
+    assert drawn.actions.shape[1] == 32 and loop.frames(0) == 32 * len(drawn)
 
 
 def test_imagined_objects_out_of_sight_stay_out_of_sight_longer_and_longer():
