@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Collection
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from sqair_wm.common.command import run_command
 from sqair_wm.common.presets import presets_folder
-from sqair_wm.common.settings import named_settings
+from sqair_wm.common.settings import ConfigError, named_settings
 from sqair_wm.data.sequences import play_of
 from sqair_wm.evaluation.kinds import kind_of
 from sqair_wm.evaluation.metrics.summary import summarize, watch
@@ -70,13 +73,53 @@ def train(config: DictConfig, named: Collection[str] = ()) -> None:
     print(f"report: {report}")
 
 
+def train_agent(config: DictConfig, agent: DictConfig) -> None:
+    """Train an agent on the world model of a run."""
+    from sqair_wm.agents.train import train_on
+
+    device, folder = build_fabric(config).device, Path(config.runs) / config.name
+    train_on(folder, agent, seed=config.seed, device=str(device), threads=config.threads)
+
+
+def check_agent(config: DictConfig) -> None:
+    """Raise ConfigError, before anything is trained, for an agent that could not be trained afterwards."""
+    from sqair_wm.agents.kinds import settings_of
+
+    settings_of(config)
+    if config.env is None or config.processes * config.nodes > 1:
+        raise ConfigError(f"agent={config.agent.kind} is trained on a game (env=...), and in one process")
+
+
 def asked(config: DictConfig) -> None:
-    """`train` as Hydra calls it."""
-    train(config, named_settings(HydraConfig.get().overrides.task))
+    """`train` as Hydra calls it, and then the agent, if there is to be one."""
+    agent, named = config.agent, named_settings(HydraConfig.get().overrides.task)
+    if agent is not None:
+        check_agent(config)
+        config.agent = None
+    train(config, [key for key in named if not key.startswith("agent.")])
+    if agent is not None:
+        train_agent(config, agent)
+
+
+def register_agents(arguments: list[str]) -> None:
+    """Make the kinds of agents known to Hydra if a command line names one: it takes seconds.
+
+    Raises:
+        ConfigError: without stable-baselines3.
+    """
+    if any(argument.lstrip("+~").startswith(("agent=", "agent.")) for argument in arguments):
+        try:
+            importlib.import_module("sqair_wm.agents.kinds")
+        except ImportError as error:
+            raise ConfigError(str(error)) from error
 
 
 def main() -> None:
     """The command line."""
+    try:
+        register_agents(sys.argv[1:])
+    except ConfigError as error:
+        sys.exit(f"error: {error}")
     run_command(asked, CONFIGS, "stopped; the same command continues from here")
 
 

@@ -20,7 +20,7 @@ from sqair_wm.world.scenes import load_for_game
 from sqair_wm.world.world_model import WEIGHTS, WorldModel
 
 CONFIG = "config.yaml"
-FREE = ("steps", "device", "threads", "runs", "name")
+FREE = ("steps", "device", "threads", "runs", "name", "env")
 """Settings that may change when a run is continued."""
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import MISSING, OmegaConf
+from omegaconf import OmegaConf
 
 from sqair_wm.common.settings import store
+from sqair_wm.games.names import find_game
+from sqair_wm.runs.config import run_name
 
 from .brain import NetworkSettings
 from .dream import DreamSettings
@@ -25,6 +27,7 @@ class AgentRunSettings:
     """The configuration of an agent's run.
 
     Attributes:
+        env: the game; only says where its world model is: in `runs`, under the name of the game.
         model: folder of the world model, for whose game the agent is.
         agent: the settings of a kind of agent, see `sqair_wm.agents.kinds`.
         steps: real steps to learn from.
@@ -35,7 +38,8 @@ class AgentRunSettings:
         threads: CPU threads.
     """
 
-    model: str = MISSING
+    env: str | None = None
+    model: str = "${world_model_of:${env},${runs}}"
     agent: Any = None
     steps: int = 10_000
     name: str = "${agent_run_name:${model},${agent.kind},${seed}}"
@@ -153,5 +157,11 @@ def agent_run_name(model: object, agent: object, seed: int) -> str:
     return f"{name}-seed{seed}" if seed else name
 
 
+def world_model_of(env: object, runs: object) -> str:
+    """Where `train_wm.py` leaves the world model of a game, unless it is told otherwise; empty for no game."""
+    return "" if env is None else str(Path(str(runs)) / run_name(find_game(str(env)).name, 0))
+
+
+OmegaConf.register_new_resolver("world_model_of", world_model_of, replace=True)
 OmegaConf.register_new_resolver("agent_run_name", agent_run_name, replace=True)
 store(AgentRunSettings, "agent_run")

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from omegaconf import DictConfig
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.common.command import run_command
 from sqair_wm.common.presets import presets_folder
+from sqair_wm.common.settings import ConfigError, schema
 from sqair_wm.runs.setup import check_machine
+from sqair_wm.world.world_model import WEIGHTS
 
 from .kinds import KINDS, settings_of
 from .run import begin
+from .settings import AgentRunSettings
 
 CONFIGS = str(presets_folder() / "agents")
 
 
 def train(config: DictConfig) -> None:
-    """Train the agent of a configuration, or go on where it stopped."""
+    """Train the agent of a configuration, or go on where it stopped.
+
+    Raises:
+        ConfigError: if it names no world model, there is none, or a setting cannot be.
+    """
+    if not config.model:
+        raise ConfigError("for which game? name it with env=Pong (world model in runs/Pong), or name the model=FOLDER")
+    if config.env is not None and not (Path(config.model) / WEIGHTS).exists():
+        command = f"python train_wm.py env={config.env} agent={config.agent.kind}"
+        raise ConfigError(f"{config.model} holds no world model yet: {command} trains one, and then the agent")
     settings = settings_of(config)
     check_machine(DictConfig({"device": config.device, "processes": 1, "nodes": 1, "threads": config.threads}))
     run = begin(config, settings)
@@ -24,6 +38,26 @@ def train(config: DictConfig) -> None:
     if learn is not None:
         learn(run, say)
     print(f"{run.path}: python -m agents.evaluate {run.path} plays whole games")
+
+
+def train_on(model: Path, agent: DictConfig, *, seed: int, device: str, threads: int) -> None:
+    """Train an agent on the world model of a run; its own run will lie beside that.
+
+    Args:
+        model: folder of the world model's run.
+        agent: settings of a kind of agent.
+        seed: of games, weights and chance.
+        device: of the networks.
+        threads: CPU threads.
+
+    Raises:
+        ConfigError: if a setting cannot be, or the agent's run is that of another configuration.
+    """
+    places = {"model": str(model), "runs": str(model.parent), "name": f"{model.name}-{agent.kind}"}
+    told = {"agent": agent, "seed": seed, "device": device, "threads": threads}
+    config = OmegaConf.merge(schema(AgentRunSettings), places, told)
+    assert isinstance(config, DictConfig)
+    train(config)
 
 
 def say(record: dict[str, float]) -> None:

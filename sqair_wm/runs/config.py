@@ -24,6 +24,7 @@ class RunSettings:
         env: the game, for data that are play of one.
         name: of the run's folder; by default that of the data, and the seed if it is not 0.
         runs: folder of the run's folder.
+        agent: settings of the agent that is trained on the world model afterwards, which the run does not keep.
         seed: of the game, the weights and the training.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
         precision: `32-true`, or `bf16-mixed` on a GPU.
@@ -37,6 +38,7 @@ class RunSettings:
     env: str | None = None
     name: str = "${run_name:${data.name},${seed}}"
     runs: str = "runs"
+    agent: Any = None
     seed: int = 0
     device: str = "auto"
     precision: str = "32-true"

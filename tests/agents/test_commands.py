@@ -1,6 +1,7 @@
 """`python -m agents.train` and `python -m agents.evaluate`, in this process."""
 
 import json
+import shutil
 import sys
 
 import pytest
@@ -71,6 +72,18 @@ def refused_guide(command, folder, path, capsys):
     with pytest.raises(SystemExit) as stopped:
         evaluate.main([str(folder / "other"), "--episodes", "1"])
     return str(stopped.value.code)
+
+
+def test_the_world_model_of_a_game_is_found_by_its_name(model, folder, monkeypatch, capsys):
+    shutil.copytree(model, folder / "Bouncing")
+    command = ["agents.train", f"runs={folder}", "agent=random"]
+    monkeypatch.setattr(sys, "argv", [*command, "env=bouncing"])
+    train.main()
+    assert f"{folder}/Bouncing-random:" in capsys.readouterr().out
+    for setting, message in (("env=Pong", "train_wm.py env=Pong agent=random"), ("seed=1", "env=Pong")):
+        monkeypatch.setattr(sys, "argv", [*command, setting])
+        with pytest.raises(SystemExit, match=message):
+            train.main()
 
 
 @pytest.mark.parametrize("agent", ["shooting", "cem", "random"])

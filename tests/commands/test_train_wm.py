@@ -54,6 +54,15 @@ def test_a_finished_run_says_so_and_changes_nothing(tiny, train_wm):
     assert before == {p.name: p.stat().st_mtime_ns for p in folder.rglob("*")}
 
 
+def test_an_agent_follows_the_world_model_that_is_there(tiny, train_wm):
+    folder, run = tiny
+    result = train_wm(*run.settings, "agent=random")
+    assert result.returncode == 0 and "is finished" in result.stdout
+    agent = folder.with_name("pong-random")
+    assert f"python -m agents.evaluate {agent}" in result.stdout
+    assert (agent / "config.yaml").read_text().count(f"model: {folder}\n") == 1
+
+
 def test_a_run_of_another_configuration_is_refused(tiny, refuse):
     weights = (tiny[0] / "model.safetensors").read_bytes()
     assert "training.batch: 2 there, 3 now" in refuse(*tiny[1].settings, "training.batch=3")
@@ -88,6 +97,8 @@ def test_an_interrupted_command_continues(train_wm, tiny):
         (["env=Pong", "model.certainty=-1"], "model.certainty is -1"),
         (["env=Pong", "device=cuda:9", "name=x"], "device"),
         (["env=Pong", "model=gided"], "guided"),
+        (["env=Pong", "agent=dreem"], "agent/dreem"),
+        (["env=null", "data=moving_mnist", "agent=dream"], "a game (env=...)"),
         (["env=Pong", "training.batch=many"], "training.batch"),
     ],
 )  # fmt: skip
