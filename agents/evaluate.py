@@ -17,6 +17,7 @@ from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.files import write_atomically
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.common.version import VERSION
+from sqair_wm.games.names import find_game
 from sqair_wm.games.policies import Policy
 
 from .games import RealGames
@@ -28,6 +29,13 @@ from .scores import RANDOM_AND_HUMAN, human_normalised, interquartile_mean, inte
 RESULT = "evaluation.json"
 FIRST_SEED = 2_000_000
 """Of games of evaluation: none that anybody learned from."""
+
+NOOPS = 30
+"""Most raw frames of doing nothing at the start of an Atari game (Mnih et al. 2015). Without sticky actions and without
+these, all games of an agent that draws nothing would be the same one."""
+
+
+CHOICES = {"drawn": False, "likeliest": True}
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,8 @@ class Episode:
     cut: bool
 
 
-def play_whole(games: RealGames, policy: Policy, episodes: int, seed: int, deterministic: bool = True) -> list[Episode]:
+def play_whole(games: RealGames, policy: Policy, episodes: int, seed: int, deterministic: bool = True,
+               wait: int = 0) -> list[Episode]:  # fmt: skip
     """Play whole games with the seeds from `seed` on; each counts, however long it is.
 
     Args:
@@ -56,6 +65,7 @@ def play_whole(games: RealGames, policy: Policy, episodes: int, seed: int, deter
         episodes: number of games.
         seed: of the first.
         deterministic: take the likeliest actions; otherwise draw them.
+        wait: most steps for which action 0 is taken at the start of a game instead; how many, its seed decides.
     """
     found: list[Episode] = []
     bar = tqdm(total=episodes, desc="playing", unit="game", disable=None)
@@ -64,9 +74,11 @@ def play_whole(games: RealGames, policy: Policy, episodes: int, seed: int, deter
         seeds = [seed + len(found) + i for i in range(games.number)]
         games.begin(np.ones(games.number, bool), seeds)
         counts, memory = np.arange(games.number) < number, None
+        idle = np.array([np.random.default_rng(s).integers(wait + 1) for s in seeds])
         total, steps, cut = np.zeros(games.number), np.zeros(games.number, int), np.zeros(games.number, bool)
         while (counts & ~games.over).any():
             action, memory = policy.predict(games.observation, memory, games.fresh.copy(), deterministic)
+            action = np.where(steps < idle, 0, action)
             steps += counts & ~games.over
             tick = games.step(action, counts)
             total, cut = total + tick.reward, cut | tick.truncated
@@ -78,7 +90,7 @@ def play_whole(games: RealGames, policy: Policy, episodes: int, seed: int, deter
 
 
 def evaluate(
-    run: AgentRun, episodes: int, games: int = 8, seed: int = FIRST_SEED, deterministic: bool = True
+    run: AgentRun, episodes: int, games: int = 8, seed: int = FIRST_SEED, deterministic: bool | None = None
 ) -> dict[str, Any]:
     """Play whole games with the agent of a run; what came out, and how it was measured.
 
@@ -87,17 +99,19 @@ def evaluate(
         episodes: number of games.
         games: side by side.
         seed: of the first.
-        deterministic: take the likeliest actions; otherwise draw them.
+        deterministic: take the likeliest actions; otherwise draw them; None for what the kind of agent does by default.
     """
     use_cpu(int(run.config.threads))
     torch.manual_seed(seed)
     world = run.world()
     played = RealGames(world, min(games, episodes))
-    policy = KINDS[run.settings.kind].policy(run, world, played)
-    found = play_whole(played, policy, episodes, seed, deterministic)
-    played.close()
-    source = world.source
+    kind, source = KINDS[run.settings.kind], world.source
     assert source is not None
+    if deterministic is None:
+        deterministic = kind.deterministic
+    wait = NOOPS // source.settings["frame_skip"] if find_game(source.game).atari else 0
+    found = play_whole(played, kind.policy(run, world, played), episodes, seed, deterministic, wait)
+    played.close()
     return {
         "game": source.game,
         "agent": run.settings.kind,
@@ -109,6 +123,7 @@ def evaluate(
             "deterministic": deterministic,
             "frame_skip": source.settings["frame_skip"],
             "sticky": source.sticky,
+            "noop_steps": wait,
             "rewards": "unclipped",
             "episode": "whole game; losing a life does not end it",
             "steps_learned_from": _learned_from(run.path),
@@ -164,7 +179,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--episodes", type=int, default=100, help="whole games of each run (100)")
     parser.add_argument("--games", type=int, default=8, help="played side by side (8)")
     parser.add_argument("--seed", type=int, default=FIRST_SEED, help=f"of the first game ({FIRST_SEED})")
-    parser.add_argument("--sample", action="store_true", help="draw actions instead of taking the likeliest")
+    parser.add_argument(
+        "--actions",
+        choices=CHOICES,
+        help="draw them, or take the likeliest; by default what learns by drawing them (dream, ppo_slots) draws them",
+    )
     parser.add_argument("--json", type=Path, help=f"write the result to this file too, beside the run's {RESULT}")
     options = parser.parse_args(arguments)
     if options.json is not None and len(options.runs) > 1:
@@ -175,7 +194,7 @@ def main(arguments: list[str] | None = None) -> None:
         results = []
         for path in options.runs:
             run = open_run(path)
-            results.append(evaluate(run, options.episodes, options.games, options.seed, not options.sample))
+            results.append(evaluate(run, options.episodes, options.games, options.seed, CHOICES.get(options.actions)))
             for target in (path / RESULT, options.json):
                 if target is not None:
                     write_result(target, results[-1])

@@ -36,11 +36,13 @@ class Kind:
         settings: dataclass of what `agent` holds in the configuration, with its defaults and its name as `kind`.
         policy: who plays, given a run, the world model and the games that are played.
         train: trains, or goes on training; None where there is nothing to learn.
+        deterministic: whether it is evaluated by its likeliest actions; otherwise they are drawn, as in its training.
     """
 
     settings: type
     policy: Callable[[AgentRun, WorldModel, RealGames], Policy]
     train: Callable[[AgentRun, Say], None] | None = None
+    deterministic: bool = True
 
 
 KINDS: dict[str, Kind] = {}
@@ -123,12 +125,16 @@ def _reference(build: Callable[[AgentRun, Any], Any]) -> tuple[Any, Any]:
     return policy, lambda run, say: train_reference(run, build, say)
 
 
+def _dreamer(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:
+    return load_networks(run.path, world, run.settings)
+
+
 def _random(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:
     return RandomPolicy(games.number, world.config.actions, run.seed)
 
 
-register(Kind(DreamAgent, lambda run, world, games: load_networks(run.path, world, run.settings), train_dreamer))
-register(Kind(PPOAgent, *_reference(ppo)))
+register(Kind(DreamAgent, _dreamer, train_dreamer, deterministic=False))
+register(Kind(PPOAgent, *_reference(ppo), deterministic=False))
 register(Kind(DQNAgent, *_reference(dqn)))
 register(Kind(ShootingAgent, _planner(Shooting)))
 register(Kind(CEMAgent, _planner(CEM)))

@@ -33,6 +33,25 @@ def test_games_side_by_side_are_those_played_one_by_one(world, monkeypatch):
     assert len({steps for _, _, steps, _ in wanted}) > 1 and any(cut for *_, cut in wanted)
 
 
+class Still:
+    """Goes down, always."""
+
+    def predict(self, observation, state=None, episode_start=None, deterministic=False):
+        return np.full(len(observation), 2), None
+
+
+def test_a_game_begins_by_waiting_for_as_long_as_its_seed_says(world, monkeypatch):
+    taken = []
+    step = RealGames.step
+    monkeypatch.setattr(RealGames, "step", lambda self, a, rows=None: taken.append(a.copy()) or step(self, a, rows))
+    monkeypatch.setattr("sqair_wm.games.bouncing.Bouncing.longest", 12)
+    play_whole(RealGames(world, 4), Still(), 4, seed=40, wait=7)
+    waited = (np.array(taken) == 0).sum(0)
+    assert waited.tolist() == [np.random.default_rng(40 + i).integers(8) for i in range(4)] and len(set(waited)) > 1
+    for game, length in enumerate(waited):
+        assert (np.array(taken)[length:, game] == 2).all()
+
+
 def test_figures_say_what_a_human_made_of_it():
     pong = figures("Pong", [[-21.0, -20.4], [14.6]])
     assert abs(pong["mean"] + 8.933) < 1e-3 and abs(pong["human_normalised"] - (20.7 - 8.9333) / 35.3) < 1e-4
