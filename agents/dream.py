@@ -31,6 +31,7 @@ class DreamSettings(NetworkSettings, Counting):
         value: weight of the critic's loss.
         gradient: largest norm of a gradient.
         stochastic: draw the future; otherwise the likeliest one is imagined.
+        spread: of places and looks that are drawn, see `Drawn`.
         discover: whether new objects may appear.
     """
 
@@ -46,12 +47,15 @@ class DreamSettings(NetworkSettings, Counting):
     value: float = 0.5
     gradient: float = 1.0
     stochastic: bool = True
+    spread: float = 0.25
     discover: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if min(self.scenes, self.horizon, self.passes, self.parts) < 1:
             raise ValueError(f"scenes, horizon, passes and parts have to be at least 1: {self}")
+        if not 0 <= self.spread <= 1:
+            raise ValueError(f"spread has to lie between 0 and 1, got {self.spread}")
 
 
 class Imagined(NamedTuple):

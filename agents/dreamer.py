@@ -40,7 +40,7 @@ class Dreamer:
         device = world.background.device
         self.policy = networks(world, settings, seed)
         self.generator = torch.Generator(device).manual_seed(seed)
-        imagined = Drawn(world, self.generator, settings.discover) if settings.stochastic else world
+        imagined = Drawn(world, self.generator, settings.discover, settings.spread) if settings.stochastic else world
         self.dream = Dream(imagined, self.policy.policy, Layout.of(world.config).features, settings)
 
     def learn(self, starts: Slots, steps: int) -> dict[str, float]:

@@ -109,12 +109,17 @@ class Drawn:
         world: the model.
         generator: of the noise, on the device of the model.
         discover: whether new objects may appear.
+        spread: how far from the likeliest ones places and looks of objects are drawn, as a share of the deviations that
+            the model gives them: these hold the jitter of what was seen as well, which adds up over imagined steps.
     """
 
-    def __init__(self, world: WorldModel, generator: torch.Generator, discover: bool = True):
-        self.world, self.generator, self.discover = world, generator, discover
+    def __init__(self, world: WorldModel, generator: torch.Generator, discover: bool = True, spread: float = 1.0):
+        self.world, self.generator, self.discover, self.spread = world, generator, discover, spread
 
     def step(self, slots: Slots, action: Tensor) -> tuple[Slots, Outcome]:
         """See `WorldModel.step`."""
         noise = Noise.draw(slots, generator=self.generator)
+        tracked = noise.where.shape[1] // 2  # what is new is drawn as it may be
+        for numbers in (noise.where, noise.what):
+            numbers[:, :tracked] *= self.spread
         return self.world.step(slots, action, noise, discover=self.discover)
