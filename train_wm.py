@@ -102,24 +102,17 @@ def asked(config: DictConfig) -> None:
 
 
 def register_agents(arguments: list[str]) -> None:
-    """Make the kinds of agents known to Hydra if a command line names one: it takes seconds.
-
-    Raises:
-        ConfigError: without stable-baselines3.
-    """
+    """Make the kinds of agents known to Hydra if a command line names one; it takes seconds and stable-baselines3."""
     if any(argument.lstrip("+~").startswith(("agent=", "agent.")) for argument in arguments):
         try:
             importlib.import_module("sqair_wm.agents.kinds")
         except ImportError as error:
-            raise ConfigError(str(error)) from error
+            sys.exit(f"error: {error}")
 
 
 def main() -> None:
     """The command line."""
-    try:
-        register_agents(sys.argv[1:])
-    except ConfigError as error:
-        sys.exit(f"error: {error}")
+    register_agents(sys.argv[1:])
     run_command(asked, CONFIGS, "stopped; the same command continues from here")
 
 

@@ -34,8 +34,8 @@ NOOPS = 30
 """Most raw frames of doing nothing at the start of an Atari game (Mnih et al. 2015). Without sticky actions and without
 these, all games of an agent that draws nothing would be the same one."""
 
-
 CHOICES = {"drawn": False, "likeliest": True}
+"""How actions may be chosen, and whether that is deterministic."""
 
 
 @dataclass(frozen=True)

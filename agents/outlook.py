@@ -118,8 +118,5 @@ class Drawn:
 
     def step(self, slots: Slots, action: Tensor) -> tuple[Slots, Outcome]:
         """See `WorldModel.step`."""
-        noise = Noise.draw(slots, generator=self.generator)
-        tracked = noise.where.shape[1] // 2  # what is new is drawn as it may be
-        for numbers in (noise.where, noise.what):
-            numbers[:, :tracked] *= self.spread
+        noise = Noise.draw(slots, generator=self.generator).nearer(self.spread)
         return self.world.step(slots, action, noise, discover=self.discover)

@@ -186,6 +186,12 @@ class Noise(TensorRecord):
         (b, n, w), like = slots.what.shape, slots.what
         return Noise(like.new_zeros(b, 2 * n, 4), like.new_zeros(b, 2 * n, w), like.new_full((b, 2 * n), 0.5))
 
+    def nearer(self, share: float) -> Noise:
+        """Places and looks of tracked slots only `share` as far from the likeliest; what is new is drawn as before."""
+        n = self.where.shape[1] // 2
+        where, what = (torch.cat([x[:, :n] * share, x[:, n:]], 1) for x in (self.where, self.what))
+        return self.replace(where=where, what=what)
+
     def split(self, tracked: int) -> tuple[Noise, Noise]:
         """Noise of the first `tracked` of the tracked slots, and of the `N` discovered ones."""
         n = self.where.shape[1] // 2
