@@ -21,6 +21,7 @@ from .dream import Dream, DreamSettings
 from .learning import ImaginationLearner
 from .loop import AGENT, STATE, AgentLoop, last_round, point
 from .outlook import Drawn
+from .recorded import recall
 from .run import AgentRun
 
 
@@ -92,7 +93,10 @@ def train_dreamer(run: AgentRun, say: Callable[[dict[str, float]], None]) -> Non
     if folder is not None:
         dreamer.policy.set_parameters(str(folder / AGENT), device=world.background.device)
         dreamer.load_state_dict(load_checkpoint(folder / STATE)["learner"])
-    AgentLoop(run.path, world, dreamer, world_learner, settings, run.seed, done).run(int(run.config.steps), say)
+    loop = AgentLoop(run.path, world, dreamer, world_learner, settings, run.seed, done)
+    if settings.recorded:
+        recall(loop.play, world, Path(run.config.model))
+    loop.run(int(run.config.steps), say)
 
 
 def value_of(model: PPO, layout: Layout) -> Callable[[Slots], Tensor]:

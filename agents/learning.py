@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 
@@ -13,7 +14,7 @@ from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.training.imagination import ImaginationTrainer
 from sqair_wm.world.world_model import WorldModel
 
-from .play import GrownPlay
+from .experience import GrownPlay
 
 ENDLESS = 10**9
 """Iterations of a training that nobody plans the end of."""
@@ -46,6 +47,8 @@ class WorldSettings:
         context: frames that are seen before imagination begins.
         imagined: steps that are imagined.
         singles: single steps that reward and ending are learned from, in an iteration.
+        fresh: how much more often a frame of the agent's play is learned from than one that the model was trained on
+            before the agent came.
     """
 
     rate: float = 3e-4
@@ -53,6 +56,11 @@ class WorldSettings:
     context: int = 8
     imagined: int = 12
     singles: int = 256
+    fresh: float = 4.0
+
+    def __post_init__(self) -> None:
+        if min(self.batch, self.imagined, self.singles) < 1 or self.rate <= 0 or self.fresh <= 0:
+            raise ValueError(f"batch, imagined and singles have to be at least 1, rate and fresh positive: {self}")
 
 
 class ImaginationLearner:
@@ -69,7 +77,7 @@ class ImaginationLearner:
     def __init__(
         self, world: WorldModel, settings: WorldSettings, fabric: Fabric, folder: Path | None = None, seed: int = 0
     ):
-        self.world, self.fabric, self.seed, self.folder = world, fabric, seed, folder
+        self.world, self.fabric, self.seed, self.folder, self.settings = world, fabric, seed, folder, settings
         self.config = ImaginationConfig(
             iterations=ENDLESS,
             minutes=0.0,
@@ -90,8 +98,13 @@ class ImaginationLearner:
         if self.trainer is None:
             folder = self.folder or play.folder
             self.trainer = ImaginationTrainer(self.world, play.encoded, self.config, folder, self.fabric, self.seed)
-        self.trainer.play = play.encoded
-        records = [self.trainer.step() for _ in range(iterations)]
+        own, known = play.encoded, play.known
+        share = own_share(len(own.part), 0 if known is None else len(known.part), self.settings.fresh)
+        chance = np.random.default_rng([self.seed, self.trainer.position])
+        records = []
+        for _ in range(iterations):
+            self.trainer.play = own if known is None or chance.random() < share else known
+            records.append(self.trainer.step())
         self.world.eval().requires_grad_(False)
         return {name: float(torch.stack([r[name] for r in records]).mean()) for name in records[0]}
 
@@ -100,3 +113,8 @@ class ImaginationLearner:
         if self.trainer is not None:
             self.trainer.checkpoint = folder / self.trainer.checkpoint.name
             self.trainer.save()
+
+
+def own_share(own: int, known: int, fresh: float) -> float:
+    """Share of the iterations that learn from the agent's `own` frames, where `known` were there before it came."""
+    return fresh * own / (fresh * own + known)

@@ -19,9 +19,9 @@ from sqair_wm.model.slots import Slots
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.world.world_model import WorldModel
 
+from .experience import GrownPlay, Stretch, play
 from .games import RealGames
 from .learning import WorldLearner
-from .play import GrownPlay, Stretch, play
 
 STATE, PROGRESS, PLAY, POINT = "state.pt", "progress.jsonl", "play", "checkpoint-"
 
@@ -38,6 +38,7 @@ class LoopSettings:
         world_iterations: of the world model's learning in a round.
         dream_steps: imagined steps of a round.
         newest: scenes of play that imagination starts from, the last ones.
+        recorded: begin with the play that the world model was trained on, if its run is there, instead of random play.
         pictures: keep what the games show, for a world model that learns to see: 38 kB a frame of 80 x 80.
     """
 
@@ -48,6 +49,7 @@ class LoopSettings:
     world_iterations: int = 50
     dream_steps: int = 100_000
     newest: int = 20_000
+    recorded: bool = True
     pictures: bool = True
 
     def check(self) -> None:
@@ -100,14 +102,14 @@ class AgentLoop:
     ):
         self.folder, self.world, self.learner, self.world_learner = folder, world, learner, world_learner
         self.settings, self.seed, self.rounds = settings, seed, done
-        self.play = GrownPlay(folder / PLAY, world, done)
-        self.imagined, self.seconds = 0, 0.0
+        state = load_checkpoint(point(folder, done) / STATE) if done else {}
+        # Before 0.6.0 every round had a stretch of play.
+        self.play = GrownPlay(folder / PLAY, world, state.get("stretches", done))
+        self.imagined, self.seconds = state.get("imagined", 0), state.get("seconds", 0.0)
         self.random = np.random.default_rng([seed, done])
         # The state of a game is not saved: a run that goes on begins new ones.
         self.games = RealGames(world, settings.games, seed + 1000 * (self.play.steps + 1))
         if done:
-            state = load_checkpoint(point(folder, done) / STATE)
-            self.imagined, self.seconds = state["imagined"], state["seconds"]
             torch.set_rng_state(state["random"])
 
     def run(self, steps: int, on_round: Callable[[dict[str, float]], None] | None = None) -> None:
@@ -123,9 +125,10 @@ class AgentLoop:
     def round(self, most: int) -> dict[str, float]:
         """One round, in which at most about `most` real steps are played; what it brought."""
         s, clock = self.settings, time.perf_counter()
-        played = self._play(most)
+        # Nobody has to play at random for an agent that can begin with what its world model was trained on.
+        played = self._play(most) if self.rounds or self.play.recorded is None else {}
         times = {"playing": time.perf_counter() - clock}
-        world = self.world_learner.learn(self.play, s.world_iterations)
+        world = self.world_learner.learn(self.play, s.world_iterations) if len(self.play) else {}
         times["learning_the_world"] = time.perf_counter() - clock - sum(times.values())
         starts = self.play.starts(self.world.background.device, s.newest)
         learned = self.learner.learn(starts, s.dream_steps)
@@ -141,7 +144,7 @@ class AgentLoop:
 
     def _play(self, most: int) -> dict[str, float]:
         s = self.settings
-        if self.play.steps == 0:
+        if self.play.steps == 0 and self.play.recorded is None:
             policy: Policy = RandomPolicy(s.games, self.games.action_space.n, self.seed)
             steps, epsilon = s.first, 0.0
         else:
@@ -160,6 +163,7 @@ class AgentLoop:
         self.world.save(partial)
         self.learner.save(partial / AGENT)
         own = {"imagined": self.imagined, "seconds": self.seconds, "random": torch.get_rng_state()}
+        own["stretches"] = len(self.play)
         save_checkpoint(partial / STATE, {"iteration": self.rounds, "learner": self.learner.state_dict(), **own})
         partial.rename(target)
         for path in self.folder.glob(f"{POINT}*"):

@@ -1,218 +1,174 @@
-"""Play of agents in the real game, as it grows: every frame that was paid for, for models to learn from."""
+"""Watch an agent play, and what it expects of each action: `python -m agents.play pretrained/Pong`."""
 
 from __future__ import annotations
 
-import json
-import shutil
-from dataclasses import asdict, dataclass
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import cv2
+import gymnasium as gym
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from stable_baselines3 import PPO
 from torch import Tensor
 
-from sqair_wm.common.tensors import field_names
-from sqair_wm.data.atari import AtariSequences
-from sqair_wm.envs.starts import SETTLED
-from sqair_wm.games.play import Recording
-from sqair_wm.games.policies import Policy
+from sqair_wm.common.cpu import use_cpu
+from sqair_wm.common.figures import moving_picture
+from sqair_wm.common.settings import ConfigError
+from sqair_wm.envs.layout import Layout
 from sqair_wm.model.slots import Slots
-from sqair_wm.training.encoded import EncodedPlay, reduced, restored
-from sqair_wm.world.world_model import WorldModel
 
-from .games import RealGames, Tick
+from .dreamer import logits_of
+from .evaluate import CHOICES, FIRST_SEED
+from .games import RealGames
+from .kinds import KINDS, open_run
+from .loop import AGENT
+from .mind import look_ahead, picture
+from .outlook import Counting
+from .run import CONFIG, AgentRun
 
-SCENES, ARRAYS = "scenes.safetensors", ("actions", "rewards", "ends", "truncations", "starts", "losses")
+if TYPE_CHECKING:
+    import tkinter
 
-
-@dataclass
-class Stretch:
-    """`T` frames of each of `B` games.
-
-    Attributes:
-        scenes: as the model saw them, every tensor `[B * T, ...]`, the frames of a game behind one another.
-        arrays: by name, each `[B * T]`: `actions` int64 that led to a frame, `rewards` that came with it, `ends` and
-            `truncations` bool, whether an episode `starts` with it, and `losses` of lives.
-        length: T.
-        pictures, backgrounds: `[B * T, H, W, 3]` uint8; None if they were not kept.
-    """
-
-    scenes: Slots
-    arrays: dict[str, np.ndarray]
-    length: int
-    pictures: np.ndarray | None = None
-    backgrounds: np.ndarray | None = None
-
-    @property
-    def steps(self) -> int:
-        """Real steps that were taken: frames but for those that games begin or this stretch goes on from."""
-        first = np.arange(len(self.arrays["starts"])) % self.length == 0
-        return int((~(self.arrays["starts"] | first)).sum())
-
-    @property
-    def over(self) -> np.ndarray:
-        """`[B * T]` bool, where a life, an episode or the time for it ended."""
-        return np.asarray(self.arrays["ends"] | self.arrays["truncations"] | self.arrays["losses"])
-
-    @property
-    def part(self) -> Tensor:
-        """`[B * T]` int64; frames with the same number follow one another."""
-        first = np.arange(len(self.arrays["starts"])) % self.length == 0
-        return torch.from_numpy((self.arrays["starts"] | first).cumsum() - 1)
+AHEAD, RATE = 16, 15
+"""Steps that are shown of each future; pictures a second."""
 
 
-def play(games: RealGames, policy: Policy, steps: int, *, epsilon: float, random: np.random.Generator,
-         pictures: bool = True) -> Stretch:  # fmt: skip
-    """Go on playing with a policy that is sampled.
+def find_agent(path: Path) -> Path:
+    """The run of an agent: `path`, or if that is a world model, a trained agent's beside it, such as `Pong-dream`."""
+    beside = [p for p in sorted(path.parent.glob(f"{path.name}-*")) if (p / AGENT).exists() and (p / CONFIG).exists()]
+    if (path / AGENT).exists() or not beside:
+        return path
+    return beside[0]
+
+
+def watch(run: AgentRun, seed: int = FIRST_SEED, deterministic: bool | None = None) -> Iterator[np.ndarray]:
+    """Pictures of a whole game, one a step; see `picture`.
 
     Args:
-        games: that are played; those that ended begin anew.
-        policy: that plays, see `Policy`.
-        steps: of all games together, at least; what games need to begin does not count.
-        epsilon: probability of a random action instead.
-        random: where chance comes from.
-        pictures: keep what the games showed.
+        run: of the agent.
+        seed: of the game.
+        deterministic: take the likeliest actions; otherwise draw them; None for what the kind of agent does by default.
     """
-    games.begin(games.over)
-    everyone = np.zeros(games.number, bool)
-    ticks = [Tick(everyone.astype(np.int64), everyone.astype(float), everyone, everyone, games.fresh.copy(), everyone)]
-    scenes, shown, behind, memory, taken = [_scenes(games)], [games.frames.copy()], [games.backgrounds], None, 0
-    while taken < steps:
-        action, memory = policy.predict(games.observation, memory, games.fresh.copy(), deterministic=False)
-        other = random.integers(games.action_space.n, size=games.number)
-        tick = games.advance(np.where(random.random(games.number) < epsilon, other, action))
-        ticks.append(tick)
-        scenes.append(_scenes(games))
-        taken += int((~tick.began).sum())
-        if pictures:
-            shown.append(games.frames.copy())
-            behind.append(games.backgrounds)
-    arrays = [np.stack(x).swapaxes(0, 1).reshape(-1) for x in zip(*ticks, strict=True)]
-    named = dict(zip(ARRAYS, arrays, strict=True))
-    named["rewards"] = named["rewards"].astype(np.float32)
-    whole = Slots.stack(scenes).map(lambda x: x.transpose(0, 1).flatten(0, 1))
-    images = [np.stack(x).swapaxes(0, 1).reshape(-1, *shown[0].shape[1:]) for x in (shown, behind)] if pictures else []
-    return Stretch(whole, named, len(ticks), *images)
+    torch.manual_seed(seed)
+    world, kind, settings = run.world(), KINDS[run.settings.kind], run.settings
+    games = RealGames(world, 1)
+    games.begin(np.ones(1, bool), [seed])
+    policy, memory, total, steps = kind.policy(run, world, games), None, 0.0, 0
+    drawn = not (kind.deterministic if deterministic is None else deterministic)
+    counting = settings if isinstance(settings, Counting) else Counting()
+    names, logits = action_names(games.envs[0]), None
+    if isinstance(policy, PPO):
+        logits = logits_of(policy, Layout.of(world.config))
+    while not games.over.all():
+        action, memory = policy.predict(games.observation, memory, games.fresh.copy(), deterministic=not drawn)
+        chances = None if logits is None else logits(games.slots)[0].softmax(-1).detach().cpu().numpy()
+        outlook = look_ahead(world, games.slots, AHEAD, counting, None if logits is None else likeliest(logits))
+        said = f"{settings.kind}: step {steps}, score {total:g}"
+        yield picture(games, outlook, names, int(action[0]), said, chances)
+        total, steps = total + float(games.step(action).reward[0]), steps + 1
+    games.close()
 
 
-def _scenes(games: RealGames) -> Slots:
-    """What prediction needs, see `reduced`; on the CPU."""
-    return reduced(games.slots).to("cpu")
+def likeliest(logits: Callable[[Slots], Tensor]) -> Callable[[Slots], Tensor]:
+    """The likeliest actions `[B]`."""
+    return lambda scenes: logits(scenes).argmax(-1)
 
 
-class GrownPlay:
-    """All play of a run, in a folder with one part for each stretch.
+def action_names(env: gym.Env) -> list[str]:
+    """What the actions of a game are called."""
+    if hasattr(env.unwrapped, "get_action_meanings"):
+        return [str(name) for name in env.unwrapped.get_action_meanings()]
+    assert isinstance(env.action_space, gym.spaces.Discrete)
+    return [f"action {number}" for number in range(int(env.action_space.n))]
 
-    Args:
-        folder: where it is kept.
-        world: whose game is played.
-        parts: stretches that belong to the run; what else is there is of a run that was stopped, and goes.
+
+def write_video(path: Path, pictures: Iterator[np.ndarray]) -> int:
+    """Write pictures as an mp4, or as a GIF if the name ends so; how many there were.
+
+    Raises:
+        ConfigError: if `path` is of another kind, or the file can't be written.
     """
-
-    def __init__(self, folder: Path, world: WorldModel, parts: int = 0):
-        self.folder, self.world = folder, world
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in folder.iterdir():
-            if path.name not in {self._name(n) for n in range(parts)}:
-                shutil.rmtree(path)
-        self.stretches = [self._read(n) for n in range(parts)]
-
-    def __len__(self) -> int:
-        return len(self.stretches)
-
-    @property
-    def steps(self) -> int:
-        """Real steps of all play."""
-        return sum(s.steps for s in self.stretches)
-
-    def add(self, stretch: Stretch) -> None:
-        """Write a stretch, whole or not at all, and keep it without its pictures, which stay on disk."""
-        name = self._name(len(self.stretches))
-        partial = self.folder / f"{name}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        tensors = {n: getattr(stretch.scenes, n).contiguous() for n in field_names(Slots)}
-        save_file(tensors, str(partial / SCENES), {"length": str(stretch.length)})
-        for key, array in stretch.arrays.items():
-            np.save(partial / f"{key}.npy", array)
-        if stretch.pictures is not None and stretch.backgrounds is not None:
-            np.save(partial / "frames.npy", stretch.pictures)
-            np.save(partial / "backgrounds.npy", stretch.backgrounds)
-            np.save(partial / "background.npy", self.world.background.cpu().numpy())
-            recording = asdict(self._recording(len(stretch.arrays["starts"])))
-            (partial / "recording.json").write_text(json.dumps(recording, indent=1))
-        partial.rename(self.folder / name)
-        self.stretches.append(Stretch(stretch.scenes, stretch.arrays, stretch.length))
-
-    @property
-    def encoded(self) -> EncodedPlay:
-        """All of it as the model saw it when it was played. A lost life is learned as an ending.
-
-        Raises:
-            ValueError: if there is none.
-        """
-        if not self.stretches:
-            raise ValueError("nothing has been played yet")
-        parts, last = [], 0
-        for stretch in self.stretches:
-            parts.append(stretch.part + last)
-            last = int(parts[-1][-1]) + 1
-        names = ("actions", "rewards", "ends", "losses")
-        arrays = [torch.from_numpy(np.concatenate([s.arrays[n] for s in self.stretches])) for n in names]
-        scenes, unit = Slots.cat([s.scenes for s in self.stretches]), sum(self.world.config.object_share)
-        return EncodedPlay(scenes, torch.cat(parts), arrays[0], arrays[1], arrays[2] | arrays[3], unit)
-
-    @property
-    def recordings(self) -> list[AtariSequences]:
-        """The pictures of all stretches that kept them, for a model that learns to see."""
-        paths = [self.folder / self._name(n) for n in range(len(self))]
-        return [AtariSequences(path) for path in paths if (path / "recording.json").exists()]
-
-    def starts(self, device: torch.device, newest: int = 20_000) -> Slots:
-        """Scenes that imagination may go on from: none of an episode's first frames, and none that ended it or a life.
-
-        Args:
-            device: where to put them.
-            newest: of at most so many of the last ones.
-
-        Raises:
-            ValueError: if there are none.
-        """
-        found, number = [], 0
-        for stretch in reversed(self.stretches):
-            over = torch.from_numpy(stretch.over)
-            good = ((stretch.scenes.step >= SETTLED) & ~over).nonzero().squeeze(1)
-            found.append(stretch.scenes.select(good[max(0, number + len(good) - newest) :]))
-            number += len(good)
-            if number >= newest:
-                break
-        if not number:
-            raise ValueError(f"no episode has lasted {SETTLED} frames yet: play more")
-        scenes, empty = restored(Slots.cat(found).to(device)), self.world.initial(1).temporal
-        # Prediction does not need the inference network's memory, but objects that appear are given one.
-        return scenes.replace(temporal=empty.new_zeros(1).expand(*scenes.presence.shape, empty.shape[-1]))
-
-    def _recording(self, frames: int) -> Recording:
-        source = self.world.source
-        assert source is not None
-        return Recording(frames=frames, player="agent", **asdict(source))
-
-    @staticmethod
-    def _name(number: int) -> str:
-        return f"{number:06d}"
-
-    def _read(self, number: int) -> Stretch:
-        path = self.folder / self._name(number)
-        scenes = load_file(str(path / SCENES))
-        older = not (path / "losses.npy").exists()  # 0.3.0 did not keep them
-        arrays = {name: np.load(path / f"{name}.npy") for name in ARRAYS if not (older and name == "losses")}
-        arrays.setdefault("losses", np.zeros_like(arrays["ends"]))
-        length = _length(path / SCENES)
-        return Stretch(Slots(**scenes), arrays, length)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".gif":
+        film = list(pictures)
+        path.write_bytes(moving_picture(film, 1000 // RATE))
+        return len(film)
+    if path.suffix != ".mp4":
+        raise ConfigError(f"{path} is no name of a video: it has to end with .mp4 or .gif")
+    first = next(pictures)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), RATE, first.shape[1::-1])
+    if not writer.isOpened():
+        raise ConfigError(f"can't write {path}")
+    number = 0
+    for shown in chain([first], pictures):
+        writer.write(shown[..., ::-1])
+        number += 1
+    writer.release()
+    return number
 
 
-def _length(path: Path) -> int:
-    with safe_open(str(path), "pt") as file:
-        return int(file.metadata()["length"])
+def window(title: str) -> tkinter.Tk | None:
+    """A window of its own; None without a screen."""
+    try:
+        import tkinter
+
+        made = tkinter.Tk()
+    except Exception:  # tkinter.TclError without a screen, ImportError without Tk
+        return None
+    made.title(title)
+    return made
+
+
+def show(root: tkinter.Tk, pictures: Iterator[np.ndarray]) -> None:
+    """Show pictures in a window until they end or it is closed."""
+    import tkinter
+
+    label, closed = tkinter.Label(root), []
+    label.pack()
+    root.protocol("WM_DELETE_WINDOW", lambda: closed.append(True))
+    for shown in pictures:
+        height, width = shown.shape[:2]
+        photo = tkinter.PhotoImage(data=b"P6 %d %d 255 " % (width, height) + shown.tobytes(), format="PPM")
+        label.configure(image=photo)
+        root.update()
+        if closed:
+            break
+        time.sleep(1 / RATE)
+    root.destroy()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m agents.play", description=__doc__)
+    parser.add_argument("run", type=Path, help="an agent's run, such as runs/Pong-dream, or the world model beside it")
+    parser.add_argument(
+        "--video", type=Path, help="write this file (.mp4 or .gif); without a screen it is RUN/game.mp4"
+    )
+    parser.add_argument("--seed", type=int, default=FIRST_SEED, help=f"of the game ({FIRST_SEED})")
+    parser.add_argument("--steps", type=int, default=100_000, help="stop after so many (a whole game)")
+    parser.add_argument("--actions", choices=CHOICES, help="draw them, or take the likeliest")
+    options = parser.parse_args(arguments)
+    if options.steps < 1:
+        parser.error("--steps has to be at least 1")
+    try:
+        run = open_run(find_agent(options.run))
+        use_cpu(int(run.config.threads))
+        pictures = islice(watch(run, options.seed, CHOICES.get(options.actions)), options.steps)
+        root = None if options.video else window(f"{run.path.name}: what each action leads to")
+        if root is not None:
+            show(root, pictures)
+            return
+        target = options.video or run.path / "game.mp4"
+        print(f"{target}: {write_video(target, pictures)} steps")
+    except (ConfigError, ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

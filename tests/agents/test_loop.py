@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from sqair_wm.agents.experience import Stretch
 from sqair_wm.agents.loop import AgentLoop, LoopSettings, last_round, reward_figures
-from sqair_wm.agents.play import Stretch
 
 SETTINGS = LoopSettings(games=2, first=20, play=10, world_iterations=3, dream_steps=50)
 

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 import sqair_wm
+from sqair_wm.agents.recorded import recordings_of
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,11 @@ def test_an_agent_follows_the_world_model_that_is_there(tiny, train_wm):
     agent = folder.with_name("pong-random")
     assert f"python -m agents.evaluate {agent}" in result.stdout
     assert (agent / "config.yaml").read_text().count(f"model: {folder}\n") == 1
+
+
+def test_an_agent_finds_what_its_world_model_was_trained_on(tiny, train_wm, monkeypatch):
+    monkeypatch.chdir(train_wm.folder)
+    assert [len(recording) for recording in recordings_of(tiny[0])] == [250]
 
 
 def test_a_run_of_another_configuration_is_refused(tiny, refuse):

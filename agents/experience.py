@@ -1,0 +1,247 @@
+"""Play of agents in the real game, as it grows: every frame that was paid for, for models to learn from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sqair_wm.common.tensors import field_names
+from sqair_wm.data.atari import AtariSequences
+from sqair_wm.envs.starts import SETTLED
+from sqair_wm.games.play import Recording
+from sqair_wm.games.policies import Policy
+from sqair_wm.model.slots import Slots
+from sqair_wm.training.encoded import EncodedPlay, reduced, restored
+from sqair_wm.world.world_model import WorldModel
+
+from .games import RealGames, Tick
+
+SCENES, ARRAYS = "scenes.safetensors", ("actions", "rewards", "ends", "truncations", "starts", "losses")
+RECORDED = "recorded"
+"""Folder of what the world model was trained on."""
+
+
+@dataclass
+class Stretch:
+    """`T` frames of each of `B` games.
+
+    Attributes:
+        scenes: as the model saw them, every tensor `[B * T, ...]`, the frames of a game behind one another.
+        arrays: by name, each `[B * T]`: `actions` int64 that led to a frame, `rewards` that came with it, `ends` and
+            `truncations` bool, whether an episode `starts` with it, and `losses` of lives.
+        length: T.
+        pictures, backgrounds: `[B * T, H, W, 3]` uint8; None if they were not kept.
+    """
+
+    scenes: Slots
+    arrays: dict[str, np.ndarray]
+    length: int
+    pictures: np.ndarray | None = None
+    backgrounds: np.ndarray | None = None
+
+    @property
+    def steps(self) -> int:
+        """Real steps that were taken: frames but for those that games begin or this stretch goes on from."""
+        first = np.arange(len(self.arrays["starts"])) % self.length == 0
+        return int((~(self.arrays["starts"] | first)).sum())
+
+    @property
+    def over(self) -> np.ndarray:
+        """`[B * T]` bool, where a life, an episode or the time for it ended."""
+        return np.asarray(self.arrays["ends"] | self.arrays["truncations"] | self.arrays["losses"])
+
+    @property
+    def part(self) -> Tensor:
+        """`[B * T]` int64; frames with the same number follow one another."""
+        first = np.arange(len(self.arrays["starts"])) % self.length == 0
+        return torch.from_numpy((self.arrays["starts"] | first).cumsum() - 1)
+
+
+def play(games: RealGames, policy: Policy, steps: int, *, epsilon: float, random: np.random.Generator,
+         pictures: bool = True) -> Stretch:  # fmt: skip
+    """Go on playing with a policy that is sampled.
+
+    Args:
+        games: that are played; those that ended begin anew.
+        policy: that plays, see `Policy`.
+        steps: of all games together, at least; what games need to begin does not count.
+        epsilon: probability of a random action instead.
+        random: where chance comes from.
+        pictures: keep what the games showed.
+    """
+    games.begin(games.over)
+    everyone = np.zeros(games.number, bool)
+    ticks = [Tick(everyone.astype(np.int64), everyone.astype(float), everyone, everyone, games.fresh.copy(), everyone)]
+    scenes, shown, behind, memory, taken = [_scenes(games)], [games.frames.copy()], [games.backgrounds], None, 0
+    while taken < steps:
+        action, memory = policy.predict(games.observation, memory, games.fresh.copy(), deterministic=False)
+        other = random.integers(games.action_space.n, size=games.number)
+        tick = games.advance(np.where(random.random(games.number) < epsilon, other, action))
+        ticks.append(tick)
+        scenes.append(_scenes(games))
+        taken += int((~tick.began).sum())
+        if pictures:
+            shown.append(games.frames.copy())
+            behind.append(games.backgrounds)
+    arrays = [np.stack(x).swapaxes(0, 1).reshape(-1) for x in zip(*ticks, strict=True)]
+    named = dict(zip(ARRAYS, arrays, strict=True))
+    named["rewards"] = named["rewards"].astype(np.float32)
+    whole = Slots.stack(scenes).map(lambda x: x.transpose(0, 1).flatten(0, 1))
+    images = [np.stack(x).swapaxes(0, 1).reshape(-1, *shown[0].shape[1:]) for x in (shown, behind)] if pictures else []
+    return Stretch(whole, named, len(ticks), *images)
+
+
+def _scenes(games: RealGames) -> Slots:
+    """What prediction needs, see `reduced`; on the CPU."""
+    return reduced(games.slots).to("cpu")
+
+
+class GrownPlay:
+    """All play of a run, in a folder with one part for each stretch.
+
+    Args:
+        folder: where it is kept.
+        world: whose game is played.
+        parts: stretches that belong to the run; what else is there is of a run that was stopped, and goes.
+
+    Attributes:
+        stretches: of the agent.
+        recorded: what the world model was trained on; None if that is not known, see `recall`.
+    """
+
+    def __init__(self, folder: Path, world: WorldModel, parts: int = 0):
+        self.folder, self.world = folder, world
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.iterdir():
+            if path.name not in {RECORDED, *(self._name(n) for n in range(parts))}:
+                shutil.rmtree(path)
+        self.stretches = [self._read(self._name(n)) for n in range(parts)]
+        self.recorded = self._read(RECORDED) if (folder / RECORDED).exists() else None
+
+    def __len__(self) -> int:
+        return len(self.stretches)
+
+    @property
+    def steps(self) -> int:
+        """Real steps of the agent."""
+        return sum(s.steps for s in self.stretches)
+
+    def recall(self, recorded: Stretch) -> None:
+        """Keep what the world model was trained on, too."""
+        self._write(RECORDED, recorded)
+        self.recorded = recorded
+
+    def add(self, stretch: Stretch) -> None:
+        """Keep a stretch, without its pictures, which are on disk only."""
+        self._write(self._name(len(self.stretches)), stretch)
+        self.stretches.append(Stretch(stretch.scenes, stretch.arrays, stretch.length))
+
+    def _write(self, name: str, stretch: Stretch) -> None:
+        """Write a stretch, whole or not at all."""
+        partial = self.folder / f"{name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        tensors = {n: getattr(stretch.scenes, n).contiguous() for n in field_names(Slots)}
+        save_file(tensors, str(partial / SCENES), {"length": str(stretch.length)})
+        for key, array in stretch.arrays.items():
+            np.save(partial / f"{key}.npy", array)
+        if stretch.pictures is not None and stretch.backgrounds is not None:
+            np.save(partial / "frames.npy", stretch.pictures)
+            np.save(partial / "backgrounds.npy", stretch.backgrounds)
+            np.save(partial / "background.npy", self.world.background.cpu().numpy())
+            recording = asdict(self._recording(len(stretch.arrays["starts"])))
+            (partial / "recording.json").write_text(json.dumps(recording, indent=1))
+        partial.rename(self.folder / name)
+
+    @property
+    def encoded(self) -> EncodedPlay:
+        """What the agent played, as the model saw it then. A lost life is learned as an ending.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if not self.stretches:
+            raise ValueError("nothing has been played yet")
+        return encoded(self.stretches, sum(self.world.config.object_share))
+
+    @cached_property
+    def known(self) -> EncodedPlay | None:
+        """What the world model was trained on, as `encoded` gives it."""
+        return None if self.recorded is None else encoded([self.recorded], sum(self.world.config.object_share))
+
+    @property
+    def recordings(self) -> list[AtariSequences]:
+        """The pictures of all stretches that kept them, for a model that learns to see."""
+        paths = [self.folder / self._name(n) for n in range(len(self))]
+        return [AtariSequences(path) for path in paths if (path / "recording.json").exists()]
+
+    def starts(self, device: torch.device, newest: int = 20_000) -> Slots:
+        """Scenes that imagination may go on from: none of an episode's first frames, and none that ended it or a life.
+
+        Those of the agent come first, then those that the world model was trained on.
+
+        Args:
+            device: where to put them.
+            newest: of at most so many of the last ones.
+
+        Raises:
+            ValueError: if there are none.
+        """
+        found, number = [], 0
+        for stretch in reversed([*([self.recorded] if self.recorded else []), *self.stretches]):
+            over = torch.from_numpy(stretch.over)
+            good = ((stretch.scenes.step >= SETTLED) & ~over).nonzero().squeeze(1)
+            found.append(stretch.scenes.select(good[max(0, number + len(good) - newest) :]))
+            number += len(good)
+            if number >= newest:
+                break
+        if not number:
+            raise ValueError(f"no episode has lasted {SETTLED} frames yet: play more")
+        scenes, empty = restored(Slots.cat(found).to(device)), self.world.initial(1).temporal
+        # Prediction does not need the inference network's memory, but objects that appear are given one.
+        return scenes.replace(temporal=empty.new_zeros(1).expand(*scenes.presence.shape, empty.shape[-1]))
+
+    def _recording(self, frames: int) -> Recording:
+        source = self.world.source
+        assert source is not None
+        return Recording(frames=frames, player="agent", **asdict(source))
+
+    @staticmethod
+    def _name(number: int) -> str:
+        return f"{number:06d}"
+
+    def _read(self, name: str) -> Stretch:
+        path = self.folder / name
+        scenes = load_file(str(path / SCENES))
+        older = not (path / "losses.npy").exists()  # 0.3.0 did not keep them
+        arrays = {name: np.load(path / f"{name}.npy") for name in ARRAYS if not (older and name == "losses")}
+        arrays.setdefault("losses", np.zeros_like(arrays["ends"]))
+        length = _length(path / SCENES)
+        return Stretch(Slots(**scenes), arrays, length)
+
+
+def encoded(stretches: Sequence[Stretch], unit: float) -> EncodedPlay:
+    """Stretches as one training set; `unit` as in `EncodedPlay`."""
+    parts, last = [], 0
+    for stretch in stretches:
+        parts.append(stretch.part + last)
+        last = int(parts[-1][-1]) + 1
+    names = ("actions", "rewards", "ends", "losses")
+    arrays = [torch.from_numpy(np.concatenate([s.arrays[n] for s in stretches])) for n in names]
+    scenes = Slots.cat([s.scenes for s in stretches])
+    return EncodedPlay(scenes, torch.cat(parts), arrays[0], arrays[1], arrays[2] | arrays[3], unit)
+
+
+def _length(path: Path) -> int:
+    with safe_open(str(path), "pt") as file:
+        return int(file.metadata()["length"])

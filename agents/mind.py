@@ -1,0 +1,127 @@
+"""What an agent expects of each action, as pictures beside the real game."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from sqair_wm.common.figures import beside, draw_boxes, enlarge, identity_color
+from sqair_wm.model.slots import Slots
+from sqair_wm.nn.where import window
+from sqair_wm.world.world_model import WorldModel
+
+from .games import RealGames
+from .outlook import Counting, Tally
+
+ZOOM, SMALL = 4, 2
+"""How much larger the real frame is drawn than it is, and the futures."""
+
+TITLE, LINE, BRIGHT, DIM = 26, 13, (235, 235, 235), (150, 150, 150)
+"""Pixels above a future, and of a line of text; colours of text."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is expected of each of `A` actions in one scene.
+
+    Attributes:
+        reward: `[A]`, discounted sum of the rewards, as they count.
+        ends: `[A]`, probability that the game or a life ends.
+        centres: `[T, A, N, 2]`, where objects will be, (y, x) in pixels of a frame.
+        identities: `[T, A, N]`, -1 where there is none.
+    """
+
+    reward: np.ndarray
+    ends: np.ndarray
+    centres: np.ndarray
+    identities: np.ndarray
+
+
+@torch.no_grad()
+def look_ahead(
+    world: WorldModel, scene: Slots, steps: int, counting: Counting, then: Callable[[Slots], Tensor] | None = None
+) -> Outlook:
+    """The likeliest future of every action.
+
+    Args:
+        world: that imagines.
+        scene: one of them.
+        steps: to imagine.
+        counting: of rewards.
+        then: what is done after the first step, given `A` scenes: actions `[A]`; None to go on with the first action.
+    """
+    number = world.config.actions
+    scenes, first = scene.repeat(number), torch.arange(number, device=scene.step.device)
+    tally, size = Tally(counting, number, first.device), torch.tensor(world.config.frame_size)
+    centres, identities, lives = [], [], torch.ones(number, device=first.device)
+    for t in range(steps):
+        action = first if t == 0 or then is None else then(scenes)
+        scenes, outcome = world.step(scenes, action)
+        tally.add(outcome)
+        lives = lives * (1 - outcome.ends)
+        centres.append((window(scenes.where)[1].cpu() + 1) / 2 * size)
+        identities.append(scenes.identity.masked_fill(scenes.presence == 0, -1).cpu())
+    return Outlook(
+        tally.total.cpu().numpy(), (1 - lives).cpu().numpy(), torch.stack(centres).numpy(),
+        torch.stack(identities).numpy(),
+    )  # fmt: skip
+
+
+def picture(
+    games: RealGames, outlook: Outlook, names: list[str], chosen: int, said: str, chances: np.ndarray | None
+) -> np.ndarray:
+    """The first of the real games with boxes, and where every action leads, `[H, W, 3]` uint8.
+
+    Args:
+        games: as they are.
+        outlook: of the first one.
+        names: of the actions.
+        chosen: the action that is taken.
+        said: a line below the real frame.
+        chances: `[A]`, how likely the agent is to take each action; None if it does not say.
+    """
+    frame, slots = games.frames[0], games.slots
+    (scale, centre), size = window(slots.where[:1]), np.array(games.frames.shape[1:3])
+    half = scale[0].cpu().numpy() * size
+    boxes = np.concatenate([(centre[0].cpu().numpy() + 1) / 2 * size - half / 2, half], 1)
+    there = slots.identity[0].masked_fill(slots.presence[0] == 0, -1).cpu().numpy()
+    real = np.pad(draw_boxes(frame, boxes, there, ZOOM), ((0, TITLE), (0, 0), (0, 0)), constant_values=16)
+    _write(real, said, (4, real.shape[0] - 8), BRIGHT)
+    futures = [
+        _future(frame, outlook, a, names[a], a == chosen, None if chances is None else float(chances[a]))
+        for a in range(len(names))
+    ]
+    columns = -(-len(futures) * futures[0].shape[0] // real.shape[0])
+    rows = -(-len(futures) // columns)
+    stacked = [np.concatenate(futures[k : k + rows]) for k in range(0, len(futures), rows)]
+    return beside([real, *stacked])
+
+
+def _future(
+    frame: np.ndarray, outlook: Outlook, action: int, name: str, chosen: bool, chance: float | None
+) -> np.ndarray:
+    """Where an action leads: the dimmed frame with a trail for every object, brighter the later."""
+    canvas = np.ascontiguousarray(enlarge(frame // 3, SMALL))
+    steps = len(outlook.centres)
+    for t in range(steps):
+        for (y, x), identity in zip(outlook.centres[t, action], outlook.identities[t, action], strict=True):
+            if identity >= 0:
+                shade = (0.35 + 0.65 * (t + 1) / steps) * np.array(identity_color(int(identity)))
+                cv2.circle(canvas, (round(x * SMALL), round(y * SMALL)), 1 + (t == steps - 1), shade.tolist(), -1)
+    canvas = np.pad(canvas, ((TITLE, 4), (4, 4), (0, 0)), constant_values=16)
+    if chosen:
+        cv2.rectangle(canvas, (1, 1), (canvas.shape[1] - 2, canvas.shape[0] - 2), BRIGHT, 1)
+    _write(canvas, name if chance is None else f"{name} {chance:.0%}", (6, LINE - 2), BRIGHT if chosen else DIM)
+    end = outlook.ends[action]
+    brings = f"{outlook.reward[action]:+.2f}" + (f" ends {end:.0%}" if end >= 0.005 else "")
+    _write(canvas, brings, (6, 2 * LINE - 4), BRIGHT if chosen else DIM)
+    return canvas
+
+
+def _write(canvas: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int]) -> None:
+    cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.36, colour, 1, cv2.LINE_AA)

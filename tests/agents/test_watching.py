@@ -1,0 +1,77 @@
+"""`python -m agents.play`: an agent's game as a video, with what it expects of each action."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from sqair_wm.agents.games import RealGames
+from sqair_wm.agents.loop import AGENT
+from sqair_wm.agents.mind import look_ahead, picture
+from sqair_wm.agents.outlook import Counting, worth
+from sqair_wm.agents.play import action_names, find_agent, main
+from sqair_wm.agents.run import CONFIG
+from tests.agents.test_commands import command  # noqa: F401 (a fixture)
+
+
+@pytest.fixture
+def games(world, short):
+    playing = RealGames(world, 1)
+    playing.begin(np.ones(1, bool), [0])
+    for _ in range(3):
+        playing.step(np.array([1]))
+    return playing
+
+
+def test_what_is_expected_of_an_action_is_what_a_plan_of_it_is_worth(world, games):
+    counting = Counting("raw", 0.9)
+    outlook = look_ahead(world, games.slots, 4, counting)
+    plans = torch.arange(5).expand(4, 5)  # each action, held
+    assert np.allclose(outlook.reward, worth(world, games.slots.repeat(5), plans, counting).numpy(), atol=1e-5)
+    assert outlook.centres.shape == (4, 5, world.config.slots, 2) and outlook.identities.shape == (
+        4,
+        5,
+        world.config.slots,
+    )
+    turned = look_ahead(world, games.slots, 4, counting, lambda scenes: torch.full((5,), 2))
+    mixed = torch.cat([torch.arange(5)[None], torch.full((3, 5), 2)])
+    assert np.allclose(turned.reward, worth(world, games.slots.repeat(5), mixed, counting).numpy(), atol=1e-5)
+
+
+def test_the_picture_shows_the_game_and_one_future_for_each_action(world, games):
+    outlook, names = look_ahead(world, games.slots, 4, Counting()), action_names(games.envs[0])
+    assert len(names) == 5
+    shown = picture(games, outlook, names, 3, "said", np.full(5, 0.2))
+    side = 4 * world.config.frame_size[1]
+    assert shown.dtype == np.uint8 and shown.shape[1] > side
+    inner = shown[: 4 * world.config.frame_size[0], :side][2::4, 2::4]
+    assert (inner == games.frames[0]).all(-1).mean() > 0.8, "the real frame, but for boxes"
+    other = picture(games, outlook, names, 0, "said", np.full(5, 0.2))
+    assert (shown != other).any() and (shown[:, :side] == other[:, :side]).all(), "only the choice differs"
+
+
+def test_a_game_is_written_as_a_video(command, folder, capsys):  # noqa: F811
+    command("agent=random")
+    path = folder / "Bouncing-random"
+    target = folder / "game.mp4"
+    main([str(path), "--video", str(target)])
+    assert f"{target}: 7 steps" in capsys.readouterr().out
+    film = cv2.VideoCapture(str(target))
+    assert int(film.get(cv2.CAP_PROP_FRAME_COUNT)) == 7
+    main([str(path), "--video", str(folder / "game.gif"), "--steps", "2"])
+    assert (folder / "game.gif").read_bytes().startswith(b"GIF89a")
+    with pytest.raises(SystemExit, match=r"\.mp4 or \.gif"):
+        main([str(path), "--video", str(folder / "game.txt")])
+    with pytest.raises(SystemExit, match="holds no run of an agent"):
+        main([str(folder / "nobody")])
+
+
+def test_a_world_model_leads_to_the_agent_beside_it(tmp_path):
+    model, agent = tmp_path / "Pong", tmp_path / "Pong-dream"
+    for folder in (model, agent, tmp_path / "Pong-cem"):
+        folder.mkdir()
+    for name in (AGENT, CONFIG):
+        (agent / name).write_text("")
+    assert find_agent(model) == find_agent(agent) == agent
+    (model / AGENT).write_text("")
+    assert find_agent(model) == model
