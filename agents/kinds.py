@@ -21,9 +21,9 @@ from .planning.cem import CEM
 from .planning.mcts import MCTS
 from .planning.planner import Planner
 from .planning.shooting import Shooting
-from .references import dqn, ppo, train_reference
+from .references import dqn, dyna, ppo, train_reference
 from .run import AgentRun, saved_config
-from .settings import CEMAgent, DQNAgent, DreamAgent, MCTSAgent, PPOAgent, RandomAgent, ShootingAgent
+from .settings import CEMAgent, DQNAgent, DreamAgent, DynaAgent, MCTSAgent, PPOAgent, RandomAgent, ShootingAgent
 
 Say = Callable[[dict[str, float]], None]
 
@@ -136,6 +136,7 @@ def _random(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:
 register(Kind(DreamAgent, _dreamer, train_dreamer, deterministic=False))
 register(Kind(PPOAgent, *_reference(ppo), deterministic=False))
 register(Kind(DQNAgent, *_reference(dqn)))
+register(Kind(DynaAgent, *_reference(dyna)))
 register(Kind(ShootingAgent, _planner(Shooting)))
 register(Kind(CEMAgent, _planner(CEM)))
 register(Kind(MCTSAgent, _planner(MCTS)))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecMonitor
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
@@ -21,6 +22,7 @@ from sqair_wm.envs.layout import Layout
 from sqair_wm.envs.sb3 import as_sb3
 
 from .brain import extractor_options
+from .dyna import Branching, Imagining, MixedReplay, greedy
 from .loop import AGENT
 from .outlook import Counting
 from .run import AgentRun
@@ -73,13 +75,29 @@ def ppo(run: AgentRun, games: VecEnv | None = None) -> PPO:
     return _build(PPO, run, games, **chosen, policy_kwargs=extractor_options(s) | {"net_arch": [s.hidden]})
 
 
-def dqn(run: AgentRun, games: VecEnv | None = None) -> DQN:
-    """An untrained DQN for a run, for its games or, without them, to be asked only."""
+def dqn(run: AgentRun, games: VecEnv | None = None, **options: Any) -> DQN:
+    """An untrained DQN for a run, for its games or, without them, to be asked only; `options` are those of DQN."""
     s = run.settings
     names = ("learning_starts", "batch_size", "learning_rate", "train_freq", "gradient_steps", "n_steps")
     chosen = {n: getattr(s, n) for n in (*names, "target_update_interval", "exploration_final_eps")}
     chosen |= {"buffer_size": s.buffer_size if games else 1}
-    return _build(DQN, run, games, **chosen, policy_kwargs=extractor_options(s) | {"net_arch": [s.hidden]})
+    networks = extractor_options(s) | {"net_arch": [s.hidden]}
+    return _build(DQN, run, games, **(chosen | options), policy_kwargs=networks)
+
+
+def dyna(run: AgentRun, games: VecEnv | None = None) -> DQN:
+    """An untrained DQN whose batches are in part imagined; see `dqn`."""
+    s = run.settings
+    replay = {"share": s.share, "room": s.room, "n_steps": s.n_steps, "gamma": s.discount}
+    # The buffer counts the steps; DQN takes what it says.
+    return dqn(run, games, n_steps=1, replay_buffer_class=MixedReplay, replay_buffer_kwargs=replay)
+
+
+def imagining(run: AgentRun, model: Any) -> BaseCallback | None:
+    """What imagines while an agent learns; None if it learns from the real game alone."""
+    if not isinstance(run.settings, Branching):
+        return None
+    return Imagining(run.world(), run.settings, greedy(model), run.seed)
 
 
 def _build(kind: Any, run: AgentRun, games: VecEnv | None, **options: Any) -> Any:
@@ -105,11 +123,11 @@ def train_reference(
     games = real_games(run)
     model = build(run, games)
     model.num_timesteps = _restore(run.path, model)
-    total = int(run.config.steps)
+    total, callback = int(run.config.steps), imagining(run, model)
     if isinstance(model, DQN):
         model.exploration_schedule = exploration(model, run)
     while model.num_timesteps < total:
-        model.learn(min(ROUND, total - model.num_timesteps), reset_num_timesteps=False)
+        model.learn(min(ROUND, total - model.num_timesteps), callback, reset_num_timesteps=False)
         _save(run.path, model)
         returns = [e["r"] for e in model.ep_info_buffer or ()]
         say({"real_steps": model.num_timesteps} | ({"episode_return": float(np.mean(returns))} if returns else {}))

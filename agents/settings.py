@@ -14,6 +14,7 @@ from sqair_wm.runs.config import run_name
 
 from .brain import NetworkSettings
 from .dream import DreamSettings
+from .dyna import Branching
 from .learning import WorldSettings
 from .loop import LoopSettings
 from .outlook import Counting
@@ -149,6 +150,13 @@ class DQNAgent(NetworkSettings, Counting):
     target_update_interval: int = 1000
     exploration_final_eps: float = 0.02
     exploration_steps: int = 20_000
+
+
+@dataclass(frozen=True)
+class DynaAgent(Branching, DQNAgent):
+    """DQN of stable-baselines3 whose batches are in part imagined, see `Branching`."""
+
+    kind: str = "dyna"
 
 
 def agent_run_name(model: object, agent: object, seed: int) -> str:

@@ -99,6 +99,7 @@ def test_agents_that_learn_nothing_are_evaluated_too(command, folder, capsys, ag
     [
         ("ppo_slots", ("agent.games=2", "agent.n_steps=16", "agent.batch_size=16")),
         ("dqn_slots", ("agent.learning_starts=16", "agent.batch_size=8", "agent.buffer_size=40")),
+        ("dyna", ("agent.learning_starts=16", "agent.batch_size=8", "agent.buffer_size=40", "agent.branches=4")),
     ],
 )
 def test_references_learn_in_the_real_game_and_go_on(command, folder, capsys, agent, settings):
@@ -116,4 +117,4 @@ def test_mistakes_are_answered_in_one_line(command, folder):
     assert "no trained model" in refused(command, "model=nowhere")
     with pytest.raises(SystemExit, match="holds no run of an agent"):
         evaluate.main([str(folder)])
-    assert set(KINDS) == {"dream", "ppo_slots", "dqn_slots", "shooting", "cem", "mcts", "random"}
+    assert set(KINDS) == {"dream", "dyna", "ppo_slots", "dqn_slots", "shooting", "cem", "mcts", "random"}

@@ -1,0 +1,183 @@
+"""DQN of stable-baselines3 that learns from imagined transitions beside the real ones (Dyna, Sutton 1991)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3 import DQN
+from stable_baselines3.common.buffers import NStepReplayBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.type_aliases import ReplayBufferSamples
+from torch import Tensor
+
+from sqair_wm.envs.layout import Layout
+from sqair_wm.envs.starts import SETTLED
+from sqair_wm.model.slots import Slots
+from sqair_wm.training.encoded import reduced, restored
+from sqair_wm.world.world_model import WorldModel
+
+from .outlook import Counting, Drawn, Tally
+from .planning.planner import slots_of
+
+
+@dataclass(frozen=True)
+class Branching(Counting):
+    """How imagined transitions are made.
+
+    Attributes:
+        share: of a batch that is imagined.
+        branches: that are imagined at a time.
+        every: real steps between.
+        length: steps of a branch; what it brings and where it ends is one transition.
+        doubt: uncertainty at which a branch is cut off, in object sizes, see `Outcome.uncertainty`.
+        room: transitions that are kept, the last ones.
+        scenes: of real play that branches begin at, the last ones.
+        spread: see `Drawn`.
+    """
+
+    reward: str = "sign"
+    share: float = 0.5
+    branches: int = 128
+    every: int = 16
+    length: int = 5
+    doubt: float = 0.5
+    room: int = 20_000
+    scenes: int = 5000
+    spread: float = 0.25
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.branches, self.every, self.length, self.room, self.scenes) < 1:
+            raise ValueError(f"branches, every, length, room and scenes have to be at least 1: {self}")
+        if not 0 <= self.share < 1:
+            raise ValueError(f"share has to be at least 0 and below 1, got {self.share}")
+
+
+class Transitions:
+    """The last `room` imagined transitions, of several steps each.
+
+    Args:
+        room: how many.
+        shape: of an observation.
+
+    Attributes:
+        held: number of them so far.
+    """
+
+    def __init__(self, room: int, shape: tuple[int, ...]):
+        self.room, self.held, self._next = room, 0, 0
+        self.before, self.after = (np.zeros((room, *shape), np.float32) for _ in range(2))
+        self.action, self.reward, self.discount = (np.zeros((room, 1), np.float32) for _ in range(3))
+
+    def add(self, before: Tensor, action: Tensor, reward: Tensor, discount: Tensor, after: Tensor) -> None:
+        """Keep `B` transitions: observations `[B, ...]`, first actions, what came, and what counts after it, `[B]`."""
+        rows = (self._next + np.arange(len(action))) % self.room
+        self.before[rows], self.after[rows] = before.cpu().numpy(), after.cpu().numpy()
+        for store, new in ((self.action, action), (self.reward, reward), (self.discount, discount)):
+            store[rows, 0] = new.cpu().numpy()
+        self._next = int(rows[-1] + 1) % self.room
+        self.held = min(self.room, self.held + len(action))
+
+    def sample(self, number: int) -> tuple[np.ndarray, ...]:
+        """`number` random ones: before, action, after, nothing that ended, reward, discount."""
+        rows = np.random.randint(self.held, size=number)
+        never = np.zeros((number, 1), np.float32)
+        return (
+            *(x[rows] for x in (self.before, self.action, self.after)),
+            never,
+            self.reward[rows],
+            self.discount[rows],
+        )
+
+
+class MixedReplay(NStepReplayBuffer):
+    """Real transitions, and as many imagined ones in a batch as asked for; see `Branching.share`.
+
+    Args:
+        share: of a batch that is imagined.
+        room: imagined transitions that are kept.
+        others: see `stable_baselines3.common.buffers.NStepReplayBuffer`.
+    """
+
+    def __init__(self, *others: Any, share: float = 0.5, room: int = 20_000, **options: Any):
+        super().__init__(*others, **options)
+        self.share, self.imagined = share, Transitions(room, self.obs_shape)
+
+    def sample(self, batch_size: int, env: Any = None) -> ReplayBufferSamples:
+        """A batch, the real transitions first."""
+        number = round(batch_size * self.share) if self.imagined.held else 0
+        real = super().sample(batch_size - number, env)
+        if not number:
+            return real
+        pairs = zip(real, map(self.to_torch, self.imagined.sample(number)), strict=True)
+        return ReplayBufferSamples(*(torch.cat([a, b.to(a.dtype)]) for a, b in pairs if a is not None))
+
+
+class Imagining(BaseCallback):
+    """Imagines branches from scenes of real play while an agent of stable-baselines3 plays.
+
+    Args:
+        world: that imagines.
+        settings: how.
+        greedy: actions `[B]` for observations `[B, N, D]`.
+        seed: of chance.
+    """
+
+    def __init__(self, world: WorldModel, settings: Branching, greedy: Callable[[Tensor], Tensor], seed: int = 0):
+        super().__init__()
+        self.world, self.settings, self.greedy = world, settings, greedy
+        self.look, self.actions = Layout.of(world.config).features, world.config.actions
+        self.generator = torch.Generator(world.background.device).manual_seed(seed)
+        self.drawn = Drawn(world, self.generator, spread=settings.spread)
+        self._seen: deque[Slots] = deque(maxlen=settings.scenes)
+
+    def _on_step(self) -> bool:
+        scenes = slots_of(self.training_env)
+        settled = scenes.step >= SETTLED
+        if settled.any():
+            self._seen.append(reduced(scenes.select(settled)).to("cpu"))
+        buffer = self.model.replay_buffer  # type: ignore[attr-defined]
+        if len(self._seen) and self.n_calls % self.settings.every == 0:
+            buffer.imagined.add(*self.imagine(self.starts()))
+        return True
+
+    def starts(self) -> Slots:
+        """Random scenes of real play."""
+        chosen = torch.randint(len(self._seen), (self.settings.branches,), generator=None)
+        scenes = restored(Slots.cat([self._seen[i] for i in chosen.tolist()]).to(self.world.background.device))
+        memory = self.world.initial(1).temporal
+        return scenes.replace(temporal=memory.new_zeros(*scenes.presence.shape, memory.shape[-1]))
+
+    @torch.no_grad()
+    def imagine(self, scenes: Slots) -> tuple[Tensor, ...]:
+        """A branch from each of `B` scenes: a random action, then greedy ones, until it is over or not to be trusted.
+
+        Returns:
+            What `Transitions.add` takes.
+        """
+        s, device = self.settings, scenes.step.device
+        before = self.look(scenes)
+        first = action = torch.randint(self.actions, scenes.step.shape, device=device, generator=self.generator)
+        tally, after = Tally(s, len(first), device), before
+        sure = torch.ones_like(first, dtype=torch.bool)
+        for step in range(s.length):
+            scenes, outcome = self.drawn.step(scenes, action)
+            sure = sure & (outcome.uncertainty < s.doubt) if step else sure
+            before_it = tally.total, tally.weight
+            tally.add(outcome)
+            tally.total, tally.weight = (
+                torch.where(sure, new, old) for new, old in zip((tally.total, tally.weight), before_it, strict=True)
+            )
+            after = torch.where(sure[:, None, None], self.look(scenes), after)
+            action = self.greedy(after)
+        return before, first, tally.total, tally.weight, after
+
+
+def greedy(model: DQN) -> Callable[[Tensor], Tensor]:
+    """The best actions `[B]` for observations, as far as a DQN knows."""
+    return lambda seen: model.q_net(seen).argmax(-1)
