@@ -17,13 +17,25 @@ from sqair_wm.world.world_model import WorldModel
 from .dreamer import load_networks, logits_of, train_dreamer, value_of
 from .games import RealGames
 from .loop import AGENT
+from .pixels import PixelPolicy
 from .planning.cem import CEM
 from .planning.mcts import MCTS
 from .planning.planner import Planner
 from .planning.shooting import Shooting
-from .references import dqn, dyna, ppo, train_reference
+from .references import dqn, dyna, ppo, sees_pixels, train_reference
 from .run import AgentRun, saved_config
-from .settings import CEMAgent, DQNAgent, DreamAgent, DynaAgent, MCTSAgent, PPOAgent, RandomAgent, ShootingAgent
+from .settings import (
+    CEMAgent,
+    DQNAgent,
+    DQNPixels,
+    DreamAgent,
+    DynaAgent,
+    MCTSAgent,
+    PPOAgent,
+    PPOPixels,
+    RandomAgent,
+    ShootingAgent,
+)
 
 Say = Callable[[dict[str, float]], None]
 
@@ -120,7 +132,7 @@ def _reference(build: Callable[[AgentRun, Any], Any]) -> tuple[Any, Any]:
     def policy(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:
         model = build(run, None)
         model.set_parameters(str(run.path / AGENT), device=str(run.config.device))
-        return model
+        return PixelPolicy(model, games) if sees_pixels(run) else model
 
     return policy, lambda run, say: train_reference(run, build, say)
 
@@ -137,6 +149,8 @@ register(Kind(DreamAgent, _dreamer, train_dreamer, deterministic=False))
 register(Kind(PPOAgent, *_reference(ppo), deterministic=False))
 register(Kind(DQNAgent, *_reference(dqn)))
 register(Kind(DynaAgent, *_reference(dyna)))
+register(Kind(PPOPixels, *_reference(ppo), deterministic=False))
+register(Kind(DQNPixels, *_reference(dqn)))
 register(Kind(ShootingAgent, _planner(Shooting)))
 register(Kind(CEMAgent, _planner(CEM)))
 register(Kind(MCTSAgent, _planner(MCTS)))

@@ -1,5 +1,5 @@
-"""Agents of stable-baselines3 that learn in the real game, on the same objects: what learning in imagination has to
-be compared with."""
+"""Agents of stable-baselines3 that learn in the real game, on the same objects or on pixels: what learning in
+imagination has to be compared with."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecMonitor
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+from stable_baselines3.dqn import CnnPolicy
 
 from sqair_wm.common.files import write_atomically
 from sqair_wm.envs.layout import Layout
@@ -25,6 +26,7 @@ from .brain import extractor_options
 from .dyna import Branching, Imagining, MixedReplay, greedy
 from .loop import AGENT
 from .outlook import Counting
+from .pixels import SPACE, pixel_games
 from .run import AgentRun
 
 BUFFER = "replay.npz"
@@ -56,6 +58,18 @@ class CountedRewards(VecEnvWrapper):
 
 def real_games(run: AgentRun) -> VecEnv:
     """The games of a run, for stable-baselines3."""
+    shown = pixel_games(run.world(), run.settings.games) if sees_pixels(run) else _slot_games(run)
+    games = CountedRewards(VecMonitor(shown), run.settings)
+    games.seed(run.seed)
+    return games
+
+
+def sees_pixels(run: AgentRun) -> bool:
+    """Whether the agent of a run is shown pixels, not objects."""
+    return str(run.settings.kind).endswith("_pixels")
+
+
+def _slot_games(run: AgentRun) -> VecEnv:
     made = gym.make_vec(
         "sqair_wm/Slots-v0",
         num_envs=run.settings.games,
@@ -63,16 +77,15 @@ def real_games(run: AgentRun) -> VecEnv:
         device=str(run.config.device),
         autoreset_mode="SameStep",
     )
-    games = CountedRewards(VecMonitor(as_sb3(made)), run.settings)
-    games.seed(run.seed)
-    return games
+    return as_sb3(made)
 
 
 def ppo(run: AgentRun, games: VecEnv | None = None) -> PPO:
     """An untrained PPO for a run, for its games or, without them, to be asked only."""
     s = run.settings
-    chosen = {name: getattr(s, name) for name in ("n_steps", "batch_size", "n_epochs", "learning_rate", "ent_coef")}
-    return _build(PPO, run, games, **chosen, policy_kwargs=extractor_options(s) | {"net_arch": [s.hidden]})
+    names = ("n_steps", "batch_size", "n_epochs", "learning_rate", "ent_coef")
+    clip = {"clip_range": s.clip_range} if sees_pixels(run) else {}
+    return _build(PPO, run, games, **{name: getattr(s, name) for name in names}, **clip)
 
 
 def dqn(run: AgentRun, games: VecEnv | None = None, **options: Any) -> DQN:
@@ -81,8 +94,7 @@ def dqn(run: AgentRun, games: VecEnv | None = None, **options: Any) -> DQN:
     names = ("learning_starts", "batch_size", "learning_rate", "train_freq", "gradient_steps", "n_steps")
     chosen = {n: getattr(s, n) for n in (*names, "target_update_interval", "exploration_final_eps")}
     chosen |= {"buffer_size": s.buffer_size if games else 1}
-    networks = extractor_options(s) | {"net_arch": [s.hidden]}
-    return _build(DQN, run, games, **(chosen | options), policy_kwargs=networks)
+    return _build(DQN, run, games, **(chosen | options))
 
 
 def dyna(run: AgentRun, games: VecEnv | None = None) -> DQN:
@@ -101,13 +113,16 @@ def imagining(run: AgentRun, model: Any) -> BaseCallback | None:
 
 
 def _build(kind: Any, run: AgentRun, games: VecEnv | None, **options: Any) -> Any:
-    device = str(run.config.device)
+    device, pixels = str(run.config.device), sees_pixels(run)
     options |= {"gamma": run.settings.discount, "seed": run.seed, "device": device}
+    if not pixels:
+        options["policy_kwargs"] = extractor_options(run.settings) | {"net_arch": [run.settings.hidden]}
+    policy = "CnnPolicy" if pixels else "MlpPolicy"
     if games is not None:
-        return kind("MlpPolicy", games, **options)
+        return kind(policy, games, **options)
     world = run.world()
-    model = kind("MlpPolicy", None, **options, _init_setup_model=False)
-    model.observation_space = Layout.of(world.config).space
+    model = kind(policy, None, **options, _init_setup_model=False)
+    model.observation_space = SPACE if pixels else Layout.of(world.config).space
     model.action_space, model.n_envs = gym.spaces.Discrete(world.config.actions), run.settings.games
     model._setup_model()
     return model
@@ -145,7 +160,7 @@ def exploration(model: DQN, run: AgentRun) -> Callable[[float], float]:
 
 
 def _save(folder: Path, model: Any) -> None:
-    if isinstance(model, OffPolicyAlgorithm) and model.replay_buffer is not None:
+    if isinstance(model, OffPolicyAlgorithm) and model.replay_buffer is not None and model.policy_class != CnnPolicy:
         arrays = buffer_arrays(model.replay_buffer)
         write_atomically(folder / BUFFER, lambda path: _write_arrays(path, arrays))
     write_atomically(folder / "steps.txt", lambda path: path.write_text(str(model.num_timesteps)))

@@ -159,6 +159,48 @@ class DynaAgent(Branching, DQNAgent):
     kind: str = "dyna"
 
 
+@dataclass(frozen=True)
+class PPOPixels(Counting):
+    """PPO of stable-baselines3 on pixels, with its settings for Atari games.
+
+    Attributes:
+        games: side by side.
+        n_steps, batch_size, n_epochs, learning_rate, ent_coef, clip_range: see `stable_baselines3.PPO`.
+    """
+
+    kind: str = "ppo_pixels"
+    reward: str = "sign"
+    games: int = 8
+    n_steps: int = 128
+    batch_size: int = 256
+    n_epochs: int = 4
+    learning_rate: float = 2.5e-4
+    ent_coef: float = 0.01
+    clip_range: float = 0.1
+
+
+@dataclass(frozen=True)
+class DQNPixels(Counting):
+    """DQN of stable-baselines3 on pixels, with its settings for Atari games, and a buffer that fits in 3 GB.
+
+    Attributes: see `DQNAgent`. The buffer is not saved: a run that goes on begins with an empty one.
+    """
+
+    kind: str = "dqn_pixels"
+    reward: str = "sign"
+    games: int = 1
+    buffer_size: int = 50_000
+    learning_starts: int = 2000
+    batch_size: int = 32
+    learning_rate: float = 1e-4
+    train_freq: int = 4
+    gradient_steps: int = 1
+    n_steps: int = 1
+    target_update_interval: int = 1000
+    exploration_final_eps: float = 0.02
+    exploration_steps: int = 20_000
+
+
 def agent_run_name(model: object, agent: object, seed: int) -> str:
     """What a run is called unless it is given a name, such as `Pong-dream` or `Pong-dream-seed1`."""
     name = f"{Path(str(model)).name}-{agent}"

@@ -17,6 +17,9 @@ MARGIN = 0.1
 RARELY = -3.0
 """Initial logit of the second way."""
 
+CHOICE = 4.0
+"""Weight of the choice, for each object size that the two ways lie apart: where they are one, it does not matter."""
+
 APART = 0.05
 """Weight of the error of the way that was not taken, so that neither is ever left behind."""
 
@@ -63,7 +66,7 @@ class Fork(NamedTuple):
         return torch.where(seen, better.detach(), self.likelier)
 
     def loss(self, first: Tensor, second: Tensor, target: Slots, unit: Tensor, weight: Tensor) -> Tensor:
-        """`[B, N]`: what it takes to say which way is taken, and the error of the other one, see `APART`.
+        """`[B, N]`: what it takes to say which way is taken, see `CHOICE`, and the error of the other one, see `APART`.
 
         Args:
             first, target, unit: see `nearer`.
@@ -71,8 +74,8 @@ class Fork(NamedTuple):
             weight: `[B, 1]`, how much a scene counts where a probability is learned.
         """
         said = F.binary_cross_entropy_with_logits(self.logit.clamp(-20, 20), second.to(first.dtype), reduction="none")
-        other = torch.where(second[..., None], first, self.where)
-        return weight * said + APART * _apart(other, window(target.where)[1]) / unit
+        other, ways = torch.where(second[..., None], first, self.where), _apart(first, window(self.where)[1]).detach()
+        return (weight * CHOICE * ways * said + APART * _apart(other, window(target.where)[1])) / unit
 
 
 def _apart(where: Tensor, centre: Tensor) -> Tensor:

@@ -99,12 +99,15 @@ def test_agents_that_learn_nothing_are_evaluated_too(command, folder, capsys, ag
     [
         ("ppo_slots", ("agent.games=2", "agent.n_steps=16", "agent.batch_size=16")),
         ("dqn_slots", ("agent.learning_starts=16", "agent.batch_size=8", "agent.buffer_size=40")),
+        ("ppo_pixels", ("agent.games=2", "agent.n_steps=16", "agent.batch_size=16", "agent.n_epochs=1")),
+        ("dqn_pixels", ("agent.learning_starts=16", "agent.batch_size=2", "agent.buffer_size=40")),
         ("dyna", ("agent.learning_starts=16", "agent.batch_size=8", "agent.buffer_size=40", "agent.branches=4")),
     ],
 )
 def test_references_learn_in_the_real_game_and_go_on(command, folder, capsys, agent, settings):
-    assert "real_steps 32" in command(f"agent={agent}", "steps=32", *settings, *SMALL)
-    assert "real_steps 64" in command(f"agent={agent}", "steps=64", *settings, *SMALL)
+    settings += () if agent.endswith("_pixels") else SMALL
+    assert "real_steps 32" in command(f"agent={agent}", "steps=32", *settings)
+    assert "real_steps 64" in command(f"agent={agent}", "steps=64", *settings)
     evaluate.main([str(folder / f"Bouncing-{agent}"), "--episodes", "2"])
     result = json.loads((folder / f"Bouncing-{agent}" / "evaluation.json").read_text())
     assert result["protocol"]["steps_learned_from"] == 64 and capsys.readouterr().out
@@ -117,4 +120,6 @@ def test_mistakes_are_answered_in_one_line(command, folder):
     assert "no trained model" in refused(command, "model=nowhere")
     with pytest.raises(SystemExit, match="holds no run of an agent"):
         evaluate.main([str(folder)])
-    assert set(KINDS) == {"dream", "dyna", "ppo_slots", "dqn_slots", "shooting", "cem", "mcts", "random"}
+    assert set(KINDS) == {
+        "dream", "dyna", "ppo_slots", "dqn_slots", "ppo_pixels", "dqn_pixels", "shooting", "cem", "mcts", "random",
+    }  # fmt: skip
