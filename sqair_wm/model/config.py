@@ -40,7 +40,6 @@ class ModelSettings:
             `interactive` dynamics.
         inertia: a smoothed velocity is `kept` unless the dynamics is sure that it changes, or `free`: multiplied by a
             factor each step.
-        forks: `interactive` dynamics with a smoothed velocity know a second way on, see `sqair_wm.model.fork`.
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
             the temporal state's, as published) or `steady` (the prior's, corrected in units of its deviation, which
             starts small: what does not change costs next to nothing; the prior expects the code to stay).
@@ -83,7 +82,6 @@ class ModelSettings:
     clock: bool = True
     smooth: Any = "auto"
     inertia: str = "kept"
-    forks: bool = True
     appearance: str = "gated"
     size: str = "auto"
     slots: Any = "auto"
@@ -216,7 +214,6 @@ BEFORE: dict[str, Any] = {
     "clock": False,
     "lasting": False,
     "inertia": "free",
-    "forks": False,
 }
 """What models did whose description does not say it."""
 
@@ -227,7 +224,7 @@ def upgrade(data: dict[str, Any]) -> dict[str, Any]:
     Before 0.2.0, `encoder` chose the decoder too, `decoder` was its width, `inference` chose the discovery prior.
     Before 0.3.0, pairs of objects were described without contact, and in imagination the background stayed and new
     objects were drawn from the discovery prior; nothing was told the time. Before 0.4.0, what left stayed on in
-    imagination for a while, and velocities were not kept. Before 0.6.0 there was one way on.
+    imagination for a while, and velocities were not kept.
     """
     data = BEFORE | data
     if isinstance(data.get("decoder"), int):

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from sqair_wm.model.clock import CLOCK, clock
 from sqair_wm.model.config import ModelConfig
-from sqair_wm.model.fork import RARELY, Fork
 from sqair_wm.model.interaction import Surroundings
 from sqair_wm.model.motion import FEATURES, FIRST_INERTIA, MOST_INERTIA, MOTION, OUTPUTS, Motion, firm
 from sqair_wm.model.sight import Sight
@@ -19,9 +18,6 @@ from sqair_wm.nn.networks import GRUCell, linear, mlp
 from sqair_wm.nn.packing import Rows
 from sqair_wm.nn.where import held_shift, window
 
-FORK = OUTPUTS + 2 + 1
-"""What is read out for a second way: how it moves, a shift of place, and its logit."""
-
 ABSENT = -88.0
 """Logit of the presence of what is not there."""
 
@@ -30,8 +26,7 @@ class Prediction(NamedTuple):
     """p(z_t of every tracked object | its past), which every dynamics gives.
 
     `memory` `[B, N, P]`, `stay_logit` `[B, N]` (very negative for empty slots), `where` and `what` Gaussians;
-    `lasts_logit` `[B, N]` that the object is seen now or later, if the dynamics tells it apart from being tracked on;
-    `fork`: a second way on, if the dynamics knows one.
+    `lasts_logit` `[B, N]` that the object is seen now or later, if the dynamics tells it apart from being tracked on.
     """
 
     memory: Tensor
@@ -39,26 +34,6 @@ class Prediction(NamedTuple):
     where: Normal
     what: Normal
     lasts_logit: Tensor | None = None
-    fork: Fork | None = None
-
-    def along(self, second: Tensor) -> Prediction:
-        """The same with the second way for the objects `second` `[B, N]` bool."""
-        assert self.fork is not None
-        kept, moved = self.memory.split((self.memory.shape[-1] - MOTION, MOTION), -1)
-        memory = torch.cat([kept, torch.where(second[..., None], self.fork.motion, moved)], -1)
-        where = torch.where(second[..., None], self.fork.where, self.where.mean)
-        return self._replace(memory=memory, where=Normal(where, self.where.std))
-
-    @property
-    def likeliest(self) -> Prediction:
-        """Along the likelier way for each object."""
-        return self if self.fork is None else self.along(self.fork.likelier)
-
-    def drawn(self, chance: Tensor) -> tuple[Prediction, Tensor]:
-        """Along the ways that uniform numbers `chance` `[B, N]` choose, and who remains by them, `[B, N]` bool."""
-        remains = self.remains
-        along = self if self.fork is None else self.along(self.fork.drawn(chance, remains))
-        return along, chance < remains
 
     @property
     def remains(self) -> Tensor:
@@ -88,8 +63,7 @@ class Dynamics(nn.Module):
     them (`interactive`) the GRU is also shown the object's surroundings. With `config.residual`, the next place is the
     last one moved on by its velocity times a learned factor plus a learned change, both bounded, and the next what is
     the last one plus a change; otherwise both are read out anew, as released. With `config.smooth`, the velocity is not
-    the last difference of places but smoothed, see `Motion`, and a part of the memory; with `config.forks` there is a
-    second way on too, see `Fork`.
+    the last difference of places but smoothed, see `Motion`, and a part of the memory.
 
     Args:
         config: of the model.
@@ -108,9 +82,7 @@ class Dynamics(nn.Module):
         motion = FEATURES if config.smooth else 2 * self.residual
         self.cell = GRUCell(w + 4 + motion + around, hidden - MOTION * config.smooth)
         self.lasting = bool(surroundings is not None and config.lasting)
-        self.forks = bool(surroundings is not None and config.smooth and config.forks)
-        outputs = 2 * (w + 4) + 1 + (OUTPUTS if config.smooth else 2 * self.residual)
-        outputs += self.lasting + FORK * self.forks
+        outputs = 2 * (w + 4) + 1 + self.lasting + (OUTPUTS if config.smooth else 2 * self.residual)
         self.hidden = mlp(self.cell.hidden, hidden, out=False) if config.smooth else nn.Identity()
         self.readout = linear(hidden, outputs)
         reach = 2 * max(s / f for s, f in zip(config.object_size, config.frame_size, strict=True))
@@ -120,9 +92,6 @@ class Dynamics(nn.Module):
             self.readout.bias.data[4:6] = -5.0 if config.size == "steady" else -3.0
             self.readout.bias.data[6:8] = -2.0
             self.readout.bias.data[8 + w : 8 + 2 * w] = -3.0 if config.appearance == "steady" else -1.0
-        if self.forks:
-            nn.init.normal_(self.readout.weight.data[-FORK:], std=0.02)
-            self.readout.bias.data[-1] = RARELY
 
     def forward(self, slots: Slots, action: Tensor | None, dense: bool) -> Prediction:
         """Predict every object one step ahead under `action` `[B]`, which only the surroundings look at."""
@@ -143,37 +112,16 @@ class Dynamics(nn.Module):
             inputs.append(self.surroundings(sight, action))
             inputs += [clock(slots).index_select(0, sight.scene)] if self.clock else []
         memory = self.cell(torch.cat(inputs, -1), memory)
-        out, fork = self._split(self.readout(self.hidden(memory)))
+        out = self.readout(self.hidden(memory))
         lasts = [out[:, -1] + self.config.stay_bias] if self.lasting else []
         out = out[:, : out.shape[1] - len(lasts)]
         stay, place, appearance, kept = self._read(out, what, where, velocity, motion)
         memory = torch.cat([memory, *kept], -1)
-        other = self._other(fork, place.mean, where, motion)
-        fields = rows.put_all(
-            memory, place.mean, place.std - 1, appearance.mean, appearance.std - 1, *other, stay, *lasts
-        )
+        fields = rows.put_all(memory, place.mean, place.std - 1, appearance.mean, appearance.std - 1, stay, *lasts)
         memory, *rest = (x.unflatten(0, (b, n)) for x in fields)
-        ways = [Fork(*rest[4:7])] if other else []
         present = slots.presence.detach()
-        logits = [present * x + ABSENT * (1 - present) for x in rest[4 + len(other) :]]
-        spread = Normal(rest[0], rest[1] + 1), Normal(rest[2], rest[3] + 1)
-        return Prediction(memory, logits[0], *spread, logits[1] if lasts else None, *ways)
-
-    def _split(self, out: Tensor) -> tuple[Tensor, Tensor]:
-        """What is read out, and what of it is about the second way, `[R, FORK]` or nothing."""
-        ahead = out.shape[-1] - FORK * self.forks
-        return out[:, :ahead], out[:, ahead:]
-
-    def _other(self, out: Tensor, first: Tensor, where: Tensor, motion: Motion | None) -> list[Tensor]:
-        """Logit, place and memory of the second way of objects whose first one leads to `first` `[R, 4]`."""
-        if motion is None or not self.forks:
-            return []
-        step, memory = motion.move(
-            out[:, :OUTPUTS], self.reach * torch.tanh(out[:, OUTPUTS:-1]), self.reach, kept=False
-        )
-        size = first[:, :2]
-        place = torch.cat([size, held_shift(window(where)[1] + step, size.sigmoid())], -1)
-        return [out[:, -1], place, memory]
+        logits = [present * x + ABSENT * (1 - present) for x in rest[4:]]
+        return Prediction(memory, logits[0], Normal(rest[0], rest[1] + 1), Normal(rest[2], rest[3] + 1), *logits[1:])
 
     def _moving(self, where: Tensor, velocity: Tensor, motion: Motion | None) -> list[Tensor]:
         """How each object moves, as the GRU is shown it."""

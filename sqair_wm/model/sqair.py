@@ -141,7 +141,7 @@ class SQAIR(nn.Module):
         if not self.config.gradient_outside and slots.where.requires_grad:
             slots = as_far_as_seen(slots)
         track_noise, discover_noise = noise.split(slots.presence.shape[1])
-        prediction = self.predict(slots, action).likeliest
+        prediction = self.predict(slots, action)
         tracked, *q_tracked = self.inference.track(slots, view, prediction, track_noise, explore, self.dense)
         encoder = self.set_encoder
         found, embedding, *q_found = self.inference.discover(
@@ -177,7 +177,8 @@ class SQAIR(nn.Module):
         noise = noise or Noise.draw(slots, self.config.slots)
         slots = slots.trim() if self.inference.packs and not self.dense else slots
         track_noise, discover_noise = noise.split(slots.presence.shape[1])
-        prediction, stays = self.predict(slots, action).drawn(track_noise.presence)
+        prediction = self.predict(slots, action)
+        stays = track_noise.presence < prediction.remains
         tracked = move_on(slots, prediction, slots.presence * stays, track_noise)
         if self.scenery is not None:
             sight = Sight.of(slots, self.config, self.dense)

@@ -65,9 +65,6 @@ BEFORE_040: dict[str, Any] = {
 BEFORE_050: dict[str, Any] = {"imagination.objects": 0}
 """The same of 0.4.0 and before."""
 
-BEFORE_060: dict[str, Any] = {"model.forks": False}
-"""The same of 0.5.0 and before."""
-
 GONE = ("training.compile",)
 """Settings of 0.1.0 that this version does not have; they were off unless somebody asked for them."""
 
@@ -109,8 +106,6 @@ def read_saved(path: Path) -> Saved:
         _was(BEFORE_040, settings, said)
     if _number(version) < (0, 5, 0):
         _was(BEFORE_050, settings, said)
-    if _number(version) < (0, 6, 0):
-        _was(BEFORE_060, settings, said)
     respelled = {key: written[key] for key in said & set(written) if written[key] != settings[key]}
     return Saved(version, settings, frozenset(said), respelled)
 

@@ -29,7 +29,6 @@ class ImaginationConfig(Schedule):
         look: weight of the error of size and appearance, beside that of position.
         scenery: weight of the error of the background around objects.
         births: weight of when and where new objects appear.
-        forks: weight of which of two ways objects take.
         outcome: weight of reward and ending after steps that were seen.
         dreamt: weight of the same after steps that were imagined.
         astray: in object sizes, how far from where it was seen an object may be imagined before it is put back there;
@@ -57,7 +56,6 @@ class ImaginationConfig(Schedule):
     look: float = 0.2
     scenery: float = 1.0
     births: float = 1.0
-    forks: float = 1.0
     outcome: float = 1.0
     dreamt: float = 0.5
     astray: float = 0.4

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from sqair_wm.model.births import Births
+from sqair_wm.model.births import Births, birth_loss
 from sqair_wm.model.dynamics import Prediction, move_on
 from sqair_wm.model.outcome import OutcomeHeads, two_hot
 from sqair_wm.model.rollout import RolloutStep, roll_out
@@ -18,18 +19,11 @@ from sqair_wm.model.scenery import SceneryChange, changed, scenery_error
 from sqair_wm.model.sight import Sight
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import window
+from sqair_wm.training.contacts import newly_seen
 from sqair_wm.training.encoded import EncodedPlay, Play
 from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.training.loop import Loop
-from sqair_wm.training.terms import (
-    births_loss,
-    displacements,
-    ending_loss,
-    mean_where,
-    members_loss,
-    presence_loss,
-    reward_loss,
-)
+from sqair_wm.training.terms import displacements, ending_loss, mean_where, members_loss, pick, reward_loss
 from sqair_wm.world.world_model import WorldModel
 
 CHECKPOINT = "imagination.pt"
@@ -67,11 +61,10 @@ class ImaginationLoss(nn.Module):
             singles: stretches of two frames to learn reward and ending from.
         """
         c = self.config
-        before, after, terms, scenery, forks = [], [], [], [], []
+        before, after, terms, scenery = [], [], [], []
         for step in self._rollout(play):
-            prediction, target, missed, forked = step.said
+            prediction, target, missed = step.said
             scenery.append(missed)
-            forks.append(forked)
             terms.append(self._terms(step.before, step.after, target, prediction, play.weight[:, None]))
             before.append(step.before)
             after.append(step.after)
@@ -82,47 +75,35 @@ class ImaginationLoss(nn.Module):
             "density": density[: c.context].mean(),
             "stay": stay.mean(),
             "scenery": torch.stack(scenery).mean(),
-            "forks": torch.stack(forks).mean(),
-            "births": births_loss(self.births, play, before, c.context, self.model, self.dense),
+            "births": self._births(play, before),
         }
         statistics = {"distance_last": distance[-1].detach()}
         outcome = self._outcomes(play, before, after, singles)
         total = losses["distance"] + c.look * losses["look"] + c.density * losses["density"] + c.stay * losses["stay"]
         total = total + c.outcome * (outcome["reward"] + outcome["ending"] + outcome["moves"])
         total = total + c.dreamt * outcome["dreamt"] + c.scenery * losses["scenery"]
-        total = total + c.births * losses["births"] + c.forks * losses["forks"]
+        total = total + c.births * losses["births"]
         statistics |= {name: x.detach() for name, x in (losses | outcome).items()}
         return total, {"loss": total.detach()} | statistics
 
     def _rollout(self, play: Play) -> Iterator[RolloutStep]:
-        """The steps from the first scenes on, along the ways that were taken, with what they go by, what was seen then,
-        how much of the scenery was missed, and the loss of where they fork; see above."""
+        """The likeliest steps from the first scenes on, with what they go by, what was seen then, and how much of the
+        scenery was missed; see above."""
 
-        def step(t: int, slots: Slots) -> tuple[Slots, tuple[Prediction, Slots, Tensor, Tensor]]:
+        def step(t: int, slots: Slots) -> tuple[Slots, tuple[Prediction, Slots, Tensor]]:
             target = play.scene(t + 1)
             prediction = self.dynamics(slots, play.actions[t + 1], self.dense)
             there = (slots.identity == target.identity) & (target.presence > 0)
-            prediction, forked = self._fork(prediction, target, there & (target.unseen == 0), play.weight[:, None])
             lasts = there & ~play.departed[t + 1] if prediction.lasts_logit is not None else there
             imagined = move_on(slots, prediction, slots.presence * lasts)
             scenery, missed = self._scenery(slots, prediction, target)
-            after = imagined.replace(step=target.step, since=target.since, scenery=scenery)
-            return after, (prediction, target, missed, forked)
+            return imagined.replace(step=target.step, since=target.since, scenery=scenery), (prediction, target, missed)
 
         def correct(t: int, imagined: Slots) -> Slots:
             target = play.scene(t + 1)
             return self._put_back(imagined, target) if t + 1 >= self.config.context else self._seen(imagined, target)
 
         return roll_out(play.scene(0), len(play) - 1, step, correct)
-
-    def _fork(self, prediction: Prediction, target: Slots, seen: Tensor, weight: Tensor) -> tuple[Prediction, Tensor]:
-        """The prediction along the ways that objects took, those `seen` `[B, N]`, and the loss of their choice."""
-        if prediction.fork is None:
-            return prediction, weight.new_zeros(())
-        first, fork = prediction.where.mean, prediction.fork
-        second = fork.nearer(first, target, seen, self.unit)
-        lost = fork.loss(first, second, target, self.unit, weight)
-        return prediction.along(second), mean_where(lost, seen.to(lost.dtype))
 
     def _scenery(self, slots: Slots, prediction: Prediction, target: Slots) -> tuple[Tensor, Tensor]:
         """The imagined scenery, which passes no gradient on, and its error around the objects of a scene."""
@@ -132,6 +113,27 @@ class ImaginationLoss(nn.Module):
         added = self.scenery(sight, prediction.memory)
         missed = scenery_error(sight, added, target.scenery).sum() / slots.presence.shape[0]
         return changed(slots.scenery, sight, added.detach()), missed
+
+    def _births(self, play: Play, before: list[Slots]) -> Tensor:
+        """Loss of the objects that appear while scenes are seen; of several at once, of that in the first slot.
+
+        The first scenes are left out: what the dynamics remembers of them is of before this training.
+        """
+        losses = [play.weight.new_zeros(())]
+        if self.births is None:
+            return losses[0]
+        for t in range(1, min(self.config.context, len(play) - 2)):
+            now, after, later = (play.scene(k) for k in (t, t + 1, t + 2))
+            new = newly_seen(now, after)
+            slot = new.to(torch.uint8).argmax(1)[:, None]
+            where, what, name = (pick(x, slot) for x in (after.where, after.what, after.identity))
+            stays = (later.identity == name[:, None]) & (later.presence > 0) & (later.unseen == 0)
+            velocity = pick(later.velocity, stays.to(torch.uint8).argmax(1)[:, None])
+            sight = Sight.of(before[t], self.model, self.dense)
+            expected = self.births(sight, before[t].prior, now.since, play.actions[t + 1])
+            target = where, what, velocity, stays.any(1).to(velocity.dtype)
+            losses.append(birth_loss(expected, new.any(1), target, play.weight))
+        return torch.stack(losses).sum() / max(1, len(losses) - 1)
 
     @staticmethod
     def _seen(imagined: Slots, target: Slots) -> Slots:
@@ -166,9 +168,9 @@ class ImaginationLoss(nn.Module):
         look = (imagined.what - target.what).abs().mean(-1) + (scale - true_scale).abs().sum(-1) / self.unit
         density = -prediction.where.log_prob(target.where) - prediction.what.log_prob(target.what)
         there = slots.presence * ((slots.identity == target.identity) & (target.presence > 0))
-        stay = presence_loss(prediction.stay_logit, there)
+        stay = _presence_loss(prediction.stay_logit, there)
         if prediction.lasts_logit is not None:
-            stay = stay + presence_loss(prediction.lasts_logit, alive)
+            stay = stay + _presence_loss(prediction.lasts_logit, alive)
         if self.config.astray:
             apart = apart * (1 + self.config.missed * (apart.detach() > self.config.astray))
         counted = ((apart, seen), (look, seen), (density, alive * weight), (stay, slots.presence * weight))
@@ -188,6 +190,10 @@ class ImaginationLoss(nn.Module):
             "moves": members_loss(seen, *displacements(first, second, self.unit)),
             "dreamt": reward_loss(dreamt, two_hot(rewards, bins), weight) + ending_loss(dreamt, ends, weight),
         }
+
+
+def _presence_loss(logit: Tensor, there: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logit.clamp(-20, 20), there, reduction="none")
 
 
 class ImaginationTrainer(Loop):

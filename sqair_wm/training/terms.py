@@ -6,14 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sqair_wm.model.births import Births, birth_loss
-from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.outcome import Outcome
-from sqair_wm.model.sight import Sight
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import window
-from sqair_wm.training.contacts import newly_seen
-from sqair_wm.training.encoded import Play
 
 
 def pick(x: Tensor, slot: Tensor) -> Tensor:
@@ -24,42 +19,6 @@ def pick(x: Tensor, slot: Tensor) -> Tensor:
 def mean_where(x: Tensor, weight: Tensor) -> Tensor:
     """Mean of `x` where `weight` is one; 0 if it is nowhere."""
     return torch.where(weight > 0, x, 0).sum() / weight.sum().clamp(min=1)
-
-
-def presence_loss(logit: Tensor, there: Tensor) -> Tensor:
-    """Cross entropy of what is `there`, 0 or 1, of any shape."""
-    return F.binary_cross_entropy_with_logits(logit.clamp(-20, 20), there, reduction="none")
-
-
-def births_loss(
-    births: Births | None, play: Play, before: list[Slots], context: int, config: ModelConfig, dense: bool
-) -> Tensor:
-    """Loss of the objects that appear while scenes are seen; of several at once, of that in the first slot.
-
-    The first scenes are left out: what the dynamics remembers of them is of before this training.
-
-    Args:
-        births: what tells of them; None for nothing.
-        play: stretches that were imagined.
-        before: the scenes that the steps of imagination began with.
-        context: frames that were seen.
-        config, dense: see `Sight.of`.
-    """
-    losses = [play.weight.new_zeros(())]
-    if births is None:
-        return losses[0]
-    for t in range(1, min(context, len(play) - 2)):
-        now, after, later = (play.scene(k) for k in (t, t + 1, t + 2))
-        new = newly_seen(now, after)
-        slot = new.to(torch.uint8).argmax(1)[:, None]
-        where, what, name = (pick(x, slot) for x in (after.where, after.what, after.identity))
-        stays = (later.identity == name[:, None]) & (later.presence > 0) & (later.unseen == 0)
-        velocity = pick(later.velocity, stays.to(torch.uint8).argmax(1)[:, None])
-        sight = Sight.of(before[t], config, dense)
-        expected = births(sight, before[t].prior, now.since, play.actions[t + 1])
-        target = where, what, velocity, stays.any(1).to(velocity.dtype)
-        losses.append(birth_loss(expected, new.any(1), target, play.weight))
-    return torch.stack(losses).sum() / max(1, len(losses) - 1)
 
 
 def reward_loss(outcome: Outcome, target: Tensor, weight: Tensor) -> Tensor:
