@@ -13,6 +13,7 @@ from sqair_wm.runs.setup import check_machine
 from sqair_wm.world.world_model import WEIGHTS
 
 from .kinds import KINDS, settings_of
+from .report import write_report
 from .run import begin
 from .settings import AgentRunSettings
 
@@ -37,6 +38,7 @@ def train(config: DictConfig) -> None:
     learn = KINDS[settings.kind].train
     if learn is not None:
         learn(run, say)
+        print(f"report: {write_report(run)}")
     print(f"{run.path}: python -m agents.evaluate {run.path} plays whole games")
 
 

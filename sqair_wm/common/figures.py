@@ -82,15 +82,15 @@ def moving_picture(pictures: list[np.ndarray], milliseconds: int = 120) -> bytes
     return buffer.getvalue()
 
 
-def curves(records: list[tuple[int, dict[str, float]]], names: dict[str, str]) -> bytes:
-    """Training curves as one PNG: a panel for each of `names` (statistic: title)."""
+def curves(records: list[tuple[int, dict[str, float]]], names: dict[str, str], over: str = "iteration") -> bytes:
+    """Training curves as one PNG: a panel for each of `names` (statistic: title), `over` what it says below."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(3.4 * len(names), 2.6), layout="constrained")
     for axes, (name, title) in zip(np.atleast_1d(figure.subplots(1, len(names))), names.items(), strict=True):
         axes.plot([i for i, _ in records], [r[name] for _, r in records], linewidth=1)
         axes.set_title(title, fontsize=10)
-        axes.set_xlabel("iteration", fontsize=8)
+        axes.set_xlabel(over, fontsize=8)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
     buffer = io.BytesIO()
