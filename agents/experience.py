@@ -159,7 +159,8 @@ class GrownPlay:
             np.save(partial / "frames.npy", stretch.pictures)
             np.save(partial / "backgrounds.npy", stretch.backgrounds)
             np.save(partial / "background.npy", self.world.background.cpu().numpy())
-            recording = asdict(self._recording(len(stretch.arrays["starts"])))
+            frames = len(stretch.arrays["starts"])
+            recording = asdict(self._recording(frames, frames // stretch.length))
             (partial / "recording.json").write_text(json.dumps(recording, indent=1))
         partial.rename(self.folder / name)
 
@@ -211,10 +212,10 @@ class GrownPlay:
         # Prediction does not need the inference network's memory, but objects that appear are given one.
         return scenes.replace(temporal=empty.new_zeros(1).expand(*scenes.presence.shape, empty.shape[-1]))
 
-    def _recording(self, frames: int) -> Recording:
+    def _recording(self, frames: int, games: int) -> Recording:
         source = self.world.source
         assert source is not None
-        return Recording(frames=frames, player="agent", **asdict(source))
+        return Recording(frames=frames, streams=games, player="agent", **asdict(source))
 
     @staticmethod
     def _name(number: int) -> str:

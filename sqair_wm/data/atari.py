@@ -152,7 +152,9 @@ class AtariSequences:
         self.actions, self.rewards, self.ends, starts = (
             np.load(folder / f"{n}.npy") for n in ("actions", "rewards", "ends", "starts")
         )
-        self.begins, self.episodes = starts, np.cumsum(starts)
+        # Games that were played side by side lie behind one another; an agent's go on from where others left them.
+        self.begins = starts | (np.arange(len(starts)) % (len(starts) // self.recording.streams) == 0)
+        self.episodes = np.cumsum(self.begins)
         # Older recordings have truncations among the endings, and do not know of lives.
         self.truncations, self.losses = (
             np.load(path) if (path := folder / f"{n}.npy").exists() else np.zeros_like(self.ends)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from sqair_wm.common.settings import ConfigError, typed
 from sqair_wm.data.atari import AtariSequences, record
+from sqair_wm.data.joined import JoinedSequences, recordings_in
 from sqair_wm.data.mnist import load_mnist
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.data.settings import DataSettings, Shown
@@ -31,6 +32,7 @@ class GameSettings(DataSettings):
         crop: [first, last] raw row; `auto`: measured.
         pool: raw frames an observation is the maximum of; `auto`: measured.
         sticky: probability that the game repeats an action; `auto`: as the game's id asks for, else 0.
+        more: folders of more play to learn from: recordings, or runs of agents.
     """
 
     kind: str = "atari"
@@ -42,6 +44,7 @@ class GameSettings(DataSettings):
     crop: Any = "auto"
     pool: Any = "auto"
     sticky: Any = "auto"
+    more: list[str] = field(default_factory=list)
     report: Shown = field(default_factory=lambda: Shown(16, 60, 8))
 
 
@@ -85,6 +88,8 @@ def check_game(config: DictConfig) -> None:
         raise ConfigError("name a game: python train_wm.py env=MsPacman (or data=moving_mnist)")
     recording(config, test=True)
     recording(config, test=False).make().close()
+    for folder in config.data.more:
+        recordings_in(Path(folder))
 
 
 def record_game(config: DictConfig) -> tuple[AtariSequences, AtariSequences]:
@@ -93,7 +98,9 @@ def record_game(config: DictConfig) -> tuple[AtariSequences, AtariSequences]:
     train, test = recording(config, False, field), recording(config, True, field)
     root = Path(config.data.folder)
     first = record(train, root / train.folder_name)
-    return first, record(test, root / test.folder_name, first.background)
+    held_out = record(test, root / test.folder_name, first.background)
+    more = [part for folder in config.data.more for part in recordings_in(Path(folder))]
+    return (JoinedSequences([first, *more]) if more else first), held_out
 
 
 @dataclass(frozen=True)

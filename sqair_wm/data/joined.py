@@ -1,0 +1,80 @@
+"""Several recordings of one game as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sqair_wm.common.settings import ConfigError
+from sqair_wm.data.atari import AtariSequences
+
+NOTE = "recording.json"
+"""What a folder has that holds a recording."""
+
+SEEN = ("game", "size", "crop", "pool", "sticky", "frame_skip")
+"""What recordings have to agree in to be of the same game, seen in the same way."""
+
+
+class Rows:
+    """Arrays behind one another, whose rows are read when they are asked for.
+
+    Args:
+        arrays: each `[F, ...]`, such as memory-mapped files.
+    """
+
+    def __init__(self, arrays: Sequence[np.ndarray]):
+        self._arrays = arrays
+        self._first = np.cumsum([0, *(len(a) for a in arrays)])
+
+    def __len__(self) -> int:
+        return int(self._first[-1])
+
+    def __getitem__(self, index: np.ndarray) -> np.ndarray:
+        """The rows with the numbers `index`, of any shape."""
+        index = np.asarray(index)
+        flat, like = index.ravel(), self._arrays[0]
+        found = np.empty((len(flat), *like.shape[1:]), like.dtype)
+        part = np.searchsorted(self._first, flat, "right") - 1
+        for number in np.unique(part):
+            rows = part == number
+            found[rows] = self._arrays[number][flat[rows] - self._first[number]]
+        return found.reshape(*index.shape, *like.shape[1:])
+
+
+class JoinedSequences(AtariSequences):
+    """Recordings of one game as one; whatever else is asked for is that of the first.
+
+    Args:
+        parts: recordings, the one first that the others are added to.
+
+    Raises:
+        ConfigError: if one is of another game, or shows it otherwise.
+    """
+
+    def __init__(self, parts: Sequence[AtariSequences]):
+        super().__init__(parts[0].folder)
+        for part in parts:
+            for name in SEEN:
+                mine, its = getattr(self.recording, name), getattr(part.recording, name)
+                if mine != its:
+                    raise ConfigError(f"{part.folder} can't be added to {self.folder}: its {name} is {its}, not {mine}")
+        self.parts = list(parts)
+        for name in ("actions", "rewards", "ends", "truncations", "losses", "begins"):
+            setattr(self, name, np.concatenate([getattr(p, name) for p in parts]))
+        self.episodes = np.cumsum(self.begins)
+        # Read as arrays are: by the numbers of rows.
+        self._frames, self._backgrounds = (Rows([getattr(p, n) for p in parts]) for n in ("pictures", "backgrounds"))
+
+
+def recordings_in(folder: Path) -> list[AtariSequences]:
+    """The recordings in a folder: itself, or all those below it, as in the run of an agent.
+
+    Raises:
+        ConfigError: if there are none.
+    """
+    found = [note.parent for note in sorted(folder.rglob(NOTE)) if not note.parent.name.endswith(".partial")]
+    if not found:
+        raise ConfigError(f"{folder} holds no recording ({NOTE}): name a recording, or a run that played with pictures")
+    return [AtariSequences(path) for path in found]
