@@ -46,8 +46,8 @@ class LoopSettings:
     first: int = 2000
     play: int = 500
     epsilon: float = 0.01
-    world_iterations: int = 50
-    dream_steps: int = 100_000
+    world_iterations: int = 150
+    dream_steps: int = 200_000
     newest: int = 20_000
     recorded: bool = True
     pictures: bool = True
