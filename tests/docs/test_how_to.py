@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 from sqair_wm.evaluation.kinds import kind_of
 from tests.conftest import ROOT
 
-PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md")) if "```python\n" in page.read_text()]
+WRITTEN = [ROOT / "pretrained" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [page for page in WRITTEN if "```python\n" in page.read_text()]
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +62,7 @@ def test_every_how_to_page_shows_code():
 
 
 CHECKS = {
+    "README": lambda n: n["model"].config.actions == 6 or pytest.fail("not Pong"),
     "quickstart": quickstart,
     "concepts": concepts,
     "data": data,
