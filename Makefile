@@ -34,6 +34,6 @@ type: setup
 	$(BIN)/mypy
 
 docs: setup
-	$(BIN)/python -c "import mkdocs, mkdocstrings_handlers.python" 2>/dev/null || \
+	$(BIN)/python -c "import material, mkdocs, mkdocstrings_handlers.python" 2>/dev/null || \
 		$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
