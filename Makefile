@@ -1,9 +1,9 @@
-# make setup | train env=MsPacman | test | lint | format | type
+# make setup | train env=MsPacman | test | lint | format | type | docs
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: setup train test lint format type
+.PHONY: setup train test lint format type docs
 
 setup: $(VENV)/installed
 
@@ -32,3 +32,8 @@ format: setup
 
 type: setup
 	$(BIN)/mypy
+
+docs: setup
+	$(BIN)/python -c "import material, mkdocs, mkdocstrings_handlers.python" 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

@@ -105,7 +105,9 @@ class SQAIR(nn.Module):
         """`observe` without densities: means, and the likelier value of every presence; the same every time.
 
         Args:
-            slots, frame, action: see `observe`.
+            slots: see `observe`.
+            frame: see `observe`.
+            action: see `observe`.
             checked: raise where log q is not finite, which waits for the device.
 
         Raises:

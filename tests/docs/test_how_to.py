@@ -1,4 +1,4 @@
-"""The code of every how-to page runs, in one namespace a page."""
+"""The Python code of every page of the documentation runs, in one namespace a page."""
 
 import re
 
@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 from sqair_wm.evaluation.kinds import kind_of
 from tests.conftest import ROOT
 
-PAGES = sorted((ROOT / "docs" / "how-to").glob("*.md"))
+WRITTEN = [ROOT / "pretrained" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [page for page in WRITTEN if "```python\n" in page.read_text()]
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,6 @@ def tidy_registry():
 def test_the_code_of_a_page_runs(page, monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     code = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
-    assert code
     names: dict = {"__name__": page.stem, "tmp_path": tmp_path}
     exec(compile("\n".join(code), str(page), "exec"), names)
     check = CHECKS.get(page.stem)
@@ -45,7 +45,26 @@ def data(names):
     assert kind_of(OmegaConf.create({"data": {"kind": "drift"}})).build is names["open_drift"]
 
 
+def quickstart(names):
+    assert names["present"].shape[1] == names["objects"].shape[1] and len(names["present"]) <= len(names["objects"])
+    assert names["imagined"].shape[0] == 4 and names["frame"].shape == (1, 4, 80, 80)
+    assert names["outcomes"].reward.shape == (10, 1)
+    assert names["agent"].num_timesteps == 32 and names["action"] in names["game"].action_space
+
+
+def concepts(names):
+    assert names["slots"].count.item() > 0
+    assert names["outcome"].reward.shape == (1,) and names["scenes"].presence.shape[:2] == (4, 1)
+
+
+def test_every_how_to_page_shows_code():
+    assert set((ROOT / "docs" / "how-to").glob("*.md")) <= set(PAGES)
+
+
 CHECKS = {
+    "README": lambda n: n["model"].config.actions == 6 or pytest.fail("not Pong"),
+    "quickstart": quickstart,
+    "concepts": concepts,
     "data": data,
     "decoder": lambda n: n["glimpses"].shape == (3, 1, 8, 8) or pytest.fail("shape"),
     "dynamics": lambda n: n["future"].presence.shape[0] == 4 or pytest.fail("shape"),
