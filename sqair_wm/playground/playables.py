@@ -15,7 +15,6 @@ from sqair_wm.common.frame import Frame
 from sqair_wm.envs.layout import Layout
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.playground.realities import FilmReality, GameReality, Reality
-from sqair_wm.reporting.gallery import long_batch, open_model
 from sqair_wm.world.scenes import Scenes
 from sqair_wm.world.world_model import WorldModel, load
 
@@ -130,6 +129,8 @@ def open_agent(folder: Path) -> Playable:
 
 def _films(folder: Path, world: WorldModel) -> Frame:
     """Held-out data of a run; where they can't be had, films that the model draws."""
+    from sqair_wm.reporting.gallery import long_batch, open_model  # games start in half the time without
+
     try:
         sequences = open_model(folder)[1]
         return long_batch(sequences, FILM, world.background.device).frames

@@ -73,7 +73,7 @@ async function save(kind) {
 const commands = {
   pause: () => setPlaying(!playing),
   dream,
-  back: () => all((panel) => panel.seek(panel.state.frame - 1)),
+  back: () => all((panel) => panel.seek(panel.frame - 1)),
   step: () => app.pause() || forward(),
   branch: () => all((panel) => panel.do("branch")),
   new: () => all((panel) => panel.do("new")),
@@ -112,10 +112,8 @@ async function run(name) {
 /** One frame on: in the past along what was played, at its end under the keys that are pressed. */
 async function forward() {
   const pressed = take();
-  await all((panel) => {
-    const { frame, last } = panel.state;
-    return frame < last && pressed.keys === "" && pressed.digit === null ? panel.do("seek", { frame: frame + 1 }) : panel.act(pressed);
-  });
+  const nothing = pressed.keys === "" && pressed.digit === null;
+  await all((panel) => (nothing && panel.frame < panel.state.last ? panel.seek(panel.frame + 1) : panel.act(pressed)));
 }
 
 async function clock() {

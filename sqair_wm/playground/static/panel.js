@@ -75,11 +75,16 @@ export class Panel {
     return this.do("act", { action: chosen });
   }
 
+  /** The frame that is shown, or will be soon. */
+  get frame() {
+    return this.wanted ?? this.state.frame;
+  }
+
   /** Go to a frame; while that lasts, only the last of several wishes is remembered. */
   async seek(frame) {
     this.app.pause();
     const busy = this.wanted !== null;
-    this.wanted = frame;
+    this.wanted = Math.min(Math.max(frame, this.state.first), this.state.last);
     if (busy) return;
     for (let last = null; this.wanted !== last; ) {
       last = this.wanted;
