@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 
 import torch
@@ -12,6 +11,7 @@ from sqair_wm.envs.layout import Layout
 from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.nn.where import to_shift, window
 from sqair_wm.playground.history import Side
+from sqair_wm.playground.realities import bare
 from sqair_wm.world.scenes import Scenes
 from sqair_wm.world.world_model import WorldModel
 
@@ -41,8 +41,8 @@ class Dreamer:
     @torch.inference_mode()
     def step(self, side: Side, action: int) -> Side:
         """One imagined step on."""
-        world, state = self.world, side.scenes.state
-        scenes = copy.copy(side.scenes)
+        world, scenes = self.world, bare(side.scenes)
+        state = scenes.state
         if not world.config.actions:
             scenes.advance(world.imagine(state, noise=self.noise(state), discover=False))
             return replace(side, scenes=scenes)
@@ -55,7 +55,7 @@ class Dreamer:
 
 def fall_asleep(real: Side) -> Side:
     """The first moment of a dream that begins at what is seen in a real game."""
-    return Side(copy.copy(real.scenes), real.behind)
+    return Side(bare(real.scenes), real.behind)
 
 
 @torch.inference_mode()
@@ -84,7 +84,7 @@ def moved(world: WorldModel, scenes: Scenes, identity: int, y: float, x: float) 
     top, left, tall, wide = who["boxes"][0, slot].tolist()
     length = state.where.new_tensor([height, width])
     way = 2 * state.where.new_tensor([y - top - tall / 2, x - left - wide / 2]) / (length - 1)
-    after = copy.copy(scenes)
+    after = bare(scenes)
     after.advance(state.replace(where=_shifted(state.where, slot, way)))
     return after
 

@@ -97,7 +97,7 @@ class GameReality:
     def keep(self) -> Any:
         """See `Reality`; the background that the eyes remember takes little room when packed."""
         eyes = zlib.compress(pickle.dumps(self._tracker.eyes[0]), 1)
-        return self._env.save(), _counters(self._env), eyes, copy.copy(self._tracker.scenes)
+        return self._env.save(), _counters(self._env), eyes, bare(self._tracker.scenes)
 
     def put_back(self, kept: Any) -> None:
         """See `Reality`."""
@@ -106,7 +106,7 @@ class GameReality:
         for wrapper, values in zip(_wrappers(self._env), counters, strict=True):
             vars(wrapper).update(copy.deepcopy(values))
         self._tracker.eyes[0] = pickle.loads(zlib.decompress(eyes))
-        self._tracker.scenes = copy.copy(scenes)
+        self._tracker.scenes = bare(scenes)
 
     def close(self) -> None:
         """Close the game."""
@@ -115,7 +115,7 @@ class GameReality:
     def _see(self, picture: np.ndarray, action: np.ndarray | None, reward: float, over: bool) -> Shown:
         self._tracker.see(picture[None], action)
         behind = self._tracker.eyes[0].background
-        return Shown(picture, behind, copy.copy(self._tracker.scenes), reward, over)
+        return Shown(picture, behind, bare(self._tracker.scenes), reward, over)
 
 
 class FilmReality:
@@ -147,12 +147,12 @@ class FilmReality:
 
     def keep(self) -> Any:
         """See `Reality`."""
-        return self._film, self._time, copy.copy(self._scenes)
+        return self._film, self._time, bare(self._scenes)
 
     def put_back(self, kept: Any) -> None:
         """See `Reality`."""
         self._film, self._time, scenes = kept
-        self._scenes = copy.copy(scenes)
+        self._scenes = bare(scenes)
 
     @torch.inference_mode()
     def _see(self) -> Shown:
@@ -160,7 +160,14 @@ class FilmReality:
         self._scenes.advance(self._world.filter(self._scenes.state, frame, None))
         over = self._time + 1 >= len(self._frames)
         picture, behind = _shown(frame)
-        return Shown(picture, behind, copy.copy(self._scenes), over=over)
+        return Shown(picture, behind, bare(self._scenes), over=over)
+
+
+def bare(scenes: Scenes) -> Scenes:
+    """The same scenes without what was derived from them, which takes more room than they do."""
+    same = Scenes(scenes.state.map(lambda x: x))
+    same.seating = scenes.seating
+    return same
 
 
 def action_names(env: gym.Env) -> tuple[str, ...]:

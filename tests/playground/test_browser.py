@@ -57,7 +57,10 @@ def play(page, key, frames):
     page.keyboard.press("p")
     page.keyboard.up(key)
     page.get_by_role("button", name="Play", exact=True).wait_for()
-    page.wait_for_timeout(100)
+    stopped = None
+    while stopped != frame(page):  # what is under way arrives
+        stopped = frame(page)
+        page.wait_for_timeout(150)
 
 
 def shot(page, name):

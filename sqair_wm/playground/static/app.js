@@ -121,11 +121,16 @@ async function clock() {
   for (;;) {
     if (!playing || panels.size === 0) await new Promise((resolve) => (wake = resolve));
     const start = performance.now();
-    const pressed = take();
-    await all((panel) => panel.act(pressed));
-    if (futures && start - told > FUTURES_EVERY) {
-      await showFutures();
-      told = start;
+    try {
+      const pressed = take();
+      await all((panel) => panel.act(pressed));
+      if (futures && start - told > FUTURES_EVERY) {
+        await showFutures();
+        told = start;
+      }
+    } catch (error) {
+      setPlaying(false);
+      app.say(`stopped: ${error.message}`);
     }
     const rest = 1000 / Number(byId("speed").value) - (performance.now() - start);
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, rest)));

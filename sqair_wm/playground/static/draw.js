@@ -6,13 +6,14 @@ const LINES = [[], [8, 4], [2, 4]];
 export const colourOf = (identity) => COLOURS[identity % COLOURS.length];
 const lineOf = (identity) => LINES[Math.floor(identity / COLOURS.length) % LINES.length];
 
-/** The picture behind an address, ready to be drawn. */
-export async function decode(url) {
-  const image = new Image();
-  image.src = url;
-  await image.decode();
-  return image;
+/** The file that a data URL holds. */
+export function blobOf(url) {
+  const [head, data] = url.split(",");
+  return new Blob([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))], { type: head.slice(5).split(";")[0] });
 }
+
+/** The picture that a data URL holds, ready to be drawn. */
+export const decode = (url) => createImageBitmap(blobOf(url));
 
 /** Draw a picture over the whole canvas, then the boxes of objects; `size` is (height, width) of the picture. */
 export function paint(canvas, image, objects, size) {

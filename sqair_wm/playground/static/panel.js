@@ -1,6 +1,7 @@
 // One model: its connection, its pictures, its past.
 
-import { decode, nearest, paint, paintPaths } from "/static/draw.js";
+import { letDrag } from "/static/drag.js";
+import { blobOf, decode, paint, paintPaths } from "/static/draw.js";
 import { futureCard, rowOf } from "/static/parts.js";
 
 const STEPS = 15; // of imagined futures
@@ -10,7 +11,9 @@ export class Panel {
   constructor(number, app) {
     this.app = app;
     this.answers = [];
-    this.state = null;
+    this.state = null; // the last that was told
+    this.drawn = null; // the one that is to be seen
+    this.drawing = null;
     this.hello = null;
     this.shown = null;
     this.closing = false;
@@ -42,7 +45,7 @@ export class Panel {
     for (const control of [frame, branch, player]) control.addEventListener("change", () => control.blur());
     branch.addEventListener("change", () => this.app.pause() || this.do("select", { branch: Number(branch.value) }));
     player.addEventListener("change", () => this.do("play", { name: player.value }));
-    for (const canvas of [real, model]) this.listen(canvas);
+    for (const canvas of [real, model]) letDrag(canvas, this);
   }
 
   introduce(hello) {
@@ -63,16 +66,18 @@ export class Panel {
   /** Ask for something that changes the state, and show what came of it. */
   async do(what, more = {}) {
     const answer = await this.ask({ do: what, ...more });
-    if (answer?.type === "state") await this.show(answer);
     if (answer?.type === "error") this.app.say(answer.message);
+    if (answer?.type === "state") await this.show(answer);
     return answer;
   }
 
-  /** One frame on under the keys that are pressed. */
-  act(pressed) {
+  /** One frame on under the keys that are pressed; it is drawn while the next one is asked for. */
+  async act(pressed) {
     const { actions, keys } = this.hello;
     const chosen = pressed.digit !== null && pressed.digit < actions.length ? pressed.digit : keys[pressed.keys];
-    return this.do("act", { action: chosen });
+    const [answer] = await Promise.all([this.ask({ do: "act", action: chosen }), this.drawing]);
+    if (answer?.type === "error") this.app.say(answer.message);
+    if (answer?.type === "state") this.show(answer);
   }
 
   /** The frame that is shown, or will be soon. */
@@ -112,40 +117,51 @@ export class Panel {
     const answer = await this.ask({ do: "save", kind, first: Math.round(from), last: this.state.frame });
     if (answer?.type === "error") this.app.say(answer.message);
     if (answer?.type !== "file") return;
-    const [head, data] = answer.url.split(",");
-    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([bytes], { type: head.slice(5).split(";")[0] }));
+    link.href = URL.createObjectURL(blobOf(answer.url));
     link.download = answer.name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     this.app.say(`saved ${answer.name}`);
   }
 
-  async show(state) {
+  /** Show a state, or what has become of it until everything before is drawn. */
+  show(state) {
     this.state = state;
-    const [real, model] = await Promise.all([decode(state.real.picture), decode(state.dream?.picture ?? state.seen)]);
-    if (this.state !== state) return;
-    this.images = { real, model };
-    this.redraw();
-    this.showNumbers();
-    this.showPast();
-    this.showRows();
+    this.drawing ??= this.draw();
+    return this.drawing;
+  }
+
+  async draw() {
+    try {
+      for (let last = null; last !== this.state; ) {
+        last = this.state;
+        const [real, model] = await Promise.all([decode(last.real.picture), decode(last.dream?.picture ?? last.seen)]);
+        this.drawn = last;
+        this.images = { real, model };
+        this.redraw();
+        this.showNumbers();
+        this.showPast();
+        this.showRows();
+      }
+    } finally {
+      this.drawing = null;
+    }
   }
 
   get side() {
-    return this.state.dream ?? this.state.real;
+    return this.drawn.dream ?? this.drawn.real;
   }
 
   redraw() {
     const { real, model } = this.parts;
-    paint(real, this.images.real, this.state.real.objects, this.hello.size);
+    paint(real, this.images.real, this.drawn.real.objects, this.hello.size);
     paint(model, this.images.model, this.side.objects, this.hello.size);
     if (this.shown !== null) paintPaths(model, this.shown, this.hello.size);
   }
 
   showNumbers() {
-    const { real, dream, action, dream_from: from, frame } = this.state;
+    const { real, dream, action, dream_from: from, frame } = this.drawn;
     this.node.classList.toggle("dreaming", dream !== null);
     this.parts.other.textContent = dream ? `Inside the model, for ${frame - from} frames` : "What the model sees";
     const known = this.hello.game !== null;
@@ -156,26 +172,26 @@ export class Panel {
       said.push(`uncertainty ${dream.uncertainty}`);
     }
     if (dream?.over) said.push("the dream thinks the game is over");
-    if (dream && this.state.apart !== null) said.push(`${this.state.apart} pixels apart`);
+    if (dream && this.drawn.apart !== null) said.push(`${this.drawn.apart} pixels apart`);
     this.parts.numbers.textContent = said.join(" · ");
   }
 
   showPast() {
     const { frame, number, branch, player } = this.parts;
-    [frame.min, frame.max, frame.value] = [this.state.first, this.state.last, this.state.frame];
-    number.textContent = `${this.state.frame} of ${this.state.last}`;
-    const names = this.state.branches.map((b) => [b.number, b.parted === null ? `${b.number}` : `${b.number}, from frame ${b.parted}`]);
+    [frame.min, frame.max, frame.value] = [this.drawn.first, this.drawn.last, this.drawn.frame];
+    number.textContent = `${this.drawn.frame} of ${this.drawn.last}`;
+    const names = this.drawn.branches.map((b) => [b.number, b.parted === null ? `${b.number}` : `${b.number}, from frame ${b.parted}`]);
     if (branch.options.length !== names.length || branch.options[0]?.value !== String(names[0][0])) {
       branch.replaceChildren(...names.map(([value, name]) => new Option(name, value)));
     }
-    branch.value = this.state.branch;
-    player.value = this.state.playing;
+    branch.value = this.drawn.branch;
+    player.value = this.drawn.playing;
   }
 
   showRows() {
-    const dreamt = new Map((this.state.dream?.objects ?? []).map((object) => [object.identity, object]));
-    const rows = this.state.real.objects.map((object) => [object, dreamt.get(object.identity)]);
-    const real = new Set(this.state.real.objects.map((object) => object.identity));
+    const dreamt = new Map((this.drawn.dream?.objects ?? []).map((object) => [object.identity, object]));
+    const rows = this.drawn.real.objects.map((object) => [object, dreamt.get(object.identity)]);
+    const real = new Set(this.drawn.real.objects.map((object) => object.identity));
     for (const object of dreamt.values()) if (!real.has(object.identity)) rows.push([null, object]);
     this.parts.rows.replaceChildren(...rows.map(([object, dream]) => rowOf(object, dream)));
   }
@@ -196,40 +212,5 @@ export class Panel {
   hideFutures(hidden) {
     this.parts.futures.hidden = hidden;
     if (hidden) this.shown = null;
-  }
-
-  /** Let objects on a canvas be dragged. */
-  listen(canvas) {
-    const place = (event) => {
-      const box = canvas.getBoundingClientRect();
-      const [height, width] = this.hello.size;
-      return [((event.clientY - box.top) / box.height) * height, ((event.clientX - box.left) / box.width) * width];
-    };
-    let held = null;
-    canvas.addEventListener("pointerdown", (event) => {
-      if (this.state === null) return;
-      held = nearest((canvas === this.parts.real ? this.state.real : this.side).objects, ...place(event));
-      if (held === null) return;
-      this.app.pause();
-      canvas.setPointerCapture(event.pointerId);
-      event.preventDefault();
-    });
-    canvas.addEventListener("pointermove", (event) => {
-      if (held === null) return;
-      const [y, x] = place(event);
-      const [, , height, width] = held.box;
-      const moved = { ...held, box: [y - height / 2, x - width / 2, height, width] };
-      paint(canvas, canvas === this.parts.real ? this.images.real : this.images.model, [moved], this.hello.size);
-    });
-    canvas.addEventListener("pointerup", (event) => {
-      if (held === null) return;
-      const [height, width] = this.hello.size;
-      const [y, x] = place(event).map((value, axis) => Math.min(Math.max(value, 0), [height, width][axis]));
-      this.do("move", { identity: held.identity, y, x });
-      held = null;
-    });
-    canvas.addEventListener("pointercancel", () => {
-      held = null;
-    });
   }
 }
