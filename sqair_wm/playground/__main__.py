@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import os
 import sys
 import webbrowser
 from pathlib import Path
@@ -33,6 +34,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
+def has_screen() -> bool:
+    """Whether a browser can open a window: elsewhere Python would start one that takes over the terminal."""
+    return sys.platform in ("darwin", "win32") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     options = parse(arguments)
@@ -48,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     port = listening.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     print(f"playground: {address} (Ctrl+C stops it)", flush=True)
-    if not options.no_browser:
+    if not options.no_browser and has_screen():
         webbrowser.open(address)
     with contextlib.suppress(KeyboardInterrupt):
         server.serve(server.build_app(playables, port, options.seed), listening)

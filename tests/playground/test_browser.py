@@ -12,6 +12,9 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 pytestmark = pytest.mark.skipif(browser() is None, reason="there is no Chromium or Chrome: apt-get install chromium")
 
 GROUND, WALL = (144, 72, 17), (236, 236, 236)
+PATIENCE = 60
+"""Seconds for which a busy machine is waited for."""
+
 COLOURS = [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167)]
 """Of the first identities, as in draw.js."""
 
@@ -27,6 +30,7 @@ def chromium():
 @pytest.fixture
 def page(chromium, running):
     opened = chromium.new_page(viewport={"width": 1100, "height": 1000})
+    opened.set_default_timeout(1000 * PATIENCE)
     wrong = []
     opened.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     opened.on("pageerror", lambda error: wrong.append(str(error)))
@@ -42,7 +46,7 @@ def frame(page):
 
 
 def wait_for(page, condition):
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, page.locator(".panel").inner_text()
         page.wait_for_timeout(30)

@@ -52,6 +52,7 @@ export class Panel {
     if (hello === null) return;
     this.hello = hello;
     this.parts.title.textContent = hello.game && hello.game !== hello.name ? `${hello.name} (${hello.game})` : hello.name;
+    if (hello.game === null) this.node.querySelector("figcaption").textContent = "What happens";
     for (const name of hello.players) this.parts.player.append(new Option(name, name));
     return this.do("look");
   }
