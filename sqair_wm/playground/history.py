@@ -13,7 +13,7 @@ KEPT = 3000
 """Moments of a branch that one can go back to: more than three minutes of an Atari game."""
 
 BRANCHES = 12
-"""Branches that are kept; then the oldest goes."""
+"""Branches that are kept; then the oldest goes. So it does where more than twice `KEPT` moments were played in all."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,11 @@ class Branch:
         """Number of the last frame."""
         return self.moments[-1].number
 
+    @property
+    def own(self) -> int:
+        """Number of moments since it left another branch."""
+        return self.last - max(self.first, -1 if self.parted is None else self.parted)
+
 
 class History:
     """All branches, and where one is in them.
@@ -133,6 +138,7 @@ class History:
         self.branch.moments.append(moment)
         del self.branch.moments[:-KEPT]
         self._index = len(self.branch.moments) - 1
+        self._forget()
 
     def replace(self, moment: Moment) -> None:
         """Put another moment in place of this one; in the past, in a new branch."""
@@ -141,12 +147,13 @@ class History:
         self.branch.moments[-1] = moment
 
     def fork(self) -> None:
-        """Begin a new branch here, with the same past."""
+        """Begin a new branch here, with the same past; not where one has just begun and nothing came of it yet."""
+        if self.branch.parted == self.now.number == self.branch.last:
+            return
         self.branch = Branch(self._next, self.branch.moments[: self._index + 1], self.now.number)
         self.branches.append(self.branch)
         self._next += 1
-        if len(self.branches) > BRANCHES:
-            self.branches.pop(0)
+        self._forget()
 
     def seek(self, number: int) -> None:
         """Go to a frame of this branch.
@@ -173,3 +180,10 @@ class History:
     def between(self, first: int, last: int) -> list[Moment]:
         """The moments of this branch from frame `first` to frame `last`; of those that are kept."""
         return [m for m in self.branch.moments if first <= m.number <= last]
+
+    def _forget(self) -> None:
+        """Let the oldest branches go where there are too many, or too much was played in them."""
+        while len(self.branches) > BRANCHES or (
+            len(self.branches) > 1 and sum(branch.own for branch in self.branches) > 2 * KEPT
+        ):
+            self.branches.remove(next(branch for branch in self.branches if branch is not self.branch))

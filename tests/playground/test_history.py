@@ -58,7 +58,25 @@ def test_the_first_frames_are_forgotten_in_the_end(played, monkeypatch):
 def test_the_oldest_branches_are_forgotten(played, monkeypatch):
     monkeypatch.setattr(history, "BRANCHES", 2)
     played.fork()
+    played.append(moment(6))
     played.fork()
     assert [b.number for b in played.branches] == [1, 2] and played.branch.number == 2
     with pytest.raises(ValueError, match=r"no branch 0: choose one of \[1, 2\]"):
         played.select(0)
+
+
+def test_much_play_in_many_branches_is_forgotten(monkeypatch):
+    monkeypatch.setattr(history, "KEPT", 8)
+    past = History(moment(0))
+    for start in range(6):
+        past.seek(0)
+        for n in range(1, 5):
+            past.append(moment(n, start))
+    assert sum(b.own for b in past.branches) <= 16 and past.branch.moments[-1].action == 5
+    assert past.branches[-1] is past.branch and len(past.branches) == 4
+
+
+def test_a_branch_of_which_nothing_came_is_not_begun_twice(played):
+    played.fork()
+    played.fork()
+    assert [b.number for b in played.branches] == [0, 1]
