@@ -27,10 +27,22 @@ FILM = 100
 
 
 class Stage:
-    """The scenes that a planner plans from: those of where one is, whether in the game or in a dream."""
+    """Where one is, in the game or in a dream, for agents that do not go by observations, as `RealGames` shows it.
+
+    Attributes:
+        number: of games.
+        slots: the scene that a planner plans from.
+        picture: gives the picture `[H, W, 3]` uint8 that an agent of pixels sees.
+    """
 
     number = 1
     slots: Any = None
+    picture: Callable[[], np.ndarray]
+
+    @property
+    def frames(self) -> np.ndarray:
+        """The picture as a batch of one, `[1, H, W, 3]` uint8."""
+        return self.picture()[None]
 
 
 Policies = dict[str, Callable[[Stage], Policy]]
@@ -78,9 +90,14 @@ class Player:
         """What comes next does not follow what was before."""
         self._memory, self._fresh = None, True
 
-    def act(self, scenes: Scenes) -> int:
-        """The next action."""
-        self._stage.slots = scenes.slots
+    def act(self, scenes: Scenes, picture: Callable[[], np.ndarray]) -> int:
+        """The next action.
+
+        Args:
+            scenes: a batch of one.
+            picture: gives what is to be seen, `[H, W, 3]` uint8.
+        """
+        self._stage.slots, self._stage.picture = scenes.slots, picture
         seen = self._layout.observe(scenes.state, scenes.seating)
         action, self._memory = self._policy.predict(seen, self._memory, np.array([self._fresh]), self._deterministic)
         self._fresh = False

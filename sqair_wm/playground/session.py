@@ -169,11 +169,18 @@ class Session:
 
     def _choose(self, action: int | None) -> int:
         if self._player is not None:
-            return self._player.act(self.now.side.scenes)
+            return self._player.act(self.now.side.scenes, self._picture)
         number = len(self.reality.actions)
         if action is None or not 0 <= action < number:
             raise ValueError(f"there is no action {action}: choose one from 0 to {number - 1}")
         return action
+
+    def _picture(self) -> np.ndarray:
+        """What is to be seen where one is, `[H, W, 3]` uint8: the real game, or the dream."""
+        now = self.now
+        if now.dream is None:
+            return pictures.from_png(now.picture)
+        return pictures.painted(self.world, now.dream.scenes.state, now.dream.behind)[0]
 
     def _return_to(self, moment: Moment) -> None:
         """Let the reality be where it was at a moment, if it is elsewhere."""

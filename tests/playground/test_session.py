@@ -1,6 +1,7 @@
 """A person's play of Pong, in the game and in the dream."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -162,6 +163,26 @@ def test_others_play_too_in_the_game_and_in_the_dream(session):
     session.play("you")
     with pytest.raises(ValueError, match="no action None: choose one from 0 to 5"):
         session.act(None)
+
+
+def test_an_agent_of_pixels_sees_what_one_sees(pong):
+    class Looks:
+        seen: list = []  # noqa: RUF012
+
+        def __init__(self, stage):
+            self.stage = stage
+
+        def predict(self, observation, state=None, episode_start=None, deterministic=False):
+            self.seen.append(self.stage.frames)
+            return np.array([2]), None
+
+    session = Session(replace(pong, policies={"looks": Looks}))
+    session.play("looks")
+    play(session, [None] * 2).toggle_dream()
+    play(session, [None] * 3)
+    real, dreamt = Looks.seen[1], Looks.seen[-1]
+    assert real.shape == dreamt.shape == (1, 80, 80, 3) and real.dtype == dreamt.dtype == np.uint8
+    assert (real[0] == from_png(session.history.branch.moments[1].picture)).all()
 
 
 def test_a_snapshot_is_data_and_its_boxes_are_not_in_the_picture(session):
