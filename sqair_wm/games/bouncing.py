@@ -37,6 +37,10 @@ class Bouncing(gym.Env):
         self.observation_space = gym.spaces.Box(0, 255, (SIZE, SIZE, 3), np.uint8)
         self.action_space = gym.spaces.Discrete(len(STEPS))
 
+    def get_action_meanings(self) -> list[str]:
+        """The names of the actions, as Atari's environments give theirs."""
+        return ["NOOP", "UP", "DOWN", "LEFT", "RIGHT"]
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:

@@ -71,10 +71,11 @@ def project(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_the_wheel_holds_every_module_and_preset_inside_the_package(wheel):
+def test_the_wheel_holds_every_module_preset_and_page_inside_the_package(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     package = [*(ROOT / "sqair_wm").rglob("*.py"), ROOT / "sqair_wm" / "py.typed"]
-    package += (ROOT / "sqair_wm").rglob("*.html")
+    for kind in ("html", "js", "css"):
+        package += (ROOT / "sqair_wm").rglob(f"*.{kind}")
     rooms = [*(ROOT / "envs").rglob("*.py"), *(ROOT / "agents").rglob("*.py"), *(ROOT / "configs").rglob("*.yaml")]
     inside = {path.relative_to(ROOT).as_posix() for path in package}
     assert names == inside | {f"sqair_wm/{path.relative_to(ROOT).as_posix()}" for path in rooms} | {"train_wm.py"}

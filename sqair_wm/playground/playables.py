@@ -1,0 +1,170 @@
+"""What can be played: world models, and agents with the world model they see through."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf.errors import OmegaConfBaseException
+
+from sqair_wm.common.frame import Frame
+from sqair_wm.envs.layout import Layout
+from sqair_wm.games.policies import Policy, RandomPolicy
+from sqair_wm.playground.realities import FilmReality, GameReality, Reality
+from sqair_wm.world.scenes import Scenes
+from sqair_wm.world.world_model import WorldModel, load
+
+SAMPLED, LENGTH = 8, 30
+"""Films that a model without data draws itself, and their length."""
+
+FILM = 100
+"""Most frames of a film of held-out data."""
+
+
+class Stage:
+    """Where one is, in the game or in a dream, for agents that do not go by observations, as `RealGames` shows it.
+
+    Attributes:
+        number: of games.
+        slots: the scene that a planner plans from.
+        picture: gives the picture `[H, W, 3]` uint8 that an agent of pixels sees.
+    """
+
+    number = 1
+    slots: Any = None
+    picture: Callable[[], np.ndarray]
+
+    @property
+    def frames(self) -> np.ndarray:
+        """The picture as a batch of one, `[1, H, W, 3]` uint8."""
+        return self.picture()[None]
+
+
+Policies = dict[str, Callable[[Stage], Policy]]
+
+
+@dataclass(frozen=True)
+class Playable:
+    """A model that can be played with.
+
+    Attributes:
+        name: for the page.
+        world: the model.
+        reality: makes what is played beside the dream, given a seed.
+        policies: those who can play instead of a person, by name.
+        drawn: names of those whose actions are drawn, as they are in training; the others take the likeliest.
+    """
+
+    name: str
+    world: WorldModel
+    reality: Callable[[int], Reality]
+    policies: Policies = field(default_factory=dict)
+    drawn: frozenset[str] = frozenset()
+
+    def player(self, name: str) -> Player:
+        """Who plays under this name.
+
+        Raises:
+            ValueError: if there is nobody.
+        """
+        if name not in self.policies:
+            raise ValueError(f"nobody here is called {name!r}: choose one of {', '.join(self.policies)}")
+        stage = Stage()
+        return Player(self.policies[name](stage), stage, Layout.of(self.world.config), name not in self.drawn)
+
+
+class Player:
+    """Plays one game, or in one dream, by what a model sees or imagines there."""
+
+    def __init__(self, policy: Policy, stage: Stage, layout: Layout, deterministic: bool):
+        self._policy, self._stage, self._layout, self._deterministic = policy, stage, layout, deterministic
+        self._memory: Any = None
+        self._fresh = True
+
+    def forget(self) -> None:
+        """What comes next does not follow what was before."""
+        self._memory, self._fresh = None, True
+
+    def act(self, scenes: Scenes, picture: Callable[[], np.ndarray]) -> int:
+        """The next action.
+
+        Args:
+            scenes: a batch of one.
+            picture: gives what is to be seen, `[H, W, 3]` uint8.
+        """
+        self._stage.slots, self._stage.picture = scenes.slots, picture
+        seen = self._layout.observe(scenes.state, scenes.seating)
+        action, self._memory = self._policy.predict(seen, self._memory, np.array([self._fresh]), self._deterministic)
+        self._fresh = False
+        return int(np.asarray(action).reshape(-1)[0])
+
+
+def open_playable(folder: Path) -> Playable:
+    """A trained model, with its game, its held-out data, or films that it draws itself.
+
+    Raises:
+        FileNotFoundError: if there is no model in the folder.
+        ValueError: if the model is damaged, or has no objects.
+    """
+    world = load(folder)
+    if world.config.architecture == "vrnn":
+        raise ValueError(f"the model in {folder} is a VRNN, which knows no objects: there is nothing to play with")
+    if world.source is not None:
+        return game_playable(folder.name, world)
+    frames = _films(folder, world)
+    return Playable(folder.name, world, lambda seed: FilmReality(world, frames))
+
+
+def game_playable(name: str, world: WorldModel) -> Playable:
+    """A model of a game, which a random player can play too."""
+    actions = world.config.actions
+    policies: Policies = {"random": lambda stage: RandomPolicy(1, actions, 0)} if actions else {}
+    return Playable(name, world, lambda seed: GameReality(world, seed), policies)
+
+
+def open_agent(folder: Path) -> Playable:
+    """The run of an agent, with the world model that it sees through.
+
+    Raises:
+        ValueError: if there is no such run, or it cannot be used.
+        FileNotFoundError: if it was not trained.
+        ImportError: if the libraries of agents are not installed.
+    """
+    kinds: Any = importlib.import_module("sqair_wm.agents.kinds")
+    try:
+        run = kinds.open_run(folder)
+    except OmegaConfBaseException as error:
+        raise ValueError(f"{folder} is no run of an agent: if it holds a model, name it without --agent") from error
+    world, kind = run.world(), kinds.KINDS[run.settings.kind]
+    plain = game_playable(folder.name, world)
+    kind.policy(run, world, Stage())  # what is missing is missed now
+    policies: Policies = {folder.name: lambda stage: kind.policy(run, world, stage), **plain.policies}
+    drawn = frozenset() if kind.deterministic else frozenset([folder.name])
+    return Playable(folder.name, world, plain.reality, policies, drawn)
+
+
+def _films(folder: Path, world: WorldModel) -> Frame:
+    """Held-out data of a run; where they can't be had, films that the model draws."""
+    from sqair_wm.reporting.gallery import long_batch, open_model  # games start in half the time without
+
+    try:
+        sequences = open_model(folder)[1]
+        return long_batch(sequences, FILM, world.background.device).frames
+    except (ValueError, OSError) as error:
+        print(f"{folder}: its held-out data can't be read ({error}); it shows films that it draws itself instead")
+        return drawn_films(world)
+
+
+@torch.no_grad()
+def drawn_films(world: WorldModel, seed: int = 0) -> Frame:
+    """Films from the prior, `[T, B, ...]`: objects are discovered in the first frame only (paper, figure 5)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        first = world.imagine(world.initial(SAMPLED))
+        others = world.imagined(first, [None] * (LENGTH - 1), sample=True)
+        return Frame(torch.stack([world.render(slots).frame for slots in (first, *others)]))

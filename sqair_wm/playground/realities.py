@@ -1,0 +1,201 @@
+"""What is played beside the dream: a real game, or a film whose frames follow one another."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import zlib
+from collections import deque
+from typing import Any, NamedTuple, Protocol
+
+import gymnasium as gym
+import numpy as np
+import torch
+
+from sqair_wm.common import figures
+from sqair_wm.common.frame import Frame
+from sqair_wm.games.background import compose
+from sqair_wm.games.branches import Branching
+from sqair_wm.world.scenes import Scenes, Tracker
+from sqair_wm.world.world_model import WorldModel
+
+USUAL_FPS = 15.0
+"""Frames a second where there are no raw frames: those of an Atari game whose actions last four."""
+
+FILM_FPS = 8.0
+ONE = np.ones(1, bool)
+
+
+class Shown(NamedTuple):
+    """What a reality shows after a step.
+
+    Attributes:
+        picture: `[H, W, 3]` uint8.
+        behind: `[H, W, 3]` uint8, the background behind what moves; None where there is none.
+        scenes: what the model sees.
+        reward: that the step brought, in the game's units.
+        over: whether the game, or the film, has ended.
+    """
+
+    picture: np.ndarray
+    behind: np.ndarray | None
+    scenes: Scenes
+    reward: float = 0.0
+    over: bool = False
+
+
+class Reality(Protocol):
+    """Whatever goes on by itself under actions, and is seen by a model. It can be put back to where it was.
+
+    Attributes:
+        actions: their names.
+        fps: frames a second at the usual speed.
+    """
+
+    actions: tuple[str, ...]
+    fps: float
+
+    def begin(self, seed: int | None = None) -> Shown:
+        """Start the next game or film; that of a seed, if one is given."""
+
+    def step(self, action: int) -> Shown:
+        """One step on."""
+
+    def keep(self) -> Any:
+        """Its state, for `put_back`."""
+
+    def put_back(self, kept: Any) -> None:
+        """Be where it was when `keep` gave this."""
+
+
+class GameReality:
+    """The real game of a world model.
+
+    Args:
+        world: that was trained on a game.
+        seed: of the first game.
+    """
+
+    def __init__(self, world: WorldModel, seed: int = 0):
+        self._env, self._tracker = Branching(world.make_env()), Tracker(world, 1)
+        self.actions = action_names(self._env)
+        self.fps = float(self._env.metadata.get("render_fps") or USUAL_FPS)
+        self._seed: int | None = seed
+
+    def begin(self, seed: int | None = None) -> Shown:
+        """See `Reality`."""
+        picture, _ = self._env.reset(seed=self._seed if seed is None else seed)
+        self._seed = None
+        self._tracker.begin(ONE)
+        return self._see(picture, None, 0.0, False)
+
+    def step(self, action: int) -> Shown:
+        """See `Reality`."""
+        picture, reward, terminated, truncated, _ = self._env.step(action)
+        return self._see(picture, np.array([action]), float(reward), terminated or truncated)
+
+    def keep(self) -> Any:
+        """See `Reality`; the background that the eyes remember takes little room when packed."""
+        eyes = zlib.compress(pickle.dumps(self._tracker.eyes[0]), 1)
+        return self._env.save(), _counters(self._env), eyes, bare(self._tracker.scenes)
+
+    def put_back(self, kept: Any) -> None:
+        """See `Reality`."""
+        state, counters, eyes, scenes = kept
+        self._env.restore(state)
+        for wrapper, values in zip(_wrappers(self._env), counters, strict=True):
+            vars(wrapper).update(copy.deepcopy(values))
+        self._tracker.eyes[0] = pickle.loads(zlib.decompress(eyes))
+        self._tracker.scenes = bare(scenes)
+
+    def close(self) -> None:
+        """Close the game."""
+        self._env.close()
+
+    def _see(self, picture: np.ndarray, action: np.ndarray | None, reward: float, over: bool) -> Shown:
+        self._tracker.see(picture[None], action)
+        behind = self._tracker.eyes[0].background
+        return Shown(picture, behind, bare(self._tracker.scenes), reward, over)
+
+
+class FilmReality:
+    """Films that a model watches, one after the other; the only action is to wait.
+
+    Args:
+        world: that watches.
+        frames: `[T, B, ...]`, `B` films of `T` frames.
+    """
+
+    actions: tuple[str, ...] = ("next frame",)
+    fps = FILM_FPS
+
+    def __init__(self, world: WorldModel, frames: Frame):
+        self._world, self._frames = world, frames
+        self._film, self._time, self._scenes = -1, 0, Scenes(world.initial(1))
+
+    def begin(self, seed: int | None = None) -> Shown:
+        """See `Reality`; a seed is the number of a film."""
+        number = self._film + 1 if seed is None else seed
+        self._film, self._time = number % self._frames.batch, 0
+        self._scenes = Scenes(self._world.initial(1))
+        return self._see()
+
+    def step(self, action: int) -> Shown:
+        """See `Reality`."""
+        self._time += 1
+        return self._see()
+
+    def keep(self) -> Any:
+        """See `Reality`."""
+        return self._film, self._time, bare(self._scenes)
+
+    def put_back(self, kept: Any) -> None:
+        """See `Reality`."""
+        self._film, self._time, scenes = kept
+        self._scenes = bare(scenes)
+
+    @torch.inference_mode()
+    def _see(self) -> Shown:
+        frame = self._frames[self._time, self._film : self._film + 1]
+        self._scenes.advance(self._world.filter(self._scenes.state, frame, None))
+        over = self._time + 1 >= len(self._frames)
+        picture, behind = _shown(frame)
+        return Shown(picture, behind, bare(self._scenes), over=over)
+
+
+def bare(scenes: Scenes) -> Scenes:
+    """The same scenes without what was derived from them, which takes more room than they do."""
+    same = Scenes(scenes.state.map(lambda x: x))
+    same.seating = scenes.seating
+    return same
+
+
+def action_names(env: gym.Env) -> tuple[str, ...]:
+    """The names of a game's actions: its own (`get_action_meanings`), or numbers."""
+    game: Any = env.unwrapped
+    if hasattr(game, "get_action_meanings"):
+        return tuple(game.get_action_meanings())
+    space: Any = env.action_space
+    return tuple(f"action {n}" for n in range(int(space.n)))
+
+
+def _shown(frame: Frame) -> tuple[np.ndarray, np.ndarray | None]:
+    """A frame of a batch of one as a picture, and what is behind it, if it has anything there."""
+    first = frame[0].to("cpu")
+    if not len(first.background):
+        return figures.to_picture(first.foreground), None
+    return compose(first).numpy(), figures.to_picture(first.background)
+
+
+def _wrappers(env: gym.Env) -> list[gym.Wrapper]:
+    found: list[gym.Wrapper] = []
+    while isinstance(env, gym.Wrapper):
+        found.append(env)
+        env = env.env
+    return found
+
+
+def _counters(env: gym.Env) -> list[dict[str, Any]]:
+    """What wrappers count and remember, such as the steps of a time limit: `Branching` passes it by."""
+    kinds = (bool, int, float, deque)
+    return [{n: copy.copy(v) for n, v in vars(w).items() if type(v) in kinds} for w in _wrappers(env)]
