@@ -11,10 +11,9 @@ from typing import Any, Self
 
 import torch
 from lightning_fabric import Fabric
-from safetensors.torch import save_model
 from torch import Tensor, nn
 
-from sqair_wm.common.files import write_atomically
+from sqair_wm.common.tensor_files import save_weights
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.training.graph import Compute, GraphedSteps
 from sqair_wm.training.journal import Journal, OnRecord, check_finite
@@ -203,7 +202,7 @@ class Loop(ABC):
             if before < 60 * minutes <= self.computing and self.fabric.is_global_zero:
                 path = self.checkpoint.parent / SNAPSHOTS / f"{self.title}-{minutes:g}.safetensors"
                 path.parent.mkdir(exist_ok=True)
-                write_atomically(path, lambda target: save_model(self.kept, str(target)))
+                save_weights(path, self.kept)
 
     def summary(self) -> dict[str, float]:
         """How long training took."""
