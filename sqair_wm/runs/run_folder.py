@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from itertools import count
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -14,9 +15,16 @@ from sqair_wm.common.version import VERSION
 from sqair_wm.evaluation.kinds import kind_of
 from sqair_wm.runs.older import complete, read_saved, resume
 from sqair_wm.training.journal import OnRecord
+from sqair_wm.training.loop import SNAPSHOTS
+from sqair_wm.training.rounds import PLAY
 from sqair_wm.training.trainer import CHECKPOINT
 
 CONFIG, METRICS, REPORT = "config.yaml", "metrics.json", "report.html"
+PARTS = ("*.pt", "*.jsonl", "*.safetensors", "model.json", METRICS, REPORT, SNAPSHOTS, PLAY, "tensorboard")
+ASIDE = "earlier"
+"""What a run leaves in its folder, beside the configuration; what the folder is called that keeps it where a new run
+begins there."""
+
 FREE = ("device", "threads", "runs", "name", "data.name")
 """Settings that may change when a run is continued, beside the places of its data."""
 
@@ -89,7 +97,8 @@ def begin_run(config: DictConfig, named: Collection[str] = ()) -> RunFolder:
     path, file = folder.path, folder.path / CONFIG
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if not ((path / CHECKPOINT).exists() or (path / METRICS).exists()):
+        if not ((path / CHECKPOINT).exists() or folder.finished):
+            set_aside(path)
             write_atomically(file, lambda target: target.write_text(folder.configuration))
             return folder
         if not file.exists():
@@ -100,6 +109,22 @@ def begin_run(config: DictConfig, named: Collection[str] = ()) -> RunFolder:
         return RunFolder(path, resume(config, read_saved(file), file, named, (*FREE, *places)))
     except OSError as error:
         raise ConfigError(f"cannot write to the run's folder {path} ({error}): choose another with runs=...") from error
+
+
+def set_aside(path: Path) -> None:
+    """Put what is left in a run's folder of a run without a checkpoint into a folder of its own, and say so.
+
+    Nothing of it may pass for a part of the run that begins, and nothing of it is lost.
+    """
+    left = [part for pattern in PARTS for part in sorted(path.glob(pattern))]
+    if not left:
+        return
+    aside = next(p for n in count(1) if not (p := path / f"{ASIDE}-{n}").exists())
+    aside.mkdir()
+    for part in [*left, path / CONFIG]:
+        if part.exists():
+            part.rename(aside / part.name)
+    print(f"{path} held parts of a run without {CHECKPOINT}; they are in {aside} now, and a new run begins")
 
 
 def open_run(run: Path) -> RunFolder:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from sqair_wm.common.checksums import DamagedError, check_zip
 from sqair_wm.common.files import write_atomically
@@ -33,3 +35,13 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or "iteration" not in state:
         raise ValueError(f"{path} is not a checkpoint of this program: {REMEDY}")
     return state
+
+
+def fingerprint(module: nn.Module) -> str:
+    """A text that is the same for the same weights only, for what is trained on top of them."""
+    total = 0
+    for name, x in sorted(module.state_dict().items()):
+        total = zlib.crc32(
+            x.detach().cpu().contiguous().flatten().view(torch.uint8).numpy(), zlib.crc32(name.encode(), total)
+        )
+    return f"{total:08x}"
