@@ -85,7 +85,7 @@ def sweep(path: Path) -> None:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
-def new_array(path: Path, shape: tuple[int, ...], kind: type) -> np.ndarray:
+def new_array(path: Path, shape: tuple[int, ...], kind: type) -> np.memmap:
     """A new `.npy` file of zeros in memory that is mapped; the disk has room for all of it, so writing cannot fail.
 
     Raises:
