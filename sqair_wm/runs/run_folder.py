@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from sqair_wm.common.checksums import DamagedError
 from sqair_wm.common.files import write_atomically
+from sqair_wm.common.notes import read_json
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.common.version import VERSION
 from sqair_wm.evaluation.kinds import kind_of
 from sqair_wm.runs.older import complete, read_saved, resume
+from sqair_wm.runs.setup import check_bounds
 from sqair_wm.training.journal import OnRecord
 from sqair_wm.training.loop import SNAPSHOTS
 from sqair_wm.training.rounds import PLAY
@@ -57,7 +62,11 @@ class RunFolder:
 
     def metrics(self) -> dict[str, float]:
         """What `metrics.json` says."""
-        return json.loads((self.path / METRICS).read_text())
+        path = self.path / METRICS
+        figures = read_json(path, f"delete it, and the command that began {self.path} makes it again")
+        if not isinstance(figures, dict) or not all(isinstance(value, int | float) for value in figures.values()):
+            raise DamagedError(f"{path} is damaged: it does not hold figures by name (delete it to make it again)")
+        return figures
 
     def recorder(self, kind: str) -> OnRecord:
         """What adds statistics to the curves of one kind of training."""
@@ -73,12 +82,10 @@ class RunFolder:
         found: dict[int, dict[str, float]] = {}
         path = self.path / f"{kind}.jsonl"
         if path.exists():
-            for line in path.read_text().splitlines():
-                try:
-                    record = json.loads(line)
-                except json.JSONDecodeError:
-                    continue
-                found[int(record.pop("iteration"))] = record
+            for line in path.read_bytes().splitlines():
+                with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):  # cut off, or damaged
+                    record = {str(name): float(value) for name, value in json.loads(line).items()}
+                    found[int(record.pop("iteration"))] = record
         return sorted(found.items())
 
 
@@ -136,6 +143,10 @@ def open_run(run: Path) -> RunFolder:
     if not (run / CONFIG).exists():
         raise ConfigError(f"{run} holds no run ({CONFIG} is missing): train one with python train_wm.py env=GAME")
     folder = RunFolder(run, complete(read_saved(run / CONFIG), run / CONFIG))
+    try:
+        check_bounds(folder.config)
+    except (ValueError, OmegaConfBaseException) as error:
+        raise ConfigError(f"{run / CONFIG} is damaged: {error}") from error
     if not folder.finished:
         raise ConfigError(f"{run} is not finished: the train_wm.py command that began it continues it")
     return folder

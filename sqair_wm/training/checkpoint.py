@@ -12,7 +12,7 @@ from torch import nn
 from sqair_wm.common.checksums import DamagedError, check_zip
 from sqair_wm.common.files import write_atomically
 
-REMEDY = "delete it to start again"
+REMEDY = "python -m sqair_wm.check FOLDER says what is whole; delete it to start again"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -41,7 +41,5 @@ def fingerprint(module: nn.Module) -> str:
     """A text that is the same for the same weights only, for what is trained on top of them."""
     total = 0
     for name, x in sorted(module.state_dict().items()):
-        total = zlib.crc32(
-            x.detach().cpu().contiguous().flatten().view(torch.uint8).numpy(), zlib.crc32(name.encode(), total)
-        )
+        total = zlib.crc32(x.cpu().contiguous().flatten().view(torch.uint8).numpy(), zlib.crc32(name.encode(), total))
     return f"{total:08x}"
