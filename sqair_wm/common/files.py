@@ -24,7 +24,9 @@ ABANDONED = 3600.0
 one which is gone does at once."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-FULL_IN_WORDS = re.compile(rf"os error ({'|'.join(map(str, FULL))})\b|PytorchStreamWriter|inline_container")
+FULL_IN_WORDS = re.compile(
+    rf"os error ({'|'.join(map(str, FULL))})\b|PytorchStreamWriter|inline_container|iostream error"
+)
 """How a full disk is reported: by Python, by safetensors and by PyTorch."""
 
 

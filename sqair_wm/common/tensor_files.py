@@ -72,7 +72,8 @@ def read_weights(path: Path, module: nn.Module, remedy: str) -> None:
     except SafetensorError as error:
         raise DamagedError(f"{path} is damaged: {error} ({remedy})") from error
     except RuntimeError as error:
-        raise ValueError(f"{path} holds the weights of another model: {error}") from error
+        why = " ".join(str(error).split())[:300]
+        raise ValueError(f"{path} holds the weights of another model: {why} ({remedy})") from error
 
 
 def read_shapes(path: Path, remedy: str) -> dict[str, tuple[int, ...]]:

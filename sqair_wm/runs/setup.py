@@ -61,7 +61,10 @@ def check_bounds(config: DictConfig) -> None:
     kind = kind_of(config).settings
     check_limits(RunSettings, {key: config[key] for key in limits_of(RunSettings)})
     check_limits(kind, {**config.data}, "data")
-    check_limits(Shown, {**config.data.report}, "data.report")
+    shown = config.data.report
+    check_limits(Shown, {**shown}, "data.report")
+    if shown.seen >= shown.frames:
+        raise ValueError(f"data.report.seen is {shown.seen}: less than the {shown.frames} of data.report.frames")
 
 
 def check_machine(config: DictConfig) -> None:

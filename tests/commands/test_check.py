@@ -14,7 +14,7 @@ from sqair_wm.runs.checks import DAMAGED, LEFT, OLDER, WHOLE, check_path
 from sqair_wm.training.checkpoint import save_checkpoint
 from sqair_wm.world.world_model import WorldModel
 from tests.conftest import ROOT, small
-from tests.damage import one_bit
+from tests.faults.damage import one_bit
 
 
 @pytest.fixture(scope="module")

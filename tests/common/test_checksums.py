@@ -8,7 +8,7 @@ from sqair_wm.common.checksums import DamagedError, check_seal, file_sum
 from sqair_wm.common.notes import check_listed, list_sums, read_array, read_note, write_note
 from sqair_wm.common.tensor_files import read_tensors, read_weights, save_tensors, save_weights
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
-from tests.damage import WAYS, flip
+from tests.faults.damage import WAYS, flip
 
 TENSORS = {"iteration": torch.zeros(()), "weights": torch.arange(300.0)}
 KINDS = {

@@ -8,7 +8,7 @@ import torch
 from sqair_wm.data.mnist import load_mnist, read_idx
 from sqair_wm.data.moving_mnist import MovingMNIST, crop_digits
 from sqair_wm.data.sequences import Batch
-from tests.damage import WAYS
+from tests.faults.damage import WAYS
 
 CPU = torch.device("cpu")
 

@@ -132,6 +132,7 @@ def test_a_preset_is_checked(configs, line, message):
         ("data.sticky=2", "data.sticky is 2: it has to lie between 0 and 1"),
         ("data.size=0", "data.size is 0"),
         ("data.report.frames=0", "data.report.frames is 0"),
+        ("data.report.frames=6", "data.report.seen is 8: less than the 6"),
         ("training.learning_rate=nan", "training.learning_rate is nan: it takes finite numbers"),
         ("training.lengths=[[0,0]]", "at least one frame"),
         ("imagination.steps=[[0,2,3]]", "pairs of numbers"),
