@@ -37,7 +37,7 @@ def alone(folder: Path, doing: str, advice: str, wait: bool = False) -> Iterator
     Raises:
         InUseError: if another process holds it and this one is not to wait.
     """
-    if any(os.environ.get(name, "0") not in ("", "0") for name in MANY):
+    if not first_process():
         yield
         return
     path = folder.with_name(f".{folder.name}.lock")
@@ -49,6 +49,11 @@ def alone(folder: Path, doing: str, advice: str, wait: bool = False) -> Iterator
         yield
     finally:
         lock.release()
+
+
+def first_process() -> bool:
+    """Whether this is the only process of a training, or the first of them."""
+    return all(os.environ.get(name, "0") in ("", "0") for name in MANY)
 
 
 def _taken(lock: FileLock, path: Path, folder: Path, advice: str, wait: bool) -> bool:

@@ -21,6 +21,7 @@ from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.stored import NOTE
 from sqair_wm.runs.older import complete, read_saved
 from sqair_wm.training.checkpoint import load_checkpoint
+from sqair_wm.training.rounds import PLAY
 from sqair_wm.world.world_model import DESCRIPTION, WEIGHTS, load
 
 WHOLE, OLDER, DAMAGED, LEFT = "whole", "whole as far as can be told", "DAMAGED", "left over"
@@ -47,6 +48,11 @@ REMEDIES = {
 """What can be done about a damaged file, by its name."""
 
 OTHERWISE = "copy it again from where it came from, or delete it and have it made again"
+PLAYED = f"delete its folder and imagination.pt, and {AGAIN} plays and learns imagination anew"
+PLAYED_BY_AGENT = "the agent's run can't go on without it: begin another one; agent.zip plays as it is"
+SCENES = "scenes.safetensors"
+"""What a folder holds that an agent has played."""
+
 RECORDED = "delete the folder: the same settings give the same recording, to the bit"
 
 
@@ -84,9 +90,16 @@ def _walk(path: Path) -> Iterator[Finding]:
     elif path.is_file():
         yield _examine(path, _file, REMEDIES.get(path.name, OTHERWISE))
     elif (path / NOTE).exists() or (path / SUMS).exists():
-        yield _examine(path, _arrays, RECORDED if (path / NOTE).exists() else OTHERWISE)
+        yield _examine(path, _arrays, _remedy(path))
     else:
         yield from _folder(path)
+
+
+def _remedy(path: Path) -> str:
+    """What can be done about a folder of arrays: what a model or an agent has played can't be played again."""
+    if path.parent.name == PLAY:
+        return PLAYED_BY_AGENT if (path / SCENES).exists() else PLAYED
+    return RECORDED if (path / NOTE).exists() else OTHERWISE
 
 
 def _folder(path: Path) -> Iterator[Finding]:

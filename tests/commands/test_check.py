@@ -56,8 +56,8 @@ def test_what_is_whole_is_told_from_what_has_no_checksum(run, capsys):
     [
         ("imagination.pt", "learns imagination anew; the training of objects is not lost"),
         ("model.safetensors", "writes it again"),
-        ("play/1/frames.npy", "the same settings give the same recording"),
-        ("play/1/rewards.npy", "the same settings give the same recording"),
+        ("play/1/frames.npy", "delete its folder and imagination.pt"),
+        ("play/1/rewards.npy", "delete its folder and imagination.pt"),
     ],
 )
 def test_what_is_damaged_is_named_with_what_can_be_done(run, capsys, name, advice):
