@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from sqair_wm.common.command import run_command
-from sqair_wm.common.locks import alone
+from sqair_wm.common.locks import alone, first_of
 from sqair_wm.common.presets import presets_folder
 from sqair_wm.common.settings import ConfigError, named_settings
 from sqair_wm.data.sequences import play_of
@@ -43,8 +44,10 @@ CONFIGS = str(presets_folder())
 def train(config: DictConfig, named: Collection[str] = ()) -> None:
     """Record, train, evaluate and report; continue where the run stopped. `named`: see `begin_run`."""
     check_values(config)
-    path = Path(config.runs) / config.name
-    with alone(path, "training", "wait until it is done, stop it, or choose another name=..."):
+    path, advice = Path(config.runs) / config.name, "wait until it is done, stop it, or choose another name=..."
+    first = first_of(config.processes * config.nodes)
+    held: AbstractContextManager[None] = alone(path, "training", advice) if first else nullcontext()
+    with held:
         _train(config, named)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 MANY = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
-"""Variables that number the processes of one training; the first of them holds the lock for all."""
+"""Variables that number the processes of one training."""
 
 
 class InUseError(ValueError):
@@ -37,9 +37,6 @@ def alone(folder: Path, doing: str, advice: str, wait: bool = False) -> Iterator
     Raises:
         InUseError: if another process holds it and this one is not to wait.
     """
-    if not first_process():
-        yield
-        return
     path = folder.with_name(f".{folder.name}.lock")
     lock = FileLock(path)
     if _taken(lock, path, folder, advice, wait):
@@ -51,9 +48,9 @@ def alone(folder: Path, doing: str, advice: str, wait: bool = False) -> Iterator
         lock.release()
 
 
-def first_process() -> bool:
-    """Whether this is the only process of a training, or the first of them."""
-    return all(os.environ.get(name, "0") in ("", "0") for name in MANY)
+def first_of(processes: int) -> bool:
+    """Whether this is the first of the processes of one training, which holds its folder for all of them."""
+    return processes == 1 or all(os.environ.get(name, "0") in ("", "0") for name in MANY)
 
 
 def _taken(lock: FileLock, path: Path, folder: Path, advice: str, wait: bool) -> bool:

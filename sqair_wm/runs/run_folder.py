@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sqair_wm.common.checksums import DamagedError
 from sqair_wm.common.files import write_atomically
-from sqair_wm.common.locks import first_process
+from sqair_wm.common.locks import first_of
 from sqair_wm.common.notes import read_json
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.common.version import VERSION
@@ -106,7 +106,7 @@ def begin_run(config: DictConfig, named: Collection[str] = ()) -> RunFolder:
     try:
         path.mkdir(parents=True, exist_ok=True)
         if not ((path / CHECKPOINT).exists() or folder.finished):
-            if first_process():
+            if first_of(config.processes * config.nodes):
                 set_aside(path)
                 write_atomically(file, lambda target: target.write_text(folder.configuration))
             return folder
