@@ -23,14 +23,14 @@ def everything(folder: Path) -> Iterator[Count]:
     for name, part in (("kills", kills), ("disks", full_disks), ("damages", damages), ("notes", descriptions)):
         (folder / name).mkdir()
         yield from part(folder / name)
-    yield from settings(150)
+    yield from settings(80)
     trials = Trials(folder / "trials")
     yield from mixtures(trials)
     yield from recoveries(trials)
     yield from small_disks(trials, (0.5, 1.5, 2.5, 3.5))
-    yield from together(trials, 2)
+    yield from together(trials, 1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
-        yield signals(trials, number, 5)
+        yield signals(trials, number, 4)
 
 
 def main() -> None:
