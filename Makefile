@@ -1,9 +1,9 @@
-# make setup | train env=MsPacman | test | lint | format | type | docs
+# make setup | train env=MsPacman | test | fault-test | lint | format | type | docs
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: setup train test lint format type docs
+.PHONY: setup train test fault-test lint format type docs
 
 setup: $(VENV)/installed
 
@@ -20,6 +20,9 @@ train: setup
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+fault-test: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults
 
 lint: setup
 	$(BIN)/ruff check .

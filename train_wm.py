@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from sqair_wm.common.command import run_command
+from sqair_wm.common.locks import alone, first_of
 from sqair_wm.common.presets import presets_folder
 from sqair_wm.common.settings import ConfigError, named_settings
 from sqair_wm.data.sequences import play_of
@@ -28,10 +30,12 @@ from sqair_wm.runs.setup import (
     training_config,
     training_sequences,
 )
+from sqair_wm.training.checkpoint import fingerprint
 from sqair_wm.training.encoded import encode
 from sqair_wm.training.imagination import ImaginationTrainer
-from sqair_wm.training.loop import Loop, total
+from sqair_wm.training.loop import Loop
 from sqair_wm.training.rounds import train_in_rounds
+from sqair_wm.training.summary import total
 from sqair_wm.training.trainer import Trainer
 
 CONFIGS = str(presets_folder())
@@ -40,6 +44,15 @@ CONFIGS = str(presets_folder())
 def train(config: DictConfig, named: Collection[str] = ()) -> None:
     """Record, train, evaluate and report; continue where the run stopped. `named`: see `begin_run`."""
     check_values(config)
+    path, advice = Path(config.runs) / config.name, "wait until it is done, stop it, or choose another name=..."
+    first = first_of(config.processes * config.nodes)
+    held: AbstractContextManager[None] = alone(path, "training", advice) if first else nullcontext()
+    with held:
+        _train(config, named)
+
+
+def _train(config: DictConfig, named: Collection[str]) -> None:
+    """`train`, in a folder that no other process trains in."""
     folder = begin_run(config, named)
     config, kind = folder.config, kind_of(config)
     if folder.finished:
@@ -53,12 +66,13 @@ def train(config: DictConfig, named: Collection[str] = ()) -> None:
     shown = config.data.report
     batch = held_out.first(shown.sequences, shown.frames, fabric.device)
     model = build_model(config, sequences).to(fabric.device)
-    lessons, schedule = training_sequences(model, sequences), training_config(config, model.config.slots)
-    loops: list[Loop] = [Trainer(model.sqair, lessons, schedule, folder.path, fabric, config.seed)]
+    lessons, lesson_plan = training_sequences(model, sequences), training_config(config, model.config.slots)
+    loops: list[Loop] = [Trainer(model.sqair, lessons, lesson_plan, folder.path, fabric, config.seed)]
     loops[0].train(on_record=folder.recorder(loops[0].title))
     if (play := play_of(sequences)) is not None:
         seen = encode(model.eval(), play, fabric.device)
-        dream = ImaginationTrainer(model, seen, imagination_config(config), folder.path, fabric, config.seed)
+        schedule, trained = imagination_config(config), fingerprint(model.sqair)
+        dream = ImaginationTrainer(model, seen, schedule, folder.path, fabric, config.seed, trained)
         loops.append(dream)
         train_in_rounds(dream, model, play, folder.path, folder.recorder(dream.title))
     leave(fabric)

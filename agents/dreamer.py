@@ -11,6 +11,7 @@ import torch
 from stable_baselines3 import PPO
 from torch import Tensor
 
+from sqair_wm.common.checksums import check_zip
 from sqair_wm.envs.layout import Layout
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.checkpoint import load_checkpoint
@@ -73,9 +74,11 @@ def load_networks(folder: Path, world: WorldModel, settings: NetworkSettings) ->
 
     Raises:
         FileNotFoundError: if nothing was trained in `folder`.
+        ValueError: if it is damaged.
     """
     if not (folder / AGENT).exists():
         raise FileNotFoundError(f"no trained agent in {folder}: {AGENT} is missing (python -m agents.train makes one)")
+    check_zip(folder / AGENT, "python -m agents.train writes it again")
     model = networks(world, settings)
     model.set_parameters(str(folder / AGENT), device=world.background.device)
     model.policy.set_training_mode(False)
@@ -91,6 +94,7 @@ def train_dreamer(run: AgentRun, say: Callable[[dict[str, float]], None]) -> Non
     dreamer = Dreamer(world, settings, run.seed)
     world_learner = ImaginationLearner(world, settings.world, fabric, folder, run.seed)
     if folder is not None:
+        check_zip(folder / AGENT, f"delete {folder}, and the run begins anew")
         dreamer.policy.set_parameters(str(folder / AGENT), device=world.background.device)
         dreamer.load_state_dict(load_checkpoint(folder / STATE)["learner"])
     loop = AgentLoop(run.path, world, dreamer, world_learner, settings, run.seed, done)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from sqair_wm.common.files import new_folder
+from sqair_wm.common.notes import check_listed, list_sums
+from sqair_wm.common.tensor_files import read_tensors, save_tensors
 from sqair_wm.common.tensors import field_names
 from sqair_wm.data.atari import AtariSequences
+from sqair_wm.data.stored import NOTE, note_recording
 from sqair_wm.envs.starts import SETTLED
 from sqair_wm.games.play import Recording
 from sqair_wm.games.policies import Policy
@@ -27,6 +28,7 @@ from sqair_wm.world.world_model import WorldModel
 from .games import RealGames, Tick
 
 SCENES, ARRAYS = "scenes.safetensors", ("actions", "rewards", "ends", "truncations", "starts", "losses")
+REMEDY = "the run of this agent can't go on without what it played: begin another one with name=..."
 RECORDED = "recorded"
 """Folder of what the world model was trained on."""
 
@@ -148,21 +150,19 @@ class GrownPlay:
 
     def _write(self, name: str, stretch: Stretch) -> None:
         """Write a stretch, whole or not at all."""
-        partial = self.folder / f"{name}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        tensors = {n: getattr(stretch.scenes, n).contiguous() for n in field_names(Slots)}
-        save_file(tensors, str(partial / SCENES), {"length": str(stretch.length)})
-        for key, array in stretch.arrays.items():
-            np.save(partial / f"{key}.npy", array)
-        if stretch.pictures is not None and stretch.backgrounds is not None:
+        with new_folder(self.folder / name) as partial:
+            tensors = {n: getattr(stretch.scenes, n) for n in field_names(Slots)}
+            save_tensors(partial / SCENES, tensors, {"length": str(stretch.length)})
+            for key, array in stretch.arrays.items():
+                np.save(partial / f"{key}.npy", array)
+            if stretch.pictures is None or stretch.backgrounds is None:
+                list_sums(partial)
+                return
             np.save(partial / "frames.npy", stretch.pictures)
             np.save(partial / "backgrounds.npy", stretch.backgrounds)
             np.save(partial / "background.npy", self.world.background.cpu().numpy())
             frames = len(stretch.arrays["starts"])
-            recording = asdict(self._recording(frames, frames // stretch.length))
-            (partial / "recording.json").write_text(json.dumps(recording, indent=1))
-        partial.rename(self.folder / name)
+            note_recording(partial, self._recording(frames, frames // stretch.length))
 
     @property
     def encoded(self) -> EncodedPlay:
@@ -184,7 +184,7 @@ class GrownPlay:
     def recordings(self) -> list[AtariSequences]:
         """The pictures of all stretches that kept them, for a model that learns to see."""
         paths = [self.folder / self._name(n) for n in range(len(self))]
-        return [AtariSequences(path) for path in paths if (path / "recording.json").exists()]
+        return [AtariSequences(path) for path in paths if (path / NOTE).exists()]
 
     def starts(self, device: torch.device, newest: int = 20_000) -> Slots:
         """Scenes that imagination may go on from: none of an episode's first frames, and none that ended it or a life.
@@ -223,12 +223,12 @@ class GrownPlay:
 
     def _read(self, name: str) -> Stretch:
         path = self.folder / name
-        scenes = load_file(str(path / SCENES))
+        check_listed(path, REMEDY)
+        scenes, notes = read_tensors(path / SCENES, REMEDY)
         older = not (path / "losses.npy").exists()  # 0.3.0 did not keep them
         arrays = {name: np.load(path / f"{name}.npy") for name in ARRAYS if not (older and name == "losses")}
         arrays.setdefault("losses", np.zeros_like(arrays["ends"]))
-        length = _length(path / SCENES)
-        return Stretch(Slots(**scenes), arrays, length)
+        return Stretch(Slots(**scenes), arrays, int(notes["length"]))
 
 
 def encoded(stretches: Sequence[Stretch], unit: float) -> EncodedPlay:
@@ -241,8 +241,3 @@ def encoded(stretches: Sequence[Stretch], unit: float) -> EncodedPlay:
     arrays = [torch.from_numpy(np.concatenate([s.arrays[n] for s in stretches])) for n in names]
     scenes = Slots.cat([s.scenes for s in stretches])
     return EncodedPlay(scenes, torch.cat(parts), arrays[0], arrays[1], arrays[2] | arrays[3], unit)
-
-
-def _length(path: Path) -> int:
-    with safe_open(str(path), "pt") as file:
-        return int(file.metadata()["length"])

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from sqair_wm.common.files import write_atomically
-from sqair_wm.common.settings import ConfigError, schema
+from sqair_wm.common.settings import ConfigError, in_one_line, schema
 from sqair_wm.common.version import VERSION
 from sqair_wm.runs.older import flat
 from sqair_wm.runs.setup import build_fabric
@@ -96,7 +96,10 @@ def saved_config(path: Path) -> DictConfig:
         raise ConfigError(f"{path} holds no run of an agent: python -m agents.train model=runs/GAME makes one")
     from .settings import AgentRunSettings
 
-    config = OmegaConf.merge(schema(AgentRunSettings), _read(path / CONFIG))
+    try:
+        config = OmegaConf.merge(schema(AgentRunSettings), _read(path / CONFIG))
+    except (OmegaConfBaseException, TypeError) as error:
+        raise ConfigError(f"{path / CONFIG} is damaged, or from another version: {in_one_line(error)}") from error
     assert isinstance(config, DictConfig)
     return config
 
@@ -104,8 +107,9 @@ def saved_config(path: Path) -> DictConfig:
 def _read(file: Path) -> DictConfig:
     try:
         config = OmegaConf.load(file)
-    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+    except (YAMLError, OmegaConfBaseException, ValueError, TypeError, OSError, RecursionError) as error:
         raise ConfigError(f"{file} is damaged ({' '.join(str(error).split())}): delete its folder") from error
-    assert isinstance(config, DictConfig)
+    if not isinstance(config, DictConfig):
+        raise ConfigError(f"{file} is damaged (it holds no configuration): delete its folder")
     config.pop("version", None)
     return config

@@ -7,6 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.common.command import run_command
+from sqair_wm.common.locks import alone
 from sqair_wm.common.presets import presets_folder
 from sqair_wm.common.settings import ConfigError, schema
 from sqair_wm.runs.setup import check_machine
@@ -33,12 +34,14 @@ def train(config: DictConfig) -> None:
         raise ConfigError(f"{config.model} holds no world model yet: {command} trains one, and then the agent")
     settings = settings_of(config)
     check_machine(DictConfig({"device": config.device, "processes": 1, "nodes": 1, "threads": config.threads}))
-    run = begin(config, settings)
-    run.world()  # says what is wrong with the model before anything else happens
-    learn = KINDS[settings.kind].train
-    if learn is not None:
-        learn(run, say)
-        print(f"report: {write_report(run)}")
+    path = Path(config.runs) / config.name
+    with alone(path, "training an agent", "wait until it is done, stop it, or choose another name=..."):
+        run = begin(config, settings)
+        run.world()  # says what is wrong with the model before anything else happens
+        learn = KINDS[settings.kind].train
+        if learn is not None:
+            learn(run, say)
+            print(f"report: {write_report(run)}")
     print(f"{run.path}: python -m agents.evaluate {run.path} plays whole games")
 
 

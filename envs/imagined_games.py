@@ -15,6 +15,7 @@ from sqair_wm.world.episodes import EpisodeRules, Episodes, EpisodeStep
 from sqair_wm.world.scenes import Scenes, load_for_game
 from sqair_wm.world.world_model import WorldModel
 
+from .actions import checked
 from .layout import Layout, Observation
 from .starts import Collection, StatePool
 
@@ -166,10 +167,4 @@ class ImaginedGames:
 
     def check(self, actions: np.ndarray) -> np.ndarray:
         """`actions` as int64 `[B]`; raises ValueError if one is none of the game's."""
-        actions = np.asarray(actions)
-        good = actions.shape == (self.number,) and actions.dtype.kind in "iu"
-        if not good or (actions < 0).any() or (actions >= self.action_space.n).any():
-            raise ValueError(
-                f"actions have to be {self.number} whole numbers from 0 to {self.action_space.n - 1}, got {actions!r}"
-            )
-        return actions.astype(np.int64)
+        return checked(actions, self.number, int(self.action_space.n))

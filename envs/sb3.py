@@ -191,7 +191,17 @@ class RestartEachRollout(BaseCallback):
 
 
 def as_sb3(vector: VectorEnv) -> GymVectorToSB3:
-    """Any vector environment that restarts within the step, for stable-baselines3: imagined or real games."""
+    """Any vector environment that restarts within the step, for stable-baselines3: imagined or real games.
+
+    Raises:
+        TypeError: for a single environment.
+        ValueError: see `GymVectorToSB3`.
+    """
+    if not isinstance(vector, VectorEnv):
+        raise TypeError(
+            f"as_sb3 takes a vector of environments, and this is {vector}: make many with gym.make_vec(...), or give "
+            "a single one to stable-baselines3 as it is"
+        )
     return GymVectorToSB3(vector)
 
 

@@ -9,7 +9,8 @@ import cv2
 import gymnasium as gym
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
-from gymnasium.utils import RecordConstructorArgs
+from gymnasium.error import ResetNeeded
+from gymnasium.utils import EzPickle, RecordConstructorArgs
 
 from sqair_wm.common.figures import identity_color
 from sqair_wm.games.names import BOUNCING, find_game, games, name_of
@@ -17,10 +18,12 @@ from sqair_wm.model.slots import Slots
 from sqair_wm.world.scenes import Tracker, load_for_game
 from sqair_wm.world.world_model import WorldModel
 
+from .actions import checked
 from .layout import Layout, Observation, row
 
 Info = dict[str, Any]
 START = np.ones(1, bool)
+COPIED = "the game begins anew in a copy of its environment: call reset() first"
 LOOKED = {"crop": "raw rows", "pool": "a maximum over raw frames:", "frame_skip": "raw frames an action:"}
 """What `AtariFrames` decides about frames, and how an error names it."""
 
@@ -64,6 +67,12 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         self.observation_space = self.layout.space
         self._tracker = Tracker(self.model, 1)
         self._who: Info = {"boxes": np.zeros((0, 4), np.float32), "identities": np.zeros(0, np.int64)}
+        self._copied = False
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Of a copy: its game may have begun anew, and then the objects are not those of its frames."""
+        self.__dict__.update(state)
+        self._copied = begins_anew(self.env)
 
     @property
     def slots(self) -> Slots:
@@ -73,13 +82,22 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Observation, Info]:
         """Start an episode of the game, with nothing seen yet and the background of the start."""
         frame, info = self.env.reset(seed=seed, options=options)
+        self._copied = False
         self._tracker.begin(START)
         return self._see(frame, None, info)
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, Info]:
-        """Play `action` and show it to the model together with the frame it led to."""
+        """Play `action` and show it to the model together with the frame it led to.
+
+        Raises:
+            ValueError: if the game has no such action; nothing is played then.
+            ResetNeeded: if this is a copy of an environment, and its game can't be copied.
+        """
+        if self._copied:
+            raise ResetNeeded(COPIED)
+        taken = checked(np.asarray(action)[None], 1, int(self.action_space.n))  # type: ignore[attr-defined]
         frame, reward, terminated, truncated, info = self.env.step(action)
-        observation, info = self._see(frame, action, info)
+        observation, info = self._see(frame, taken, info)
         return observation, float(reward), terminated, truncated, info
 
     def render(self) -> Any:
@@ -89,8 +107,8 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
             return picture
         return self._draw(picture.copy())
 
-    def _see(self, frame: np.ndarray, action: Any, info: Info) -> tuple[Observation, Info]:
-        self._tracker.see(frame[None], None if action is None else np.array([int(action)]))
+    def _see(self, frame: np.ndarray, taken: np.ndarray | None, info: Info) -> tuple[Observation, Info]:
+        self._tracker.see(frame[None], taken)
         seen = self._tracker.scenes
         self._who = row(self.layout.info(seen.state, seen.seating, self.model), 0)
         return row(self.layout.observe(seen.state, seen.seating), 0), info | self._who
@@ -129,6 +147,11 @@ def make_slots(
     """
     env = load_for_game(model).make_env(**game)
     return SlotObservation(env, model, form=form, units=units, device=device, draw=draw)
+
+
+def begins_anew(env: gym.Env) -> bool:
+    """Whether a copy of a game begins anew instead of going on, as that of an Atari game does."""
+    return isinstance(env.unwrapped, EzPickle)
 
 
 def check_fits(

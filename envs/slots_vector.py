@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 from torch import Tensor
@@ -16,8 +17,9 @@ from sqair_wm.games.atari import AtariFrames
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.scenes import Tracker, load_for_game
 
+from .actions import checked
 from .layout import Layout, Observation, row
-from .slots import check_fits
+from .slots import COPIED, begins_anew, check_fits
 
 Info = dict[str, Any]
 Step = tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]
@@ -60,6 +62,12 @@ class SlotVectorObservation(VectorWrapper):
         self.observation_space = batch_space(self.layout.space, env.num_envs)
         self._tracker = Tracker(self.model, env.num_envs)
         self._ended = np.zeros(env.num_envs, bool)
+        self._copied = False
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """See `SlotObservation`."""
+        self.__dict__.update(state)
+        self._copied = any(map(begins_anew, getattr(self.env, "envs", ())))
 
     @property
     def slots(self) -> Slots:
@@ -75,13 +83,22 @@ class SlotVectorObservation(VectorWrapper):
         """Start episodes of all games, or of those in `options["reset_mask"]`; the others stay as they are."""
         rows = (options or {}).get("reset_mask", np.ones(self.num_envs, bool))
         frames, infos = self.env.reset(seed=seed, options=options)
+        self._copied &= not rows.all()
         self._tracker.begin(rows)
         self._tracker.see(frames, None, None if rows.all() else rows)
         self._ended &= ~rows
         return self._show(infos)
 
     def step(self, actions: np.ndarray) -> Step:
-        """Play one step of every game."""
+        """Play one step of every game.
+
+        Raises:
+            ValueError: if a game has no such action; nothing is played then.
+            ResetNeeded: if this is a copy of an environment, and its games can't be copied.
+        """
+        if self._copied:
+            raise ResetNeeded(COPIED)
+        actions = checked(actions, self.num_envs, int(self.single_action_space.n))  # type: ignore[attr-defined]
         frames, rewards, terminated, truncated, infos = self.env.step(actions)
         ended = terminated | truncated
         if self.autoreset_mode is AutoresetMode.NEXT_STEP:

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from sqair_wm.common.files import write_atomically
+from sqair_wm.common.checksums import DamagedError
+from sqair_wm.common.tensor_files import read_tensors, save_tensors
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
 
 from .layout import Observation
 from .slots_vector import SlotVectorObservation, make_slots_vector
+
+REMEDY = "delete it and collect the states again: StatePool.collect"
 
 SETTLED = 4
 """Frames a model sees of an episode before its state is a start: velocities are known by then."""
@@ -129,9 +130,8 @@ class StatePool:
     def save(self, path: str | Path) -> None:
         """Write the states to a safetensors file, atomically."""
         tensors = {f.name: getattr(self.slots, f.name) for f in fields(Slots)} | {"backgrounds": self.backgrounds}
-        tensors = {name: x.contiguous().cpu() for name, x in tensors.items()}
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(Path(path), lambda partial: save_file(tensors, str(partial)))
+        save_tensors(Path(path), tensors)
 
     @staticmethod
     def load(path: str | Path, model: WorldModel) -> StatePool:
@@ -143,13 +143,12 @@ class StatePool:
         """
         if not Path(path).exists():
             raise FileNotFoundError(f"no pool of states at {path}: StatePool.save writes one")
+        tensors, _ = read_tensors(Path(path), REMEDY, model.background.device)
         try:
-            with safe_open(str(path), "pt", device=str(model.background.device)) as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             backgrounds = tensors.pop("backgrounds")
             slots = Slots(**tensors)
-        except (SafetensorError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is damaged or no pool of states: {error}") from error
+        except (KeyError, TypeError) as error:
+            raise DamagedError(f"{path} is damaged or no pool of states: {error} ({REMEDY})") from error
         empty = model.initial(1)
         for name in (f.name for f in fields(Slots)):
             given, wanted = getattr(slots, name), getattr(empty, name)

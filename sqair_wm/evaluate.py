@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import torch
 
+from sqair_wm.common.command import in_one_line
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.files import write_atomically
 from sqair_wm.common.settings import ConfigError
@@ -116,13 +116,11 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add_sizes(parser)
     options = parser.parse_args(arguments)
-    try:
+    with in_one_line("stopped; nothing has been changed"):
         metrics = evaluate(options.run, options.data, options.device, chosen_sizes(options), options.decisions)
         if options.json:
             write_result(options.json, options.run)
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(f"error: {error}")
-    print_tables(metrics)
+        print_tables(metrics)
 
 
 if __name__ == "__main__":

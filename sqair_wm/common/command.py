@@ -1,39 +1,66 @@
-"""Commands whose configuration Hydra composes: mistakes end in one line, not in a traceback."""
+"""Commands, which end in one line where something is wrong, not in a traceback; most are composed by Hydra."""
 
 from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import hydra
 from hydra import initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from sqair_wm.common.settings import ConfigError, check_command
+from sqair_wm.common.stopping import Interruptible
+
+MISTAKES = (ValueError, OSError, FloatingPointError)
+"""What ends a command with its message alone: it says what is wrong, and what would be right."""
 
 
 def run_command(task: Callable[[DictConfig], None], configs: str, stopped: str) -> None:
     """Do what the command line asks for, which is checked before Hydra sees it.
+
+    A job of a sweep that fails is reported, and the others run; what failed is said again at the end.
 
     Args:
         task: given the configuration.
         configs: folder of `config.yaml`.
         stopped: what is said if the user stops it.
     """
+    failed: list[str] = []
 
     @functools.wraps(task)
     def guarded(config: DictConfig) -> None:
         try:
             task(config)
-        except (ValueError, OSError, FloatingPointError) as error:
-            sys.exit(f"error: {error}")
-        except KeyboardInterrupt:
-            sys.exit(stopped)
+        except MISTAKES as error:
+            if HydraConfig.get().mode is not RunMode.MULTIRUN:
+                sys.exit(f"error: {error}")
+            failed.append(f"{' '.join(HydraConfig.get().overrides.task)}: {error}")
+            print(f"error: {failed[-1]}", file=sys.stderr)
 
-    try:
+    with in_one_line(stopped):
         with initialize_config_dir(configs, version_base="1.3"):
             check_command(sys.argv[1:])
         hydra.main(config_path=configs, config_name="config", version_base="1.3")(guarded)()
-    except ConfigError as error:
+        if failed:
+            raise ConfigError("\n".join([f"{len(failed)} of the jobs failed, the others are done:", *failed]))
+
+
+@contextmanager
+def in_one_line(stopped: str) -> Iterator[None]:
+    """A part of a command in which mistakes, and requests to stop it, end it in one line.
+
+    Args:
+        stopped: what is said if the user, or a terminating machine, stops it.
+    """
+    try:
+        with Interruptible():
+            yield
+    except MISTAKES as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(stopped)

@@ -88,7 +88,8 @@ def curves(records: list[tuple[int, dict[str, float]]], names: dict[str, str], o
 
     figure = Figure(figsize=(3.4 * len(names), 2.6), layout="constrained")
     for axes, (name, title) in zip(np.atleast_1d(figure.subplots(1, len(names))), names.items(), strict=True):
-        axes.plot([i for i, _ in records], [r[name] for _, r in records], linewidth=1)
+        known = [(i, r[name]) for i, r in records if name in r]
+        axes.plot([i for i, _ in known], [value for _, value in known], linewidth=1)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel(over, fontsize=8)
         axes.tick_params(labelsize=8)

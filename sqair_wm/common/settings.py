@@ -13,6 +13,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from sqair_wm.common.limits import check_limits
+
 Settings = TypeVar("Settings")
 
 
@@ -128,7 +130,7 @@ def typed(kind: type[Settings], values: Any, group: str) -> Settings:
     """A settings object from plain values, lists as tuples where it has tuples.
 
     Raises:
-        ConfigError: if a value has the wrong type; the message names its key.
+        ConfigError: if a value has the wrong type, or can't be; the message names its key.
     """
     try:
         settings = OmegaConf.to_object(OmegaConf.merge(schema(kind), OmegaConf.create(dict(values))))
@@ -136,6 +138,10 @@ def typed(kind: type[Settings], values: Any, group: str) -> Settings:
         message = str(error).splitlines()[0]
         raise ConfigError(f"{group}.{error.full_key}: {message}") from error
     assert isinstance(settings, kind)
+    try:
+        check_limits(kind, vars(settings), group)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     hints = get_type_hints(kind)
     tuples = [n for n, hint in hints.items() if any(get_origin(h) is tuple for h in (hint, *get_args(hint)))]
     lists = {name: getattr(settings, name) for name in tuples if isinstance(getattr(settings, name), list)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -12,15 +10,21 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from sqair_wm.common.files import new_array, new_folder
+from sqair_wm.common.locks import alone
 from sqair_wm.data.sequences import Batch
+from sqair_wm.data.stored import (
+    NOTES,
+    note_recording,
+    read_notes,
+    read_pictures,
+    read_recording,
+    write_notes,
+)
 from sqair_wm.games.background import RunningMode, separate
-from sqair_wm.games.legacy import completed
 from sqair_wm.games.play import Recording, initial_background
 from sqair_wm.games.policies import Player, RandomPlayer
 from sqair_wm.world.source import Source
-
-NOTES = {"actions": np.int64, "rewards": np.float32} | dict.fromkeys(("ends", "truncations", "starts", "losses"), bool)
-"""What is noted of every frame, beside the pictures."""
 
 
 def record(
@@ -29,6 +33,7 @@ def record(
     """Record play into `folder`, or open what a recording with the same settings left there.
 
     Everything is written to a folder beside it that takes the name when complete, so a recording is whole or absent.
+    If another process is recording the same, this one waits for it.
 
     Args:
         recording: what is recorded.
@@ -40,35 +45,34 @@ def record(
         ValueError: for an unknown game, if `folder` holds something else, or if `recording.player` is not `random` and
             there is no player.
     """
-    if folder.exists():
-        sequences = AtariSequences(folder)
-        if sequences.recording != recording:
-            raise ValueError(
-                f"{folder} holds another recording ({sequences.recording}); name another folder or delete it"
-            )
-        return sequences
+    if not folder.exists():
+        with alone(folder, f"recording {recording.game}", "waiting until it is recorded", wait=True):
+            if not folder.exists():
+                _record(recording, folder, background, player)
+    sequences = AtariSequences(folder)
+    if sequences.recording != recording:
+        raise ValueError(f"{folder} holds another recording ({sequences.recording}); name another folder or delete it")
+    return sequences
+
+
+def _record(recording: Recording, folder: Path, background: np.ndarray | None, player: Player | None) -> None:
+    """See `record`."""
     if player is None:
         if recording.player != "random":
             raise ValueError(f"{folder} is to hold play of {recording.player!r}, who is not there to play it")
         player = RandomPlayer(recording.streams, recording.actions, recording.seed)
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    initial = initial_background(recording) if background is None else background
-    np.save(partial / "background.npy", initial)
-    _play(recording, partial, initial, player)
-    (partial / "recording.json").write_text(json.dumps(asdict(recording), indent=1))
-    partial.rename(folder)
-    return AtariSequences(folder)
+    with new_folder(folder) as partial:
+        initial = initial_background(recording) if background is None else background
+        np.save(partial / "background.npy", initial)
+        _play(recording, partial, initial, player)
+        note_recording(partial, recording)
 
 
 def _play(recording: Recording, folder: Path, background: np.ndarray, player: Player) -> None:
     """Write the arrays of a recording."""
     number, length = recording.streams, recording.frames // recording.streams
     shape = (recording.frames, recording.size, recording.size, 3)
-    pictures, backgrounds = (
-        np.lib.format.open_memmap(folder / f"{n}.npy", "w+", np.uint8, shape) for n in ("frames", "backgrounds")
-    )
+    pictures, backgrounds = (new_array(folder / f"{n}.npy", shape, np.uint8) for n in ("frames", "backgrounds"))
     notes = {name: np.zeros(recording.frames, kind) for name, kind in NOTES.items()}
     streams = [_Stream(recording, i, background) for i in range(number)]
     first, actions = np.arange(number) * length, np.zeros(number, np.int64)
@@ -84,8 +88,7 @@ def _play(recording: Recording, folder: Path, background: np.ndarray, player: Pl
             actions = player.act(np.stack([stream.frame for stream in streams]), fresh)
     for stream in streams:
         stream.env.close()
-    for name, array in notes.items():
-        np.save(folder / f"{name}.npy", array)
+    write_notes(folder, recording, notes)
     pictures.flush()
     backgrounds.flush()
 
@@ -134,32 +137,20 @@ class AtariSequences:
 
     Raises:
         FileNotFoundError: if the folder holds no complete recording.
+        ValueError: if a byte of it is another one than was written, or its parts do not fit together.
     """
 
     def __init__(self, folder: Path):
-        note = folder / "recording.json"
-        if not note.exists():
-            raise FileNotFoundError(
-                f"{folder} holds no complete recording (no recording.json): delete it to record again"
-            )
-        self.folder, self.recording = folder, Recording(**completed(json.loads(note.read_text())))
+        self.folder, self.recording = folder, read_recording(folder)
         self.frame_size, self.channels = (self.recording.size, self.recording.size), 4
         self.scenery, self.number_of_actions = 3, self.recording.actions
-        self._frames, self._backgrounds = (
-            np.load(folder / f"{n}.npy", mmap_mode="r") for n in ("frames", "backgrounds")
-        )
-        self.background = np.load(folder / "background.npy")
-        self.actions, self.rewards, self.ends, starts = (
-            np.load(folder / f"{n}.npy") for n in ("actions", "rewards", "ends", "starts")
-        )
+        self._frames, self._backgrounds, self.background = read_pictures(folder, self.recording)
+        notes = read_notes(folder, self.recording)
+        self.actions, self.rewards, self.ends = notes["actions"], notes["rewards"], notes["ends"]
+        self.truncations, self.losses, starts = notes["truncations"], notes["losses"], notes["starts"]
         # Games that were played side by side lie behind one another; an agent's go on from where others left them.
         self.begins = starts | (np.arange(len(starts)) % (len(starts) // self.recording.streams) == 0)
         self.episodes = np.cumsum(self.begins)
-        # Older recordings have truncations among the endings, and do not know of lives.
-        self.truncations, self.losses = (
-            np.load(path) if (path := folder / f"{n}.npy").exists() else np.zeros_like(self.ends)
-            for n in ("truncations", "losses")
-        )
 
     def __len__(self) -> int:
         return len(self.episodes)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sqair_wm.common.checksums import DamagedError
+from sqair_wm.common.notes import check_listed
 from sqair_wm.data.people import People
 from sqair_wm.model.config import SPECK
 
@@ -43,11 +45,13 @@ class Clip:
         Raises:
             ValueError: if the folder holds something else.
         """
+        remedy = f"delete {folder}, it will be made again"
+        check_listed(folder, remedy)
         try:
             facts = json.loads((folder / "video.json").read_text())
             foreground, parts = np.load(folder / "foreground.npy", mmap_mode="r"), np.load(folder / "parts.npy")
         except (OSError, ValueError) as error:
-            raise ValueError(f"{folder} is damaged ({error}): delete it, it will be made again") from error
+            raise DamagedError(f"{folder} is damaged: {error} ({remedy})") from error
         behind = max(1, int(split * len(foreground)))
         centres = part_centres(parts, len(foreground), behind)
         size = facts["height"], facts["width"]

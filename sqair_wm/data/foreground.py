@@ -14,11 +14,14 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
+from sqair_wm.common.files import new_array
+from sqair_wm.common.limits import Limits
 from sqair_wm.data.footage import Footage
 
 THRESHOLDS = {"median": 35.0, "mog2": 25.0, "knn": 600.0}
@@ -61,6 +64,18 @@ class Extraction:
     split: float = 0.75
     start: int = 0
     frames: int = 20_000
+
+    LIMITS: ClassVar[Limits] = {
+        "threshold": (None, 1e6),
+        "width": (None, 8192),
+        "start": (None, 1e9),
+        "frames": (None, 1e9),
+        "size": (None, 8192),
+        "length": (None, 1e6),
+        "every": (None, 1e6),
+        "most": (None, 1e6),
+        "seed": (0, 2**31 - 1),
+    }
 
     def __post_init__(self) -> None:
         if self.background not in THRESHOLDS:
@@ -114,7 +129,7 @@ def subtract(footage: Footage, how: Extraction, folder: Path) -> None:
 
     method = median if how.background == "median" else mixture
     moving = method(read(training, "background"), training, how)
-    kept = np.lib.format.open_memmap(folder / "foreground.npy", "w+", np.uint8, (frames, *reduced))
+    kept = new_array(folder / "foreground.npy", (frames, *reduced), np.uint8)
     parts = []
     for t, frame in enumerate(read(frames, "foreground")):
         mask = cv2.morphologyEx(moving(frame), cv2.MORPH_OPEN, np.ones(OPEN, np.uint8))
@@ -202,7 +217,7 @@ def main() -> None:
     files = tuple(Path(f) for f in job["footage"].pop("files"))
     try:
         subtract(Footage(files, **job["footage"]), Extraction(**job["how"]), Path(sys.argv[1]))
-    except (ValueError, cv2.error) as error:
+    except (ValueError, OSError, cv2.error) as error:
         print(error)
         sys.exit(REFUSED)
 

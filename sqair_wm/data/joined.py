@@ -9,9 +9,7 @@ import numpy as np
 
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.data.atari import AtariSequences
-
-NOTE = "recording.json"
-"""What a folder has that holds a recording."""
+from sqair_wm.data.stored import NOTE
 
 SEEN = ("game", "size", "crop", "pool", "sticky", "frame_skip")
 """What recordings have to agree in to be of the same game, seen in the same way."""
@@ -65,7 +63,8 @@ class JoinedSequences(AtariSequences):
             setattr(self, name, np.concatenate([getattr(p, name) for p in parts]))
         self.episodes = np.cumsum(self.begins)
         # Read as arrays are: by the numbers of rows.
-        self._frames, self._backgrounds = (Rows([getattr(p, n) for p in parts]) for n in ("pictures", "backgrounds"))
+        frames, backgrounds = (Rows([getattr(p, n) for p in parts]) for n in ("pictures", "backgrounds"))
+        self._frames, self._backgrounds = frames, backgrounds  # type: ignore[assignment]
 
 
 def recordings_in(folder: Path) -> list[AtariSequences]:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import math
+import zlib
 from pathlib import Path
 
 import numpy as np
 
+from sqair_wm.common.checksums import DamagedError
+
+REMEDY = "delete it to download it again"
 SOURCE = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 CHECKSUMS = {
     "train-images-idx3-ubyte": "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873",
@@ -42,12 +47,15 @@ def read_idx(path: Path) -> np.ndarray:
     Raises:
         ValueError: if it is something else, or cut short.
     """
-    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    if len(data) < 4 or data[:3] != b"\x00\x00\x08":
-        raise ValueError(f"{path} is not an IDX file of bytes")
-    shape = np.frombuffer(data, ">i4", data[3], 4)
-    if len(data) != 4 + 4 * len(shape) + int(np.prod(shape)):
-        raise ValueError(f"{path} is cut short: delete it to download it again")
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DamagedError(f"{path} is damaged: {error} ({REMEDY})") from error
+    if len(data) < 4 or data[:3] != b"\x00\x00\x08" or len(data) < 4 + 4 * data[3]:
+        raise ValueError(f"{path} is not an IDX file of bytes ({REMEDY})")
+    shape = np.frombuffer(data, ">i4", data[3], 4).tolist()
+    if min(shape, default=0) < 0 or len(data) != 4 + 4 * len(shape) + math.prod(shape):
+        raise DamagedError(f"{path} is cut short, or damaged ({REMEDY})")
     return np.frombuffer(data, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
 
 

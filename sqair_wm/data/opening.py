@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from omegaconf import DictConfig
 
+from sqair_wm.common.limits import Limits
 from sqair_wm.common.settings import ConfigError, typed
 from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.data.joined import JoinedSequences, recordings_in
@@ -46,6 +47,10 @@ class GameSettings(DataSettings):
     sticky: Any = "auto"
     more: list[str] = field(default_factory=list)
     report: Shown = field(default_factory=lambda: Shown(16, 60, 8))
+
+    LIMITS: ClassVar[Limits] = {
+        name: Recording.LIMITS[name] for name in ("size", "memory", "crop", "pool", "sticky")
+    } | {name: Recording.LIMITS["frames"] for name in ("frames", "test_frames")}
 
 
 def recording(config: DictConfig, test: bool, field: Field | None = None) -> Recording:
@@ -114,6 +119,8 @@ class Digits:
     least: int = 0
     crowded: bool = False
 
+    LIMITS: ClassVar[Limits] = {"size": (None, 4096), "most": (None, 1000), "scale": (None, 100)}
+
     def __post_init__(self) -> None:
         if not 0 <= self.least <= self.most:
             raise ValueError(f"data.least must lie between 0 and data.most ({self.most}), got {self.least}")
@@ -137,6 +144,7 @@ class DigitSettings(Digits, DataSettings):
     name: Any = "moving_mnist"
     mnist: str = "data/mnist"
     tested: int = 1000
+    LIMITS: ClassVar[Limits] = {"tested": (1, 1e6)}
     report: Shown = field(default_factory=lambda: Shown(16, 20, 3))
 
 
@@ -162,6 +170,7 @@ class FilmSettings(VideoSettings, DataSettings):
     kind: str = "video"
     name: Any = "video"
     tested: int = 500
+    LIMITS: ClassVar[Limits] = {"tested": (1, 1e6)}
     report: Shown = field(default_factory=lambda: Shown(16, 12, 4))
 
 

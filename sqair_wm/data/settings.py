@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
+
+from sqair_wm.common.limits import Limits
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Shown:
     sequences: int = 16
     frames: int = 20
     seen: int = 4
+
+    LIMITS: ClassVar[Limits] = dict.fromkeys(("sequences", "frames", "seen"), (1, 10_000))
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 import warnings
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -13,7 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sqair_wm.common.files import new_folder
 from sqair_wm.common.frame import Frame
+from sqair_wm.common.locks import alone
+from sqair_wm.common.notes import list_sums
 from sqair_wm.data.crops import Clip, Crops, draw_crops
 from sqair_wm.data.footage import Footage, find_footage
 from sqair_wm.data.foreground import Extraction, extract
@@ -215,15 +216,11 @@ def prepare(footage: Footage, settings: VideoSettings, root: Path) -> Clip:
     code = hashlib.sha256(json.dumps(note, sort_keys=True).encode()).hexdigest()[:8]
     folder = root / f"{footage.name}-{code}"
     if not folder.exists():
-        root.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(suffix=".partial", dir=root))
-        try:
-            extract(footage, settings.extraction, partial)
-            partial.chmod(0o755)
+        with alone(folder, f"reading {footage.name}", "waiting until it is read", wait=True):
             if not folder.exists():
-                partial.rename(folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+                with new_folder(folder) as partial:
+                    extract(footage, settings.extraction, partial)
+                    list_sums(partial)
     clip = Clip.open(folder, settings.split)
     check_clip(clip, footage, settings)
     boxes = find_boxes(Path(settings.path), settings.boxes)

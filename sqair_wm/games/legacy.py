@@ -13,6 +13,9 @@ FIELDS = {
     "Pong": (34, 194),
     "SpaceInvaders": (20, 196),
 }
+OWN = ("", "ale_py", "gymnasium", "sqair_wm")
+"""Modules that a game may be named with and that are here anyway."""
+
 WHOLE = (0, 210)
 """First and last raw row that a game was shown from unless told otherwise, and of all other games."""
 
@@ -28,6 +31,8 @@ def completed(description: dict[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description.items()}
     if "frame_skip" in settings:
         return settings
+    if str(settings["game"]).rpartition(":")[0] not in OWN:  # reading a description imports nobody's module
+        return settings | {"frame_skip": None, "crop": None, "pool": None}
     game = find_game(settings["game"])
     settings |= {"game": game.name, "frame_skip": None}
     if not game.atari:

@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
+from typing import ClassVar
 
 import gymnasium as gym
 import numpy as np
 
+from sqair_wm.common.limits import Limits, check_settings
 from sqair_wm.games.background import RunningMode, alike
 from sqair_wm.games.games import make_game
 from sqair_wm.games.policies import RepeatingAgent
@@ -54,7 +56,20 @@ class Recording:
     streams: int = 1
     player: str = "random"
 
+    LIMITS: ClassVar[Limits] = {
+        "frames": (None, 1e9),
+        "size": (8, 2048),
+        "seed": (0, 2**31 - 1),
+        "memory": (1, 1e6),
+        "crop": (0, 10_000),
+        "pool": (1, 1000),
+        "sticky": (0, 1),
+        "frame_skip": (1, 1000),
+        "streams": (None, 10_000),
+    }
+
     def __post_init__(self) -> None:
+        check_settings(self, "data")
         if self.frames < 1:
             raise ValueError(f"a recording needs at least one frame, got {self.frames}")
         if self.streams < 1 or self.frames % self.streams:

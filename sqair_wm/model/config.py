@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from sqair_wm.common.limits import Limits, check_settings
+from sqair_wm.model.older import upgrade
 
 CELLS = 9
 """Height and width of the crop of the scenery around an object, in cells: about three objects."""
+
+LEAST_OBJECT = 0.25
+"""Pixels that the typical object spans each way, at least."""
 
 SPECK = 0.2
 """What covers a smaller share of the typical object is a speck and no object, unless such things are seen to travel."""
@@ -102,6 +108,27 @@ class ModelSettings:
     patience: int = 10
     search_radius: float = 1.0
 
+    LIMITS: ClassVar[Limits] = {
+        "decoder_width": (0, 16_384),
+        "slots": (None, 1000),
+        "object_size": (None, 4096),
+        "what": (1, 4096),
+        "glimpse": (None, 512),
+        "hidden": (1, 16_384),
+        "output_std": (None, 100),
+        "output_scale": (0, 1000),
+        "least_std": (None, 10),
+        "stay_bias": (-100, 100),
+        "no_discovery_bias": (-100, 100),
+        "certainty": (None, 1000),
+        "patience": (1, 100_000),
+        "search_radius": (0.001, 1000),
+        "frame_size": (None, 4096),
+        "channels": (1, 64),
+        "scenery": (0, 64),
+        "actions": (0, 10_000),
+    }
+
 
 @dataclass(frozen=True)
 class ModelConfig(ModelSettings):
@@ -129,11 +156,14 @@ class ModelConfig(ModelSettings):
     actions: int = 0
 
     def __post_init__(self) -> None:
+        check_settings(self, "model")
         for name in ("frame_size", "object_size", "glimpse", "least_std"):
             value = tuple(getattr(self, name))
             object.__setattr__(self, name, value)
             if len(value) != 2 or not all(0 < x < math.inf for x in value):
                 raise ValueError(f"model.{name} is {list(value)}; it takes two positive numbers")
+        if min(self.object_size) < LEAST_OBJECT:
+            raise ValueError(f"model.object_size is {list(self.object_size)} pixels; at least {LEAST_OBJECT} each way")
         for name, choices in (
             ("architecture", ("sqair", "air", "vrnn")),
             ("encoder", ("mlp", "conv")),
@@ -205,36 +235,3 @@ class ModelConfig(ModelSettings):
             raise ValueError(f"unknown model settings {sorted(unknown)}")
         settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         return ModelConfig(**settings)
-
-
-BEFORE: dict[str, Any] = {
-    "pairs": "place",
-    "changing": False,
-    "births": False,
-    "clock": False,
-    "lasting": False,
-    "inertia": "free",
-}
-"""What models did whose description does not say it."""
-
-
-def upgrade(data: dict[str, Any]) -> dict[str, Any]:
-    """A description of a model as this version writes it.
-
-    Before 0.2.0, `encoder` chose the decoder too, `decoder` was its width, `inference` chose the discovery prior.
-    Before 0.3.0, pairs of objects were described without contact, and in imagination the background stayed and new
-    objects were drawn from the discovery prior; nothing was told the time. Before 0.4.0, what left stayed on in
-    imagination for a while, and velocities were not kept.
-    """
-    data = BEFORE | data
-    if isinstance(data.get("decoder"), int):
-        data["decoder_width"] = data["decoder"]
-        data["decoder"] = "conv" if data.get("encoder") == "conv" else "mlp"
-    if "discovery_prior" not in data and "inference" in data:
-        data["discovery_prior"] = discovery_prior_of(data["inference"])
-    return data
-
-
-def discovery_prior_of(inference: str) -> str:
-    """The discovery prior that an inference network is used with unless another one is asked for."""
-    return "measured" if inference in ("guided", "guided_discovery") else "paper"

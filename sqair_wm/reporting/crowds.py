@@ -11,6 +11,7 @@ import torch
 
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.files import write_atomically
+from sqair_wm.common.notes import read_json
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.evaluation.digits.digit_scenes import watch_digits
 from sqair_wm.evaluation.digits.digit_table import Sizes, component_figures, tracking_figures
@@ -105,7 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         if options.run.suffix == ".json":
-            results = json.loads(options.run.read_text())
+            results = read_json(options.run, "measure it again")
         else:
             results = crowds(options.run, options.digits, options.sequences, options.length, options.data)
     except (ValueError, FileNotFoundError) as error:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sqair_wm.common.notes import read_json
 from sqair_wm.evaluation.columns import WORLD_MODEL
 from sqair_wm.evaluation.kinds import tables
 
@@ -21,7 +21,7 @@ def read(folder: Path) -> dict[tuple[str, int], dict[str, float]]:
     files = sorted(folder.glob("*/seed*.json")) or sorted(folder.glob("seed*.json"))
     if not files:
         raise FileNotFoundError(f"{folder} holds no results (NAME/seedK.json or seedK.json)")
-    return {(f.parent.name, int(f.stem.removeprefix("seed"))): json.loads(f.read_text()) for f in files}
+    return {(f.parent.name, int(f.stem.removeprefix("seed"))): read_json(f, "measure it again") for f in files}
 
 
 def markdown(results: dict[tuple[str, int], dict[str, float]], columns: dict[str, str] | None = None) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from omegaconf import OmegaConf
 
 import sqair_wm.evaluation.kinds  # noqa: F401 (registers the settings of the kinds of data)
+from sqair_wm.common.limits import Limits
 from sqair_wm.common.settings import store
 from sqair_wm.model.config import ModelSettings
 from sqair_wm.training.curriculum import TrainingSettings
@@ -45,6 +46,13 @@ class RunSettings:
     processes: int = 1
     nodes: int = 1
     threads: int = 1
+
+    LIMITS: ClassVar[Limits] = {
+        "seed": (0, 1e9),
+        "processes": (1, 4096),
+        "nodes": (1, 4096),
+        "threads": (1, 1024),
+    }
 
 
 def run_name(data: object, seed: int) -> str:

@@ -19,6 +19,8 @@ from sqair_wm.games.names import games
 from sqair_wm.games.play import Recording
 from sqair_wm.runs.config import RunSettings
 
+REMEDY = "python -m sqair_wm.check FOLDER says what can be recovered; else delete its folder"
+
 FIRST = "0.1.0"
 """The version of runs that do not say theirs."""
 
@@ -93,9 +95,12 @@ def read_saved(path: Path) -> Saved:
         ConfigError: if it is damaged, or has a setting that this version cannot go on with.
     """
     try:
-        written = flat(OmegaConf.to_container(OmegaConf.load(path)))
-    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is damaged ({' '.join(str(error).split())}): delete its folder") from error
+        whole = OmegaConf.to_container(OmegaConf.load(path))
+        written = flat(whole)
+    except (YAMLError, OmegaConfBaseException, ValueError, TypeError, OSError, RecursionError) as error:
+        raise ConfigError(f"{path} is damaged ({' '.join(str(error).split())}): {REMEDY}") from error
+    if not isinstance(whole, dict) or not isinstance(whole.get("data", {}), dict):
+        raise ConfigError(f"{path} is damaged (it holds no configuration of a run): {REMEDY}")
     version = str(written.pop("version", FIRST))
     settings, said = dict(written), set(written)
     if _number(version) < (0, 2, 0):
@@ -174,9 +179,10 @@ def complete(saved: Saved, path: Path) -> DictConfig:
     try:
         config.data = schema(kind_of(chosen).settings)
         whole = OmegaConf.merge(config, chosen)
-    except OmegaConfBaseException as error:
+    except (OmegaConfBaseException, AttributeError, TypeError) as error:
         raise ConfigError(
-            f"{path} was written by version {saved.version} and cannot be read by {VERSION}: {in_one_line(error)}"
+            f"{path} was written by version {saved.version} and cannot be read by {VERSION}, or is damaged: "
+            f"{in_one_line(error)}"
         ) from error
     assert isinstance(whole, DictConfig)
     return whole

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from sqair_wm.common.checksums import DamagedError
 from sqair_wm.common.files import write_atomically
+from sqair_wm.common.locks import first_of
+from sqair_wm.common.notes import read_json
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.common.version import VERSION
 from sqair_wm.evaluation.kinds import kind_of
 from sqair_wm.runs.older import complete, read_saved, resume
+from sqair_wm.runs.setup import check_bounds
 from sqair_wm.training.journal import OnRecord
+from sqair_wm.training.loop import SNAPSHOTS
+from sqair_wm.training.rounds import PLAY
 from sqair_wm.training.trainer import CHECKPOINT
 
 CONFIG, METRICS, REPORT = "config.yaml", "metrics.json", "report.html"
+PARTS = ("*.pt", "*.jsonl", "*.safetensors", "model.json", METRICS, REPORT, SNAPSHOTS, PLAY, "tensorboard")
+ASIDE = "earlier"
+"""What a run leaves in its folder, beside the configuration; what the folder is called that keeps it where a new run
+begins there."""
+
 FREE = ("device", "threads", "runs", "name", "data.name")
 """Settings that may change when a run is continued, beside the places of its data."""
 
@@ -49,7 +63,11 @@ class RunFolder:
 
     def metrics(self) -> dict[str, float]:
         """What `metrics.json` says."""
-        return json.loads((self.path / METRICS).read_text())
+        path = self.path / METRICS
+        figures = read_json(path, f"delete it, and the command that began {self.path} makes it again")
+        if not isinstance(figures, dict) or not all(isinstance(value, int | float) for value in figures.values()):
+            raise DamagedError(f"{path} is damaged: it does not hold figures by name (delete it to make it again)")
+        return figures
 
     def recorder(self, kind: str) -> OnRecord:
         """What adds statistics to the curves of one kind of training."""
@@ -65,12 +83,10 @@ class RunFolder:
         found: dict[int, dict[str, float]] = {}
         path = self.path / f"{kind}.jsonl"
         if path.exists():
-            for line in path.read_text().splitlines():
-                try:
-                    record = json.loads(line)
-                except json.JSONDecodeError:
-                    continue
-                found[int(record.pop("iteration"))] = record
+            for line in path.read_bytes().splitlines():
+                with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):  # cut off, or damaged
+                    record = {str(name): float(value) for name, value in json.loads(line).items()}
+                    found[int(record.pop("iteration"))] = record
         return sorted(found.items())
 
 
@@ -89,8 +105,10 @@ def begin_run(config: DictConfig, named: Collection[str] = ()) -> RunFolder:
     path, file = folder.path, folder.path / CONFIG
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if not ((path / CHECKPOINT).exists() or (path / METRICS).exists()):
-            write_atomically(file, lambda target: target.write_text(folder.configuration))
+        if not ((path / CHECKPOINT).exists() or folder.finished):
+            if first_of(config.processes * config.nodes):
+                set_aside(path)
+                write_atomically(file, lambda target: target.write_text(folder.configuration))
             return folder
         if not file.exists():
             raise ConfigError(
@@ -102,6 +120,22 @@ def begin_run(config: DictConfig, named: Collection[str] = ()) -> RunFolder:
         raise ConfigError(f"cannot write to the run's folder {path} ({error}): choose another with runs=...") from error
 
 
+def set_aside(path: Path) -> None:
+    """Put what is left in a run's folder of a run without a checkpoint into a folder of its own, and say so.
+
+    Nothing of it may pass for a part of the run that begins, and nothing of it is lost.
+    """
+    left = [part for pattern in PARTS for part in sorted(path.glob(pattern))]
+    if not left:
+        return
+    aside = next(p for n in count(1) if not (p := path / f"{ASIDE}-{n}").exists())
+    aside.mkdir()
+    for part in [*left, path / CONFIG]:
+        if part.exists():
+            part.rename(aside / part.name)
+    print(f"{path} held parts of a run without {CHECKPOINT}; they are in {aside} now, and a new run begins")
+
+
 def open_run(run: Path) -> RunFolder:
     """A finished run, whatever version it is of.
 
@@ -111,6 +145,10 @@ def open_run(run: Path) -> RunFolder:
     if not (run / CONFIG).exists():
         raise ConfigError(f"{run} holds no run ({CONFIG} is missing): train one with python train_wm.py env=GAME")
     folder = RunFolder(run, complete(read_saved(run / CONFIG), run / CONFIG))
+    try:
+        check_bounds(folder.config)
+    except (ValueError, OmegaConfBaseException) as error:
+        raise ConfigError(f"{run / CONFIG} is damaged: {error}") from error
     if not folder.finished:
         raise ConfigError(f"{run} is not finished: the train_wm.py command that began it continues it")
     return folder

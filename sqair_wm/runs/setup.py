@@ -9,16 +9,19 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 from omegaconf import DictConfig
 
-import sqair_wm.runs.config  # noqa: F401 (registers the settings of a run)
 from sqair_wm.common.cpu import use_cpu
+from sqair_wm.common.limits import check_limits, limits_of
 from sqair_wm.common.settings import ConfigError, typed
 from sqair_wm.data.objects import ObjectStatistics, measure_objects
 from sqair_wm.data.sequences import Sequences, play_of
+from sqair_wm.data.settings import Shown
 from sqair_wm.data.single_frames import SingleFrames
 from sqair_wm.data.specks import foreground_masks, measure_speck
-from sqair_wm.evaluation.kinds import check_data
+from sqair_wm.evaluation.kinds import check_data, kind_of
 from sqair_wm.model.baselines import build
-from sqair_wm.model.config import SPECK, ModelConfig, discovery_prior_of
+from sqair_wm.model.config import SPECK, ModelConfig
+from sqair_wm.model.older import discovery_prior_of
+from sqair_wm.runs.config import RunSettings
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.world.world_model import WorldModel
@@ -40,6 +43,7 @@ CUT_SHORT = 0.1
 def check_values(config: DictConfig) -> None:
     """Raise ConfigError for settings that cannot work, before anything is recorded or written."""
     try:
+        check_bounds(config)
         check_data(config)
         check_machine(config)
         training_config(config)
@@ -50,6 +54,17 @@ def check_values(config: DictConfig) -> None:
             build(chosen)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def check_bounds(config: DictConfig) -> None:
+    """Raise ValueError for a number that a setting can't have; quick, for a configuration that a file holds."""
+    kind = kind_of(config).settings
+    check_limits(RunSettings, {key: config[key] for key in limits_of(RunSettings)})
+    check_limits(kind, {**config.data}, "data")
+    shown = config.data.report
+    check_limits(Shown, {**shown}, "data.report")
+    if shown.seen >= shown.frames:
+        raise ValueError(f"data.report.seen is {shown.seen}: less than the {shown.frames} of data.report.frames")
 
 
 def check_machine(config: DictConfig) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
+from sqair_wm.common.limits import Limits, paired
 from sqair_wm.training.bound import Annealing
 from sqair_wm.training.schedule import Schedule
 
@@ -49,6 +50,18 @@ class TrainingSettings(Schedule):
     keep: list[float] = field(default_factory=lambda: [600.0, 1000.0])
     recompute: bool = False
 
+    LIMITS: ClassVar[Limits] = {
+        "particles": (None, 10_000),
+        "lengths": (0, 1e9),
+        "kl_start": (0, 1e6),
+        "warm_up": (0, 1e9),
+        "presence_margin": (0, 0.5),
+        "discovery_dropout": (0, 1),
+        "brief": (None, 10_000),
+        "rehearsal": (None, 10_000),
+        "keep": (0, None),
+    }
+
 
 @dataclass(frozen=True)
 class TrainingConfig(TrainingSettings):
@@ -70,6 +83,10 @@ class TrainingConfig(TrainingSettings):
             raise ValueError(f"training.rehearsal is a number of objects, or 0 for none; got {self.rehearsal}")
         if not self.lengths or self.lengths[0][0] != 0:
             raise ValueError("training.lengths must start at iteration 0, as in [[0, 1], [400, 2]]")
+        if not paired(self.lengths, self.decay, [self.keep]):
+            raise ValueError("training.lengths and training.decay take pairs of numbers, and training.keep is one")
+        if min(frames for _, frames in self.lengths) < 1:
+            raise ValueError(f"training.lengths is {self.lengths}: a sequence has at least one frame")
 
     @property
     def longest(self) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
+from sqair_wm.common.limits import Limits, paired
 from sqair_wm.training.schedule import Schedule
 
 FEWEST = 16
@@ -65,8 +67,23 @@ class ImaginationConfig(Schedule):
 
     group = "imagination"
 
+    LIMITS: ClassVar[Limits] = dict.fromkeys(
+        ("density", "stay", "look", "scenery", "births", "outcome", "dreamt", "curiosity"), (0, 1e6)
+    ) | {
+        "context": (None, 10_000),
+        "steps": (0, None),
+        "rounds": (0, None),
+        "streams": (1, 10_000),
+        "astray": (None, 1e6),
+        "missed": (None, 1e6),
+        "objects": (None, 1e6),
+        "singles": (None, 1e6),
+    }
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not paired(self.steps, self.rounds, self.decay):
+            raise ValueError("imagination.steps, imagination.rounds and imagination.decay take pairs of numbers")
         if self.context < 2:
             raise ValueError(
                 f"imagination.context must be at least 2 (a velocity takes two frames), got {self.context}"

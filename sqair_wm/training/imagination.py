@@ -206,6 +206,7 @@ class ImaginationTrainer(Loop):
         folder: of the run; holds the checkpoint and the TensorBoard log.
         fabric: devices, precision and processes.
         seed: of sampling.
+        follows: see `Loop`.
     """
 
     title = "imagination"
@@ -218,11 +219,12 @@ class ImaginationTrainer(Loop):
         folder: Path,
         fabric: Fabric,
         seed: int = 0,
+        follows: str = "",
     ):
         self.config, self.play = config, play
         loss = ImaginationLoss(world, config)
         optimizer = torch.optim.Adam(loss.parameters(), config.learning_rate, fused=True)
-        super().__init__(loss, optimizer, config, folder / CHECKPOINT, fabric, seed)
+        super().__init__(loss, optimizer, config, folder / CHECKPOINT, fabric, seed, follows)
 
     def extend(self, play: EncodedPlay) -> None:
         """Learn from more play too, from now on."""

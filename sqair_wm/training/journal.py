@@ -95,7 +95,4 @@ def check_finite(statistics: dict[str, float], iteration: int) -> None:
     """Raise FloatingPointError that names the terms that are not finite."""
     bad = [name for name, value in statistics.items() if not abs(value) < float("inf")]
     if bad:
-        raise FloatingPointError(
-            f"iteration {iteration}: {', '.join(bad)} not finite; the last good weights are in the run's checkpoint. "
-            "A smaller training.learning_rate usually helps."
-        )
+        raise FloatingPointError(f"iteration {iteration}: {', '.join(bad)} not finite")

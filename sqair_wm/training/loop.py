@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from lightning_fabric import Fabric
-from safetensors.torch import save_model
 from torch import Tensor, nn
 
-from sqair_wm.common.files import write_atomically
+from sqair_wm.common.stopping import StopRequests
+from sqair_wm.common.tensor_files import save_weights
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
+from sqair_wm.training.diverged import telling
 from sqair_wm.training.graph import Compute, GraphedSteps
 from sqair_wm.training.journal import Journal, OnRecord, check_finite
 from sqair_wm.training.prefetch import Prefetcher
 from sqair_wm.training.schedule import Schedule
-from sqair_wm.training.stopping import StopRequests
 
 SNAPSHOTS = "snapshots"
 
@@ -35,6 +34,7 @@ class Loop(ABC):
         checkpoint: the file that holds the state of the run; read if it is there.
         fabric: devices, precision and processes.
         seed: of sampling and noise.
+        follows: the `fingerprint` of the weights that the training before this one ended with, if there was one.
     """
 
     title = "training"
@@ -47,8 +47,10 @@ class Loop(ABC):
         checkpoint: Path,
         fabric: Fabric,
         seed: int,
+        follows: str = "",
     ):
         self.schedule, self.checkpoint, self.fabric, self.seed = config, checkpoint, fabric, seed
+        self.follows = follows
         self.loss: Any = loss
         self.optimizer = optimizer
         on_gpu = fabric.device.type == "cuda"
@@ -57,6 +59,7 @@ class Loop(ABC):
         self._work = time.perf_counter if on_gpu else time.thread_time
         self.iteration, self.seconds, self.computing, self._lead = 0, 0.0, 0.0, 0
         self._begun = False
+        self._saved: int | None = None
 
     def begin(self) -> Self:
         """Put loss and optimiser on their devices, seed the random numbers, and go on from the checkpoint, if any.
@@ -114,7 +117,7 @@ class Loop(ABC):
             on_record: called with the iteration and the means of the statistics whenever they are recorded.
 
         Raises:
-            FloatingPointError: if a term of the loss is not finite; the last good weights are in the checkpoint.
+            FloatingPointError: if a term of the loss is not finite; the message says what is saved, and what helps.
             KeyboardInterrupt: after SIGINT or SIGTERM, once the step under way is done and saved.
         """
         self.begin()
@@ -123,7 +126,7 @@ class Loop(ABC):
         folder = self.checkpoint.parent if self.fabric.is_global_zero else None
         journal = Journal(folder, self.iteration, config.iterations, config.log_every, on_record, self.title)
         clock, work = time.perf_counter(), self._work()
-        with StopRequests() as requests, closing(journal):
+        with StopRequests() as requests, closing(journal), telling(config, self.checkpoint, lambda: self._saved):
             while self.position < stop and not self.finished and not requests.asked:
                 frames = self.frames(self.position) * self.fabric.world_size
                 statistics = self.step()
@@ -185,6 +188,7 @@ class Loop(ABC):
             return
         state: dict[str, Any] = {
             "iteration": self.iteration,
+            "follows": self.follows,
             "lead": self._lead,
             "seconds": self.seconds,
             "computing": self.computing,
@@ -196,6 +200,7 @@ class Loop(ABC):
         if torch.cuda.is_available():
             state["random_cuda"] = torch.cuda.get_rng_state()
         save_checkpoint(self.checkpoint, state)
+        self._saved = self.iteration
 
     def _keep_snapshots(self, before: float) -> None:
         """Keep the weights if one of the moments asked for lies between `before` and now, in seconds of computing."""
@@ -203,7 +208,7 @@ class Loop(ABC):
             if before < 60 * minutes <= self.computing and self.fabric.is_global_zero:
                 path = self.checkpoint.parent / SNAPSHOTS / f"{self.title}-{minutes:g}.safetensors"
                 path.parent.mkdir(exist_ok=True)
-                write_atomically(path, lambda target: save_model(self.kept, str(target)))
+                save_weights(path, self.kept)
 
     def summary(self) -> dict[str, float]:
         """How long training took."""
@@ -214,6 +219,11 @@ class Loop(ABC):
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
+        if self.follows and state.get("follows", self.follows) != self.follows:
+            raise ValueError(
+                f"{self.checkpoint} goes on from other weights than those that this run has been trained to: delete "
+                f"it, and {self.title} begins anew"
+            )
         try:
             self.loss.module.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
@@ -222,6 +232,7 @@ class Loop(ABC):
                 f"{self.checkpoint} does not fit this model ({error}): was it another configuration?"
             ) from error
         self.iteration, self.seconds, self.computing = (state[n] for n in ("iteration", "seconds", "computing"))
+        self._saved = self.iteration
         if self.fabric.global_rank == 0:
             self.batches.set_state(state["generator"])
             torch.set_rng_state(state["random"])
@@ -232,11 +243,3 @@ class Loop(ABC):
             self.batches.set_state(torch.Generator().manual_seed(seed).get_state())
             torch.manual_seed(seed)
         self._lead = int(state.get("lead", self._find_lead()))
-
-
-def total(loops: Sequence[Loop]) -> dict[str, float]:
-    """How long trainings took that followed one another; the iterations of later ones stand under their titles."""
-    summaries = [loop.summary() for loop in loops]
-    names = ["iterations", *(f"{loop.title}_iterations" for loop in loops[1:])]
-    iterations = {name: summary.pop("iterations") for name, summary in zip(names, summaries, strict=True)}
-    return iterations | {name: sum(s[name] for s in summaries) for name in summaries[0]}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
+
+from sqair_wm.common.limits import Limits
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,18 @@ class Schedule:
     graphs: bool = True
 
     group = "training"
+
+    LIMITS: ClassVar[Limits] = {
+        "iterations": (1, 1e9),
+        "minutes": (0, 1e6),
+        "batch": (1, 1e6),
+        "learning_rate": (1e-12, 1e6),
+        "decay": (0, None),
+        "clip": (0, None),
+        "log_every": (1, 1e9),
+        "save_every": (1, 1e9),
+        "snapshots": (0, None),
+    }
 
     def __post_init__(self) -> None:
         for name in ("iterations", "batch", "log_every", "save_every"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
 
 from sqair_wm.common.finite import check_finite
+from sqair_wm.common.limits import Limits, check_settings
 from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.world.scenes import Scenes
 from sqair_wm.world.world_model import WorldModel
@@ -36,7 +37,10 @@ class EpisodeRules:
     max_uncertainty: float | None = None
     ends: str = "threshold"
 
+    LIMITS: ClassVar[Limits] = {"horizon": (None, 1e9)}
+
     def __post_init__(self) -> None:
+        check_settings(self)
         if self.horizon < 2:
             raise ValueError(f"horizon has to be at least 2, got {self.horizon}: an episode needs a step to go on from")
         if self.ends not in ENDS:

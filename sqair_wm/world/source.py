@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from sqair_wm.common.frame import Frame
+from sqair_wm.common.limits import Limits, check_settings
 from sqair_wm.games.atari import POOL, whole
 from sqair_wm.games.background import RunningMode, separate
 from sqair_wm.games.names import FRAME_SKIP, find_game
+from sqair_wm.games.play import Recording
+
+LOOKS = ("size", "crop", "pool", "sticky", "memory", "frame_skip")
+"""Settings of a `Recording` that a model has to see a game with."""
 
 ALIASES = {"frameskip": "frame_skip", "repeat_action_probability": "sticky"}
 """What ale-py calls two of the settings of a `Source`."""
@@ -38,6 +43,11 @@ class Source:
     sticky: float = 0.0
     memory: int = 45
     frame_skip: int | None = None
+
+    LIMITS: ClassVar[Limits] = {name: Recording.LIMITS[name] for name in LOOKS}
+
+    def __post_init__(self) -> None:
+        check_settings(self, "source")
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
-from sqair_wm.common.files import write_atomically
 from sqair_wm.common.frame import Frame
+from sqair_wm.common.notes import read_note, write_note
+from sqair_wm.common.tensor_files import read_shapes, read_weights, save_weights
 from sqair_wm.games.games import make_game
 from sqair_wm.games.legacy import completed
 from sqair_wm.model import baselines
@@ -28,6 +26,8 @@ from sqair_wm.model.sqair import Rendering
 from sqair_wm.world.source import Eyes, Source
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+
+REMEDY = "python -m sqair_wm.check FOLDER says what can be recovered; else copy the model again, or train it again"
 
 
 class WorldModel(nn.Module):
@@ -192,8 +192,8 @@ class WorldModel(nn.Module):
     def save(self, folder: Path) -> None:
         """Write weights and description into `folder`, each atomically."""
         description = {"model": self.config.to_json(), "source": None if self.source is None else asdict(self.source)}
-        write_atomically(folder / WEIGHTS, lambda path: save_model(self, str(path)))
-        write_atomically(folder / DESCRIPTION, lambda path: path.write_text(json.dumps(description, indent=1)))
+        save_weights(folder / WEIGHTS, self)
+        write_note(folder / DESCRIPTION, description)
 
 
 def load(folder: str | Path, device: str | torch.device = "cpu", dense: bool | None = None) -> WorldModel:
@@ -212,13 +212,39 @@ def load(folder: str | Path, device: str | torch.device = "cpu", dense: bool | N
     for name in (WEIGHTS, DESCRIPTION):
         if not (folder / name).exists():
             raise FileNotFoundError(f"no trained model in {folder}: {name} is missing (train one with train_wm.py)")
+    config, source = read_description(folder)
+    with torch.random.fork_rng(devices=[]):  # the weights are drawn, then read
+        _check_shapes(folder / WEIGHTS, config, source)
+        model = WorldModel(config, source, dense=dense)
+    read_weights(folder / WEIGHTS, model, REMEDY)
+    return model.to(device).eval().requires_grad_(False)
+
+
+def read_description(folder: Path) -> tuple[ModelConfig, Source | None]:
+    """What the description of a saved model says.
+
+    Raises:
+        ValueError: if it is damaged, or from another version.
+    """
+    description = read_note(path := folder / DESCRIPTION, REMEDY)
     try:
-        description = json.loads((folder / DESCRIPTION).read_text())
         config = ModelConfig.from_json(description["model"])
         source = description["source"] and Source(**completed(description["source"]))
-        with torch.random.fork_rng(devices=[]):  # the weights are drawn, then read
-            model = WorldModel(config, source, dense=dense)
-        load_model(model, folder / WEIGHTS)
-    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"the model in {folder} is damaged or from another version: {error}") from error
-    return model.to(device).eval().requires_grad_(False)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged or from another version: {error} ({REMEDY})") from error
+    return config, source
+
+
+def _check_shapes(path: Path, config: ModelConfig, source: Source | None) -> None:
+    """Raise ValueError if weights are not those of a model, before there is one that may take all memory."""
+    try:
+        with torch.device("meta"):
+            wanted = {name: tuple(x.shape) for name, x in WorldModel(config, source).state_dict().items()}
+    except (RuntimeError, TypeError, OverflowError) as error:
+        raise ValueError(f"{path.with_name(DESCRIPTION)} describes no model: {error} ({REMEDY})") from error
+    for name, shape in read_shapes(path, REMEDY).items():
+        if wanted.get(name) != shape:
+            raise ValueError(
+                f"{path} and {DESCRIPTION} are damaged or do not belong together: {name} is {list(shape)} there, and "
+                f"{list(wanted[name]) if name in wanted else 'nothing'} by the description ({REMEDY})"
+            )

@@ -136,7 +136,7 @@ def test_a_corrupt_checkpoint_is_an_error_and_is_left_alone(train_wm, refuse, ti
     (folder / "config.yaml").write_text(text)
     (folder / "checkpoint.pt").write_bytes(b"something")
     answer = refuse(*settings, "name=corrupt")
-    assert "not a readable checkpoint" in answer and "Traceback" not in answer
+    assert "is damaged" in answer and "Traceback" not in answer
     assert (folder / "checkpoint.pt").read_bytes() == b"something"
 
 

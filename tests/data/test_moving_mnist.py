@@ -8,6 +8,7 @@ import torch
 from sqair_wm.data.mnist import load_mnist, read_idx
 from sqair_wm.data.moving_mnist import MovingMNIST, crop_digits
 from sqair_wm.data.sequences import Batch
+from tests.faults.damage import WAYS
 
 CPU = torch.device("cpu")
 
@@ -176,3 +177,20 @@ def test_a_crowd_has_as_many_digits_as_are_asked_for_even_where_they_cannot_all_
 def test_the_number_of_digits_starts_at_the_least(data):
     batch = MovingMNIST(*digits(), least=1, most=2).first(400, 1, CPU)
     assert set(batch.truth.presence.sum(2).flatten().tolist()) == {1, 2}
+
+
+@pytest.mark.parametrize("name", ["plain", "packed.gz"])
+def test_whatever_is_damaged_is_named(tmp_path, name):
+    write_idx(tmp_path / "plain", digits(3)[0])
+    (tmp_path / "packed.gz").write_bytes(gzip.compress((tmp_path / "plain").read_bytes()))
+    path = tmp_path / name
+    whole, images = path.read_bytes(), read_idx(path)
+    for way in WAYS.values():
+        for seed in range(20):
+            path.write_bytes(way(whole, seed))
+            try:
+                found = read_idx(path)
+            except ValueError as error:
+                assert name in str(error)
+            else:  # plain files have no sum of their own
+                assert found.shape == images.shape and (name == "plain" or np.array_equal(found, images))

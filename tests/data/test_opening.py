@@ -8,6 +8,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from sqair_wm.common.notes import SUMS
 from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.data.opening import check_game, record_game, recording
 from sqair_wm.games.field import Field
@@ -80,7 +81,8 @@ def test_older_recordings_stay_readable(tmp_path):
     sequences = record(Recording(**old), tmp_path / "pong", BLACK)
     del old["frame_skip"]
     (sequences.folder / "recording.json").write_text(json.dumps(old | {"crop": None}))
-    (sequences.folder / "truncations.npy").unlink()
+    for name in ("truncations.npy", SUMS):
+        (sequences.folder / name).unlink()
     again = AtariSequences(sequences.folder)
     assert again.recording == Recording("Pong", 5, 24, crop=(34, 194), pool=2, frame_skip=4)
     assert not again.truncations.any() and len(again.truncations) == 5

@@ -1,9 +1,11 @@
 import json
+import os
 
 import numpy as np
 import pytest
 import torch
 
+from sqair_wm.common.notes import SUMS
 from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.data.objects import measure_objects
 from sqair_wm.games.play import Recording, initial_background
@@ -58,6 +60,7 @@ def test_sequences_do_not_cross_episodes(pong, tmp_path):
     starts = np.zeros(30, bool)
     starts[[0, 12, 20]] = True
     np.save(folder / "starts.npy", starts)
+    (folder / SUMS).unlink()
     cut = AtariSequences(folder)
     assert set(cut.starts(9)) == {0, 1, 2, 3, 20, 21}
     with pytest.raises(ValueError, match="record more frames"):
@@ -132,9 +135,11 @@ def test_a_lost_life_is_noted_with_the_frame_it_came_with(tmp_path):
 
 
 def test_an_unfinished_recording_is_made_again(tmp_path):
-    partial = tmp_path / "pong.partial"
+    partial = tmp_path / "pong.partial"  # as versions before 0.6.0 left it
     partial.mkdir()
     (partial / "frames.npy").write_bytes(b"half")
+    for path in (partial, partial / "frames.npy"):
+        os.utime(path, (0, 0))
     assert len(record(Recording("Pong", frames=20, size=40), tmp_path / "pong", BLACK)) == 20
     assert not partial.exists()
 

@@ -25,3 +25,11 @@ def test_a_description_that_says_its_frame_skip_is_taken_as_it_is():
     old = {name: new[name] for name in ("size", "crop", "sticky", "memory")} | {"game": "KingKong", "pool": None}
     assert completed(old) | {"game": "Pong"} == new | {"crop": (0, 210)}
     assert completed(old | {"game": "Bouncing"})["frame_skip"] is None
+
+
+def test_reading_a_description_imports_no_module_of_others(tmp_path, monkeypatch):
+    (tmp_path / "strange.py").write_text("raise AssertionError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    source = Source(**completed({"game": "strange:My/Game-v0", "size": 80, "crop": None}))
+    assert (source.game, source.crop, source.frame_skip) == ("strange:My/Game-v0", None, None)
+    assert completed({"game": "ale_py:ALE/Pong-v5", "size": 80})["game"] == "Pong"

@@ -10,7 +10,7 @@ from sqair_wm.common.frame import Frame
 from sqair_wm.model.baselines import build
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.training.bound import Annealing, SequenceBound
-from sqair_wm.training.checkpoint import load_checkpoint
+from sqair_wm.training.checkpoint import fingerprint, load_checkpoint
 from sqair_wm.training.curriculum import TrainingConfig
 from sqair_wm.training.journal import Journal, check_finite
 from sqair_wm.training.rehearsal import Rehearsal
@@ -169,7 +169,7 @@ def test_a_damaged_checkpoint_is_an_error_and_is_left_alone(tmp_path):
     make(tmp_path).train(until=3)
     path = tmp_path / CHECKPOINT
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ValueError, match="not a readable checkpoint"):
+    with pytest.raises(ValueError, match="is damaged"):
         make(tmp_path).begin()
     assert path.stat().st_size == 1000
 
@@ -237,3 +237,24 @@ def test_weights_are_kept_at_the_moments_asked_for(tmp_path):
     last = weights(trainer).clone()
     load_model(trainer.loss.module, tmp_path / "snapshots" / "training-1e-05.safetensors")
     assert (weights(trainer) != last).any()
+
+
+def test_divergence_says_what_is_saved_and_what_helps(tmp_path):
+    """Nothing is saved before the first checkpoint; then a smaller rate is the setting of another run."""
+    settings = {"learning_rate": 1e30, "clip": 0.0, "save_every": 100}
+    with pytest.raises(FloatingPointError, match=r"nothing had been saved\. The same command with a smaller training"):
+        make(tmp_path / "early", **settings).train()
+    assert not (tmp_path / "early" / CHECKPOINT).exists()
+    with pytest.raises(FloatingPointError, match=r"weights of iteration 1 are in .*checkpoint\.pt\. Another run"):
+        make(tmp_path / "late", **(settings | {"save_every": 1})).train()
+
+
+def test_what_goes_on_from_other_weights_is_refused(tmp_path):
+    first = make(tmp_path)
+    first.follows = fingerprint(first.loss)
+    first.train(until=3)
+    again = make(tmp_path)
+    again.follows = "other"
+    with pytest.raises(ValueError, match=r"from other weights .* delete it, and training begins anew"):
+        again.begin()
+    assert make(tmp_path).begin().iteration == 3  # of versions before 0.6.0

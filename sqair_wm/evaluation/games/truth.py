@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -131,9 +133,12 @@ def _write(path: Path, truth: GameTruth) -> None:
 
 
 def _read(path: Path) -> GameTruth | None:
-    """What `_write` left; None if another version did."""
-    with np.load(path, allow_pickle=False) as file:
-        if int(file["version"]) != VERSION:
-            return None
-        classes = tuple(str(c) for c in file["classes"])
-        return GameTruth(file["boxes"], file["identity"], file["labels"], classes)
+    """What `_write` left; None if another version did, or it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if int(file["version"]) != VERSION:
+                return None
+            classes = tuple(str(c) for c in file["classes"])
+            return GameTruth(file["boxes"], file["identity"], file["labels"], classes)
+    except (OSError, EOFError, ValueError, KeyError, NotImplementedError, BadZipFile, zlib.error):
+        return None

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_model
-
+from sqair_wm.common.tensor_files import read_weights
 from sqair_wm.training.bound import SequenceBound
 from sqair_wm.training.loop import SNAPSHOTS
 from sqair_wm.training.trainer import Trainer
@@ -35,10 +33,7 @@ def over_time(model: WorldModel, run: Path, measure: Measure, names: tuple[str, 
     found: dict[str, float] = {}
     early = deepcopy(model)
     for path in sorted((run / SNAPSHOTS).glob(f"{Trainer.title}-*.safetensors"), key=_minutes):
-        try:
-            load_model(SequenceBound(early.sqair), path)
-        except (SafetensorError, RuntimeError) as error:
-            raise ValueError(f"{path} is damaged or of another model ({error}): delete it to go on without") from error
+        read_weights(path, SequenceBound(early.sqair), "delete it to go on without")
         figures = measure(early)
         found |= {f"{name}_after_{_minutes(path):g}": figures[name] for name in names if name in figures}
     return found

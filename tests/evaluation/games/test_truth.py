@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from sqair_wm.common.notes import SUMS
 from sqair_wm.data.atari import AtariSequences, record
 from sqair_wm.evaluation.games import truth as truth_module
 from sqair_wm.evaluation.games.found import Found
@@ -67,6 +68,7 @@ def test_a_recording_that_the_replay_does_not_repeat_is_an_error(pong, tmp_path)
     frames = np.load(folder / "frames.npy")
     frames[7, 3, 3] ^= 1
     np.save(folder / "frames.npy", frames)
+    (folder / SUMS).unlink()
     with pytest.raises(ValueError, match=r"differs from the recording at frame 7 .* delete the folder"):
         true_boxes(AtariSequences(folder))
     assert not (folder / CACHE).exists()

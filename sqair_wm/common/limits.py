@@ -1,0 +1,86 @@
+"""The limits of settings: one check for all of them, wherever their values come from.
+
+A dataclass of settings says in `LIMITS` what its numbers may be, each as (least, most), None for no limit on that side.
+A list is checked number by number. Whatever it says, no number may be infinite or none at all.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+Limits = Mapping[str, tuple[float | None, float | None]]
+
+TYPES: dict[str, type] = {"int": numbers.Integral, "float": numbers.Real, "bool": bool, "str": str}
+"""What a field may be by its annotation; others are not looked at."""
+
+WIDE = 1e12
+"""More than any number of a setting can sensibly be, and little enough to be counted with."""
+
+
+def limits_of(kind: type) -> Limits:
+    """The limits of a class of settings, with those of the classes that it is derived from."""
+    found: dict[str, tuple[float | None, float | None]] = {}
+    for base in reversed(kind.__mro__):
+        found |= base.__dict__.get("LIMITS", {})
+    return found
+
+
+def check_limits(kind: type, values: Mapping[str, Any], group: str = "") -> None:
+    """Raise ValueError for the first of the values that settings of this class can't have.
+
+    Args:
+        kind: class of the settings.
+        values: by name; what is no number is not looked at.
+        group: that the settings belong to, for the message.
+    """
+    limits = limits_of(kind)
+    for name, value in values.items():
+        full = f"{group}.{name}" if group else name
+        for number in _numbers(value):
+            _check(full, value, number, *limits.get(name, (None, None)))
+
+
+def check_settings(settings: Any, group: str = "") -> None:
+    """Raise ValueError if a value of an object of settings has not the type that its class says, or not its limits.
+
+    For values that come from a file; Hydra knows the types of those that come from a command line.
+    """
+    for field in fields(settings):
+        value, full = getattr(settings, field.name), f"{group}.{field.name}" if group else field.name
+        wanted = TYPES.get(str(field.type))
+        odd = isinstance(value, bool) and wanted is not bool
+        if wanted and (odd or not isinstance(value, wanted)):
+            raise ValueError(f"{full} is {value!r}: it has to be of type {field.type}")
+    check_limits(type(settings), vars(settings), group)
+
+
+def paired(*schedules: Sequence[Sequence[float]]) -> bool:
+    """Whether all of these are lists of pairs of numbers."""
+    return all(len(pair) == 2 for schedule in schedules for pair in schedule)
+
+
+def _check(name: str, value: Any, number: float, least: float | None, most: float | None) -> None:
+    if not math.isfinite(number):
+        raise ValueError(f"{name} is {value}: it takes finite numbers")
+    if least is not None and most is not None and not least <= number <= most:
+        raise ValueError(f"{name} is {value}: it has to lie between {least:g} and {most:g}")
+    if least is not None and number < least:
+        raise ValueError(f"{name} is {value}: it has to be at least {least:g}")
+    if most is not None and number > most:
+        raise ValueError(f"{name} is {value}: it can be at most {most:g}")
+    if abs(number) > WIDE:
+        raise ValueError(f"{name} is {value}: no number of a setting is as large as that")
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, bool):
+        return
+    if isinstance(value, numbers.Real):
+        yield float(value)
+    elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        for part in value:
+            yield from _numbers(part)

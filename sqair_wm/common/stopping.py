@@ -1,0 +1,77 @@
+"""A request to stop (Ctrl-C, or a terminating machine) waits for the step under way, so that nothing is half done."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Handling:
+    """While this context is entered, SIGINT and SIGTERM are given to `_ask`; afterwards to whoever had them before."""
+
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Any:
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                self._before[number] = signal.signal(number, self._ask)
+        return self
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        raise NotImplementedError
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+class Interruptible(_Handling):
+    """SIGTERM interrupts as Ctrl-C does, with a KeyboardInterrupt.
+
+    Python drops an exception that is raised in a finaliser. So that it is noticed, `StopRequests` looks here as well.
+    """
+
+    asked = False
+
+    def __enter__(self) -> Interruptible:
+        Interruptible.asked = False
+        super().__enter__()
+        return self
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        Interruptible.asked = True
+        raise KeyboardInterrupt
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        Interruptible.asked = False
+        super().__exit__(kind, error, traceback)
+
+
+class StopRequests(_Handling):
+    """The first SIGINT or SIGTERM sets `asked`; a second one interrupts at once.
+
+    Attributes:
+        asked: whether to stop.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = Interruptible.asked
+
+    def __enter__(self) -> StopRequests:
+        super().__enter__()
+        return self
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

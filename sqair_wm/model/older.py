@@ -1,0 +1,37 @@
+"""Descriptions of models that older versions wrote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+BEFORE: dict[str, Any] = {
+    "pairs": "place",
+    "changing": False,
+    "births": False,
+    "clock": False,
+    "lasting": False,
+    "inertia": "free",
+}
+"""What models did whose description does not say it."""
+
+
+def upgrade(data: dict[str, Any]) -> dict[str, Any]:
+    """A description of a model as this version writes it.
+
+    Before 0.2.0, `encoder` chose the decoder too, `decoder` was its width, `inference` chose the discovery prior.
+    Before 0.3.0, pairs of objects were described without contact, and in imagination the background stayed and new
+    objects were drawn from the discovery prior; nothing was told the time. Before 0.4.0, what left stayed on in
+    imagination for a while, and velocities were not kept.
+    """
+    data = BEFORE | data
+    if isinstance(data.get("decoder"), int):
+        data["decoder_width"] = data["decoder"]
+        data["decoder"] = "conv" if data.get("encoder") == "conv" else "mlp"
+    if "discovery_prior" not in data and "inference" in data:
+        data["discovery_prior"] = discovery_prior_of(data["inference"])
+    return data
+
+
+def discovery_prior_of(inference: str) -> str:
+    """The discovery prior that an inference network is used with unless another one is asked for."""
+    return "measured" if inference in ("guided", "guided_discovery") else "paper"

@@ -1,0 +1,50 @@
+"""A little of `make fault-test`, with every `make test`."""
+
+import threading
+
+import pytest
+
+from tests.faults import kills as killing
+from tests.faults.forks import do
+from tests.faults.fuzz import descriptions
+from tests.faults.kills import BLACK, RECORDING, full_disks, kills
+from tests.faults.readers import damages
+
+QUICK = {name: killing.WRITERS[name] for name in ("checkpoint", "note", "folder of arrays")}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(killing, "WRITERS", QUICK)
+
+
+def nothing_wrong(counts):
+    wrong = [line for count in counts for line in count.wrong]
+    assert not wrong, wrong[:3]
+
+
+def test_kills_and_full_disks_leave_what_is_whole(tmp_path):
+    nothing_wrong([*kills(tmp_path, every=5), *full_disks(tmp_path, steps=4)])
+
+
+def test_damaged_files_and_odd_descriptions_are_named(tmp_path):
+    for name in ("damaged", "odd"):
+        (tmp_path / name).mkdir()
+    nothing_wrong([*damages(tmp_path / "damaged", seeds=1), *descriptions(tmp_path / "odd", every=9)])
+
+
+def test_two_who_record_the_same_at_once_get_the_same(tmp_path):
+    """The second waits for the first; nobody reads black frames."""
+    from sqair_wm.data.atari import record
+
+    def work():
+        assert record(RECORDING, tmp_path / "x", BLACK).pictures.any()
+
+    ends = {}
+    threads = [threading.Thread(target=lambda n=n: ends.update({n: do(work, tmp_path / n)})) for n in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [e.status for e in ends.values()] == [0, 0], ends
+    assert {p.name for p in tmp_path.iterdir() if not p.name.endswith(".lock")} == {"a", "b", "x"}
