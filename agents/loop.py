@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from sqair_wm.common.files import write_atomically
+from sqair_wm.common.files import new_folder, write_atomically
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
@@ -156,16 +156,13 @@ class AgentLoop:
     def _save(self) -> None:
         """Write the round into a folder of its own; the one before goes when this one is whole."""
         target = point(self.folder, self.rounds)
-        partial = target.with_name(target.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        self.world_learner.save(partial)
-        self.world.save(partial)
-        self.learner.save(partial / AGENT)
         own = {"imagined": self.imagined, "seconds": self.seconds, "random": torch.get_rng_state()}
         own["stretches"] = len(self.play)
-        save_checkpoint(partial / STATE, {"iteration": self.rounds, "learner": self.learner.state_dict(), **own})
-        partial.rename(target)
+        with new_folder(target) as partial:
+            self.world_learner.save(partial)
+            self.world.save(partial)
+            self.learner.save(partial / AGENT)
+            save_checkpoint(partial / STATE, {"iteration": self.rounds, "learner": self.learner.state_dict(), **own})
         for path in self.folder.glob(f"{POINT}*"):
             if path != target:
                 shutil.rmtree(path)

@@ -18,6 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecMonitor
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 from stable_baselines3.dqn import CnnPolicy
 
+from sqair_wm.common.checksums import check_zip
 from sqair_wm.common.files import write_atomically
 from sqair_wm.envs.layout import Layout
 from sqair_wm.envs.sb3 import as_sb3
@@ -181,6 +182,10 @@ def _restore(folder: Path, model: Any) -> int:
     """Real steps that were done; weights, optimiser and replay buffer as they were."""
     if not (folder / AGENT).exists():
         return 0
+    remedy = f"delete {folder}, and the run begins anew"
+    for name in (AGENT, BUFFER):
+        if (folder / name).exists():
+            check_zip(folder / name, remedy)
     model.set_parameters(str(folder / AGENT), device=model.device)
     if isinstance(model, OffPolicyAlgorithm) and (folder / BUFFER).exists():
         assert model.replay_buffer is not None
