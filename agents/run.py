@@ -96,8 +96,11 @@ def saved_config(path: Path) -> DictConfig:
         raise ConfigError(f"{path} holds no run of an agent: python -m agents.train model=runs/GAME makes one")
     from .settings import AgentRunSettings
 
+    found = _read(path / CONFIG)
+    if "agent" not in found:
+        raise ConfigError(f"{path} is no run of an agent: if it holds a model, name it as the model")
     try:
-        config = OmegaConf.merge(schema(AgentRunSettings), _read(path / CONFIG))
+        config = OmegaConf.merge(schema(AgentRunSettings), found)
     except (OmegaConfBaseException, TypeError) as error:
         raise ConfigError(f"{path / CONFIG} is damaged, or from another version: {in_one_line(error)}") from error
     assert isinstance(config, DictConfig)

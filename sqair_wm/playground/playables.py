@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf.errors import OmegaConfBaseException
 
 from sqair_wm.common.frame import Frame
 from sqair_wm.envs.layout import Layout
@@ -136,10 +135,7 @@ def open_agent(folder: Path) -> Playable:
         ImportError: if the libraries of agents are not installed.
     """
     kinds: Any = importlib.import_module("sqair_wm.agents.kinds")
-    try:
-        run = kinds.open_run(folder)
-    except OmegaConfBaseException as error:
-        raise ValueError(f"{folder} is no run of an agent: if it holds a model, name it without --agent") from error
+    run = kinds.open_run(folder)
     world, kind = run.world(), kinds.KINDS[run.settings.kind]
     plain = game_playable(folder.name, world)
     kind.policy(run, world, Stage())  # what is missing is missed now

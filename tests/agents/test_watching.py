@@ -1,5 +1,7 @@
 """`python -m agents.play`: an agent's game as a video, with what it expects of each action."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from sqair_wm.agents.outlook import Counting, worth
 from sqair_wm.agents.play import action_names, find_agent, main
 from sqair_wm.agents.run import CONFIG
 from tests.agents.test_commands import command  # noqa: F401 (a fixture)
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -75,3 +78,10 @@ def test_a_world_model_leads_to_the_agent_beside_it(tmp_path):
     assert find_agent(model) == find_agent(agent) == agent
     (model / AGENT).write_text("")
     assert find_agent(model) == model
+
+
+def test_the_agent_that_comes_with_the_project_plays(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(ROOT)
+    main(["pretrained/Pong", "--video", str(tmp_path / "game.mp4"), "--steps", "3"])
+    assert "3 steps" in capsys.readouterr().out
+    assert find_agent(Path("pretrained/Pong")) == Path("pretrained/Pong-dream")

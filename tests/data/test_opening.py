@@ -21,7 +21,7 @@ BLACK = np.zeros((24, 24, 3), np.uint8)
 def config(env, folder="data", **data):
     settings = {
         "kind": "atari", "frames": 40, "test_frames": 30, "size": 24, "memory": 45, "crop": "auto", "pool": "auto",
-        "sticky": "auto", "folder": str(folder),
+        "sticky": "auto", "more": [], "folder": str(folder),
     }  # fmt: skip
     return OmegaConf.create({"env": env, "seed": 0, "data": settings | data})
 

@@ -66,6 +66,7 @@ CHECKS = {
     "quickstart": quickstart,
     "concepts": concepts,
     "data": data,
+    "playground": lambda n: n["best"]["action"] in range(6) or pytest.fail("no action"),
     "decoder": lambda n: n["glimpses"].shape == (3, 1, 8, 8) or pytest.fail("shape"),
     "dynamics": lambda n: n["future"].presence.shape[0] == 4 or pytest.fail("shape"),
     "inference": lambda n: n["terms"].log_q.isfinite().all() or pytest.fail("not finite"),

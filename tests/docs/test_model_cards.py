@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import ROOT
 
 CARDS = (ROOT / "pretrained" / "README.md").read_text()
-MODELS = sorted(path.parent.name for path in (ROOT / "pretrained").glob("*/model.json"))
+MODELS = sorted(path.parent.name for path in (ROOT / "pretrained").glob("*/metrics.json"))
 
 
 def rows(text: str) -> dict[str, str]:

@@ -77,6 +77,7 @@ def test_the_wheel_holds_every_module_preset_and_page_inside_the_package(wheel):
     for kind in ("html", "js", "css"):
         package += (ROOT / "sqair_wm").rglob(f"*.{kind}")
     rooms = [*(ROOT / "envs").rglob("*.py"), *(ROOT / "agents").rglob("*.py"), *(ROOT / "configs").rglob("*.yaml")]
+    rooms += (ROOT / "agents").rglob("*.html")
     inside = {path.relative_to(ROOT).as_posix() for path in package}
     assert names == inside | {f"sqair_wm/{path.relative_to(ROOT).as_posix()}" for path in rooms} | {"train_wm.py"}
 

@@ -61,6 +61,8 @@ def test_the_ids_and_pickles_name_what_is_imported():
 def test_no_room_imports_one_above_by_its_installed_name(folder, above):
     """import-linter sees `envs` and `agents` by their folders, and none of the imports by their installed names."""
     for path in (ROOT / folder).rglob("*.py"):
+        if path.is_relative_to(ROOT / "sqair_wm" / "playground"):
+            continue  # the room above all others
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module:

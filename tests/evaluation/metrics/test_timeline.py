@@ -51,7 +51,7 @@ def test_a_snapshot_must_hold_all_of_the_model_and_nothing_else(tmp_path, other)
     model, path = WorldModel(small()), tmp_path / "snapshots" / "training-5.safetensors"
     more = SequenceBound(model.sqair, rehearsal=Rehearsal(model.sqair, 4, 10))
     save_model(more if other == "more" else model.sqair.appearance, str(path))
-    with pytest.raises(ValueError, match=r"training-5\.safetensors is damaged or of another model"):
+    with pytest.raises(ValueError, match=r"training-5\.safetensors holds the weights of another model"):
         over_time(model, tmp_path, scale, ("scale",))
 
 
