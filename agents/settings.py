@@ -107,15 +107,14 @@ class RandomAgent:
 
 
 @dataclass(frozen=True)
-class PPOAgent(NetworkSettings, Counting):
-    """PPO of stable-baselines3 in the real game, on the same objects and networks.
+class PPOSettings(Counting):
+    """PPO of stable-baselines3 in the real game.
 
     Attributes:
         games: side by side.
         n_steps, batch_size, n_epochs, learning_rate, ent_coef: see `stable_baselines3.PPO`.
     """
 
-    kind: str = "ppo_slots"
     reward: str = "sign"
     games: int = 8
     n_steps: int = 128
@@ -126,8 +125,27 @@ class PPOAgent(NetworkSettings, Counting):
 
 
 @dataclass(frozen=True)
-class DQNAgent(NetworkSettings, Counting):
-    """DQN of stable-baselines3 in the real game, on the same objects and networks.
+class PPOAgent(NetworkSettings, PPOSettings):
+    """PPO on the same objects and with the same networks."""
+
+    kind: str = "ppo_slots"
+
+
+@dataclass(frozen=True)
+class PPOPixels(PPOSettings):
+    """PPO on pixels, with its settings for Atari games.
+
+    Attributes:
+        clip_range: see `stable_baselines3.PPO`.
+    """
+
+    kind: str = "ppo_pixels"
+    clip_range: float = 0.1
+
+
+@dataclass(frozen=True)
+class DQNSettings(Counting):
+    """DQN of stable-baselines3 in the real game.
 
     Attributes:
         games: side by side.
@@ -137,7 +155,6 @@ class DQNAgent(NetworkSettings, Counting):
         exploration_steps: real steps over which exploration is reduced.
     """
 
-    kind: str = "dqn_slots"
     reward: str = "sign"
     games: int = 1
     buffer_size: int = 100_000
@@ -153,52 +170,32 @@ class DQNAgent(NetworkSettings, Counting):
 
 
 @dataclass(frozen=True)
+class DQNAgent(NetworkSettings, DQNSettings):
+    """DQN on the same objects and with the same networks."""
+
+    kind: str = "dqn_slots"
+
+
+@dataclass(frozen=True)
 class DynaAgent(Branching, DQNAgent):
-    """DQN of stable-baselines3 whose batches are in part imagined, see `Branching`."""
+    """DQN whose batches are in part imagined, see `Branching`."""
 
     kind: str = "dyna"
 
 
 @dataclass(frozen=True)
-class PPOPixels(Counting):
-    """PPO of stable-baselines3 on pixels, with its settings for Atari games.
+class DQNPixels(DQNSettings):
+    """DQN on pixels, with its settings for Atari games, and a buffer that fits in 3 GB.
 
-    Attributes:
-        games: side by side.
-        n_steps, batch_size, n_epochs, learning_rate, ent_coef, clip_range: see `stable_baselines3.PPO`.
-    """
-
-    kind: str = "ppo_pixels"
-    reward: str = "sign"
-    games: int = 8
-    n_steps: int = 128
-    batch_size: int = 256
-    n_epochs: int = 4
-    learning_rate: float = 2.5e-4
-    ent_coef: float = 0.01
-    clip_range: float = 0.1
-
-
-@dataclass(frozen=True)
-class DQNPixels(Counting):
-    """DQN of stable-baselines3 on pixels, with its settings for Atari games, and a buffer that fits in 3 GB.
-
-    Attributes: see `DQNAgent`. The buffer is not saved: a run that goes on begins with an empty one.
+    The buffer is not saved: a run that goes on begins with an empty one.
     """
 
     kind: str = "dqn_pixels"
-    reward: str = "sign"
-    games: int = 1
     buffer_size: int = 50_000
-    learning_starts: int = 2000
     batch_size: int = 32
     learning_rate: float = 1e-4
     train_freq: int = 4
-    gradient_steps: int = 1
     n_steps: int = 1
-    target_update_interval: int = 1000
-    exploration_final_eps: float = 0.02
-    exploration_steps: int = 20_000
 
 
 def agent_run_name(model: object, agent: object, seed: int) -> str:
