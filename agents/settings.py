@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from omegaconf import OmegaConf
 
+from sqair_wm.common.limits import Limits, check_limits
 from sqair_wm.common.settings import store
 from sqair_wm.games.names import find_game
 from sqair_wm.runs.config import run_name
@@ -21,6 +22,21 @@ from .outlook import Counting
 from .planning.cem import CEMSettings
 from .planning.mcts import MCTSSettings
 from .planning.shooting import ShootingSettings
+
+NUMBERS: Limits = (
+    dict.fromkeys(("games", "branches", "plans", "simulations", "considered", "iterations", "elite"), (1, 1e6))
+    | dict.fromkeys(("features", "width", "hidden", "layers"), (1, 10_000))
+    | dict.fromkeys(("scenes", "horizon", "passes", "parts", "hold", "length", "every", "room"), (1, 1e7))
+    | dict.fromkeys(("first", "play", "newest", "n_steps", "batch_size", "n_epochs", "buffer_size"), (1, 1e9))
+    | dict.fromkeys(("train_freq", "gradient_steps", "target_update_interval", "exploration_steps"), (1, 1e9))
+    | dict.fromkeys(("world_iterations", "dream_steps", "learning_starts"), (0, 1e9))
+    | dict.fromkeys(("epsilon", "lam", "discount", "spread", "share", "keep", "warm", "exploration_final_eps"), (0, 1))
+    | dict.fromkeys(("learning_rate", "rate", "clip", "clip_range", "gradient"), (1e-12, 1e6))
+    | dict.fromkeys(("entropy", "ent_coef", "value", "noise", "doubt", "fresh"), (0, 1e6))
+    | dict.fromkeys(("batch", "imagined", "singles"), (1, 1e6))
+    | {"context": (2, 10_000)}
+)
+"""The limits of what agents are told, by name; a name means the same for all of them."""
 
 
 @dataclass
@@ -58,12 +74,14 @@ class DreamAgent(DreamSettings, LoopSettings):
         world: how the world model goes on learning.
     """
 
+    LIMITS: ClassVar[Limits] = NUMBERS
     kind: str = "dream"
     world: WorldSettings = field(default_factory=WorldSettings)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check()
+        check_limits(type(self), vars(self.world), "agent.world")
 
 
 @dataclass(frozen=True)
@@ -82,6 +100,7 @@ class Guided:
 class ShootingAgent(ShootingSettings, Guided):
     """Random shooting."""
 
+    LIMITS: ClassVar[Limits] = NUMBERS
     kind: str = "shooting"
 
 
@@ -89,6 +108,7 @@ class ShootingAgent(ShootingSettings, Guided):
 class CEMAgent(CEMSettings, Guided):
     """The cross-entropy method."""
 
+    LIMITS: ClassVar[Limits] = NUMBERS
     kind: str = "cem"
 
 
@@ -96,6 +116,7 @@ class CEMAgent(CEMSettings, Guided):
 class MCTSAgent(MCTSSettings, Guided):
     """Monte Carlo tree search."""
 
+    LIMITS: ClassVar[Limits] = NUMBERS
     kind: str = "mcts"
 
 
@@ -128,6 +149,7 @@ class PPOSettings(Counting):
 class PPOAgent(NetworkSettings, PPOSettings):
     """PPO on the same objects and with the same networks."""
 
+    LIMITS: ClassVar[Limits] = NUMBERS
     kind: str = "ppo_slots"
 
 
@@ -139,6 +161,7 @@ class PPOPixels(PPOSettings):
         clip_range: see `stable_baselines3.PPO`.
     """
 
+    LIMITS: ClassVar[Limits] = NUMBERS
     kind: str = "ppo_pixels"
     clip_range: float = 0.1
 
@@ -173,6 +196,7 @@ class DQNSettings(Counting):
 class DQNAgent(NetworkSettings, DQNSettings):
     """DQN on the same objects and with the same networks."""
 
+    LIMITS: ClassVar[Limits] = NUMBERS
     kind: str = "dqn_slots"
 
 
@@ -190,6 +214,7 @@ class DQNPixels(DQNSettings):
     The buffer is not saved: a run that goes on begins with an empty one.
     """
 
+    LIMITS: ClassVar[Limits] = NUMBERS
     kind: str = "dqn_pixels"
     buffer_size: int = 50_000
     batch_size: int = 32

@@ -11,6 +11,9 @@ from stable_baselines3 import PPO
 import sqair_wm
 from sqair_wm.agents import evaluate, train
 from sqair_wm.agents.kinds import KINDS
+from sqair_wm.agents.learning import WorldSettings
+from sqair_wm.agents.settings import DreamAgent
+from sqair_wm.common.limits import limits_of
 
 DREAM = (
     "agent.first=40", "agent.play=20", "agent.games=2", "agent.world_iterations=1", "agent.world.batch=2",
@@ -113,7 +116,16 @@ def test_references_learn_in_the_real_game_and_go_on(command, folder, capsys, ag
     assert result["protocol"]["steps_learned_from"] == 64 and capsys.readouterr().out
 
 
+def test_every_number_that_an_agent_is_told_has_limits():
+    for kind in KINDS.values():
+        for settings in (kind.settings, WorldSettings) if kind.settings is DreamAgent else (kind.settings,):
+            numbers = {n for n, f in settings.__dataclass_fields__.items() if str(f.type) in ("int", "float")}
+            assert numbers <= set(limits_of(kind.settings)), settings
+
+
 def test_mistakes_are_answered_in_one_line(command, folder):
+    assert "agent.learning_rate is -1.0: it has to lie between" in refused(command, "agent.learning_rate=-1")
+    assert "agent.world.context is 1: it has to lie between 2" in refused(command, "agent.world.context=1")
     assert "did you mean agent.horizon" in refused(command, "agent.horizn=3")
     assert "agent.entropy" in refused(command, "agent.entropy=much")
     assert "choose one of raw, sign, symlog" in refused(command, "agent.reward=clipped")
