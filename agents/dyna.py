@@ -18,9 +18,10 @@ from torch import Tensor
 from sqair_wm.envs.layout import Layout
 from sqair_wm.envs.starts import SETTLED
 from sqair_wm.model.slots import Slots
-from sqair_wm.training.encoded import reduced, restored
+from sqair_wm.training.encoded import reduced
 from sqair_wm.world.world_model import WorldModel
 
+from .experience import imaginable
 from .outlook import Counting, Drawn, Tally
 from .planning.planner import slots_of
 
@@ -149,9 +150,8 @@ class Imagining(BaseCallback):
     def starts(self) -> Slots:
         """Random scenes of real play."""
         chosen = torch.randint(len(self._seen), (self.settings.branches,), generator=None)
-        scenes = restored(Slots.cat([self._seen[i] for i in chosen.tolist()]).to(self.world.background.device))
-        memory = self.world.initial(1).temporal
-        return scenes.replace(temporal=memory.new_zeros(*scenes.presence.shape, memory.shape[-1]))
+        scenes = Slots.cat([self._seen[i] for i in chosen.tolist()])
+        return imaginable(scenes.to(self.world.background.device), self.world)
 
     @torch.no_grad()
     def imagine(self, scenes: Slots) -> tuple[Tensor, ...]:

@@ -208,9 +208,7 @@ class GrownPlay:
                 break
         if not number:
             raise ValueError(f"no episode has lasted {SETTLED} frames yet: play more")
-        scenes, empty = restored(Slots.cat(found).to(device)), self.world.initial(1).temporal
-        # Prediction does not need the inference network's memory, but objects that appear are given one.
-        return scenes.replace(temporal=empty.new_zeros(1).expand(*scenes.presence.shape, empty.shape[-1]))
+        return imaginable(Slots.cat(found).to(device), self.world)
 
     def _recording(self, frames: int, games: int) -> Recording:
         source = self.world.source
@@ -229,6 +227,15 @@ class GrownPlay:
         arrays = {name: np.load(path / f"{name}.npy") for name in ARRAYS if not (older and name == "losses")}
         arrays.setdefault("losses", np.zeros_like(arrays["ends"]))
         return Stretch(Slots(**scenes), arrays, int(notes["length"]))
+
+
+def imaginable(scenes: Slots, world: WorldModel) -> Slots:
+    """`reduced` scenes as imagination may go on from them.
+
+    Prediction does not need the inference network's memory, but objects that appear are given one.
+    """
+    whole, empty = restored(scenes), world.initial(1).temporal
+    return whole.replace(temporal=empty.new_zeros(1).expand(*whole.presence.shape, empty.shape[-1]))
 
 
 def encoded(stretches: Sequence[Stretch], unit: float) -> EncodedPlay:

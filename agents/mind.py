@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -73,7 +73,7 @@ def look_ahead(
 
 
 def picture(
-    games: RealGames, outlook: Outlook, names: list[str], chosen: int, said: str, chances: np.ndarray | None
+    games: RealGames, outlook: Outlook, names: Sequence[str], chosen: int, said: str, chances: np.ndarray | None
 ) -> np.ndarray:
     """The first of the real games with boxes, and where every action leads, `[H, W, 3]` uint8.
 

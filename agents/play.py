@@ -6,21 +6,20 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
-import gymnasium as gym
 import numpy as np
 import torch
 from stable_baselines3 import PPO
 from torch import Tensor
 
 from sqair_wm.common.cpu import use_cpu
-from sqair_wm.common.figures import moving_picture
+from sqair_wm.common.figures import moving_picture, write_mp4
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.envs.layout import Layout
+from sqair_wm.games.games import action_names
 from sqair_wm.model.slots import Slots
 
 from .dreamer import logits_of
@@ -80,19 +79,12 @@ def likeliest(logits: Callable[[Slots], Tensor]) -> Callable[[Slots], Tensor]:
     return lambda scenes: logits(scenes).argmax(-1)
 
 
-def action_names(env: gym.Env) -> list[str]:
-    """What the actions of a game are called."""
-    if hasattr(env.unwrapped, "get_action_meanings"):
-        return [str(name) for name in env.unwrapped.get_action_meanings()]
-    assert isinstance(env.action_space, gym.spaces.Discrete)
-    return [f"action {number}" for number in range(int(env.action_space.n))]
-
-
 def write_video(path: Path, pictures: Iterator[np.ndarray]) -> int:
     """Write pictures as an mp4, or as a GIF if the name ends so; how many there were.
 
     Raises:
-        ConfigError: if `path` is of another kind, or the file can't be written.
+        ConfigError: if `path` is of another kind.
+        OSError: if the file can't be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".gif":
@@ -101,16 +93,7 @@ def write_video(path: Path, pictures: Iterator[np.ndarray]) -> int:
         return len(film)
     if path.suffix != ".mp4":
         raise ConfigError(f"{path} is no name of a video: it has to end with .mp4 or .gif")
-    first = next(pictures)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), RATE, first.shape[1::-1])
-    if not writer.isOpened():
-        raise ConfigError(f"can't write {path}")
-    number = 0
-    for shown in chain([first], pictures):
-        writer.write(shown[..., ::-1])
-        number += 1
-    writer.release()
-    return number
+    return write_mp4(path, pictures, RATE)
 
 
 def window(title: str) -> tkinter.Tk | None:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import sys
 from itertools import islice
@@ -20,6 +19,7 @@ from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.figures import curves, moving_picture
 from sqair_wm.common.files import write_atomically
 from sqair_wm.common.settings import ConfigError
+from sqair_wm.reporting import report as reporting
 
 from .evaluate import RESULT, line
 from .kinds import open_run
@@ -37,6 +37,10 @@ CURVES = {
     "world_distance": "error of imagined places (sizes)",
 }
 PARTS = {"playing": "playing", "learning_the_world": "learning the world", "dreaming": "dreaming"}
+
+
+PAGES = reporting.PAGES.overlay(loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"))
+"""The templates of agents' pages; what they are filled in with is that of all pages."""
 
 
 class Row(NamedTuple):
@@ -64,17 +68,13 @@ def write_report(run: AgentRun, shown: int = SHOWN) -> Path:
     """
     records = progress_of(run)
     film = moving_picture(list(islice(watch(run), shown)), 1000 // RATE) if shown else b""
-    page = (
-        _pages()
-        .get_template("agent.html")
-        .render(
-            name=run.path.name,
-            rows=rows(run, records),
-            film=film,
-            ahead=AHEAD,
-            curves=drawn(records),
-            configuration=(run.path / CONFIG).read_text(),
-        )
+    page = PAGES.get_template("agent.html").render(
+        name=run.path.name,
+        rows=rows(run, records),
+        film=film,
+        ahead=AHEAD,
+        curves=drawn(records),
+        configuration=(run.path / CONFIG).read_text(),
     )
     write_atomically(run.path / REPORT, lambda target: target.write_text(page))
     return run.path / REPORT
@@ -115,13 +115,6 @@ def averaged(values: np.ndarray) -> np.ndarray:
     last = np.arange(1, len(values) + 1)
     first = np.maximum(0, last - ROUNDS)
     return (sums[last] - sums[first]) / (last - first)
-
-
-def _pages() -> jinja2.Environment:
-    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
-    pages = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    pages.filters["base64"] = lambda data: base64.b64encode(data).decode()
-    return pages
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import colorsys
 import io
+from collections.abc import Iterable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -80,6 +82,28 @@ def moving_picture(pictures: list[np.ndarray], milliseconds: int = 120) -> bytes
     buffer = io.BytesIO()
     images[0].save(buffer, "GIF", save_all=True, append_images=images[1:], duration=milliseconds, loop=0, disposal=1)
     return buffer.getvalue()
+
+
+def write_mp4(path: Path, pictures: Iterable[np.ndarray], fps: float) -> int:
+    """Write pictures `[H, W, 3]` uint8 of one size as MPEG-4 part 2, which most browsers do not show; how many.
+
+    Raises:
+        OSError: if this OpenCV cannot write MP4.
+    """
+    writer, number = None, 0
+    for picture in pictures:
+        h, w = picture.shape[:2]
+        height, width = h + h % 2, w + w % 2  # the codec takes even numbers
+        if writer is None:
+            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
+            if not writer.isOpened():
+                raise OSError(f"this OpenCV can't write {path}: save a GIF instead")
+        whole = cv2.copyMakeBorder(picture, 0, height - h, 0, width - w, cv2.BORDER_REPLICATE)
+        writer.write(np.ascontiguousarray(whole[..., ::-1]))
+        number += 1
+    if writer is not None:
+        writer.release()
+    return number
 
 
 def curves(records: list[tuple[int, dict[str, float]]], names: dict[str, str], over: str = "iteration") -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sqair_wm.common.files import PARTIAL
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.stored import NOTE
@@ -67,13 +68,18 @@ class JoinedSequences(AtariSequences):
         self._frames, self._backgrounds = frames, backgrounds  # type: ignore[assignment]
 
 
-def recordings_in(folder: Path) -> list[AtariSequences]:
-    """The recordings in a folder: itself, or all those below it, as in the run of an agent.
+def recording_folders(folder: Path) -> list[Path]:
+    """The folders of the recordings in a folder: itself, or all those below it, as in the run of an agent.
 
     Raises:
         ConfigError: if there are none.
     """
-    found = [note.parent for note in sorted(folder.rglob(NOTE)) if not note.parent.name.endswith(".partial")]
+    found = [note.parent for note in sorted(folder.rglob(NOTE)) if not note.parent.name.endswith(PARTIAL)]
     if not found:
         raise ConfigError(f"{folder} holds no recording ({NOTE}): name a recording, or a run that played with pictures")
-    return [AtariSequences(path) for path in found]
+    return found
+
+
+def recordings_in(folder: Path) -> list[AtariSequences]:
+    """The recordings of `recording_folders`, opened."""
+    return [AtariSequences(path) for path in recording_folders(folder)]

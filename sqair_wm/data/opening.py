@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from sqair_wm.common.limits import Limits
 from sqair_wm.common.settings import ConfigError, typed
 from sqair_wm.data.atari import AtariSequences, record
-from sqair_wm.data.joined import JoinedSequences, recordings_in
+from sqair_wm.data.joined import JoinedSequences, recording_folders, recordings_in
 from sqair_wm.data.mnist import load_mnist
 from sqair_wm.data.moving_mnist import MovingMNIST
 from sqair_wm.data.settings import DataSettings, Shown
@@ -94,7 +94,7 @@ def check_game(config: DictConfig) -> None:
     recording(config, test=True)
     recording(config, test=False).make().close()
     for folder in config.data.more:
-        recordings_in(Path(folder))
+        recording_folders(Path(folder))
 
 
 def record_game(config: DictConfig) -> tuple[AtariSequences, AtariSequences]:

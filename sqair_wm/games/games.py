@@ -68,3 +68,12 @@ def choose_field(game: Game, crop: tuple[int, int] | None, pool: int | None) -> 
         return Field(crop, pool)
     measured = measure_field(game.name)
     return Field(crop or measured.crop, pool or measured.pool)
+
+
+def action_names(env: gym.Env) -> tuple[str, ...]:
+    """The names of a game's actions: its own (`get_action_meanings`), or numbers."""
+    game: Any = env.unwrapped
+    if hasattr(game, "get_action_meanings"):
+        return tuple(game.get_action_meanings())
+    space: Any = env.action_space
+    return tuple(f"action {n}" for n in range(int(space.n)))

@@ -71,15 +71,7 @@ def moving(pictures: list[np.ndarray], kind: str, fps: float) -> bytes:
 
 
 def _mp4(pictures: list[np.ndarray], fps: float) -> bytes:
-    height, width = (n + n % 2 for n in pictures[0].shape[:2])  # the codec takes even numbers
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
-        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
-        if not writer.isOpened():
-            raise OSError("this OpenCV can't write MP4: save a GIF instead")
-        for picture in pictures:
-            h, w = picture.shape[:2]
-            whole = cv2.copyMakeBorder(picture, 0, height - h, 0, width - w, cv2.BORDER_REPLICATE)
-            writer.write(np.ascontiguousarray(whole[..., ::-1]))
-        writer.release()
+        figures.write_mp4(path, pictures, fps)
         return path.read_bytes()

@@ -16,6 +16,7 @@ from sqair_wm.common import figures
 from sqair_wm.common.frame import Frame
 from sqair_wm.games.background import compose
 from sqair_wm.games.branches import Branching
+from sqair_wm.games.games import action_names
 from sqair_wm.world.scenes import Scenes, Tracker
 from sqair_wm.world.world_model import WorldModel
 
@@ -168,15 +169,6 @@ def bare(scenes: Scenes) -> Scenes:
     same = Scenes(scenes.state.map(lambda x: x))
     same.seating = scenes.seating
     return same
-
-
-def action_names(env: gym.Env) -> tuple[str, ...]:
-    """The names of a game's actions: its own (`get_action_meanings`), or numbers."""
-    game: Any = env.unwrapped
-    if hasattr(game, "get_action_meanings"):
-        return tuple(game.get_action_meanings())
-    space: Any = env.action_space
-    return tuple(f"action {n}" for n in range(int(space.n)))
 
 
 def _shown(frame: Frame) -> tuple[np.ndarray, np.ndarray | None]:
