@@ -47,6 +47,7 @@ class RealGames:
         frames: `[B, H, W, 3]` uint8, as the games show them now.
         fresh: `[B]` bool, whether a game has just begun.
         over: `[B]` bool, whether it has ended, or was cut off.
+        infos: what each game said with its last frame.
     """
 
     def __init__(self, world: WorldModel, number: int, seed: int = 0, **options: Any):
@@ -57,6 +58,7 @@ class RealGames:
         self.action_space, self.layout = space, Layout.of(world.config)
         self.frames = np.zeros((number, *world.config.frame_size, 3), np.uint8)
         self.fresh, self.over = np.ones(number, bool), np.ones(number, bool)
+        self.infos: list[dict[str, Any]] = [{} for _ in range(number)]
         self._tracker = Tracker(world, number)
         self._seeds: list[int | None] = [seed + i for i in range(number)]
         self._lives = np.zeros(number, int)
@@ -84,7 +86,7 @@ class RealGames:
             return
         for i, seed in zip(chosen, seeds or [self._seeds[i] for i in chosen], strict=True):
             self.frames[i], info = self.envs[i].reset(seed=seed)
-            self._seeds[i], self._lives[i] = None, info.get("lives", 0)
+            self._seeds[i], self._lives[i], self.infos[i] = None, info.get("lives", 0), info
         self._tracker.begin(rows)
         self._tracker.see(self.frames, None, None if rows.all() else rows)
         self.fresh, self.over = self.fresh | rows, self.over & ~rows
@@ -97,7 +99,7 @@ class RealGames:
         before = self._lives.copy()
         for i in np.flatnonzero(rows):
             self.frames[i], reward[i], ended[i], truncated[i], info = self.envs[i].step(int(taken[i]))
-            self._lives[i] = info.get("lives", 0)
+            self._lives[i], self.infos[i] = info.get("lives", 0), info
         if rows.any():
             self._tracker.see(self.frames, taken, None if rows.all() else rows)
         self.fresh = self.fresh & ~rows

@@ -17,12 +17,13 @@ from sqair_wm.world.world_model import WorldModel
 from .dreamer import load_networks, logits_of, train_dreamer, value_of
 from .games import RealGames
 from .loop import AGENT
+from .oracle import OraclePolicy
 from .pixels import PixelPolicy
 from .planning.cem import CEM
 from .planning.mcts import MCTS
 from .planning.planner import Planner
 from .planning.shooting import Shooting
-from .references import dqn, dyna, ppo, sees_pixels, train_reference
+from .references import dqn, dyna, ppo, sees_pixels, sees_truth, train_reference
 from .run import AgentRun, saved_config
 from .settings import (
     CEMAgent,
@@ -31,6 +32,7 @@ from .settings import (
     DreamAgent,
     DynaAgent,
     MCTSAgent,
+    OracleAgent,
     PPOAgent,
     PPOPixels,
     RandomAgent,
@@ -132,7 +134,9 @@ def _reference(build: Callable[[AgentRun, Any], Any]) -> tuple[Any, Any]:
     def policy(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:
         model = build(run, None)
         model.set_parameters(str(run.path / AGENT), device=str(run.config.device))
-        return PixelPolicy(model, games) if sees_pixels(run) else model
+        if sees_pixels(run):
+            return PixelPolicy(model, games)
+        return OraclePolicy(model, games) if sees_truth(run) else model
 
     return policy, lambda run, say: train_reference(run, build, say)
 
@@ -149,6 +153,7 @@ register(Kind(DreamAgent, _dreamer, train_dreamer, deterministic=False))
 register(Kind(PPOAgent, *_reference(ppo), deterministic=False))
 register(Kind(DQNAgent, *_reference(dqn)))
 register(Kind(DynaAgent, *_reference(dyna)))
+register(Kind(OracleAgent, *_reference(ppo), deterministic=False))
 register(Kind(PPOPixels, *_reference(ppo), deterministic=False))
 register(Kind(DQNPixels, *_reference(dqn)))
 register(Kind(ShootingAgent, _planner(Shooting)))

@@ -22,10 +22,13 @@ from sqair_wm.common.checksums import check_zip
 from sqair_wm.common.files import write_atomically
 from sqair_wm.envs.layout import Layout
 from sqair_wm.envs.sb3 import as_sb3
+from sqair_wm.world.world_model import WorldModel
 
+from . import oracle
 from .brain import extractor_options
 from .dyna import Branching, Imagining, MixedReplay, greedy
 from .loop import AGENT
+from .oracle import true_games
 from .outlook import Counting
 from .pixels import SPACE, pixel_games
 from .run import AgentRun
@@ -59,8 +62,7 @@ class CountedRewards(VecEnvWrapper):
 
 def real_games(run: AgentRun) -> VecEnv:
     """The games of a run, for stable-baselines3."""
-    shown = pixel_games(run.world(), run.settings.games) if sees_pixels(run) else _slot_games(run)
-    games = CountedRewards(VecMonitor(shown), run.settings)
+    games = CountedRewards(VecMonitor(_shown(run)), run.settings)
     games.seed(run.seed)
     return games
 
@@ -68,6 +70,23 @@ def real_games(run: AgentRun) -> VecEnv:
 def sees_pixels(run: AgentRun) -> bool:
     """Whether the agent of a run is shown pixels, not objects."""
     return str(run.settings.kind).endswith("_pixels")
+
+
+def sees_truth(run: AgentRun) -> bool:
+    """Whether the agent of a run is shown the true objects."""
+    return str(run.settings.kind) == "oracle"
+
+
+def _shown(run: AgentRun) -> VecEnv:
+    if sees_pixels(run):
+        return pixel_games(run.world(), run.settings.games)
+    return true_games(run.world(), run.settings.games) if sees_truth(run) else _slot_games(run)
+
+
+def _space(run: AgentRun, world: WorldModel) -> gym.Space:
+    if sees_pixels(run):
+        return SPACE
+    return oracle.SPACE if sees_truth(run) else Layout.of(world.config).space
 
 
 def _slot_games(run: AgentRun) -> VecEnv:
@@ -123,7 +142,7 @@ def _build(kind: Any, run: AgentRun, games: VecEnv | None, **options: Any) -> An
         return kind(policy, games, **options)
     world = run.world()
     model = kind(policy, None, **options, _init_setup_model=False)
-    model.observation_space = SPACE if pixels else Layout.of(world.config).space
+    model.observation_space = _space(run, world)
     model.action_space, model.n_envs = gym.spaces.Discrete(world.config.actions), run.settings.games
     model._setup_model()
     return model

@@ -154,6 +154,14 @@ class PPOAgent(NetworkSettings, PPOSettings):
 
 
 @dataclass(frozen=True)
+class OracleAgent(NetworkSettings, PPOSettings):
+    """PPO on the true objects of the game, with the same networks: for reference only."""
+
+    LIMITS: ClassVar[Limits] = NUMBERS
+    kind: str = "oracle"
+
+
+@dataclass(frozen=True)
 class PPOPixels(PPOSettings):
     """PPO on pixels, with its settings for Atari games.
 

@@ -29,7 +29,7 @@ def replay(sequences: AtariSequences) -> list[list[Found]]:
         ValueError: if the replay shows other frames than were recorded.
     """
     recording, found = sequences.recording, []
-    begin = _looker(recording.game)
+    begin = looker(recording.game)
     env, length = recording.make(), recording.frames // recording.streams
     height, width = env.unwrapped.observation_space.shape[:2]  # type: ignore[index]
     crop = env.get_wrapper_attr("crop") if env.has_wrapper_attr("crop") else (0, height)
@@ -72,7 +72,12 @@ def to_pixels(objects: list[Found], crop: tuple[int, int], width: int, size: int
     return inside
 
 
-def _looker(game: str) -> Callable[[], Look]:
+def looker(game: str) -> Callable[[], Look]:
+    """What starts an episode of `game`: it returns the function that sees the objects.
+
+    Raises:
+        NoTruth: if nobody knows where they are.
+    """
     known = find_game(game)
     return reader(known.name) if known.atari else lambda: from_info
 

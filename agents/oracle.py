@@ -1,0 +1,126 @@
+"""The same games as their true objects: what an agent could learn in the real game if nothing had to be found first.
+
+For reference only. Nothing of it reaches another agent or a world model.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+
+from sqair_wm.envs.layout import PLACE
+from sqair_wm.evaluation.games.found import Found
+from sqair_wm.evaluation.games.replay import looker, to_pixels
+from sqair_wm.evaluation.games.truth import JUMP
+from sqair_wm.world.world_model import WorldModel
+
+from .games import RealGames
+
+ROWS, CODE = 24, 8
+"""Most objects of a scene, the first ones in the game's list; length of the code of a class."""
+
+SPACE = gym.spaces.Box(-np.inf, np.inf, (ROWS, PLACE + CODE), np.float32)
+"""What an agent is shown of one game: columns as in `sqair_wm.envs.layout.Layout`, the code is that of the class."""
+
+
+def code_of(kind: str) -> np.ndarray:
+    """A code of a class of objects, `[CODE]`, the same wherever the class is met."""
+    return np.random.default_rng(zlib.crc32(kind.encode())).standard_normal(CODE).astype(np.float32)
+
+
+class TrueSight:
+    """The true objects of one running game.
+
+    Args:
+        world: whose game it is; only its crop and the size of its frames are used.
+        game: the environment that is played.
+
+    Raises:
+        NoTruth: if nobody knows where the objects of this game are, see `sqair_wm.evaluation.games.ram`.
+    """
+
+    def __init__(self, world: WorldModel, game: gym.Env):
+        assert world.source is not None
+        height, width = game.unwrapped.observation_space.shape[:2]  # type: ignore[index]
+        self.game, self.size, self._width = game, world.config.frame_size[0], width
+        self._crop = game.get_wrapper_attr("crop") if game.has_wrapper_attr("crop") else (0, height)
+        self._begin = looker(world.source.game)
+        self._look = self._begin()
+        self._before: dict[tuple[int, str], np.ndarray] = {}
+
+    def begin(self) -> None:
+        """A game begins."""
+        self._look, self._before = self._begin(), {}
+
+    def see(self, info: dict[str, Any]) -> np.ndarray:
+        """The objects `SPACE` after a step, or a reset, that gave `info`."""
+        found = to_pixels(self._look(self.game, info), self._crop, self._width, self.size)[:ROWS]
+        rows, places = np.zeros(SPACE.shape, np.float32), {}
+        for row, one in zip(rows, found, strict=False):
+            places[one.place, one.kind] = centre = self._centre(one)
+            moved = centre - self._before.get((one.place, one.kind), centre)
+            row[0], row[1:3], row[3:5] = 1, centre, np.array(one.box[2:]) / self.size
+            row[5:PLACE] = np.where(np.abs(moved).max() > 2 * JUMP, 0, moved)
+            row[PLACE:] = code_of(one.kind)
+        self._before = places
+        return rows
+
+    def _centre(self, one: Found) -> np.ndarray:
+        top, left, tall, wide = one.box
+        return 2 * np.array([top + tall / 2, left + wide / 2]) / self.size - 1
+
+
+class TrueObjects(gym.Wrapper):
+    """A game whose observations are its true objects.
+
+    Args:
+        world: whose game it is.
+    """
+
+    def __init__(self, world: WorldModel):
+        super().__init__(world.make_env())
+        self.observation_space, self._sight = SPACE, TrueSight(world, self.env)
+
+    def reset(self, **options: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        """Begin a game."""
+        _, info = self.env.reset(**options)
+        self._sight.begin()
+        return self._sight.see(info), info
+
+    def step(self, action: Any) -> tuple[np.ndarray, Any, bool, bool, dict[str, Any]]:
+        """Take a step."""
+        _, reward, ended, truncated, info = self.env.step(action)
+        return self._sight.see(info), reward, ended, truncated, info
+
+
+def true_games(world: WorldModel, number: int) -> VecEnv:
+    """The game of a world model as its true objects, `number` times."""
+    return DummyVecEnv([lambda: TrueObjects(world)] * number)
+
+
+class OraclePolicy:
+    """An agent that sees true objects, for games that are seen through a world model; a `Policy`.
+
+    Args:
+        agent: of stable-baselines3, on observations of `SPACE`.
+        games: that are played.
+    """
+
+    def __init__(self, agent: BaseAlgorithm, games: RealGames):
+        self.agent, self.games = agent, games
+        self._sights = [TrueSight(games.world, env) for env in games.envs]
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
+    ) -> tuple[np.ndarray, Any]:
+        """Actions by the true objects of `games` now, whatever `observation` says; asked once in every step."""
+        for sight, fresh in zip(self._sights, self.games.fresh, strict=True):
+            if fresh:
+                sight.begin()
+        now = np.stack([sight.see(info) for sight, info in zip(self._sights, self.games.infos, strict=True)])
+        return self.agent.predict(now, deterministic=deterministic)[0], state

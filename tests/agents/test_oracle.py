@@ -1,0 +1,61 @@
+"""An agent on true objects sees them as they are, the same in training and in evaluation."""
+
+import numpy as np
+import pytest
+
+from sqair_wm.agents.games import RealGames
+from sqair_wm.agents.oracle import PLACE, SPACE, OraclePolicy, TrueObjects, code_of
+
+
+class Notes:
+    """Writes down what it is shown and takes turns with the actions."""
+
+    def __init__(self):
+        self.shown = []
+
+    def predict(self, observation, deterministic=False):
+        self.shown.append(observation)
+        return np.array([len(self.shown) % 5] * len(observation)), None
+
+
+def test_it_is_shown_where_the_objects_are_and_how_they_move(world):
+    env = TrueObjects(world)
+    first, info = env.reset(seed=3)
+    assert SPACE.contains(first) and env.observation_space == SPACE
+    seen, infos = [first], [info]
+    for action in (1, 4):
+        rows, *_, info = env.step(action)
+        seen.append(rows)
+        infos.append(info)
+    size = env.unwrapped.observation_space.shape[0]
+    for rows, info in zip(seen, infos, strict=True):
+        boxes = np.asarray(info["boxes"], float)
+        there = rows[: len(boxes)]
+        assert (there[:, 0] == 1).all() and not rows[len(boxes) :].any()
+        centres = boxes[:, :2] + boxes[:, 2:] / 2
+        assert there[:, 1:3] == pytest.approx(2 * centres / size - 1, abs=1e-5)
+        assert there[:, 3:5] == pytest.approx(boxes[:, 2:] / size, abs=1e-5)
+        assert there[:, PLACE:] == pytest.approx(np.tile(code_of("object"), (len(boxes), 1)))
+    moved = seen[2][:, 1:3] - seen[1][:, 1:3]
+    assert moved.any() and seen[2][:, 5:PLACE] == pytest.approx(moved, abs=1e-5)
+    assert not first[:, 5:PLACE].any(), "nothing has moved yet"
+
+
+def test_it_sees_the_same_in_evaluation_as_in_training(world, short):
+    notes, games = Notes(), RealGames(world, 2)
+    policy, envs = OraclePolicy(notes, games), [TrueObjects(world) for _ in range(2)]
+    for seed in (7, 11):  # the second games are begun before the first are over
+        games.begin(np.ones(2, bool), [seed, seed + 1])
+        expected = [np.stack([env.reset(seed=seed + i)[0] for i, env in enumerate(envs)])]
+        notes.shown.clear()
+        for _ in range(4):
+            actions, _ = policy.predict(None)
+            games.step(actions)
+            expected.append(np.stack([env.step(int(a))[0] for env, a in zip(envs, actions, strict=True)]))
+        policy.predict(None)
+        assert all(np.array_equal(a, b) for a, b in zip(notes.shown, expected, strict=True))
+
+
+def test_a_class_has_one_code():
+    assert np.array_equal(code_of("Ball"), code_of("Ball"))
+    assert np.abs(code_of("Ball") - code_of("Player")).max() > 0.5
