@@ -93,6 +93,6 @@ def _fail(given: str | Path, holding: Collection[str], missing: str) -> NoReturn
         raise FileNotFoundError(f"{said}; {hint}names that can be given: {', '.join(known)} (looked in {looked})")
     raise FileNotFoundError(
         f"{said}; nothing was found in {looked}. Models are not a part of the installed package: train one "
-        "(sqair-wm env=Pong), clone the repository, whose pretrained/ has some, or name a folder of models with "
-        f"{MODELS}=FOLDER"
+        "(sqair-wm env=Pong), clone the repository, whose pretrained/ has some, import one (python -m sqair_wm.share "
+        f"import FOLDER NAME), or name a folder of models with {MODELS}=FOLDER"
     )
