@@ -17,11 +17,11 @@ from sqair_wm.common.checksums import DamagedError
 from sqair_wm.common.notes import read_json
 from sqair_wm.common.places import CONFIG, find_folder
 from sqair_wm.common.settings import ConfigError
-from sqair_wm.data.opening import digits, recording, video_settings
-from sqair_wm.games.field import Field
+from sqair_wm.data.opening import digits, video_settings
 from sqair_wm.runs.older import complete, flat, read_saved
 from sqair_wm.runs.run_folder import METRICS, RunFolder
 from sqair_wm.training.trainer import CHECKPOINT
+from sqair_wm.world.source import LOOKS, Source
 from sqair_wm.world.world_model import DESCRIPTION, read_description
 
 AGENT, GAME, DIGITS, VIDEO = "agent", "atari", "moving_mnist", "video"
@@ -156,7 +156,7 @@ def _world_model(path: Path) -> Subject:
     kind = str(config.data.kind) if settings else GAME if source is not None else "unknown data"
     game = source.game if source is not None else config.get("env")
     names = {GAME: str(game), DIGITS: "moving digits", VIDEO: "a video"}
-    data = _data(config, Field(source.crop, source.pool) if source else None) if settings else None
+    data = _data(config, source) if settings else None
     missing = f"{path.name} comes without {CONFIG}: which held-out data its figures are of is not on record"
     curves = {name: [(float(i), r) for i, r in folder.records(name)] for name in ("training", "imagination")}
     return Subject(
@@ -165,10 +165,11 @@ def _world_model(path: Path) -> Subject:
     )  # fmt: skip
 
 
-def _data(config: DictConfig, field: Field | None) -> str:
-    """The held-out data of a run, equal for equal data."""
+def _data(config: DictConfig, source: Source | None) -> str:
+    """The held-out data of a run, equal for equal data; no game is looked up, which may import a module of its own."""
     if config.data.kind == GAME:
-        return recording(config, True, field).folder_name
+        view = {name: config.data[name] for name in LOOKS if name in config.data} if source is None else asdict(source)
+        return f"{config.env} {view} {config.data.test_frames} frames, seed {config.seed}"
     if config.data.kind == DIGITS:
         return f"digits {digits(config)}"
     if config.data.kind == VIDEO:
