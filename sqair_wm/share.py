@@ -10,6 +10,7 @@ from sqair_wm.common.settings import ConfigError
 from sqair_wm.reporting.card import model_card
 from sqair_wm.reporting.subjects import AGENT, open_subject
 from sqair_wm.runs.sharing import CARD, export_model, import_model
+from sqair_wm.world.world_model import read_description
 
 LICENCE = "mit"
 
@@ -29,6 +30,12 @@ def export(run: Path, folder: Path, licence: str = LICENCE) -> None:
             "are shared; export the run of its world model"
         )
     export_model(subject.path, folder, model_card(subject, licence))
+
+
+def module_of(folder: Path) -> str:
+    """The module that the game of a model has to import; empty if there is none."""
+    _, source = read_description(folder)
+    return "" if source is None else source.game.rpartition(":")[0]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -53,6 +60,8 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             folder = import_model(options.source, options.name)
             print(f'{folder}: whole by its checksums; sqair_wm.load("{options.name}") reads it')
+            if module := module_of(folder):
+                print(f"playing its game imports the module {module}, which is code: look at it first")
 
 
 if __name__ == "__main__":

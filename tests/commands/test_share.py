@@ -11,7 +11,7 @@ import yaml
 
 import sqair_wm
 from sqair_wm.common.files import PARTIAL
-from sqair_wm.common.notes import read_note, write_note
+from sqair_wm.common.notes import list_sums, read_note, write_note
 from sqair_wm.common.places import MODELS
 from sqair_wm.runs.sharing import SHARED
 from sqair_wm.share import main
@@ -107,6 +107,18 @@ def test_damage_and_strange_files_are_refused_and_leave_nothing(mine, shared, tm
     assert "there is no folder" in refused("import", tmp_path / "nowhere", "Pong")
     assert "can't be the name of a model" in refused("import", shared, "../Pong")
     assert not mine.exists() or not [path for path in mine.iterdir() if PARTIAL not in path.name]
+
+
+def test_a_game_that_is_code_of_somebody_is_named(mine, shared, capsys):
+    note = read_note(shared / "model.json", "")
+    note["source"]["game"] = "theirs:My/Game-v0"
+    write_note(shared / "model.json", note)
+    (shared / "sums.json").unlink()
+    (shared / "README.md").unlink()
+    list_sums(shared)
+    main(["import", str(shared), "Theirs"])
+    assert "playing its game imports the module theirs" in capsys.readouterr().out
+    assert "theirs" not in sys.modules
 
 
 def test_what_can_not_be_exported_is_said(shared, tmp_path):
