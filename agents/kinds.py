@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from sqair_wm.common.places import CONFIG, find_folder
 from sqair_wm.common.settings import ConfigError, store, typed
 from sqair_wm.envs.layout import Layout
 from sqair_wm.games.policies import Policy, RandomPolicy
@@ -90,11 +91,13 @@ def settings_of(config: DictConfig) -> Any:
 
 
 def open_run(path: Path) -> AgentRun:
-    """A run that was begun.
+    """A run that was begun, by its folder or its name, see `find_folder`.
 
     Raises:
-        ConfigError: if there is none.
+        ConfigError: if it is damaged, or no run of an agent.
+        FileNotFoundError: if there is none.
     """
+    path = find_folder(path, (CONFIG,), "no run of an agent")
     config = saved_config(path)
     return AgentRun(path, config, settings_of(config))
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.figures import moving_picture, write_mp4
+from sqair_wm.common.places import find_folder
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.envs.layout import Layout
 from sqair_wm.games.games import action_names
@@ -39,7 +40,12 @@ AHEAD, RATE = 16, 15
 
 
 def find_agent(path: Path) -> Path:
-    """The run of an agent: `path`, or if that is a world model, a trained agent's beside it, such as `Pong-dream`."""
+    """The run of an agent: `path`, or if that is a world model, a trained agent's beside it, such as `Pong-dream`.
+
+    Raises:
+        FileNotFoundError: if there is nothing at `path`, and nothing of that name.
+    """
+    path = find_folder(path, missing="no run of an agent")
     beside = [p for p in sorted(path.parent.glob(f"{path.name}-*")) if (p / AGENT).exists() and (p / CONFIG).exists()]
     if (path / AGENT).exists() or not beside:
         return path

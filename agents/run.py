@@ -12,12 +12,13 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from sqair_wm.common.files import write_atomically
+from sqair_wm.common.places import WEIGHTS
 from sqair_wm.common.settings import ConfigError, in_one_line, schema
 from sqair_wm.common.version import VERSION
 from sqair_wm.runs.older import flat
 from sqair_wm.runs.setup import build_fabric
 from sqair_wm.world.scenes import load_for_game
-from sqair_wm.world.world_model import WEIGHTS, WorldModel
+from sqair_wm.world.world_model import WorldModel
 
 CONFIG = "config.yaml"
 FREE = ("steps", "device", "threads", "runs", "name", "env")

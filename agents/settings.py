@@ -45,7 +45,7 @@ class AgentRunSettings:
 
     Attributes:
         env: the game; only says where its world model is: in `runs`, under the name of the game.
-        model: folder of the world model, for whose game the agent is.
+        model: folder or name of the world model, for whose game the agent is.
         agent: the settings of a kind of agent, see `sqair_wm.agents.kinds`.
         steps: real steps to learn from.
         name: of the run's folder; by default those of the model and the agent, and the seed if it is not 0.

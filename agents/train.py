@@ -8,10 +8,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.common.command import run_command
 from sqair_wm.common.locks import alone
+from sqair_wm.common.places import WEIGHTS, find_folder
 from sqair_wm.common.presets import presets_folder
 from sqair_wm.common.settings import ConfigError, schema
 from sqair_wm.runs.setup import check_machine
-from sqair_wm.world.world_model import WEIGHTS
 
 from .kinds import KINDS, settings_of
 from .report import write_report
@@ -25,13 +25,15 @@ def train(config: DictConfig) -> None:
     """Train the agent of a configuration, or go on where it stopped.
 
     Raises:
-        ConfigError: if it names no world model, there is none, or a setting cannot be.
+        ConfigError: if it names no world model, or a setting cannot be.
+        FileNotFoundError: if there is no such world model.
     """
     if not config.model:
         raise ConfigError("for which game? name it with env=Pong (world model in runs/Pong), or name the model=FOLDER")
     if config.env is not None and not (Path(config.model) / WEIGHTS).exists():
         command = f"python train_wm.py env={config.env} agent={config.agent.kind}"
         raise ConfigError(f"{config.model} holds no world model yet: {command} trains one, and then the agent")
+    config.model = str(find_folder(config.model, (WEIGHTS,), "no trained model"))
     settings = settings_of(config)
     check_machine(DictConfig({"device": config.device, "processes": 1, "nodes": 1, "threads": config.threads}))
     path = Path(config.runs) / config.name

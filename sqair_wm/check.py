@@ -27,7 +27,7 @@ def report(path: Path, findings: list[Finding]) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """The command line; it ends with status 1 if anything is damaged."""
     parser = argparse.ArgumentParser(prog="python -m sqair_wm.check", description=__doc__)
-    parser.add_argument("paths", type=Path, nargs="+", help="folders or files, such as runs/Pong or data")
+    parser.add_argument("paths", type=Path, nargs="+", help="folders, files or names of models, such as runs/Pong")
     options = parser.parse_args(arguments)
     damaged = False
     with in_one_line("stopped; nothing has been changed"):

@@ -31,7 +31,7 @@ def evaluate(
     """The figures of a finished run; they are added to its `metrics.json`.
 
     Args:
-        run: folder of the run.
+        run: folder of the run, or its name.
         data: where recordings are kept; by default where the run kept them. The test recording is made if it is gone.
         device: where to compute.
         sizes: how much is measured on moving digits.
@@ -39,11 +39,11 @@ def evaluate(
 
     Raises:
         ConfigError: if there is no run, it is not finished, or the device does not exist.
-        FileNotFoundError: if the recording is not complete.
+        FileNotFoundError: if there is no such folder, or the recording is not complete.
         ValueError: if the model or the recording does not belong to the run.
     """
     folder = open_run(run)
-    config, measured = folder.config, kind_of(folder.config)
+    run, config, measured = folder.path, folder.config, kind_of(folder.config)
     if data is not None:
         config.data[measured.places[0]] = str(data)
     try:
@@ -100,7 +100,7 @@ def chosen_sizes(options: argparse.Namespace) -> Sizes:
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m sqair_wm.evaluate", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/MsPacman")
+    parser.add_argument("run", type=Path, help="folder or name of a finished run, such as runs/MsPacman")
     parser.add_argument(
         "--data",
         type=Path,

@@ -19,6 +19,9 @@ from sqair_wm.common.stopping import Interruptible
 MISTAKES = (ValueError, OSError, FloatingPointError)
 """What ends a command with its message alone: it says what is wrong, and what would be right."""
 
+COMPLETION = {"-sc", "--shell-completion"}
+"""How Hydra is asked for shell completion: what follows, such as `install=bash`, is no setting."""
+
 
 def run_command(task: Callable[[DictConfig], None], configs: str, stopped: str) -> None:
     """Do what the command line asks for, which is checked before Hydra sees it.
@@ -43,8 +46,9 @@ def run_command(task: Callable[[DictConfig], None], configs: str, stopped: str) 
             print(f"error: {failed[-1]}", file=sys.stderr)
 
     with in_one_line(stopped):
-        with initialize_config_dir(configs, version_base="1.3"):
-            check_command(sys.argv[1:])
+        if not COMPLETION & set(sys.argv[1:]):
+            with initialize_config_dir(configs, version_base="1.3"):
+                check_command(sys.argv[1:])
         hydra.main(config_path=configs, config_name="config", version_base="1.3")(guarded)()
         if failed:
             raise ConfigError("\n".join([f"{len(failed)} of the jobs failed, the others are done:", *failed]))

@@ -20,7 +20,9 @@ MISSING = "the playground needs a web server that is not installed ({error}): pi
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The options of a command line."""
     parser = argparse.ArgumentParser(prog="python -m sqair_wm.playground", description=__doc__)
-    parser.add_argument("models", type=Path, nargs="*", metavar="MODEL", help="folder of a trained model; several too")
+    parser.add_argument(
+        "models", type=Path, nargs="*", metavar="MODEL", help="folder or name of a trained model; several too",
+    )  # fmt: skip
     parser.add_argument(
         "--agent", type=Path, action="append", default=[], metavar="RUN",
         help="run of a trained agent, such as runs/Pong-dream, to watch or to play in turns with; more than once too",
@@ -30,7 +32,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-browser", action="store_true", help="do not open the page")
     options = parser.parse_args(arguments)
     if not options.models and not options.agent:
-        parser.error("there is nothing to play: name the folder of a model, such as pretrained/Pong")
+        parser.error("there is nothing to play: name a model, such as Pong, or its folder")
     return options
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from sqair_wm.common.frame import Frame
+from sqair_wm.common.places import WEIGHTS, find_folder
 from sqair_wm.envs.layout import Layout
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.playground.realities import FilmReality, GameReality, Reality
@@ -104,12 +105,13 @@ class Player:
 
 
 def open_playable(folder: Path) -> Playable:
-    """A trained model, with its game, its held-out data, or films that it draws itself.
+    """A trained model, by its folder or its name, with its game, its held-out data, or films that it draws itself.
 
     Raises:
         FileNotFoundError: if there is no model in the folder.
         ValueError: if the model is damaged, or has no objects.
     """
+    folder = find_folder(folder, (WEIGHTS,), "no trained model")
     world = load(folder)
     if world.config.architecture == "vrnn":
         raise ValueError(f"the model in {folder} is a VRNN, which knows no objects: there is nothing to play with")
@@ -127,7 +129,7 @@ def game_playable(name: str, world: WorldModel) -> Playable:
 
 
 def open_agent(folder: Path) -> Playable:
-    """The run of an agent, with the world model that it sees through.
+    """The run of an agent, by its folder or its name, with the world model that it sees through.
 
     Raises:
         ValueError: if there is no such run, or it cannot be used.

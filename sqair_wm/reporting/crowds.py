@@ -72,12 +72,12 @@ def crowds(run: Path, digits: list[int], many: int, length: int = LENGTH, mnist:
         ConfigError: if there is no finished run.
         ValueError: if it was not trained on moving digits, or has too few slots.
     """
-    config = open_run(run).config
-    kind = kind_of(config)
+    folder = open_run(run)
+    config, kind = folder.config, kind_of(folder.config)
     if kind.crowd is None:
         raise ValueError(f"{run} was not trained on moving digits: train one with data=moving_mnist data.most=6")
     use_cpu(config.threads)
-    model = load(run)
+    model = load(folder.path)
     if max(digits) > model.config.slots:
         raise ValueError(
             f"the model has {model.config.slots} slots, too few for {max(digits)} digits: train it with model.slots="

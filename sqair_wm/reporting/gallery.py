@@ -146,13 +146,13 @@ def open_model(run: Path, data: Path | None = None) -> tuple[WorldModel, Sequenc
     Raises:
         ConfigError: if there is none, or it was trained on a game.
     """
-    config = open_run(run).config
-    kind = kind_of(config)
+    folder = open_run(run)
+    config, kind = folder.config, kind_of(folder.config)
     if kind.plays:
         raise ConfigError(f"{run} was trained on a game, whose future needs actions: its pictures are in report.html")
     if data is not None:
         config.data[kind.places[0]] = str(data)
-    return load(run), kind.build(config)[1]
+    return load(folder.path), kind.build(config)[1]
 
 
 def long_batch(sequences: Sequences, frames: int, device: torch.device) -> Batch:

@@ -16,13 +16,14 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 from sqair_wm.common.checksums import DamagedError, check_seal, check_zip
 from sqair_wm.common.files import PARTIAL
 from sqair_wm.common.notes import SUMS, check_listed, read_json
+from sqair_wm.common.places import WEIGHTS, find_folder
 from sqair_wm.common.tensor_files import read_tensors
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.stored import NOTE
 from sqair_wm.runs.older import complete, read_saved
 from sqair_wm.training.checkpoint import load_checkpoint
 from sqair_wm.training.rounds import PLAY
-from sqair_wm.world.world_model import DESCRIPTION, WEIGHTS, load
+from sqair_wm.world.world_model import DESCRIPTION, load
 
 WHOLE, OLDER, DAMAGED, LEFT = "whole", "whole as far as can be told", "DAMAGED", "left over"
 """States: as it was written; readable, of a version or a kind that keeps no checksum; not what was written; half
@@ -74,14 +75,12 @@ class Finding:
 
 
 def check_path(path: Path) -> list[Finding]:
-    """What is known of a file, or of everything in a folder.
+    """What is known of a file, or of everything in a folder, which may be called by its name, see `find_folder`.
 
     Raises:
         FileNotFoundError: if there is none.
     """
-    if not path.exists():
-        raise FileNotFoundError(f"there is nothing at {path}: name a run, a recording, a model or a file")
-    return list(_walk(path))
+    return list(_walk(find_folder(path, missing="nothing to check")))
 
 
 def _walk(path: Path) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from sqair_wm.common.checksums import DamagedError
 from sqair_wm.common.files import write_atomically
 from sqair_wm.common.locks import first_of
 from sqair_wm.common.notes import read_json
+from sqair_wm.common.places import CONFIG, find_folder
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.common.version import VERSION
 from sqair_wm.evaluation.kinds import kind_of
@@ -25,7 +26,7 @@ from sqair_wm.training.loop import SNAPSHOTS
 from sqair_wm.training.rounds import PLAY
 from sqair_wm.training.trainer import CHECKPOINT
 
-CONFIG, METRICS, REPORT = "config.yaml", "metrics.json", "report.html"
+METRICS, REPORT = "metrics.json", "report.html"
 PARTS = ("*.pt", "*.jsonl", "*.safetensors", "model.json", METRICS, REPORT, SNAPSHOTS, PLAY, "tensorboard")
 ASIDE = "earlier"
 """What a run leaves in its folder, beside the configuration; what the folder is called that keeps it where a new run
@@ -137,11 +138,13 @@ def set_aside(path: Path) -> None:
 
 
 def open_run(run: Path) -> RunFolder:
-    """A finished run, whatever version it is of.
+    """A finished run, whatever version it is of, by its folder or its name, see `find_folder`.
 
     Raises:
-        ConfigError: if there is none.
+        ConfigError: if it is not finished, or the folder holds none.
+        FileNotFoundError: if there is no such folder.
     """
+    run = find_folder(run, (CONFIG,), "no run")
     if not (run / CONFIG).exists():
         raise ConfigError(f"{run} holds no run ({CONFIG} is missing): train one with python train_wm.py env=GAME")
     folder = RunFolder(run, complete(read_saved(run / CONFIG), run / CONFIG))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sqair_wm.common.frame import Frame
 from sqair_wm.common.notes import read_note, write_note
+from sqair_wm.common.places import WEIGHTS, find_folder
 from sqair_wm.common.tensor_files import read_shapes, read_weights, save_weights
 from sqair_wm.games.games import make_game
 from sqair_wm.games.legacy import completed
@@ -25,8 +26,7 @@ from sqair_wm.model.slots import Noise, Slots, StepTerms
 from sqair_wm.model.sqair import Rendering
 from sqair_wm.world.source import Eyes, Source
 
-WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
-
+DESCRIPTION = "model.json"
 REMEDY = "python -m sqair_wm.check FOLDER says what can be recovered; else copy the model again, or train it again"
 
 
@@ -200,7 +200,7 @@ def load(folder: str | Path, device: str | torch.device = "cpu", dense: bool | N
     """Read a trained model from a run's folder, ready to use (evaluation mode, no gradients).
 
     Args:
-        folder: such as `runs/MsPacman` or `pretrained/MsPacman`.
+        folder: such as `runs/MsPacman`, or a name such as `MsPacman`, see `common.places.find_folder`.
         device: where to put it.
         dense: see `SQAIR`; by default a CUDA device computes densely.
 
@@ -208,7 +208,7 @@ def load(folder: str | Path, device: str | torch.device = "cpu", dense: bool | N
         FileNotFoundError: if there is no model in the folder.
         ValueError: if its files are damaged or do not belong together.
     """
-    folder = Path(folder)
+    folder = find_folder(folder, (WEIGHTS,), "no trained model")
     for name in (WEIGHTS, DESCRIPTION):
         if not (folder / name).exists():
             raise FileNotFoundError(f"no trained model in {folder}: {name} is missing (train one with train_wm.py)")

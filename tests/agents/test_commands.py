@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,10 +11,11 @@ from stable_baselines3 import PPO
 
 import sqair_wm
 from sqair_wm.agents import evaluate, train
-from sqair_wm.agents.kinds import KINDS
+from sqair_wm.agents.kinds import KINDS, open_run
 from sqair_wm.agents.learning import WorldSettings
 from sqair_wm.agents.settings import DreamAgent
 from sqair_wm.common.limits import limits_of
+from sqair_wm.common.places import MODELS
 
 DREAM = (
     "agent.first=40", "agent.play=20", "agent.games=2", "agent.world_iterations=1", "agent.world.batch=2",
@@ -37,6 +39,15 @@ def refused(command, *settings):
     with pytest.raises(SystemExit) as stopped:
         command(*settings)
     return str(stopped.value.code)
+
+
+def test_the_world_model_and_the_agent_are_found_by_name(command, folder, model, monkeypatch):
+    monkeypatch.setenv(MODELS, str(Path(model).parent))
+    command("model=Bouncing", "agent=random", f"runs={folder}")
+    run = open_run(folder / "Bouncing-random")
+    assert run.config.model == model, "the place is kept, should another model get the name"
+    monkeypatch.setenv(MODELS, str(folder))
+    assert open_run(Path("Bouncing-random")).path == folder / "Bouncing-random"
 
 
 def test_an_agent_dreams_goes_on_and_is_evaluated(command, folder, model, capsys):

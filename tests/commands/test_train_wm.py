@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 import sqair_wm
 from sqair_wm.agents.recorded import recordings_of
+from tests.conftest import in_this_process
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +19,14 @@ def tiny(train_wm, golden):
     shared = golden("pong")
     shutil.copytree(shared.folder / "data", train_wm.folder / "data", dirs_exist_ok=True)
     return shared.copy(train_wm.folder / "runs"), shared
+
+
+def test_settings_are_completed_in_the_shell(monkeypatch):
+    assert "complete -o nospace" in in_this_process(["train_wm.py", "-sc", "install=bash"]).stdout
+    line = "python train_wm.py data=moving_mnist training.learn"
+    monkeypatch.setenv("COMP_LINE", line)
+    monkeypatch.setenv("COMP_POINT", str(len(line)))
+    assert in_this_process(["train_wm.py", "-sc", "query=bash"]).stdout.split() == ["training.learning_rate="]
 
 
 def test_a_run_leaves_everything_behind(tiny):

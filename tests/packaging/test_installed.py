@@ -74,7 +74,7 @@ def project(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_every_module_preset_and_page_inside_the_package(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     package = [*(ROOT / "sqair_wm").rglob("*.py"), ROOT / "sqair_wm" / "py.typed"]
-    for kind in ("html", "js", "css"):
+    for kind in ("html", "js", "css", "md"):
         package += (ROOT / "sqair_wm").rglob(f"*.{kind}")
     rooms = [*(ROOT / "envs").rglob("*.py"), *(ROOT / "agents").rglob("*.py"), *(ROOT / "configs").rglob("*.yaml")]
     rooms += (ROOT / "agents").rglob("*.html")
@@ -85,6 +85,12 @@ def test_the_wheel_holds_every_module_preset_and_page_inside_the_package(wheel):
 def test_the_command_trains_in_any_folder(project):
     left = {path.name for path in (project / "runs" / "Bouncing").iterdir()}
     assert {"model.safetensors", "model.json", "config.yaml", "metrics.json", "report.html"} <= left
+
+
+def test_models_are_not_in_the_wheel_and_a_missing_one_says_where_to_get_it(programs, tmp_path):
+    code = "import sqair_wm\ntry:\n    sqair_wm.load('Pong')\nexcept FileNotFoundError as error:\n    print(error)"
+    said = run(["env", f"SQAIR_WM_MODELS={tmp_path}/none", programs / "python", "-P", "-c", code], tmp_path)
+    assert "Pong holds no trained model" in said and "not a part of the installed package: train one" in said
 
 
 def test_a_project_uses_what_is_installed(programs, project):

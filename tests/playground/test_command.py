@@ -42,7 +42,7 @@ def test_what_can_not_be_played_is_said(tmp_path, capsys):
     (tmp_path / "config.yaml").write_text("model: {slots: 3}\n")
     assert "is no run of an agent: if it holds a model" in fails("--agent", tmp_path)
     fails()
-    assert "nothing to play: name the folder of a model" in capsys.readouterr().err
+    assert "nothing to play: name a model, such as Pong" in capsys.readouterr().err
 
 
 def test_a_taken_port_is_said():

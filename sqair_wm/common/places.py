@@ -1,0 +1,98 @@
+"""Models and runs by name: where `Pong` is looked for, and what is there."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import NoReturn
+
+MODELS = "SQAIR_WM_MODELS"
+"""The environment variable that names the folder of installed models."""
+
+WEIGHTS, CONFIG = "model.safetensors", "config.yaml"
+"""What the folder of a model holds, and that of a run."""
+
+ANY = (WEIGHTS, CONFIG)
+
+
+def installed_models() -> Path:
+    """The folder of models that were installed for this user: that of `SQAIR_WM_MODELS`, else ~/.sqair-wm/models."""
+    return Path(os.environ.get(MODELS) or Path.home() / ".sqair-wm" / "models").expanduser()
+
+
+def places() -> list[Path]:
+    """The folders in which a name is looked for, the first one first."""
+    checkout = Path(__file__).parents[2]
+    found = [Path("runs")]
+    if (checkout / "pyproject.toml").exists():
+        found += [_short(checkout / name) for name in ("runs", "pretrained")]
+    return list(dict.fromkeys([*found, installed_models()]))
+
+
+def names(holding: Collection[str] = ANY) -> list[str]:
+    """The names that can be given, sorted: folders in `places` that hold one of these files."""
+    folders = [folder for place in places() if place.is_dir() for folder in place.iterdir()]
+    return sorted({folder.name for folder in folders if _holds(folder, holding)})
+
+
+def find_folder(given: str | Path, holding: Collection[str] = ANY, missing: str = "nothing") -> Path:
+    """The folder that a path or a name means.
+
+    Args:
+        given: a path, which is used as it is if it exists; or a plain name such as `Pong`, see `places`.
+        holding: files of which the folder of a name has to hold one.
+        missing: what is missing if it holds none, for the message, such as `no run`.
+
+    Returns:
+        The folder. One that was given as a path may lack those files.
+
+    Raises:
+        FileNotFoundError: if there is no such path and no such name; the message lists the names that there are.
+    """
+    path = Path(given)
+    if path.exists():
+        return path
+    return _named(given, holding) or _fail(given, holding, missing)
+
+
+def is_name(given: str | Path) -> bool:
+    """Whether this is a plain name and no path with folders in it."""
+    text = str(given)
+    return text not in ("", ".", "..") and not {"/", os.sep, os.altsep or os.sep} & set(text)
+
+
+def _named(given: str | Path, holding: Collection[str]) -> Path | None:
+    if not is_name(given):
+        return None
+    folders = (place / given for place in places())
+    return next((folder for folder in folders if _holds(folder, holding)), None)
+
+
+def _holds(folder: Path, holding: Collection[str]) -> bool:
+    return any((folder / file).exists() for file in holding)
+
+
+def _short(path: Path) -> Path:
+    """The path from the current folder if it lies in it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _fail(given: str | Path, holding: Collection[str], missing: str) -> NoReturn:
+    """Say that there is no such folder, and what there is."""
+    other = _named(given, ANY)
+    if other is not None:
+        raise FileNotFoundError(f"{other} holds {missing}: {' or '.join(holding)} is missing")
+    said = f"{given} holds {missing}: there is no such folder{' and no such name' if is_name(given) else ''}"
+    known, looked = names(holding), ", ".join(map(str, places()))
+    if known:
+        near = difflib.get_close_matches(Path(given).name, known, 1, 0.6)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise FileNotFoundError(f"{said}; {hint}names that can be given: {', '.join(known)} (looked in {looked})")
+    raise FileNotFoundError(
+        f"{said}; nothing was found in {looked}. Models are not a part of the installed package: train one "
+        "(sqair-wm env=Pong), clone the repository, whose pretrained/ has some, import one (python -m sqair_wm.share "
+        f"import FOLDER NAME), or name a folder of models with {MODELS}=FOLDER"
+    )
