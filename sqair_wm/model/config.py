@@ -36,7 +36,8 @@ class ModelSettings:
         decoder_width: of the `mlp` decoder; 0 for `hidden`.
         residual: predict changes of position and appearance; otherwise both anew, as released.
         pairs: what the `interactive` dynamics is shown of two objects: `contact` (place, velocity, and whether and how
-            they touch now or in the next step) or `place` (without contact, and with one layer less).
+            they touch now or, if both go on, in the next step), `intent` (the same if both do what they are about to do
+            under the action) or `place` (without contact, and with one layer less).
         changing: the background changes in imagination where objects pass (eaten pellets); else it stays.
         births: new objects in imagination are learned from play; else they are drawn from the discovery prior.
         lasting: with `interactive` dynamics an object leaves imagination when it is last seen, as play shows in
@@ -49,8 +50,10 @@ class ModelSettings:
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
             the temporal state's, as published) or `steady` (the prior's, corrected in units of its deviation, which
             starts small: what does not change costs next to nothing; the prior expects the code to stay).
-        size: how guided tracking updates an object's size: `free` (the predicted size, changed as much as pays) or
-            `steady` (as `appearance`), which needs `residual`; `auto`: `steady` in a crowd.
+        size: how guided tracking updates an object's size: `free` (the predicted size, changed as much as pays), `held`
+            (the last size, changed as much as pays: the dynamics has no part in it) or `steady` (as `appearance`); the
+            last two need `residual`. `auto`: `steady` in a crowd, else `held` with `interactive` dynamics.
+            `free_or_steady` is what `auto` was until 0.6.0: `steady` in a crowd, else `free`.
         slots: most objects in one scene; `auto`: measured.
         object_size: (height, width) in pixels of a typical object; guided inference and the scale prior start from it;
             `auto`: measured.
@@ -81,7 +84,7 @@ class ModelSettings:
     decoder: str = "mlp"
     decoder_width: int = 0
     residual: bool = True
-    pairs: str = "contact"
+    pairs: str = "intent"
     changing: bool = True
     births: bool = True
     lasting: bool = True
@@ -168,14 +171,14 @@ class ModelConfig(ModelSettings):
             ("architecture", ("sqair", "air", "vrnn")),
             ("encoder", ("mlp", "conv")),
             ("appearance", ("gated", "steady")),
-            ("size", ("free", "steady")),
-            ("pairs", ("contact", "place")),
+            ("size", ("free", "held", "steady")),
+            ("pairs", ("intent", "contact", "place")),
             ("inertia", ("kept", "free")),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"model.{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")
-        if self.size == "steady" and not self.residual:
-            raise ValueError("model.size=steady needs model.residual: without it sizes are predicted anew")
+        if self.size != "free" and not self.residual:
+            raise ValueError(f"model.size={self.size} needs model.residual: without it sizes are predicted anew")
         if self.smooth and not self.residual:
             raise ValueError("model.smooth needs model.residual: without it places are predicted anew, not moved on")
         if not 0 <= self.speck <= 1:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sqair_wm.model.clock import CLOCK, clock
 from sqair_wm.model.config import ModelConfig
-from sqair_wm.model.interaction import Surroundings
+from sqair_wm.model.interaction import Intent, Surroundings
 from sqair_wm.model.motion import FEATURES, FIRST_INERTIA, MOST_INERTIA, MOTION, OUTPUTS, Motion, firm
 from sqair_wm.model.sight import Sight
 from sqair_wm.model.slots import Noise, Slots
@@ -17,6 +17,9 @@ from sqair_wm.nn.distributions import Normal, bernoulli_log_prob, positive
 from sqair_wm.nn.networks import GRUCell, linear, mlp
 from sqair_wm.nn.packing import Rows
 from sqair_wm.nn.where import held_shift, window
+
+MOST_INTENT = 2.0
+"""Bound of how far objects are steered in a step, beside their last one, in units of `Dynamics.reach`."""
 
 ABSENT = -88.0
 """Logit of the presence of what is not there."""
@@ -26,7 +29,8 @@ class Prediction(NamedTuple):
     """p(z_t of every tracked object | its past), which every dynamics gives.
 
     `memory` `[B, N, P]`, `stay_logit` `[B, N]` (very negative for empty slots), `where` and `what` Gaussians;
-    `lasts_logit` `[B, N]` that the object is seen now or later, if the dynamics tells it apart from being tracked on.
+    `lasts_logit` `[B, N]` that the object is seen now or later, if the dynamics tells it apart from being tracked on;
+    `intent` `[B, N, 2]`, by how much (y, x) each object is about to move if nothing is in its way, if anybody asks.
     """
 
     memory: Tensor
@@ -34,6 +38,7 @@ class Prediction(NamedTuple):
     where: Normal
     what: Normal
     lasts_logit: Tensor | None = None
+    intent: Tensor | None = None
 
     @property
     def remains(self) -> Tensor:
@@ -81,6 +86,7 @@ class Dynamics(nn.Module):
         around = surroundings.width + CLOCK * self.clock if surroundings else 0
         motion = FEATURES if config.smooth else 2 * self.residual
         self.cell = GRUCell(w + 4 + motion + around, hidden - MOTION * config.smooth)
+        self.intent = Intent(config, hidden) if surroundings is not None and config.pairs == "intent" else None
         self.lasting = bool(surroundings is not None and config.lasting)
         outputs = 2 * (w + 4) + 1 + self.lasting + (OUTPUTS if config.smooth else 2 * self.residual)
         self.hidden = mlp(self.cell.hidden, hidden, out=False) if config.smooth else nn.Identity()
@@ -103,13 +109,13 @@ class Dynamics(nn.Module):
         what, where, velocity, memory = (
             rows.take(x.flatten(0, 1)) for x in (slots.what, slots.where, slots.velocity, slots.prior)
         )
-        motion = None
+        motion, going = None, self._going(sight, velocity, memory, action)
         if self.config.smooth:
             memory, kept = memory.split((self.cell.hidden, MOTION), -1)
             motion = Motion.of(velocity, kept, self.reach)
         inputs = [what, where, *self._moving(where, velocity, motion)]
         if self.surroundings is not None and sight is not None:
-            inputs.append(self.surroundings(sight, action))
+            inputs.append(self.surroundings(sight, action, going))
             inputs += [clock(slots).index_select(0, sight.scene)] if self.clock else []
         memory = self.cell(torch.cat(inputs, -1), memory)
         out = self.readout(self.hidden(memory))
@@ -121,7 +127,15 @@ class Dynamics(nn.Module):
         memory, *rest = (x.unflatten(0, (b, n)) for x in fields)
         present = slots.presence.detach()
         logits = [present * x + ABSENT * (1 - present) for x in rest[4:]]
-        return Prediction(memory, logits[0], Normal(rest[0], rest[1] + 1), Normal(rest[2], rest[3] + 1), *logits[1:])
+        lasting = logits[1] if self.lasting else None
+        return Prediction(memory, logits[0], Normal(rest[0], rest[1] + 1), Normal(rest[2], rest[3] + 1), lasting, going)
+
+    def _going(self, sight: Sight | None, velocity: Tensor, memory: Tensor, action: Tensor | None) -> Tensor | None:
+        """By how much each object is about to move, `[B, N, 2]`; None where nothing asks for it."""
+        if self.intent is None or sight is None:
+            return None
+        going = velocity + MOST_INTENT * self.reach * self.intent(sight, memory, action)
+        return sight.rows.put(going).unflatten(0, sight.shape)
 
     def _moving(self, where: Tensor, velocity: Tensor, motion: Motion | None) -> list[Tensor]:
         """How each object moves, as the GRU is shown it."""
@@ -143,7 +157,7 @@ class Dynamics(nn.Module):
                 kept = [memory]
             else:
                 step = velocity * MOST_INERTIA * torch.tanh(rest[:, 1:] + FIRST_INERTIA) + shift
-            size = where[:, :2] if self.config.size == "steady" else where[:, :2] + torch.tanh(place[:, :2])
+            size = where[:, :2] + torch.tanh(place[:, :2]) if self.config.size == "free" else where[:, :2]
             place = torch.cat([size, held_shift(window(where)[1] + step, size.sigmoid())], -1)
             look = what if self.config.appearance == "steady" else what + look
         floors = self.config.least_std

@@ -23,21 +23,22 @@ class Relation(nn.Module):
 
     def __init__(self, config: ModelConfig, width: int):
         super().__init__()
-        code, contact = config.what + 7, config.pairs == "contact"
+        code, contact = config.what + 7, config.pairs != "place"
         self.receiver, self.sender = linear(code, width), linear(code, width)
         self.between = linear(6 + CONTACT * contact, width)
         self.meeting = linear(width, width) if contact else None
 
-    def forward(self, sight: Sight) -> Tensor:
-        """`[R, width]`, one for each object that is present."""
+    def forward(self, sight: Sight, relation: Tensor | None = None) -> Tensor:
+        """`[R, width]`, one for each object that is present; `relation` is that of `sight` unless it is given."""
+        relation = sight.relation if relation is None else relation
         weight, sent = self.between.weight, self.sender(sight.code)
         weight = torch.cat([weight, weight.new_full((weight.shape[0], 1), NEVER)], 1)
-        hidden = F.linear(sight.relation, weight, self.between.bias).to(weight.dtype)
+        hidden = F.linear(relation, weight, self.between.bias).to(weight.dtype)
         hidden.add_(sent.index_select(0, sight.scene)).add_(self.receiver(sight.own)[:, None])
         hidden = hidden.relu_()
         if self.meeting is None:
             return hidden.sum(1)
-        there = 1 - sight.relation[..., -1:]
+        there = 1 - relation[..., -1:]
         return (F.relu(self.meeting(hidden)) * there).sum(1)
 
 
@@ -63,19 +64,46 @@ class Surroundings(nn.Module):
         self.parts = max(1, sum(part is not None for part in (self.background, self.relation, self.action)))
         self.mix = mlp(width * self.parts, width, out=False, activation=nn.ReLU)
 
-    def forward(self, sight: Sight, action: Tensor | None) -> Tensor:
+    def forward(self, sight: Sight, action: Tensor | None, going: Tensor | None = None) -> Tensor:
         """`[R, width]`, one for each object that is present.
 
         Args:
             sight: `B` scenes.
             action: `[B]` int64; None if it is not known.
+            going: `[B, N, 2]`, by how much each object is expected to move, in half frames; None for its velocity.
         """
         parts = []
         if self.relation is not None:
-            parts.append(self.relation(sight))
+            share = sum(self.config.object_share)
+            parts.append(self.relation(sight, None if going is None else sight.relate(going / share)))
         if self.background is not None:
             parts.append(self.background(sight.crops))
         if self.action is not None and action is not None:
             parts.append(self.action(action).index_select(0, sight.scene))
         parts += [sight.own.new_zeros(sight.own.shape[0], self.width)] * (self.parts - len(parts))
         return self.mix(torch.cat(parts, -1))
+
+
+class Intent(nn.Module):
+    """How far each object is about to move under the action, if nothing is in its way.
+
+    An object that is steered moves by other steps than its last one; whether it is hit in this step shows only then.
+
+    Args:
+        config: of the model.
+        memory: length of what the dynamics remembers of an object.
+        width: of the network.
+    """
+
+    def __init__(self, config: ModelConfig, memory: int, width: int = 64):
+        super().__init__()
+        self.action = nn.Embedding(config.actions, width) if config.actions else None
+        self.object = linear(config.what + 7 + memory, width)
+        self.out = mlp(width, width, 2, zero=True, activation=nn.ReLU)
+
+    def forward(self, sight: Sight, memory: Tensor, action: Tensor | None) -> Tensor:
+        """What is added to the last step of each object that is present, `[R, 2]` in [-1, 1]."""
+        hidden = self.object(torch.cat([sight.own, memory], -1))
+        if self.action is not None and action is not None:
+            hidden = hidden + self.action(action).index_select(0, sight.scene)
+        return torch.tanh(self.out(F.relu(hidden)))

@@ -67,25 +67,37 @@ class Sight:
 
     @property
     def relation(self) -> Tensor:
+        """Where each slot of its scene is to an object and how it moves there, see `relate`; in the last step."""
+        if self._relation is None:
+            self._relation = self.relate(self._speed)
+        return self._relation
+
+    def relate(self, going: Tensor) -> Tensor:
         """Where each slot of its scene is to an object and how it moves there, `[R, N, D + 1]`.
 
         Place and velocity (y, x) relative to the object, in object sizes, the place on two scales, squashed (D = 6);
-        with `ModelConfig.pairs` of `contact`, `touches` as well (D = 6 + CONTACT). Last, 1 where the slot is empty or
+        unless `ModelConfig.pairs` is `place`, `touches` as well (D = 6 + CONTACT). Last, 1 where the slot is empty or
         the object itself, else 0.
+
+        Args:
+            going: `[B, N, 2]`, by how much each object moves in the step in which two of them may touch.
         """
-        if self._relation is None:
-            place = self.centre / sum(self.config.object_share)
-            moving = torch.cat([place / NEAR, place / FAR, self._speed], -1)
-            apart = moving.index_select(0, self.scene) - self.rows.take(moving.flatten(0, 1))[:, None]
-            myself = torch.arange(self.shape[1], device=place.device) == (self.number % self.shape[1])[:, None]
-            nobody = myself | (self._presence <= 0).index_select(0, self.scene)
-            parts = [torch.tanh(apart)]
-            if self.config.pairs == "contact":
-                half = self.scale / sum(self.config.object_share)
-                reach = half.index_select(0, self.scene) + self.rows.take(half.flatten(0, 1))[:, None]
-                parts.append(touches(NEAR * apart[..., :2], apart[..., 4:], reach))
-            self._relation = torch.cat([*parts, nobody[..., None].to(apart.dtype)], -1)
-        return self._relation
+        place = self.centre / sum(self.config.object_share)
+        moving = torch.cat([place / NEAR, place / FAR, self._speed], -1)
+        apart = self._apart(moving)
+        myself = torch.arange(self.shape[1], device=place.device) == (self.number % self.shape[1])[:, None]
+        nobody = myself | (self._presence <= 0).index_select(0, self.scene)
+        parts = [torch.tanh(apart)]
+        if self.config.pairs != "place":
+            half = self.scale / sum(self.config.object_share)
+            reach = half.index_select(0, self.scene) + self.rows.take(half.flatten(0, 1))[:, None]
+            closing = apart[..., 4:] if going is self._speed else self._apart(going)
+            parts.append(touches(NEAR * apart[..., :2], closing, reach))
+        return torch.cat([*parts, nobody[..., None].to(apart.dtype)], -1)
+
+    def _apart(self, x: Tensor) -> Tensor:
+        """By how much `x` `[B, N, D]` of each slot of its scene exceeds that of an object, `[R, N, D]`."""
+        return x.index_select(0, self.scene) - self.rows.take(x.flatten(0, 1))[:, None]
 
     @property
     def crops(self) -> Tensor:

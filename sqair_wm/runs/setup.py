@@ -107,9 +107,18 @@ def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
     settings = _with_auto(settings, chosen)
     settings = _with_auto(settings, {"smooth": settings["dynamics"] == "interactive" and bool(settings["residual"])})
     crowd = isinstance(settings["slots"], int) and settings["slots"] > CROWD
-    size = "steady" if crowd and settings["residual"] else "free"
-    settings = _with_auto(settings, {"size": size, "conditional_discovery": not crowd})
-    return typed(ModelConfig, settings, "model")
+    settings = _with_auto(settings, {"conditional_discovery": not crowd})
+    return typed(ModelConfig, settings | {"size": _size(settings, crowd)}, "model")
+
+
+def _size(settings: dict[str, Any], crowd: bool) -> str:
+    """How the size of objects is updated, see `ModelSettings`; `auto` and `free_or_steady` are decided."""
+    size = str(settings["size"])
+    if size not in ("auto", "free_or_steady"):
+        return size
+    if crowd and settings["residual"]:
+        return "steady"
+    return "held" if size == "auto" and settings["dynamics"] == "interactive" and settings["residual"] else "free"
 
 
 def _with_auto(settings: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class ImaginationConfig(Schedule):
         look: weight of the error of size and appearance, beside that of position.
         scenery: weight of the error of the background around objects.
         births: weight of when and where new objects appear.
+        intent: weight of what objects are about to do, with `model.pairs=intent`.
         outcome: weight of reward and ending after steps that were seen.
         dreamt: weight of the same after steps that were imagined.
         astray: in object sizes, how far from where it was seen an object may be imagined before it is put back there;
@@ -58,6 +59,7 @@ class ImaginationConfig(Schedule):
     look: float = 0.2
     scenery: float = 1.0
     births: float = 1.0
+    intent: float = 0.3
     outcome: float = 1.0
     dreamt: float = 0.5
     astray: float = 0.4
@@ -68,7 +70,7 @@ class ImaginationConfig(Schedule):
     group = "imagination"
 
     LIMITS: ClassVar[Limits] = dict.fromkeys(
-        ("density", "stay", "look", "scenery", "births", "outcome", "dreamt", "curiosity"), (0, 1e6)
+        ("density", "stay", "look", "scenery", "births", "intent", "outcome", "dreamt", "curiosity"), (0, 1e6)
     ) | {
         "context": (None, 10_000),
         "steps": (0, None),

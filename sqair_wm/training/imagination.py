@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from sqair_wm.model.births import Births, birth_loss
 from sqair_wm.model.dynamics import Prediction, move_on
-from sqair_wm.model.outcome import OutcomeHeads, two_hot
+from sqair_wm.model.outcome import OutcomeHeads
 from sqair_wm.model.rollout import RolloutStep, roll_out
 from sqair_wm.model.scenery import SceneryChange, changed, scenery_error
 from sqair_wm.model.sight import Sight
@@ -23,7 +22,7 @@ from sqair_wm.training.contacts import newly_seen
 from sqair_wm.training.encoded import EncodedPlay, Play
 from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.training.loop import Loop
-from sqair_wm.training.terms import displacements, ending_loss, mean_where, members_loss, pick, reward_loss
+from sqair_wm.training.terms import intent_error, mean_where, outcome_losses, pick, presence_loss
 from sqair_wm.world.world_model import WorldModel
 
 CHECKPOINT = "imagination.pt"
@@ -68,21 +67,22 @@ class ImaginationLoss(nn.Module):
             terms.append(self._terms(step.before, step.after, target, prediction, play.weight[:, None]))
             before.append(step.before)
             after.append(step.after)
-        distance, look, density, stay = (torch.stack(x) for x in zip(*terms, strict=True))
+        distance, look, density, stay, intent = (torch.stack(x) for x in zip(*terms, strict=True))
         losses = {
             "distance": distance.mean(),
             "look": look.mean(),
             "density": density[: c.context].mean(),
             "stay": stay.mean(),
+            "intent": intent.mean(),
             "scenery": torch.stack(scenery).mean(),
             "births": self._births(play, before),
         }
         statistics = {"distance_last": distance[-1].detach()}
-        outcome = self._outcomes(play, before, after, singles)
+        outcome = outcome_losses(self.heads, play, before, after, singles, self.unit, self.dense)
         total = losses["distance"] + c.look * losses["look"] + c.density * losses["density"] + c.stay * losses["stay"]
         total = total + c.outcome * (outcome["reward"] + outcome["ending"] + outcome["moves"])
         total = total + c.dreamt * outcome["dreamt"] + c.scenery * losses["scenery"]
-        total = total + c.births * losses["births"]
+        total = total + c.births * losses["births"] + c.intent * losses["intent"]
         statistics |= {name: x.detach() for name, x in (losses | outcome).items()}
         return total, {"loss": total.detach()} | statistics
 
@@ -168,32 +168,19 @@ class ImaginationLoss(nn.Module):
         look = (imagined.what - target.what).abs().mean(-1) + (scale - true_scale).abs().sum(-1) / self.unit
         density = -prediction.where.log_prob(target.where) - prediction.what.log_prob(target.what)
         there = slots.presence * ((slots.identity == target.identity) & (target.presence > 0))
-        stay = _presence_loss(prediction.stay_logit, there)
+        stay = presence_loss(prediction.stay_logit, there)
         if prediction.lasts_logit is not None:
-            stay = stay + _presence_loss(prediction.lasts_logit, alive)
+            stay = stay + presence_loss(prediction.lasts_logit, alive)
         if self.config.astray:
             apart = apart * (1 + self.config.missed * (apart.detach() > self.config.astray))
-        counted = ((apart, seen), (look, seen), (density, alive * weight), (stay, slots.presence * weight))
+        counted = (
+            (apart, seen),
+            (look, seen),
+            (density, alive * weight),
+            (stay, slots.presence * weight),
+            (intent_error(slots, prediction, true_centre, self.unit), seen),
+        )
         return tuple(mean_where(x, w) for x, w in counted)
-
-    def _outcomes(self, play: Play, before: list[Slots], after: list[Slots], singles: Play) -> dict[str, Tensor]:
-        """Losses of the heads, on steps that were seen and on steps that were imagined."""
-        first, second = singles.scene(0), singles.scene(1)
-        seen = self.heads(first, singles.actions[1], second, self.dense)
-        actions, rewards, ends = (x[1:].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
-        start, end = (Slots.cat(scenes).map(Tensor.detach) for scenes in (before, after))
-        dreamt, weight = self.heads(start, actions, end, self.dense), play.weight.repeat(len(before))
-        bins = self.heads.bins
-        return {
-            "reward": reward_loss(seen, two_hot(singles.rewards[1], bins), singles.weight),
-            "ending": ending_loss(seen, singles.ends[1], singles.weight),
-            "moves": members_loss(seen, *displacements(first, second, self.unit)),
-            "dreamt": reward_loss(dreamt, two_hot(rewards, bins), weight) + ending_loss(dreamt, ends, weight),
-        }
-
-
-def _presence_loss(logit: Tensor, there: Tensor) -> Tensor:
-    return F.binary_cross_entropy_with_logits(logit.clamp(-20, 20), there, reduction="none")
 
 
 class ImaginationTrainer(Loop):

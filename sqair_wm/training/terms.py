@@ -6,9 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sqair_wm.model.outcome import Outcome
+from sqair_wm.model.dynamics import Prediction
+from sqair_wm.model.outcome import Outcome, OutcomeHeads, two_hot
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import window
+from sqair_wm.training.encoded import Play
 
 
 def pick(x: Tensor, slot: Tensor) -> Tensor:
@@ -44,3 +46,54 @@ def members_loss(outcome: Outcome, moves: Tensor, weight: Tensor) -> Tensor:
     errors = (outcome.moves - moves).abs().sum(-1)
     chosen = weight & (torch.rand(errors.shape, device=errors.device) < 0.5)
     return mean_where(errors, chosen.to(errors.dtype))
+
+
+def presence_loss(logit: Tensor, there: Tensor) -> Tensor:
+    """Cross entropy of who is `there` 0 or 1, of the same shape as `logit`."""
+    return F.binary_cross_entropy_with_logits(logit.clamp(-20, 20), there, reduction="none")
+
+
+def intent_error(slots: Slots, prediction: Prediction, centre: Tensor, unit: Tensor) -> Tensor:
+    """How far each object went from where it was about to go, `[B, N]`, in object sizes; 0 if nobody asked for that.
+
+    Args:
+        slots: the scenes before the step.
+        prediction: of the step.
+        centre: `[B, N, 2]`, where the objects were seen after it.
+        unit: size of an object.
+    """
+    if prediction.intent is None:
+        return torch.zeros_like(slots.presence)
+    return ((slots.window[1] + prediction.intent - centre).square().sum(-1) + 1e-6).sqrt() / unit
+
+
+def outcome_losses(
+    heads: OutcomeHeads,
+    play: Play,
+    before: list[Slots],
+    after: list[Slots],
+    singles: Play,
+    unit: Tensor,
+    dense: bool,
+) -> dict[str, Tensor]:
+    """Losses of the heads, on steps that were seen and on steps that were imagined.
+
+    Args:
+        heads: that learn.
+        play: `T` frames of stretches that were imagined.
+        before, after: the `T - 1` imagined steps.
+        singles: steps that were seen.
+        unit: size of an object.
+        dense: see `SQAIR`.
+    """
+    first, second = singles.scene(0), singles.scene(1)
+    seen = heads(first, singles.actions[1], second, dense)
+    actions, rewards, ends = (x[1:].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
+    start, end = (Slots.cat(scenes).map(Tensor.detach) for scenes in (before, after))
+    dreamt, weight = heads(start, actions, end, dense), play.weight.repeat(len(before))
+    return {
+        "reward": reward_loss(seen, two_hot(singles.rewards[1], heads.bins), singles.weight),
+        "ending": ending_loss(seen, singles.ends[1], singles.weight),
+        "moves": members_loss(seen, *displacements(first, second, unit)),
+        "dreamt": reward_loss(dreamt, two_hot(rewards, heads.bins), weight) + ending_loss(dreamt, ends, weight),
+    }

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import torch
 
-from sqair_wm.model.interaction import Relation, Surroundings
+from sqair_wm.model.interaction import Intent, Relation, Surroundings
 from sqair_wm.model.sight import TOUCHING, Sight, touches
 from sqair_wm.model.slots import Slots
 from tests.conftest import random_scene, small
@@ -93,3 +93,28 @@ def test_a_relation_with_contact_sums_a_second_layer_over_the_others():
         ]
         assert net.meeting is not None
         torch.testing.assert_close(got[row], sum(net.meeting(h.relu()).relu() for h in hidden))
+
+
+def test_objects_touch_as_they_are_about_to_move_not_as_they_moved():
+    config = replace(CONFIG, pairs="intent")
+    slots, share = scene(present=2), sum(CONFIG.object_share)
+    sight, going = Sight(slots, config, dense=False), torch.randn(*slots.presence.shape, 2)
+    usual, found = sight.relation, sight.relate(going)
+    assert torch.equal(found[..., :6], usual[..., :6]), "place and velocity are as they were"
+    for row, (b, i) in enumerate(slots.presence.nonzero().tolist()):
+        for j in slots.presence[b].nonzero().flatten().tolist():
+            where = (sight.centre[b, j] - sight.centre[b, i]) / share
+            reach = (sight.scale[b, j] + sight.scale[b, i]) / share
+            expected = touches(where, going[b, j] - going[b, i], reach)
+            torch.testing.assert_close(found[row, j, 6:-1], expected)
+
+
+def test_what_is_steered_is_about_to_move_by_the_action():
+    config = replace(CONFIG, pairs="intent")
+    net, slots, memory = Intent(config, 8), scene(present=2), torch.randn(4, 8)
+    sight = Sight(slots, config, dense=False)
+    assert not net(sight, memory, torch.tensor([1, 2])).any(), "at first everything goes on as it does"
+    torch.nn.init.normal_(net.out[-1].weight)
+    one, other = net(sight, memory, torch.tensor([1, 2])), net(sight, memory, torch.tensor([1, 3]))
+    assert torch.equal(one[:2], other[:2]) and not torch.allclose(one[2:], other[2:])
+    assert one.shape == (4, 2) and one.abs().max() <= 1

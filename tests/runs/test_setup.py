@@ -57,7 +57,7 @@ def test_exploring_presence_leaves_most_scenes_of_a_crowd_whole():
     assert training_config(config(presence_margin=0.0), 46).presence_margin == 0
 
 
-@pytest.mark.parametrize(("sprites", "size"), [(CROWD - 5, "free"), (CROWD + 5, "steady")])
+@pytest.mark.parametrize(("sprites", "size"), [(CROWD - 5, "held"), (CROWD + 5, "steady")])
 def test_in_a_crowd_objects_keep_their_size_and_are_found_without_knowing_the_others(sprites, size):
     chosen = composed("model.hidden=8")
     rows, columns = torch.arange(sprites) // 6, torch.arange(sprites) % 6
@@ -65,12 +65,12 @@ def test_in_a_crowd_objects_keep_their_size_and_are_found_without_knowing_the_ot
     for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
         frames[:, :, 12 * row + 2 : 12 * row + 7, 12 * column + 2 : 12 * column + 7] = 1
     built = build_model(chosen, Frames(frames)).config
-    assert (built.size, built.conditional_discovery) == (size, size == "free")
+    assert (built.size, built.conditional_discovery) == (size, size == "held")
     chosen.model.slots = CROWD if size == "steady" else CROWD + 1
     built = build_model(chosen, Frames(frames)).config
-    assert built.size != size and built.conditional_discovery == (size != "free")
-    chosen.model.conditional_discovery = size == "free"
-    assert build_model(chosen, Frames(frames)).config.conditional_discovery == (size == "free")
+    assert built.size != size and built.conditional_discovery == (size != "held")
+    chosen.model.conditional_discovery = size == "held"
+    assert build_model(chosen, Frames(frames)).config.conditional_discovery == (size == "held")
 
 
 @pytest.mark.parametrize("group", ["training", "imagination"])
@@ -109,7 +109,7 @@ def test_a_preset_is_one_file_with_what_differs(configs):
     measured = {"object_size": [4.0, 4.0], "output_std": 0.1, "slots": 3}
     built = model_config(chosen, frame_size=[40, 40], channels=4, scenery=3, actions=3, **measured)
     assert (built.what, built.glimpse, built.slots, built.hidden) == (24, (10, 14), 7, ModelSettings.hidden)
-    assert (built.dynamics, built.discovery_prior, built.size) == ("interactive", "measured", "free")
+    assert (built.dynamics, built.discovery_prior, built.size) == ("interactive", "measured", "held")
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ class GuidedTracking(nn.Module):
         shift = held_shift(torch.addcmul(base, scale, torch.tanh(move), value=0.5), predicted_scale)
         least = self.config.least_std[1]
         std = bounded(positive(raw - 4, least))
-        if self.config.size == "free":
+        if self.config.size != "steady":
             return Normal(torch.cat([expected.mean + torch.tanh(grow), shift], -1), std)
         size = corrected(expected, grow, raw[:, :2], in_frame(predicted_scale, base), least)
         return Normal(torch.cat([size.mean, shift], -1), torch.cat([size.std, std[:, 2:]], -1))
