@@ -1,8 +1,7 @@
-"""Figures for people: what they mean, tables on the terminal, curves over the horizon."""
+"""Figures for people: what they mean, tables on the terminal."""
 
 from __future__ import annotations
 
-import io
 import re
 
 from rich.console import Console
@@ -77,36 +76,6 @@ def _rest(metrics: dict[str, float]) -> Table:
             others = [f"{metrics[b + name]:.4g}" if b + name in metrics else "" for b in beside]
             rest.add_row(name, f"{value:.4g}", *others, meaning(name))
     return rest
-
-
-def horizon_curves(metrics: dict[str, float]) -> bytes:
-    """Position error over the horizon, the model beside both baselines, as a PNG: means left, medians right.
-
-    Raises:
-        ValueError: if there are no position errors in `metrics`.
-    """
-    from matplotlib.figure import Figure
-
-    rows, _ = split_by_horizon(metrics)
-    if "position_error" not in rows:
-        raise ValueError("there are no position errors to draw: the model saw no moving object on held-out play")
-    figure = Figure(figsize=(7.2, 2.8), layout="constrained")
-    lines = (("", "imagined", "-"), ("_velocity", "constant velocity", "--"), ("_still", "standing still", ":"))
-    for axes, kind in zip(figure.subplots(1, 2, sharey=True), ("", "_median"), strict=True):
-        for suffix, label, style in lines:
-            values = rows.get(f"position_error{suffix}{kind}", {})
-            axes.plot(list(values), list(values.values()), style, marker="o", markersize=3, label=label)
-        axes.set_title("median" if kind else "mean", fontsize=10)
-        axes.set_xlabel("steps ahead", fontsize=8)
-        axes.set_xticks(HORIZONS)
-        axes.tick_params(labelsize=8)
-        axes.grid(alpha=0.3)
-    axes = figure.axes[0]
-    axes.set_ylabel("position error (pixels)", fontsize=8)
-    axes.legend(fontsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    return buffer.getvalue()
 
 
 def _is_row(name: str) -> bool:

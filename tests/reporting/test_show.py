@@ -5,7 +5,7 @@ from rich.console import Console
 
 from sqair_wm.evaluation.games.world import world_metrics
 from sqair_wm.reporting.meaning import meaning
-from sqair_wm.reporting.show import horizon_curves, print_tables, split_by_horizon
+from sqair_wm.reporting.show import print_tables, split_by_horizon
 from tests.evaluation.games.straight import Foreseer, Paths
 
 
@@ -63,9 +63,3 @@ def test_every_figure_has_a_meaning():
     names += ["contact_identity", "components_contact_identity", "birth_f1", "recall_of_Ball", "turn_recall_5_of_Ball"]
     assert all(map(meaning, names)) and not meaning("decision_unknown") and not meaning("nobody_knows")
     assert meaning("reward_f1_imagined").startswith(meaning("reward_f1"))
-
-
-def test_curves_are_a_picture_and_need_position_errors(metrics):
-    assert horizon_curves(metrics).startswith(b"\x89PNG")
-    with pytest.raises(ValueError, match="no position errors"):
-        horizon_curves({"starts": 3.0})
