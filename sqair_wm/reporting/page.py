@@ -12,7 +12,7 @@ import jinja2
 from sqair_wm.common.files import write_atomically
 from sqair_wm.reporting.charts import Chart
 from sqair_wm.reporting.films import Film, album
-from sqair_wm.reporting.meaning import meaning
+from sqair_wm.reporting.meaning import horizon_meaning, meaning
 from sqair_wm.reporting.numbers import Number
 
 PAGES = jinja2.Environment(
@@ -20,7 +20,7 @@ PAGES = jinja2.Environment(
 )
 """The templates of pages, in the folder `templates` beside this file; `base.html` is what reports extend."""
 
-PAGES.filters |= {"meaning": meaning}
+PAGES.filters |= {"meaning": meaning, "horizon_meaning": horizon_meaning}
 
 
 @dataclass(frozen=True)

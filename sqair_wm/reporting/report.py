@@ -15,7 +15,7 @@ from sqair_wm.reporting.charts import Chart, horizon_charts, training_charts
 from sqair_wm.reporting.films import gif
 from sqair_wm.reporting.numbers import five_numbers
 from sqair_wm.reporting.page import PAGES, Page, write_page
-from sqair_wm.reporting.show import ROWS, split_by_horizon
+from sqair_wm.reporting.show import grouped, split_by_horizon
 from sqair_wm.reporting.sights import Sights, liveliest
 from sqair_wm.world.world_model import WorldModel
 
@@ -71,7 +71,7 @@ def write_report(
     page = Page(folder.name, films, numbers, charts_of(records, metrics), configuration, machine)
     return write_page(
         folder / "report.html", page, PAGES.get_template("report.html"),
-        rest=rest, ahead=ahead, horizons=HORIZONS, row_meaning=ROWS, seen=seen, plays=bool(model.config.actions),
+        groups=grouped(rest), ahead=ahead, horizons=HORIZONS, seen=seen, plays=bool(model.config.actions),
     )  # fmt: skip
 
 
