@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+PATIENCE = 60
+"""Seconds for which a busy machine is waited for."""
+
 
 def browser() -> str | None:
     """Where the system's Chromium or Chrome is; None if there is none."""
@@ -32,6 +35,7 @@ def chromium() -> Iterator[Any]:
 def page_without_errors(opened: Any, **options: Any) -> Iterator[Any]:
     """A new page; there may be no error on its console, and it may ask the network for nothing."""
     page, wrong = opened.new_page(**options), []
+    page.set_default_timeout(1000 * PATIENCE)
     page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("request", lambda asked: wrong.append(asked.url) if asked.url.startswith("http") else None)

@@ -98,7 +98,7 @@ def decisions(metrics: Mapping[str, float]) -> Number:
         return Number(
             title, UNKNOWN, "The choice of a plan made no difference to the reward in any state that was tried."
         )
-    said = f"Not measured yet: {MEASURE}"
+    said = f"Not measured: {MEASURE.rstrip('.')}, in games that can be played from one state again and again."
     if metrics.get("rewards_seen") and "reward_recall" in metrics:
         said += f" One step ahead, the model predicts {share(metrics['reward_recall'])} of the rewards."
     return Number(title, UNKNOWN, said)

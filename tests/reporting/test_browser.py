@@ -9,7 +9,7 @@ import torch
 
 from sqair_wm.reporting.report import write_report
 from sqair_wm.world.world_model import WorldModel
-from tests.browsers import browser, chromium, page_without_errors
+from tests.browsers import PATIENCE, browser, chromium, page_without_errors
 from tests.conftest import MovingSquares, small
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
@@ -58,7 +58,7 @@ def frame(film):
 
 
 def moves_on(film, before):
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while frame(film) == before:
         assert time.monotonic() < end
         film.page.wait_for_timeout(30)
