@@ -17,10 +17,13 @@ from sqair_wm.world.world_model import WorldModel
 
 
 def real_frames(frames: Frame) -> Tensor:
-    """Frames as the game showed them, `[..., H, W, 3]` uint8; without a background, the foreground on black."""
+    """Frames as the game showed them, `[..., H, W, 3]` uint8; without a background, the foreground on black.
+
+    What is painted darker than black or brighter than white is shown as these.
+    """
     if frames.background.shape[-3]:
         return compose(frames)
-    grey = frames.foreground.movedim(-3, -1)
+    grey = frames.foreground.clamp(0, 1).movedim(-3, -1)
     return (255 * grey.expand(*grey.shape[:-1], 3)).byte()
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from sqair_wm.common.frame import Frame
 from sqair_wm.reporting.report import write_report
-from sqair_wm.reporting.sights import liveliest
+from sqair_wm.reporting.sights import liveliest, real_frames
 from sqair_wm.world.world_model import WorldModel
 from tests.conftest import MovingSquares, small
 from tests.reporting.pages import album, check
@@ -71,3 +72,8 @@ def test_curves_are_drawn_of_what_was_recorded(written):
     outline = check(written[0])
     named = [said["aria-label"] for said in outline.of("svg") if "aria-label" in said]
     assert "loss a frame (nats), over iteration" in named and len(named) == 3 + 1
+
+
+def test_what_is_painted_beyond_black_and_white_is_black_and_white():
+    frames = Frame(torch.tensor([-0.5, 0.5, 1.5]).reshape(3, 1, 1, 1))
+    assert real_frames(frames).flatten().tolist() == [0, 0, 0, 127, 127, 127, 255, 255, 255]
