@@ -18,8 +18,9 @@ from sqair_wm.common.settings import ConfigError, named_settings
 from sqair_wm.data.sequences import play_of
 from sqair_wm.evaluation.kinds import kind_of
 from sqair_wm.evaluation.metrics.summary import summarize, watch
-from sqair_wm.reporting.report import write_metrics, write_report
-from sqair_wm.reporting.show import print_tables
+from sqair_wm.reporting.report import write_metrics
+from sqair_wm.reporting.rewrite import report_run
+from sqair_wm.reporting.show import print_run
 from sqair_wm.runs.run_folder import begin_run
 from sqair_wm.runs.setup import (
     build_fabric,
@@ -57,7 +58,7 @@ def _train(config: DictConfig, named: Collection[str]) -> None:
     config, kind = folder.config, kind_of(config)
     if folder.finished:
         print(f"{folder.path} is finished; its report is {folder.report}. To train again, choose another name=...")
-        print_tables(folder.metrics())
+        print_run(folder.path, folder.metrics())
         return
     fabric = build_fabric(config)
     fabric.launch()
@@ -80,10 +81,10 @@ def _train(config: DictConfig, named: Collection[str]) -> None:
         return
     model.eval().requires_grad_(False).save(folder.path)
     metrics = summarize(watch(model, batch)) | total(loops) | kind.held_out(model, held_out, config)
-    curves = {loop.title: folder.records(loop.title) for loop in loops}
-    report = write_report(folder.path, model, batch, metrics, curves, folder.configuration, shown.seen)
+    folder.note_machine(fabric.device)
+    report = report_run(folder, model, batch, metrics)
     write_metrics(folder.path, metrics)
-    print_tables(metrics)
+    print_run(folder.path, metrics)
     print(f"report: {report}")
 
 

@@ -10,20 +10,25 @@ import json
 import sys
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import jinja2
 import numpy as np
 
 from sqair_wm.common.cpu import use_cpu
-from sqair_wm.common.figures import curves, moving_picture
-from sqair_wm.common.files import write_atomically
+from sqair_wm.common.notes import read_json
 from sqair_wm.common.settings import ConfigError
-from sqair_wm.reporting import report as reporting
+from sqair_wm.reporting.charts import Chart, training_charts
+from sqair_wm.reporting.films import Film, Panel
+from sqair_wm.reporting.numbers import UNKNOWN, Number, duration, identities_kept, objects_found, trusted_steps
+from sqair_wm.reporting.page import PAGES, Page, write_page
+from sqair_wm.reporting.show import split_by_horizon
+from sqair_wm.reporting.trust import measured
+from sqair_wm.runs.run_folder import METRICS, RunFolder
 
-from .evaluate import RESULT, line
+from .evaluate import RESULT
 from .kinds import open_run
 from .loop import PROGRESS
+from .mind import TITLE, ZOOM
 from .play import AHEAD, RATE, watch
 from .run import CONFIG, AgentRun
 
@@ -37,17 +42,15 @@ CURVES = {
     "world_distance": "error of imagined places (sizes)",
 }
 PARTS = {"playing": "playing", "learning_the_world": "learning the world", "dreaming": "dreaming"}
+ALT = (
+    "A real game, with a box around each object that the model sees. Beside it, for every action a smaller picture "
+    "with trails where objects go in imagination, and the reward that is expected."
+)
 
-
-PAGES = reporting.PAGES.overlay(loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"))
-"""The templates of agents' pages; what they are filled in with is that of all pages."""
-
-
-class Row(NamedTuple):
-    """A line of the table at the top."""
-
-    title: str
-    value: str
+AGENT_PAGES = PAGES.overlay(
+    loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(Path(__file__).parent / "templates"), PAGES.loader])  # type: ignore[list-item]
+)
+"""The templates of agents' pages, and those that all reports share."""
 
 
 def progress_of(run: AgentRun) -> list[dict[str, float]]:
@@ -67,46 +70,88 @@ def write_report(run: AgentRun, shown: int = SHOWN) -> Path:
         The path of the report.
     """
     records = progress_of(run)
-    film = moving_picture(list(islice(watch(run), shown)), 1000 // RATE) if shown else b""
-    page = PAGES.get_template("agent.html").render(
+    page = Page(
         name=run.path.name,
-        rows=rows(run, records),
-        film=film,
-        ahead=AHEAD,
-        curves=drawn(records),
+        films=[game_film(run, shown)] if shown else [],
+        numbers=numbers(run, records),
+        charts={"Learning": drawn(records)},
         configuration=(run.path / CONFIG).read_text(),
+        machine=RunFolder(run.path, run.config).machine,
     )
-    write_atomically(run.path / REPORT, lambda target: target.write_text(page))
-    return run.path / REPORT
+    result = result_of(run)
+    return write_page(
+        run.path / REPORT, page, AGENT_PAGES.get_template("agent.html"),
+        agent=f"{run.settings.kind}, seed {run.seed}", ahead=AHEAD, result=result or {}, world=str(run.config.model),
+    )  # fmt: skip
 
 
-def rows(run: AgentRun, records: list[dict[str, float]]) -> list[Row]:
-    """The figures of a run, each with what it is."""
-    found = [Row("agent", f"{run.settings.kind}, seed {run.seed}")]
-    if (run.path / RESULT).exists():
-        result = json.loads((run.path / RESULT).read_text())
-        found.append(Row("whole real games", f"{line(result)} in {len(result['episodes'])} games (95 % interval)"))
-    else:
-        found.append(Row("whole real games", f"not played yet: python -m agents.evaluate {run.path}"))
-    if records:
-        last = records[-1]
-        found.append(Row("real steps", f"{last['real_steps']:,.0f} in {last['minutes']:.0f} minutes"))
-        found.append(Row("imagined steps", f"{last['imagined_steps']:,.0f}"))
-        spent = {title: sum(r.get(f"seconds_{name}", 0.0) for r in records) for name, title in PARTS.items()}
-        whole = sum(spent.values()) or 1.0
-        found.append(Row("time", ", ".join(f"{title} {seconds / whole:.0%}" for title, seconds in spent.items())))
-    return found
+def game_film(run: AgentRun, shown: int) -> Film:
+    """The first steps of a game, with what the agent expects of every action."""
+    pictures = np.stack(list(islice(watch(run), shown)))
+    height, width = run.world().config.frame_size
+    real, futures = pictures[:, : ZOOM * height + TITLE, : ZOOM * width], pictures[:, :, ZOOM * width :]
+    panels = [Panel("the real game", real), Panel("where each action leads in imagination", futures)]
+    return Film("A game, and what the agent expects", ALT, panels, 1000 // RATE)
 
 
-def drawn(records: list[dict[str, float]]) -> bytes:
-    """Curves over real steps, each averaged over `ROUNDS` rounds; nothing if there are too few rounds."""
-    names = {name: title for name, title in CURVES.items() if sum(name in r for r in records) > 1}
-    if not names:
-        return b""
-    whole = [r for r in records if all(name in r for name in names)]
-    steps = [int(r["real_steps"]) for r in whole]
-    smooth = {name: averaged(np.array([r[name] for r in whole])) for name in names}
-    return curves([(s, {n: float(smooth[n][i]) for n in names}) for i, s in enumerate(steps)], names, "real steps")
+def result_of(run: AgentRun) -> dict | None:
+    """What whole games brought; None if it has not played any."""
+    path = run.path / RESULT
+    return read_json(path, f"python -m agents.evaluate {run.path} writes it again") if path.exists() else None
+
+
+def numbers(run: AgentRun, records: list[dict[str, float]]) -> list[Number]:
+    """Score, then objects, identities and imagination of the world model that it began with, and time."""
+    metrics = world_metrics(run)
+    rows, true = split_by_horizon(metrics)[0], bool(metrics.get("against_truth"))
+    trust = measured(rows, run.world().config.object_size, true)
+    return [
+        score(run), objects_found(metrics, True), identities_kept(metrics), trusted_steps(trust), time_taken(records),
+    ]  # fmt: skip
+
+
+def world_metrics(run: AgentRun) -> dict[str, float]:
+    """The figures of the world model that the agent was given; none if they are not beside it."""
+    folder = Path(str(run.config.model))
+    return RunFolder(folder, run.config).metrics() if (folder / METRICS).exists() else {}
+
+
+def score(run: AgentRun) -> Number:
+    """What the agent reaches in whole games."""
+    result = result_of(run)
+    if result is None:
+        return Number("Score", UNKNOWN, f"No whole game was played yet: python -m agents.evaluate {run.path}")
+    low, high = result["mean_95"]
+    said = (
+        f"Mean of {len(result['episodes'])} whole real games; 95\N{NO-BREAK SPACE}% interval {low:.2f} to {high:.2f}."
+    )
+    if "random_and_human" in result:
+        random, human = result["random_and_human"]
+        said += f" Random play reaches {random:g}, a human {human:g}."
+    return Number("Score", f"{result['mean']:.2f}", said)
+
+
+def time_taken(records: list[dict[str, float]]) -> Number:
+    """How long the agent has learned, on how many steps, and what it spent the time on."""
+    if not records:
+        return Number("Time", UNKNOWN, "This agent does not learn in rounds, or has not begun.")
+    last = records[-1]
+    spent = {title: sum(r.get(f"seconds_{name}", 0.0) for r in records) for name, title in PARTS.items()}
+    whole = sum(spent.values()) or 1.0
+    shares = ", ".join(f"{title} {seconds / whole:.0%}" for title, seconds in spent.items())
+    said = f"Learned from {last['real_steps']:,.0f} real and {last['imagined_steps']:,.0f} imagined steps; {shares}."
+    return Number("Time", duration(last["minutes"]), said)
+
+
+def drawn(records: list[dict[str, float]]) -> list[Chart]:
+    """Curves over real steps, each averaged over `ROUNDS` rounds; none of what fewer than two rounds know."""
+    charts: list[Chart] = []
+    for name, title in CURVES.items():
+        known = [r for r in records if name in r]
+        smooth = averaged(np.array([r[name] for r in known]))
+        points = [(int(r["real_steps"]), {name: float(v)}) for r, v in zip(known, smooth, strict=True)]
+        charts += training_charts(points, {name: title}, "real steps")
+    return charts
 
 
 def averaged(values: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from sqair_wm.common.locks import alone
 from sqair_wm.common.places import WEIGHTS, find_folder
 from sqair_wm.common.presets import presets_folder
 from sqair_wm.common.settings import ConfigError, schema
+from sqair_wm.runs.run_folder import RunFolder
 from sqair_wm.runs.setup import check_machine
 
 from .kinds import KINDS, settings_of
@@ -39,10 +40,11 @@ def train(config: DictConfig) -> None:
     path = Path(config.runs) / config.name
     with alone(path, "training an agent", "wait until it is done, stop it, or choose another name=..."):
         run = begin(config, settings)
-        run.world()  # says what is wrong with the model before anything else happens
+        world = run.world()  # says what is wrong with the model before anything else happens
         learn = KINDS[settings.kind].train
         if learn is not None:
             learn(run, say)
+            RunFolder(run.path, config).note_machine(world.background.device)
             print(f"report: {write_report(run)}")
     print(f"{run.path}: python -m agents.evaluate {run.path} plays whole games")
 

@@ -1,4 +1,7 @@
-"""Measure a finished run on what it was not trained on: `python -m sqair_wm.evaluate runs/MsPacman`."""
+"""Measure a finished run on what it was not trained on: `python -m sqair_wm.evaluate runs/MsPacman`.
+
+The figures go into the run's `metrics.json`, and its report is written again with them.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ from sqair_wm.evaluation.digits.digit_table import PAPER, Sizes
 from sqair_wm.evaluation.games.decisions import DecisionSettings
 from sqair_wm.evaluation.kinds import Job, kind_of
 from sqair_wm.reporting.report import write_metrics
-from sqair_wm.reporting.show import print_tables
+from sqair_wm.reporting.rewrite import rewrite
+from sqair_wm.reporting.show import print_run
 from sqair_wm.runs.run_folder import open_run
 from sqair_wm.world.world_model import load
 
@@ -120,7 +124,8 @@ def main(arguments: list[str] | None = None) -> None:
         metrics = evaluate(options.run, options.data, options.device, chosen_sizes(options), options.decisions)
         if options.json:
             write_result(options.json, options.run)
-        print_tables(metrics)
+        print_run(options.run, metrics)
+        print(f"report: {rewrite(options.run, options.data, options.device)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pictures of what the model sees: frames with boxes by identity, glimpses, moving pictures, curves."""
+"""Pictures of what the model sees: frames with boxes by identity, glimpses, moving pictures."""
 
 from __future__ import annotations
 
@@ -52,21 +52,6 @@ def draw_boxes(picture: np.ndarray, boxes: np.ndarray, identities: np.ndarray, z
     return canvas
 
 
-def glimpse_strip(glimpses: Tensor, identities: np.ndarray, slots: int, zoom: int = 2) -> np.ndarray:
-    """Glimpses `[N, C, h, w]` one below the other, framed in the colour of their identity; sorted by identity.
-
-    The strip has room for `slots` glimpses and is as wide as one.
-    """
-    h, w = glimpses.shape[2] * zoom + 4, glimpses.shape[3] * zoom + 4
-    strip = np.zeros((slots * h, w, 3), np.uint8)
-    order = [i for i in np.argsort(identities, kind="stable") if identities[i] >= 0]
-    for row, i in enumerate(order[:slots]):
-        tile = np.full((h, w, 3), identity_color(int(identities[i])), np.uint8)
-        tile[2:-2, 2:-2] = enlarge(to_picture(glimpses[i]), zoom)
-        strip[row * h : (row + 1) * h] = tile
-    return strip
-
-
 def beside(pictures: list[np.ndarray], gap: int = 6) -> np.ndarray:
     """Pictures of any height in a row on a dark ground."""
     height = max(p.shape[0] for p in pictures)
@@ -104,20 +89,3 @@ def write_mp4(path: Path, pictures: Iterable[np.ndarray], fps: float) -> int:
     if writer is not None:
         writer.release()
     return number
-
-
-def curves(records: list[tuple[int, dict[str, float]]], names: dict[str, str], over: str = "iteration") -> bytes:
-    """Training curves as one PNG: a panel for each of `names` (statistic: title), `over` what it says below."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.4 * len(names), 2.6), layout="constrained")
-    for axes, (name, title) in zip(np.atleast_1d(figure.subplots(1, len(names))), names.items(), strict=True):
-        known = [(i, r[name]) for i, r in records if name in r]
-        axes.plot([i for i, _ in known], [value for _, value in known], linewidth=1)
-        axes.set_title(title, fontsize=10)
-        axes.set_xlabel(over, fontsize=8)
-        axes.tick_params(labelsize=8)
-        axes.grid(alpha=0.3)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    return buffer.getvalue()

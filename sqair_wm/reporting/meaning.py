@@ -1,4 +1,4 @@
-"""What the figures of an evaluation mean, in a line each."""
+"""What the figures of an evaluation mean, in a sentence each."""
 
 from __future__ import annotations
 
@@ -7,110 +7,146 @@ import re
 BASELINES = ("components_", "difference_")
 """Prefixes of the figures of connected components of the foreground, and of the difference of two frames."""
 
+ONCE = "when every frame is seen once and no later one is known"
+
 MEANING = {
-    "decision_share": "of what choosing best gains over choosing blindly, the share that choosing by imagination gains",
-    "decision_share_low": "lower limit of that (95 %, bootstrap over states)",
-    "decision_share_high": "upper limit of that",
-    "decision_correlation": "correlation of imagined and true returns of the sequences, mean over states",
-    "decision_states": "states in which the sequences differ, so that the choice matters",
-    "contact_identity": "of moving objects that begin to touch another, the share that has its identity 4 frames later",
-    "contacts_seen": "contacts asked about",
-    "birth_f1": "new true objects against new identities, two frames of tolerance, F1",
-    "births_seen": "true objects that appear",
-    "death_f1": "vanished true objects against ended identities, two frames of tolerance, F1",
-    "deaths_seen": "true objects that vanish",
-    "standing_seen": "an object that moved before has stood still for 60 frames: share of frames in which it is seen",
-    "standing_frames": "frames asked about",
-    "recall_worst_class": "recall of the class of moving objects that is found least",
-    "turn_recall_5": "of objects that turn within 5 steps, the share imagined to turn, the same way",
-    "turn_precision_5": "of objects imagined to turn within 5 steps, the share that does, the same way",
-    "turns_seen": "turns asked about",
-    "events_10": "objects that touch another one or turn within 10 steps",
-    "position_error_event_10": "pixels between imagined and true place after 10 steps, of these",
-    "position_error_quiet_10": "the same of all other moving objects",
-    "position_error_event_still_10": "the former if all stood still",
-    "position_error_quiet_still_10": "the latter if all stood still",
-    "position_error_event_velocity_10": "the former if all kept their velocity",
-    "position_error_quiet_velocity_10": "the latter if all kept their velocity",
-    "unexplained_energy": "squared error of the reconstruction, as a share of the foreground's squared intensity",
-    "objects_per_frame": "objects the model sees in a frame",
-    "discovered_per_frame": "objects that get a new identity in a frame, after the first of a sequence",
-    "identity_survival_8": "share of objects that still have their identity 8 frames later",
-    "iterations": "training steps",
-    "imagination_iterations": "steps of the second training, of prediction, reward and ending",
-    "wall_minutes": "minutes of training, recording and evaluation not included",
-    "computing_minutes": "of these, minutes in which the machine worked on this training and not on something else",
-    "frames_per_second": "frames trained on a second",
-    "starts": "scenes imagined from",
-    "against_truth": "1: position errors against true boxes, 0: against the model's own tracks",
-    "moving_matched": "share of the moving true objects that the model sees at the start",
-    "rewards_seen": "recorded steps with a reward",
-    "endings_seen": "recorded endings of an episode",
-    "reward_precision": "of the predicted rewards, the share that came",
-    "reward_recall": "of the rewards that came, the share that was predicted",
-    "reward_f1": "harmonic mean of both",
-    "reward_ece": "expected calibration error of the probability of a reward",
-    "ending_precision": "of the predicted endings, the share that came",
-    "ending_recall": "of the endings that came, the share that was predicted",
-    "ending_f1": "harmonic mean of both",
-    "ending_ece": "expected calibration error of the probability of an ending",
+    "decision_share": "share of what choosing well could gain that choosing in imagination gains (0: a blind choice)",
+    "decision_share_low": "lower limit of the share of what could be gained (95 %, bootstrap over states)",
+    "decision_share_high": "upper limit of the share of what could be gained",
+    "decision_correlation": "correlation of the imagined returns of plans with the true ones, mean over states",
+    "decision_states": "states of the game in which plans bring different rewards, so that the choice matters",
+    "contact_identity": "share of moving objects that touch another one and still have their identity 4 frames later",
+    "contacts_seen": "number of contacts between moving objects",
+    "birth_f1": "how well new identities fit objects that appear (F1; two frames of tolerance)",
+    "births_seen": "number of true objects that appear",
+    "death_f1": "how well ended identities fit objects that vanish (F1; two frames of tolerance)",
+    "deaths_seen": "number of true objects that vanish",
+    "standing_seen": "share of frames in which an object is seen that has moved and then stood still for 60 frames",
+    "standing_frames": "number of frames with an object that has moved and then stood still for 60 frames",
+    "recall_worst_class": "share that is found of the class of moving objects that is found least",
+    "turn_recall_5": "share of the objects turning within 5 steps that are imagined to turn, the same way",
+    "turn_precision_5": "share of the objects imagined to turn within 5 steps that do turn, the same way",
+    "turns_seen": "number of turns that imagination had to foresee",
+    "events_10": "number of objects that touch another one or turn within 10 steps",
+    "position_error_event_10": "pixels from imagined to true places after 10 steps, of objects that touch or turn",
+    "position_error_quiet_10": "pixels from imagined to true places after 10 steps, of objects that go on straight",
+    "position_error_event_still_10": "pixels that objects move in 10 steps, of those that touch or turn",
+    "position_error_quiet_still_10": "pixels that objects move in 10 steps, of those that go on straight",
+    "position_error_event_velocity_10": "pixels from constant velocity after 10 steps, of objects that touch or turn",
+    "position_error_quiet_velocity_10": "pixels from constant velocity after 10 steps, of objects that go on straight",
+    "unexplained_energy": "share of the foreground (squared intensity) that the objects do not explain",
+    "objects_per_frame": "mean number of objects that the model sees in a frame",
+    "discovered_per_frame": "mean number of new identities in a frame, after the first frame of a sequence",
+    "identity_survival_8": "share of the objects that still have their identity 8 frames later",
+    "iterations": "steps of the first training, of seeing",
+    "imagination_iterations": "steps of the second training, of imagining movement, reward and ending",
+    "wall_minutes": "minutes of training by the clock, without recording and evaluation",
+    "computing_minutes": "minutes of training in which the machine was not busy with something else",
+    "frames_per_second": "frames that training takes in a second",
+    "starts": "number of scenes from which imagination was compared with what happened",
+    "against_truth": "whether places are compared with the game's true boxes (1) or with the model's own tracks (0)",
+    "moving_matched": "share of the moving true objects that the model sees when imagination begins",
+    "rewards_seen": "number of recorded steps with a reward",
+    "endings_seen": "number of recorded endings of an episode",
+    "reward_precision": "share of the rewards predicted one step ahead that came",
+    "reward_recall": "share of the rewards that came that were predicted one step ahead",
+    "reward_f1": "how well rewards are predicted one step ahead (F1: harmonic mean of precision and recall)",
+    "reward_ece": "how far the probability of a reward is off on average (expected calibration error)",
+    "ending_precision": "share of the endings predicted one step ahead that came",
+    "ending_recall": "share of the endings that came that were predicted one step ahead",
+    "ending_f1": "how well endings are predicted one step ahead (F1: harmonic mean of precision and recall)",
+    "ending_ece": "how far the probability of an ending is off on average (expected calibration error)",
     "counting_accuracy": "share of frames with the true number of objects, hidden ones included (weighted particles)",
-    "counting_accuracy_50": "the same with 50 sampled explanations of a sequence instead of 5",
-    "counting_accuracy_once": "the same of one deterministic pass that knows no later frame",
-    "counting_accuracy_first": "of the first frames in such a pass",
-    "counting_accuracy_last": "of the tenth frames in such a pass",
-    "counting_error": "mean absolute error of the number of objects in such a pass",
-    "discovered_after_first": "new identities a frame after the first in such a pass",
-    "counting_quarter": "the same if a quarter of a box in the crop is enough, instead of half",
-    "counting_quarter_once": "that of one deterministic pass",
-    "counting_half_once": "accuracy of such a pass if what the edge cuts to less than half an object does not count",
-    "counting_uncut": "of the frames in which the crop cuts nobody off, in one deterministic pass",
-    "counting_bias": "mean of the found less the true number, in one deterministic pass",
-    "counting_constant": "accuracy of always saying the number that is right most often",
+    "counting_accuracy_50": "share of frames with the true number of objects, by 50 sampled explanations instead of 5",
+    "counting_accuracy_once": f"share of frames with the true number of objects, {ONCE}",
+    "counting_accuracy_first": f"share of first frames with the true number of objects, {ONCE}",
+    "counting_accuracy_last": f"share of tenth frames with the true number of objects, {ONCE}",
+    "counting_error": f"mean difference of the number of objects from the true one, {ONCE}",
+    "discovered_after_first": f"mean number of new identities in a frame after the first, {ONCE}",
+    "counting_quarter": "share of frames counted right if being in the crop by a quarter is enough, instead of by half",
+    "counting_quarter_once": f"share of frames counted right if being in the crop by a quarter is enough, {ONCE}",
+    "counting_half_once": f"share of frames counted right if what the edge cuts by more than half is left out, {ONCE}",
+    "counting_uncut": f"share of frames counted right, of those in which the crop cuts nobody off, {ONCE}",
+    "counting_bias": f"mean of the number found less the true one, {ONCE}",
+    "counting_constant": "share of frames counted right by always saying the number that is right most often",
     "uncut_frames": "share of the frames in which the crop cuts nobody off",
-    "camera_shift": "pixels of the video by which the camera moves",
-    "log_px": "bound on log p(x) of a sequence, nats",
-    "log_px_error": "standard error of its mean over sequences",
-    "reconstruction": "log p(x|z) of a sequence, mean over the posterior, nats",
-    "kl": "log q(z|x) - log p(z) of a sequence, mean over the posterior, nats",
-    "reconstruction_weighted": "log p(x|z), mean under the importance weights",
-    "kl_weighted": "log q(z|x) - log p(z), mean under the importance weights",
+    "camera_shift": "pixels of the video by which the camera moves; the model needs it to stand still",
+    "log_px": "bound on log p(x) of a sequence, in nats: the higher, the better the model explains test data",
+    "log_px_error": "standard error of the mean bound on log p(x), over sequences",
+    "log_px_balanced": "bound on log p(x) of a sequence, in nats, every number of digits counting alike",
+    "log_px_balanced_error": "standard error of the balanced bound on log p(x)",
+    "reconstruction": "log p(x|z) of a sequence in nats, mean over the posterior",
+    "kl": "log q(z|x) - log p(z) of a sequence in nats, mean over the posterior",
+    "reconstruction_weighted": "log p(x|z) of a sequence in nats, mean under the importance weights",
+    "kl_weighted": "log q(z|x) - log p(z) of a sequence in nats, mean under the importance weights",
     "addition_accuracy": "share of frames from whose codes a classifier gets the sum of the sequence's digits right",
-    "addition_accuracy_sequence": "the same of sequences, their frames voting",
-    "addition_accuracy_learned": "the same of frames that the classifier learned from",
-    "addition_accuracy_objects": "the same of a classifier that reads one object at a time",
-    "milliseconds_per_frame": "computing time of one frame of one sequence, observed together with others",
-    "uncertainty_correlation": "Spearman's, of the model's uncertainty and its next position error",
-    "f": "harmonic mean of precision and recall",
-    "precision": "of the objects found, the share that is there (centre within half a diagonal of the true box)",
-    "recall": "of the true objects, the share that is found",
-    "ap": "average precision, mean over overlaps (IoU) of 0.1 to 0.9",
-    "f_moving_kept": "the same if what is kept unseen in a frame were found in it",
+    "addition_accuracy_sequence": "share of sequences whose sum a classifier gets right, their frames voting",
+    "addition_accuracy_learned": "share of right sums of digits in the frames that the classifier learned from",
+    "addition_accuracy_objects": "share of frames whose sum a classifier gets right that reads one object at a time",
+    "milliseconds_per_frame": "milliseconds of computing for a frame of one sequence, observed together with others",
+    "uncertainty_correlation": "rank correlation (Spearman) of the model's uncertainty with its next error of a place",
+    "f": "how well objects are found (F: harmonic mean of precision and recall)",
+    "precision": "share of the objects found that are there (centre within half a diagonal of the true box)",
+    "recall": "share of the true objects that are found",
+    "ap": "average precision of the boxes found, mean over overlaps (IoU) of 0.1 to 0.9",
+    "f_moving_kept": "how well moving objects are found (F) if what is kept unseen in a frame counted as found in it",
     "exact_count": "share of frames with exactly as many moving objects as there are",
     "exact_count_relevant": "share of frames with exactly as many relevant objects as there are",
-    "mota": "tracking accuracy: 1 minus misses, false positives and switches per true object (of games: moving)",
-    "idf1": "share of objects in frames that are followed under one identity, F1",
-    "hota": "higher order tracking accuracy, of detection and association",
+    "mota": "tracking accuracy: 1 less misses, false objects and identity switches per true object (of games: moving)",
+    "idf1": "share of objects in frames that are found and followed under one identity (F1)",
+    "hota": "tracking accuracy of a higher order (HOTA), of finding and following alike",
     "switches_per_100": "changes of identity per 100 true objects in frames",
-    "fewshot_1": "accuracy of the class from the appearance code, 1 labelled example a class",
-    "fewshot_4": "4 labelled examples a class",
-    "fewshot_16": "16 labelled examples a class",
-    "fewshot_64": "64 labelled examples a class",
-    "fewshot_guess": "accuracy of always guessing the most frequent class",
-    "ami": "adjusted mutual information of classes and clusters of the codes",
+    "fewshot_1": "share of objects whose class is told right from the appearance code, by 1 labelled example a class",
+    "fewshot_4": "share of objects whose class is told right, by 4 labelled examples a class",
+    "fewshot_16": "share of objects whose class is told right, by 16 labelled examples a class",
+    "fewshot_64": "share of objects whose class is told right, by 64 labelled examples a class",
+    "fewshot_guess": "share of objects whose class is told right by always guessing the most frequent one",
+    "ami": "how well clusters of the codes fit the classes of objects (adjusted mutual information)",
 }
+"""Phrases by name; `meaning` makes sentences of them."""
 
 AMONG = {
-    "_imagined": " (scene after the step imagined)",
+    "_imagined": " (the scene after the step is imagined too)",
     "_moving": ", of moving objects",
     "_relevant": ", of all but scenery, score and lives",
     "_iou": ", by overlap (IoU of 0.5) instead of centres",
+    "_long": ", in longer sequences",
 }
 """Endings of names, and what they add."""
 
+FORECASTS = {"": "", "_still": " if all stood still", "_velocity": " if all kept their velocity"}
+HORIZON = {
+    "position_error": "distance in pixels of moving objects' imagined places from the true ones",
+    "position_error_all": "distance in pixels of all objects' imagined places from the true ones",
+    "tracked_error": "distance in pixels of imagined places from those where the model sees the objects later",
+    "lost": "share of the objects still there that imagination has let go",
+    "invented": "share of the imagined objects that are not there",
+    "image_error": "squared error of the imagined foreground, as a share of its squared intensity",
+}
+"""Figures that there are for every number of imagined steps, and of which there are forecasts without a model."""
+
 
 def meaning(name: str) -> str:
-    """What the figure `name` means; nothing if nobody says."""
+    """What the figure `name` means, a sentence; nothing if nobody says."""
+    return _sentence(_phrase(name))
+
+
+def horizon_meaning(row: str) -> str:
+    """What a figure means that there is for every number of imagined steps, such as `position_error_still_median`."""
+    found = re.fullmatch(r"(.+?)(_still|_velocity)?(_median|_objects)?", row)
+    if found is None or found[1] not in HORIZON:
+        return ""
+    if found[3] == "_objects":
+        return "Number of objects that the errors are means of."
+    kind = "median " if found[3] else ""
+    return _sentence(kind + HORIZON[found[1]] + FORECASTS[found[2] or ""])
+
+
+def _sentence(phrase: str) -> str:
+    return f"{phrase[0].upper()}{phrase[1:]}." if phrase else ""
+
+
+def _phrase(name: str) -> str:
     if name.startswith("decision_"):
         return _of_decisions(name)
     figure, _, kind = name.partition("_of_")
@@ -118,12 +154,12 @@ def meaning(name: str) -> str:
         return f"{MEANING[figure]}: {kind}"
     name, _, minutes = name.partition("_after_") if not name.endswith("_after_first") else (name, "", "")
     if minutes:
-        return f"{meaning(name)}, after {minutes} minutes of computing"
+        return f"{_phrase(name)}, after {minutes} minutes of computing"
     if name in MEANING:
         return MEANING[name]
-    for prefix, whose in zip(BASELINES, ("connected components", "of the difference of two frames"), strict=True):
-        if name.startswith(prefix):
-            return f"{meaning(name.removeprefix(prefix))} ({whose})"
+    for prefix, whose in zip(BASELINES, ("connected components", "the difference of two frames"), strict=True):
+        if name.startswith(prefix) and (phrase := _phrase(name.removeprefix(prefix))):
+            return f"{phrase} (by {whose}, for comparison)"
     for ending, addition in AMONG.items():
         if name.endswith(ending) and name.removesuffix(ending) in MEANING:
             return MEANING[name.removesuffix(ending)] + addition

@@ -1,26 +1,26 @@
-"""A run's `report.html`, self-contained: pictures that move, the figures, the curves."""
+"""A run's `report.html`, self-contained: pictures that move, five numbers, the curves, and all figures."""
 
 from __future__ import annotations
 
-import base64
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import jinja2
-import torch
-from torch import Tensor
-
-from sqair_wm.common import figures
 from sqair_wm.common.files import write_atomically
-from sqair_wm.common.frame import Frame
 from sqair_wm.data.sequences import Batch
 from sqair_wm.evaluation.games.futures import HORIZONS
-from sqair_wm.evaluation.metrics.summary import Watched, watch
-from sqair_wm.games.background import compose
-from sqair_wm.model.outlines import outlines
-from sqair_wm.reporting.meaning import meaning
-from sqair_wm.reporting.show import ROWS, horizon_curves, split_by_horizon
+from sqair_wm.evaluation.metrics.summary import watch
+from sqair_wm.reporting import trust
+from sqair_wm.reporting.charts import Chart, horizon_charts, training_charts
+from sqair_wm.reporting.films import gif
+from sqair_wm.reporting.numbers import five_numbers
+from sqair_wm.reporting.page import PAGES, Page, write_page
+from sqair_wm.reporting.show import grouped, split_by_horizon
+from sqair_wm.reporting.sights import Sights, liveliest
 from sqair_wm.world.world_model import WorldModel
+
+Records = Mapping[str, Sequence[tuple[int, dict[str, float]]]]
+"""(iteration, statistics) of each kind of training."""
 
 CURVES = {
     "training": {"loss": "loss a frame (nats)", "objects": "objects a frame", "discovered": "discovered a frame"},
@@ -30,63 +30,7 @@ CURVES = {
         "ending": "ending (nats)",
     },
 }
-
-PAGES = jinja2.Environment(
-    loader=jinja2.PackageLoader("sqair_wm.reporting"), autoescape=True, undefined=jinja2.StrictUndefined
-)
-"""The templates of pages, in the folder `templates` beside this file."""
-
-PAGES.filters |= {"base64": lambda data: base64.b64encode(data).decode(), "meaning": meaning}
-
-
-def real_frames(frames: Frame) -> Tensor:
-    """Frames as the game showed them, `[..., H, W, 3]` uint8; without a background, the foreground on black."""
-    if frames.background.shape[-3]:
-        return compose(frames)
-    grey = frames.foreground.movedim(-3, -1)
-    return (255 * grey.expand(*grey.shape[:-1], 3)).byte()
-
-
-def liveliest(batch: Batch, number: int) -> Tensor:
-    """The `number` sequences in which most changes from frame to frame."""
-    whole = torch.cat([batch.frames.foreground, batch.frames.background], 2)
-    change = whole.diff(dim=0).abs().flatten(2).sum((0, 2))
-    return change.topk(min(number, len(change))).indices.sort().values
-
-
-def tracking_picture(model: WorldModel, batch: Batch, watched: Watched, scene: int) -> bytes:
-    """Real frame with boxes, what the model is given, its reconstruction, and each object's glimpse, as a GIF."""
-    real = real_frames(batch.frames)
-    places, identities = watched.boxes, watched.identities()
-    pictures = []
-    for t, state in enumerate(watched.states):
-        ids = identities[t, scene].cpu().numpy()
-        glimpses = model.render(state.select(torch.tensor([scene], device=state.presence.device))).glimpses[0]
-        row = [
-            figures.draw_boxes(real[t, scene].cpu().numpy(), places[t, scene].cpu().numpy(), ids),
-            figures.enlarge(figures.to_picture(watched.frames[t, scene])),
-            figures.enlarge(figures.to_picture(watched.reconstructions[t, scene])),
-            figures.glimpse_strip(glimpses, ids, model.config.slots, 1),
-        ]
-        pictures.append(figures.beside(row))
-    return figures.moving_picture(pictures)
-
-
-def imagination_picture(model: WorldModel, batch: Batch, watched: Watched, scene: int, seen: int) -> bytes:
-    """What happened beside what the model imagined after `seen` frames, as a GIF."""
-    start = watched.states[seen - 1].select(torch.tensor([scene], device=batch.actions.device))
-    futures = model.imagined(start, batch.actions[seen:, scene : scene + 1])
-    real, background = real_frames(batch.frames), batch.frames.background[seen - 1, scene]
-    pictures = []
-    for t, state in enumerate(futures, seen):
-        image, glimpses = (x[0] for x in model.render(state))
-        box = outlines(glimpses, state.where[0], model.config).cpu().numpy()
-        drawn = real_frames(Frame(image, background)).cpu().numpy()
-        ids = state.identity[0].cpu().numpy()
-        pictures.append(
-            figures.beside([figures.enlarge(real[t, scene].cpu().numpy()), figures.draw_boxes(drawn, box, ids)])
-        )
-    return figures.moving_picture(pictures)
+HEADINGS = {"training": "Learning to see", "imagination": "Learning to imagine"}
 
 
 def write_report(
@@ -94,49 +38,57 @@ def write_report(
     model: WorldModel,
     batch: Batch,
     metrics: dict[str, float],
-    records: dict[str, list[tuple[int, dict[str, float]]]],
+    records: Records,
     configuration: str,
     seen: int = 8,
     scenes: int = 3,
+    machine: str = "",
 ) -> Path:
     """Write `report.html` into `folder`, and its first pictures as `tracking.gif` and `imagination.gif`.
 
     Args:
         folder: of the run.
         model: trained.
-        batch: held-out sequences of at least `seen + 2` frames; the `scenes` liveliest of them are shown.
+        batch: held-out sequences of at least `seen + 2` frames; the `scenes` liveliest of them are shown, first the
+            one with most objects when imagination begins.
         metrics: the figures to show.
         records: (iteration, statistics) of each kind of training.
         configuration: the resolved configuration as text.
         seen: frames that the model sees before it imagines how they go on.
         scenes: how many sequences to show.
+        machine: where the run was trained, in words.
 
     Returns:
         The path of the report.
     """
     shown = batch.select(liveliest(batch, scenes))
-    watched = watch(model, shown)
-    tracking = [tracking_picture(model, shown, watched, s) for s in range(shown.frames.batch)]
-    imagined = [imagination_picture(model, shown, watched, s, seen) for s in range(shown.frames.batch)]
-    path = folder / "report.html"
-    for name, picture in (("tracking.gif", tracking[0]), ("imagination.gif", imagined[0])):
-        (folder / name).write_bytes(picture)
+    sights = Sights(model, shown, watch(model, shown), seen)
+    films = [film for s in sights.fullest() for film in (sights.imagination(s), sights.tracking(s))]
+    for film, name in zip(films, ("imagination.gif", "tracking.gif"), strict=False):
+        (folder / name).write_bytes(gif(film))
     ahead, rest = split_by_horizon(metrics)
-    page = PAGES.get_template("report.html").render(
-        name=folder.name,
-        rest=rest,
-        tracking=tracking,
-        imagined=imagined,
-        seen=seen,
-        horizons=HORIZONS,
-        ahead=ahead,
-        row_meaning=ROWS,
-        horizon_curves=horizon_curves(metrics) if "position_error" in ahead else None,
-        curves=[figures.curves(records[kind], CURVES[kind]) for kind in CURVES if records.get(kind)],
-        configuration=configuration,
-    )
-    write_atomically(path, lambda target: target.write_text(page))
-    return path
+    numbers = five_numbers(metrics, trust_in(sights, metrics), bool(model.config.actions))
+    page = Page(folder.name, films, numbers, charts_of(records, metrics), configuration, machine)
+    return write_page(
+        folder / "report.html", page, PAGES.get_template("report.html"),
+        groups=grouped(rest), ahead=ahead, horizons=HORIZONS, seen=seen, plays=bool(model.config.actions),
+    )  # fmt: skip
+
+
+def trust_in(sights: Sights, metrics: Mapping[str, float]) -> trust.Trust | None:
+    """How long imagination stays near: as measured on held-out play, else as the films show it."""
+    config, rows = sights.model.config, split_by_horizon(dict(metrics))[0]
+    found = trust.measured(rows, config.object_size, bool(metrics.get("against_truth")))
+    if found is not None:
+        return found
+    later = sights.watched.states[sights.seen - 1 :]
+    return trust.shown(later, sights.futures, config.frame_size, config.object_size)
+
+
+def charts_of(records: Records, metrics: Mapping[str, float]) -> dict[str, list[Chart]]:
+    """The curves of trainings, and of the error of imagination over its steps, by heading."""
+    charts = {"How far imagination goes astray": horizon_charts(split_by_horizon(dict(metrics))[0])}
+    return charts | {HEADINGS[k]: training_charts(records[k], CURVES[k]) for k in CURVES if records.get(k)}
 
 
 def write_metrics(folder: Path, metrics: dict[str, float]) -> None:

@@ -1,47 +1,80 @@
-"""Figures for people: what they mean, tables on the terminal, curves over the horizon."""
+"""Figures for people, on the terminal: five numbers first, then tables in which every row is a sentence."""
 
 from __future__ import annotations
 
-import io
 import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from sqair_wm.evaluation.games.futures import HORIZONS
-from sqair_wm.reporting.meaning import BASELINES, meaning
+from sqair_wm.reporting.meaning import BASELINES, horizon_meaning, meaning
+from sqair_wm.reporting.numbers import Number, five_numbers
+from sqair_wm.reporting.trust import measured
+from sqair_wm.world.world_model import read_description
 
-ROWS = {
-    "position_error": "pixels between imagined and true objects, of those that move",
-    "position_error_all": "the same of all true objects",
-    "tracked_error": "pixels between imagined and then observed objects",
-    "lost": "share of the objects still there that imagination let go",
-    "invented": "share of the imagined objects that are not there",
-    "image_error": "squared error, as a share of the foreground's squared intensity",
+GROUPS = {
+    "Decisions": r"decision_.*",
+    "Rewards and endings": r"(reward|ending)s?_.*",
+    "Imagination": r"(turns?|events|position_error|starts|against_truth|moving_matched|uncertainty)(_.*)?",
+    "Training": r"(.*_)?iterations|.*_minutes|frames_per_second",
+    "Objects": r".*",
 }
-"""Figures that there are for every horizon."""
-
-FIRST = "decision_"
-"""Beginning of the figures that everything is judged by."""
-
-BESIDES = ("still", "velocity", "median", "still_median", "velocity_median", "objects", "all_still", "all_velocity")
+"""Headings, in the order of the tables, and which figures stand under them: the first that fits."""
 
 
-def split_by_horizon(metrics: dict[str, float]) -> tuple[dict[str, dict[int, float]], dict[str, float]]:
-    """Figures that exist for several horizons, by name and horizon, and all the others, decisions first."""
+def split_by_horizon(metrics: Mapping[str, float]) -> tuple[dict[str, dict[int, float]], dict[str, float]]:
+    """Figures that exist for several horizons, by name and horizon, and all the others, group by group."""
     rows: dict[str, dict[int, float]] = {}
     others: dict[str, float] = {}
     for name, value in metrics.items():
         found = re.fullmatch(r"(.+)_(\d+)", name)
-        if found and int(found[2]) in HORIZONS and _is_row(found[1]):
+        if found and int(found[2]) in HORIZONS and horizon_meaning(found[1]):
             rows.setdefault(found[1], {})[int(found[2])] = value
         else:
             others[name] = value
-    return rows, dict(sorted(others.items(), key=lambda figure: not figure[0].startswith(FIRST)))
+    return rows, {name: value for group in grouped(others).values() for name, value in group.items()}
 
 
-def print_tables(metrics: dict[str, float], console: Console | None = None) -> None:
-    """What decides first; then a table over the horizons and one of the rest, with what the figures mean.
+def grouped(figures: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Figures by the heading that they stand under; headings without any are left out."""
+    groups: dict[str, dict[str, float]] = {heading: {} for heading in GROUPS}
+    for name, value in figures.items():
+        plain = next((name.removeprefix(b) for b in BASELINES if name.startswith(b)), name)
+        groups[next(heading for heading, names in GROUPS.items() if re.fullmatch(names, plain))][name] = value
+    return {heading: group for heading, group in groups.items() if group}
+
+
+def print_run(run: Path, metrics: Mapping[str, float], console: Console | None = None) -> None:
+    """The five numbers of a run's report and what they mean, and then all its figures.
+
+    Args:
+        run: folder of a run with a model.
+        metrics: its figures.
+        console: where to print; by default the terminal.
+    """
+    console, config = console or Console(), read_description(run)[0]
+    trust = measured(split_by_horizon(metrics)[0], config.object_size, bool(metrics.get("against_truth")))
+    print_numbers(five_numbers(metrics, trust, bool(config.actions)), console)
+    print_tables(metrics, console)
+
+
+def print_numbers(numbers: Sequence[Number], console: Console) -> None:
+    """A row for every number: what it is of, the value, and a sentence that says what that means."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for column in (Number._fields[0], Number._fields[1]):
+        table.add_column(column, no_wrap=True, style="bold", justify="left" if column == "title" else "right")
+    table.add_column("sentence")
+    for number in numbers:
+        table.add_row(*number)
+    console.print(table)
+    console.print()
+
+
+def print_tables(metrics: Mapping[str, float], console: Console | None = None) -> None:
+    """All figures, group by group, with what they mean; those of imagined steps in a table over the steps.
 
     Args:
         metrics: see `world_metrics`.
@@ -49,68 +82,42 @@ def print_tables(metrics: dict[str, float], console: Console | None = None) -> N
     """
     console = console or Console()
     rows, others = split_by_horizon(metrics)
+    groups = grouped(others)
+    for heading in GROUPS:
+        if heading == "Imagination" and rows:
+            _print_horizons(rows, console)
+        if heading in groups:
+            console.print(heading, style="bold")
+            console.print(_rest(groups[heading]))
+            console.print()
+
+
+def _print_horizons(rows: Mapping[str, Mapping[int, float]], console: Console) -> None:
+    """The figures of imagined steps, and below them a line for each that says what it is."""
+    console.print("Imagination, step by step", style="bold")
     ahead = _table("steps ahead", *map(str, HORIZONS))
     for name, values in rows.items():
         ahead.add_row(name, *(f"{values[h]:.3g}" if h in values else "" for h in HORIZONS))
-    if decisions := {name: value for name, value in others.items() if name.startswith(FIRST)}:
-        console.print(_rest(decisions))
-        console.print()
-    rest = _rest({name: value for name, value in others.items() if name not in decisions})
-    if not rows:
-        console.print(rest)
-        return
     console.print(ahead)
-    legend = [f"{name}: {meaning}" for name, meaning in ROWS.items() if name in rows]
-    console.print(
-        "\n".join([*legend, "_still: if all stood still; _velocity: if all kept their velocity"]), style="dim"
-    )
+    legend = Table(box=None, pad_edge=False, show_header=False, style="dim")
+    legend.add_column("figure", no_wrap=True)
+    legend.add_column("meaning")
+    for name in rows:
+        legend.add_row(name, horizon_meaning(name))
+    console.print(legend)
     console.print()
-    console.print(rest)
 
 
-def _rest(metrics: dict[str, float]) -> Table:
+def _rest(metrics: Mapping[str, float]) -> Table:
     """A row for every figure; those of the baselines stand beside the model's."""
     beside = [b for b in BASELINES if any(name.startswith(b) for name in metrics)]
     rest = _table("figure", "value", *(b.removesuffix("_") for b in beside), "meaning")
     for name, value in metrics.items():
-        if not name.startswith(BASELINES):
+        plain = next((name.removeprefix(b) for b in BASELINES if name.startswith(b)), name)
+        if plain == name or plain not in metrics:
             others = [f"{metrics[b + name]:.4g}" if b + name in metrics else "" for b in beside]
             rest.add_row(name, f"{value:.4g}", *others, meaning(name))
     return rest
-
-
-def horizon_curves(metrics: dict[str, float]) -> bytes:
-    """Position error over the horizon, the model beside both baselines, as a PNG: means left, medians right.
-
-    Raises:
-        ValueError: if there are no position errors in `metrics`.
-    """
-    from matplotlib.figure import Figure
-
-    rows, _ = split_by_horizon(metrics)
-    if "position_error" not in rows:
-        raise ValueError("there are no position errors to draw: the model saw no moving object on held-out play")
-    figure = Figure(figsize=(7.2, 2.8), layout="constrained")
-    lines = (("", "imagined", "-"), ("_velocity", "constant velocity", "--"), ("_still", "standing still", ":"))
-    for axes, kind in zip(figure.subplots(1, 2, sharey=True), ("", "_median"), strict=True):
-        for suffix, label, style in lines:
-            values = rows.get(f"position_error{suffix}{kind}", {})
-            axes.plot(list(values), list(values.values()), style, marker="o", markersize=3, label=label)
-        axes.set_title("median" if kind else "mean", fontsize=10)
-        axes.set_xlabel("steps ahead", fontsize=8)
-        axes.set_xticks(HORIZONS)
-        axes.tick_params(labelsize=8)
-        axes.grid(alpha=0.3)
-    axes = figure.axes[0]
-    axes.set_ylabel("position error (pixels)", fontsize=8)
-    axes.legend(fontsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    return buffer.getvalue()
-
-
-def _is_row(name: str) -> bool:
-    return name in ROWS or any(name.startswith(row) and name[len(row) + 1 :] in BESIDES for row in ROWS)
 
 
 def _table(*titles: str) -> Table:

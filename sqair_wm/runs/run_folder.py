@@ -8,12 +8,14 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sqair_wm.common.checksums import DamagedError
 from sqair_wm.common.files import write_atomically
 from sqair_wm.common.locks import first_of
+from sqair_wm.common.machine import machine
 from sqair_wm.common.notes import read_json
 from sqair_wm.common.places import CONFIG, find_folder
 from sqair_wm.common.settings import ConfigError
@@ -26,8 +28,8 @@ from sqair_wm.training.loop import SNAPSHOTS
 from sqair_wm.training.rounds import PLAY
 from sqair_wm.training.trainer import CHECKPOINT
 
-METRICS, REPORT = "metrics.json", "report.html"
-PARTS = ("*.pt", "*.jsonl", "*.safetensors", "model.json", METRICS, REPORT, SNAPSHOTS, PLAY, "tensorboard")
+METRICS, REPORT, MACHINE = "metrics.json", "report.html", "machine.txt"
+PARTS = ("*.pt", "*.jsonl", "*.safetensors", "model.json", METRICS, REPORT, MACHINE, SNAPSHOTS, PLAY, "tensorboard")
 ASIDE = "earlier"
 """What a run leaves in its folder, beside the configuration; what the folder is called that keeps it where a new run
 begins there."""
@@ -69,6 +71,16 @@ class RunFolder:
         if not isinstance(figures, dict) or not all(isinstance(value, int | float) for value in figures.values()):
             raise DamagedError(f"{path} is damaged: it does not hold figures by name (delete it to make it again)")
         return figures
+
+    @property
+    def machine(self) -> str:
+        """Where the run was trained, in words; empty if nobody wrote it down."""
+        path = self.path / MACHINE
+        return path.read_text(errors="replace").strip() if path.exists() else ""
+
+    def note_machine(self, device: torch.device) -> None:
+        """Write down that the run is trained on this machine."""
+        write_atomically(self.path / MACHINE, lambda target: target.write_text(machine(device) + "\n"))
 
     def recorder(self, kind: str) -> OnRecord:
         """What adds statistics to the curves of one kind of training."""

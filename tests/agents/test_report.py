@@ -1,12 +1,14 @@
 """The report of an agent's run."""
 
 import json
+import shutil
 
 import numpy as np
 
 from sqair_wm.agents import report
 from sqair_wm.agents.kinds import open_run
 from tests.agents.test_commands import command  # noqa: F401 (a fixture)
+from tests.reporting.pages import album, check
 
 
 def record(round_, **figures):
@@ -18,24 +20,40 @@ def record(round_, **figures):
 def test_it_says_what_was_reached_and_how_the_time_was_spent(command, folder):  # noqa: F811
     command("agent=random")
     run = open_run(folder / "Bouncing-random")
-    said = dict(report.rows(run, []))
-    assert said["agent"] == "random, seed 0" and "python -m agents.evaluate" in said["whole real games"]
-    (run.path / "evaluation.json").write_text(
-        json.dumps({"game": "Pong", "agent": "random", "mean": -20.7, "mean_95": [-21, -20.4], "episodes": [{}] * 8})
+    said = {number.title: number for number in report.numbers(run, [])}
+    assert len(said) == 5 and "python -m agents.evaluate" in said["Score"].sentence
+    result = {"mean": -20.7, "mean_95": [-21, -20.4], "episodes": [{}] * 8, "random_and_human": [-20.7, 14.6]}
+    (run.path / "evaluation.json").write_text(json.dumps(result))
+    said = {number.title: number for number in report.numbers(run, [record(1), record(2)])}
+    assert said["Score"].value == "-20.70" and "8 whole real games" in said["Score"].sentence
+    assert "-21.00 to -20.40" in said["Score"].sentence and "human 14.6" in said["Score"].sentence
+    assert said["Time"].value == "3 min" and "1,000 real and 2,000 imagined" in said["Time"].sentence
+    assert "playing 10%, learning the world 20%, dreaming 70%" in said["Time"].sentence
+
+
+def test_objects_and_imagination_are_those_of_the_world_model_it_was_given(command, folder, tmp_path, model):  # noqa: F811
+    command("agent=random")
+    run = open_run(folder / "Bouncing-random")
+    assert report.world_metrics(run) == {}
+    shutil.copytree(model, tmp_path / "known")
+    (tmp_path / "known" / "metrics.json").write_text(
+        '{"f_moving": 0.75, "position_error_5": 0.5, "against_truth": 1.0}'
     )
-    said = dict(report.rows(run, [record(1), record(2)]))
-    assert "-20.70 (-21.00 to -20.40)" in said["whole real games"] and "8 games" in said["whole real games"]
-    assert said["real steps"].startswith("1,000 in 3") and said["imagined steps"] == "2,000"
-    assert said["time"] == "playing 10%, learning the world 20%, dreaming 70%"
+    run.config.model = str(tmp_path / "known")
+    said = {number.title: number.value for number in report.numbers(run, [])}
+    assert said["Objects found"].startswith("75") and said["Imagined steps to trust"] == "5 or more"
 
 
 def test_curves_are_means_of_the_last_rounds_and_only_of_what_is_known():
     assert np.allclose(report.averaged(np.arange(7.0)), [0, 0.5, 1, 1.5, 2, 3, 4])
-    assert report.drawn([]) == b"" and report.drawn([record(1)]) == b""
-    assert report.drawn([record(n) for n in range(3)]).startswith(b"\x89PNG")
+    assert report.drawn([]) == report.drawn([record(1)]) == []
+    assert [chart.title for chart in report.drawn([record(n) for n in range(3)])] == [
+        "real reward a step", "imagined return (discounted)",
+    ]  # fmt: skip
     # A first round without play has no reward.
     first = {k: v for k, v in record(0).items() if k != "reward_a_step"}
-    assert report.drawn([first, record(1), record(2)]).startswith(b"\x89PNG")
+    reward, dreamt = report.drawn([first, record(1), record(2)])
+    assert reward.xs == [500, 1000] and dreamt.xs == [0, 500, 1000]
 
 
 def test_the_page_needs_nothing_else(command, folder, capsys):  # noqa: F811
@@ -44,4 +62,8 @@ def test_the_page_needs_nothing_else(command, folder, capsys):  # noqa: F811
     report.main([str(path), "--shown", "3"])
     assert f"report: {path}/report.html" in capsys.readouterr().out
     page = (path / "report.html").read_text()
-    assert page.count("data:image/gif;base64") == 1 and "http" not in page and "kind: random" in page
+    found = album(page)
+    assert check(page) and "kind: random" in page
+    assert [film["frames"] for film in found["films"]] == [3] and len(found["films"][0]["panels"]) == 2
+    report.main([str(path), "--shown", "0"])
+    assert album((path / "report.html").read_text())["films"] == []

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from sqair_wm import evaluate
+from tests.reporting.pages import check
 
 
 @pytest.fixture
@@ -25,7 +26,8 @@ def test_figures_are_added_to_a_finished_run(run, tmp_path, capsys):
     before = json.loads((run / "metrics.json").read_text())
     json_file = tmp_path / "results" / "Pong" / "seed0.json"
     evaluate.main([str(run), "--decisions", "1", "--json", str(json_file)])
-    after = json.loads((run / "metrics.json").read_text())
+    after, page = json.loads((run / "metrics.json").read_text()), (run / "report.html").read_text()
+    assert check(page) and "<code>f_moving</code>" in page and "true boxes" in page, "the report is written again"
     assert set(before) <= set(after) and (before["against_truth"], after["against_truth"]) == (0, 1)
     assert before["unexplained_energy"] == after["unexplained_energy"]
     assert {"image_error_1", "image_error_still_20", "reward_ece", "ending_ece_imagined", "starts"} <= set(after)

@@ -26,10 +26,3 @@ def test_pictures_move():
 
 def test_grey_and_coloured_frames_become_pictures():
     assert figures.to_picture(torch.rand(1, 6, 7)).shape == figures.to_picture(torch.rand(4, 6, 7)).shape == (6, 7, 3)
-
-
-def test_glimpses_are_sorted_by_identity():
-    glimpses = torch.zeros(3, 1, 4, 4)
-    glimpses[0], glimpses[2] = 1.0, 0.5
-    strip = figures.glimpse_strip(glimpses, np.array([9, -1, 2]), slots=3, zoom=1)
-    assert strip.shape == (24, 8, 3) and strip[4, 4, 0] == 128 and strip[12, 4, 0] == 255 and strip[20, 4, 0] == 0

@@ -70,6 +70,7 @@ CHECKS = {
     "decoder": lambda n: n["glimpses"].shape == (3, 1, 8, 8) or pytest.fail("shape"),
     "dynamics": lambda n: n["future"].presence.shape[0] == 4 or pytest.fail("shape"),
     "inference": lambda n: n["terms"].log_q.isfinite().all() or pytest.fail("not finite"),
+    "report": lambda n: n["number"].title == "Time" or pytest.fail("no numbers"),
     "metric": lambda n: n["figures"]["objects_most"] >= 0 or pytest.fail("no figure"),
     "game": lambda n: n["frame"].shape == (40, 40, 3) or pytest.fail("shape"),
     "planner": planner,

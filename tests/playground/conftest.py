@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -42,13 +40,6 @@ def film() -> Playable:
     world = WorldModel(small()).eval().requires_grad_(False)
     frames: Frame = MovingSquares().first(3, 4, torch.device("cpu")).frames
     return Playable("squares", world, lambda seed: FilmReality(world, frames))
-
-
-def browser() -> str | None:
-    """Where the system's Chromium or Chrome is; None if there is none."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    return found if found and Path(found).exists() else None
 
 
 OFFLINE = """

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.playground.conftest import browser
+from tests.browsers import browser
+from tests.browsers import chromium as started
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 pytestmark = pytest.mark.skipif(browser() is None, reason="there is no Chromium or Chrome: apt-get install chromium")
 
 GROUND, WALL = (144, 72, 17), (236, 236, 236)
@@ -21,10 +22,8 @@ COLOURS = [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 9
 
 @pytest.fixture(scope="module")
 def chromium():
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=browser(), args=["--no-sandbox"])
+    with started() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -1,0 +1,66 @@
+"""What tests ask of every report."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+
+VOID = {"meta", "input", "br", "img", "link", "hr"}
+
+
+class Outline(HTMLParser):
+    """Reads a page, and raises AssertionError for elements that are not closed in order.
+
+    Attributes:
+        tags: (name, attributes) of all elements.
+        text: of each element, by its name.
+    """
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: dict[str, list[str]] = {}
+        self._open: list[str] = []
+        self.feed(page)
+        assert not self._open, f"not closed: {self._open}"
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self._open and self._open.pop() == tag, tag
+
+    def handle_data(self, data):
+        if self._open:
+            self.text.setdefault(self._open[-1], []).append(data)
+
+    def of(self, name):
+        """The attributes of all elements of a name."""
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+def check(page: str) -> Outline:
+    """A report is one whole page: five numbers, a film at the top, nothing from elsewhere, at most 5 MB."""
+    outline = Outline(page)
+    assert len(page.encode()) <= 5_000_000
+    assert len(outline.text["strong"]) == 5 and len(outline.text["dt"]) == 5
+    assert not any(said.get("src") or said.get("href") for _, said in outline.tags)
+    assert "http" not in page.replace('http-equiv="Content-Security-Policy"', "")
+    assert any(said.get("name") == "viewport" for said in outline.of("meta"))
+    ids = [said["id"] for _, said in outline.tags if "id" in said]
+    assert len(ids) == len(set(ids)) and len(outline.of("h1")) == 1 and outline.of("html")[0]["lang"] == "en"
+    assert all(said["aria-label"] for _, said in outline.tags if said.get("role") in ("img", "region"))
+    films = album(page)["films"]
+    assert len(outline.of("canvas")) == sum(len(film["panels"]) for film in films)
+    return outline
+
+
+def album(page: str) -> dict:
+    """The films that a report holds."""
+    start = page.index('id="album">') + len('id="album">')
+    return json.loads(page[start : page.index("</script>", start)])
