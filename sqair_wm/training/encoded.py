@@ -68,7 +68,7 @@ class EncodedPlay:
         departed: `[F, N]` bool, see `Play`.
         hindsight: `[F, N, 2]` velocities as if those of new objects had been known; see `Births`.
         crowd: objects of a frame, on average.
-        eventful: `[F]` bool, whether something happens in a frame: objects meet or appear, a reward or an ending comes.
+        events: `[K, F]` bool, what happens in a frame: objects meet or appear, a reward, a negative one, an ending.
     """
 
     def __init__(self, states: Slots, part: Tensor, actions: Tensor, rewards: Tensor, ends: Tensor, unit: float):
@@ -76,7 +76,8 @@ class EncodedPlay:
         self.actions, self.rewards, self.ends = actions, rewards, ends
         self.crowd = float((states.presence > 0).sum(1).double().mean())
         new = arrivals(states, part)
-        self.eventful = meetings(states, part, unit) | new.any(1) | (rewards != 0) | ends
+        met = meetings(states, part, unit) | new.any(1)
+        self.events = torch.stack([met, rewards > 0, rewards < 0, ends])
         self.hindsight = hindsight(states, part, new)
         self.departed = departed(states, part)
 
@@ -122,26 +123,30 @@ class EncodedPlay:
             device: where to put them.
             first: of a stretch, the first frame that counts as eventful.
             eventful: share of the stretches that are drawn among those in which something happens, where these are
-                fewer than that.
+                fewer than that: of every kind of event as many as the root of its number, so that rare ones are seen.
             cleared: whether in `KNOWN` of the stretches what has departed is left out, as in imagination.
         """
         starts = self.starts(length)
         chosen = torch.randint(len(starts), (batch,), generator=generator)
         happens = self._happens(starts, first, length)
-        lively = happens.nonzero().squeeze(1)
         known = torch.rand(batch, generator=generator) < KNOWN
-        if not 0 < len(lively) < eventful * len(starts):
+        if not 0 < int(happens.any(0).sum()) < eventful * len(starts):
             return self.cut(starts[chosen], length, device, known=known, cleared=cleared)
+        numbers = happens.sum(1).double()
+        shares = numbers.sqrt() / numbers.sqrt().sum()
         focused = round(batch * eventful)
-        chosen[:focused] = lively[torch.randint(len(lively), (focused,), generator=generator)]
-        share = len(lively) / len(starts)
-        often = (1 - eventful) + eventful / share * happens[chosen]
-        return self.cut(starts[chosen], length, device, 1 / often, known, cleared=cleared)
+        kinds = torch.multinomial(shares, focused, replacement=True, generator=generator)
+        for kind in kinds.unique().tolist():
+            rows, lively = (kinds == kind).nonzero().squeeze(1), happens[kind].nonzero().squeeze(1)
+            chosen[rows] = lively[torch.randint(len(lively), (len(rows),), generator=generator)]
+        denser = (shares / numbers.clamp(min=1)) @ happens[:, chosen].double() * len(starts)
+        weight = 1 / (1 - eventful + eventful * denser).float()
+        return self.cut(starts[chosen], length, device, weight, known, cleared=cleared)
 
     def _happens(self, starts: Tensor, first: int, length: int) -> Tensor:
-        """Whether something happens in the stretches from `starts` on, as of their frame `first`, `[S]` bool."""
-        so_far = F.pad(self.eventful.cumsum(0), (1, 0))
-        return so_far[starts + length] > so_far[starts + first]
+        """What happens in the stretches from `starts` on, as of their frame `first`, `[K, S]` bool."""
+        so_far = F.pad(self.events.cumsum(1), (1, 0))
+        return so_far[:, starts + length] > so_far[:, starts + first]
 
     def cut(
         self,

@@ -33,7 +33,7 @@ def test_it_is_kept_as_it_was_seen_and_no_step_of_the_agent(world, seen, tmp_pat
     kept.recall(as_stretch(seen))
     for play in (kept, GrownPlay(tmp_path / "play", world)):
         assert play.steps == len(play) == 0 and play.known is not None
-        for name in ("actions", "rewards", "ends", "eventful", "departed"):
+        for name in ("actions", "rewards", "ends", "events", "departed"):
             assert torch.equal(getattr(play.known, name), getattr(seen, name)), name
         assert torch.equal(play.known.part.diff() != 0, seen.part.diff() != 0)
         assert torch.equal(play.known.states.where, seen.states.where)

@@ -75,9 +75,23 @@ def test_weights_undo_that_stretches_with_events_are_drawn_more_often():
     assert float(drawn.weight.mean()) == pytest.approx(1, rel=0.05)
 
 
+def test_of_every_kind_of_event_there_are_as_many_as_the_root_of_its_number():
+    rare = play(frames=2000, event=200)
+    rare.rewards[400:1900:60] = -1  # 25 losses and one win, none of them near another
+    nothing = torch.zeros(2000, dtype=torch.bool)
+    rare = EncodedPlay(rare.states, rare.part, rare.actions, rare.rewards, nothing, UNIT)
+    drawn = rare.sample(40_000, 2, torch.Generator().manual_seed(0), CPU, first=1, eventful=0.5)
+    wins, losses = (drawn.rewards[1] > 0), (drawn.rewards[1] < 0)
+    # By chance one win and 25 losses in 1,999 stretches; of the chosen half a sixth and five sixths.
+    assert float(wins.float().mean()) == pytest.approx(0.5 / 6 + 0.5 / 1999, rel=0.05)
+    assert float(losses.float().mean()) == pytest.approx(2.5 / 6 + 12.5 / 1999, rel=0.05)
+    assert float(drawn.weight[wins].sum() / 40_000) == pytest.approx(1 / 1999, rel=0.05)
+    assert float(drawn.weight[losses].sum() / 40_000) == pytest.approx(25 / 1999, rel=0.05)
+
+
 def test_where_something_happens_all_the_time_stretches_are_drawn_evenly():
     lively = play()
-    lively.eventful[:] = True
+    lively.events[:] = True
     drawn = lively.sample(50, 10, torch.Generator().manual_seed(0), CPU, eventful=0.5)
     assert (drawn.weight == 1).all()
 
