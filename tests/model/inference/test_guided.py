@@ -65,7 +65,8 @@ def test_what_is_drawn_does_not_teach_the_prediction_of_places(appearance):
 
 
 def test_a_steady_object_is_expected_as_large_as_it_was_and_looking_as_it_did_whatever_was_learned():
-    for appearance, size in (("steady", "steady"), ("gated", "free"), ("gated", "steady"), ("steady", "free")):
+    kinds = [("steady", "steady"), ("gated", "free"), ("gated", "steady"), ("steady", "free"), ("gated", "held")]
+    for appearance, size in kinds:
         model = SQAIR(small(appearance=appearance, size=size)).requires_grad_(False)
         torch.nn.init.normal_(model.dynamics.readout.weight, std=0.1)
         slots = random_scene(model.config, 2, 3)
@@ -75,8 +76,20 @@ def test_a_steady_object_is_expected_as_large_as_it_was_and_looking_as_it_did_wh
             torch.equal(expected.what.mean[there], slots.what[there]),
             torch.equal(expected.where.mean[there][:, :2], slots.where[there][:, :2]),
         ]
-        assert same == [appearance == "steady", size == "steady"]
+        assert same == [appearance == "steady", size != "free"]
         assert not torch.equal(expected.where.mean[there][:, 2:], slots.where[there][:, 2:])
+
+
+@pytest.mark.parametrize("size", ["free", "held"])
+def test_where_sizes_are_held_the_dynamics_has_no_part_in_what_is_seen_of_them(size):
+    model = certain_model(replace(ATARI, size=size)).requires_grad_(False)
+    first, second = moving_sprites(ATARI, 3, 2, 2)
+    slots, _ = model.observe(model.initial(3), first, noise=Noise.none(model.initial(3)))
+    sizes = []
+    for bias in (0.0, 2.0):  # of what the dynamics says of sizes
+        model.dynamics.readout.bias.data[:2] = bias
+        sizes.append(model.observe(slots, second, noise=Noise.none(slots))[0].where[..., :2])
+    assert torch.equal(*sizes) == (size == "held")
 
 
 def test_a_steady_object_grows_by_multiples_of_what_the_prior_allows():
