@@ -84,7 +84,7 @@ class ModelSettings:
     decoder: str = "mlp"
     decoder_width: int = 0
     residual: bool = True
-    pairs: str = "intent"
+    pairs: str = "contact"
     changing: bool = True
     births: bool = True
     lasting: bool = True
