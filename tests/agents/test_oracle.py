@@ -5,17 +5,7 @@ import pytest
 
 from sqair_wm.agents.games import RealGames
 from sqair_wm.agents.oracle import PLACE, SPACE, OraclePolicy, TrueObjects, code_of
-
-
-class Notes:
-    """Writes down what it is shown and takes turns with the actions."""
-
-    def __init__(self):
-        self.shown = []
-
-    def predict(self, observation, deterministic=False):
-        self.shown.append(observation)
-        return np.array([len(self.shown) % 5] * len(observation)), None
+from tests.agents.worlds import Notes
 
 
 def test_it_is_shown_where_the_objects_are_and_how_they_move(world):

@@ -4,17 +4,7 @@ import numpy as np
 
 from sqair_wm.agents.games import RealGames
 from sqair_wm.agents.pixels import SPACE, PixelPolicy, pixel_games
-
-
-class Notes:
-    """Writes down what it is shown and takes turns with the actions."""
-
-    def __init__(self):
-        self.shown = []
-
-    def predict(self, observation, deterministic=False):
-        self.shown.append(observation)
-        return np.array([len(self.shown) % 5] * len(observation)), None
+from tests.agents.worlds import Notes
 
 
 def test_an_agent_sees_the_same_frames_in_evaluation_as_in_training(world, short):
