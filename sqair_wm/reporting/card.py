@@ -8,8 +8,8 @@ import yaml  # type: ignore[import-untyped]
 
 from sqair_wm.common.version import VERSION
 from sqair_wm.games.names import games
+from sqair_wm.reporting.page import PAGES
 from sqair_wm.reporting.questions import COMMON, QUESTIONS, Question
-from sqair_wm.reporting.report import PAGES
 from sqair_wm.reporting.subjects import DIGITS, GAME, VIDEO, Subject
 from sqair_wm.reporting.table import number
 

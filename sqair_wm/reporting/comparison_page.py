@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from sqair_wm.common.files import write_atomically
 from sqair_wm.reporting.comparison import Comparison
-from sqair_wm.reporting.report import PAGES
+from sqair_wm.reporting.page import PAGES
 from sqair_wm.reporting.subjects import Subject
 
 MARK = "*"
@@ -58,9 +59,9 @@ def write_page(comparison: Comparison, path: Path) -> None:
     Raises:
         OSError: if it can't be written.
     """
-    page = PAGES.get_template("compare.html").render(
-        comparison=comparison, mark=MARK, pictures=list(filter(None, (draw(comparison, *names) for names in CURVES)))
-    )
+    drawn = filter(None, (draw(comparison, *names) for names in CURVES))
+    pictures = [base64.b64encode(png).decode() for png in drawn]
+    page = PAGES.get_template("compare.html").render(comparison=comparison, mark=MARK, pictures=pictures)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda target: target.write_text(page))
 
