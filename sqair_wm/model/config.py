@@ -84,7 +84,7 @@ class ModelSettings:
     decoder: str = "mlp"
     decoder_width: int = 0
     residual: bool = True
-    pairs: str = "contact"
+    pairs: str = "intent"
     changing: bool = True
     births: bool = True
     lasting: bool = True

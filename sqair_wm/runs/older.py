@@ -67,6 +67,9 @@ BEFORE_040: dict[str, Any] = {
 BEFORE_050: dict[str, Any] = {"imagination.objects": 0}
 """The same of 0.4.0 and before."""
 
+BEFORE_070: dict[str, Any] = {"model.pairs": "contact", "imagination.intent": 0.0}
+"""The same of 0.6.0 and before."""
+
 GONE = ("training.compile",)
 """Settings of 0.1.0 that this version does not have; they were off unless somebody asked for them."""
 
@@ -111,8 +114,10 @@ def read_saved(path: Path) -> Saved:
         _was(BEFORE_040, settings, said)
     if _number(version) < (0, 5, 0):
         _was(BEFORE_050, settings, said)
-    if _number(version) < (0, 7, 0) and settings.get("model.size", "auto") == "auto":  # which means more since then
-        settings["model.size"] = "free_or_steady"
+    if _number(version) < (0, 7, 0):
+        _was(BEFORE_070, settings, said)
+        if settings.get("model.size", "auto") == "auto":  # which means more since then
+            settings["model.size"] = "free_or_steady"
     respelled = {key: written[key] for key in said & set(written) if written[key] != settings[key]}
     return Saved(version, settings, frozenset(said), respelled)
 

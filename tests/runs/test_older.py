@@ -155,12 +155,13 @@ def test_a_run_keeps_the_version_it_was_made_with(tmp_path):
     assert again.config == folder.config
 
 
-def test_a_run_of_060_goes_on_with_the_sizes_of_then(tmp_path):
+def test_a_run_of_060_goes_on_with_sizes_and_pairs_of_then(tmp_path):
     file = begin_run(composed("env=Pong", f"runs={tmp_path}")).path / "config.yaml"
-    file.write_text(file.read_text().replace(VERSION, "0.6.0"))
+    text = file.read_text().replace(VERSION, "0.6.0").replace("pairs: intent", "pairs: contact")
+    file.write_text(text.replace("  intent: 0.3\n", ""))
     (file.parent / "checkpoint.pt").touch()
     config = begin_run(composed("env=Pong", f"runs={tmp_path}")).config
-    assert config.model.size == "free_or_steady"
+    assert (config.model.pairs, config.model.size, config.imagination.intent) == ("contact", "free_or_steady", 0)
     measured = {"frame_size": [40, 40], "channels": 4, "scenery": 3, "actions": 3, "object_size": [4.0, 4.0]}
     sizes = [model_config(config, slots=n, output_std=0.1, **measured).size for n in (CROWD, CROWD + 1)]
     assert sizes == ["free", "steady"]
