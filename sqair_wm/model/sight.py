@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -82,18 +84,24 @@ class Sight:
         Args:
             going: `[B, N, 2]`, by how much each object moves in the step in which two of them may touch.
         """
-        place = self.centre / sum(self.config.object_share)
-        moving = torch.cat([place / NEAR, place / FAR, self._speed], -1)
-        apart = self._apart(moving)
-        myself = torch.arange(self.shape[1], device=place.device) == (self.number % self.shape[1])[:, None]
-        nobody = myself | (self._presence <= 0).index_select(0, self.scene)
+        apart, nobody, reach = self._pairs
         parts = [torch.tanh(apart)]
-        if self.config.pairs != "place":
-            half = self.scale / sum(self.config.object_share)
-            reach = half.index_select(0, self.scene) + self.rows.take(half.flatten(0, 1))[:, None]
+        if reach is not None:
             closing = apart[..., 4:] if going is self._speed else self._apart(going)
             parts.append(touches(NEAR * apart[..., :2], closing, reach))
         return torch.cat([*parts, nobody[..., None].to(apart.dtype)], -1)
+
+    @cached_property
+    def _pairs(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What `relate` takes of pairs however they move on: place and velocity, who is nobody, how far both reach."""
+        place = self.centre / sum(self.config.object_share)
+        apart = self._apart(torch.cat([place / NEAR, place / FAR, self._speed], -1))
+        myself = torch.arange(self.shape[1], device=place.device) == (self.number % self.shape[1])[:, None]
+        nobody = myself | (self._presence <= 0).index_select(0, self.scene)
+        if self.config.pairs == "place":
+            return apart, nobody, None
+        half = self.scale / sum(self.config.object_share)
+        return apart, nobody, half.index_select(0, self.scene) + self.rows.take(half.flatten(0, 1))[:, None]
 
     def _apart(self, x: Tensor) -> Tensor:
         """By how much `x` `[B, N, D]` of each slot of its scene exceeds that of an object, `[R, N, D]`."""
