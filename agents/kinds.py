@@ -18,13 +18,11 @@ from sqair_wm.world.world_model import WorldModel
 from .dreamer import load_networks, logits_of, train_dreamer, value_of
 from .games import RealGames
 from .loop import AGENT
-from .oracle import OraclePolicy
-from .pixels import PixelPolicy
 from .planning.cem import CEM
 from .planning.mcts import MCTS
 from .planning.planner import Planner
 from .planning.shooting import Shooting
-from .references import dqn, dyna, ppo, sees_pixels, sees_truth, train_reference
+from .references import dqn, dyna, ppo, train_reference
 from .run import AgentRun, saved_config
 from .settings import (
     CEMAgent,
@@ -39,6 +37,7 @@ from .settings import (
     RandomAgent,
     ShootingAgent,
 )
+from .views import view_of
 
 Say = Callable[[dict[str, float]], None]
 
@@ -137,9 +136,7 @@ def _reference(build: Callable[[AgentRun, Any], Any]) -> tuple[Any, Any]:
     def policy(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:
         model = build(run, None)
         model.set_parameters(str(run.path / AGENT), device=str(run.config.device))
-        if sees_pixels(run):
-            return PixelPolicy(model, games)
-        return OraclePolicy(model, games) if sees_truth(run) else model
+        return view_of(run).policy(model, games)
 
     return policy, lambda run, say: train_reference(run, build, say)
 

@@ -20,18 +20,13 @@ from stable_baselines3.dqn import CnnPolicy
 
 from sqair_wm.common.checksums import check_zip
 from sqair_wm.common.files import write_atomically
-from sqair_wm.envs.layout import Layout
-from sqair_wm.envs.sb3 import as_sb3
-from sqair_wm.world.world_model import WorldModel
 
-from . import oracle
 from .brain import extractor_options
 from .dyna import Branching, Imagining, MixedReplay, greedy
 from .loop import AGENT
-from .oracle import true_games
 from .outlook import Counting
-from .pixels import SPACE, pixel_games
 from .run import AgentRun
+from .views import PIXELS, view_of
 
 BUFFER = "replay.npz"
 ROUND = 5000
@@ -62,49 +57,16 @@ class CountedRewards(VecEnvWrapper):
 
 def real_games(run: AgentRun) -> VecEnv:
     """The games of a run, for stable-baselines3."""
-    games = CountedRewards(VecMonitor(_shown(run)), run.settings)
+    games = CountedRewards(VecMonitor(view_of(run).games(run)), run.settings)
     games.seed(run.seed)
     return games
-
-
-def sees_pixels(run: AgentRun) -> bool:
-    """Whether the agent of a run is shown pixels, not objects."""
-    return str(run.settings.kind).endswith("_pixels")
-
-
-def sees_truth(run: AgentRun) -> bool:
-    """Whether the agent of a run is shown the true objects."""
-    return str(run.settings.kind) == "oracle"
-
-
-def _shown(run: AgentRun) -> VecEnv:
-    if sees_pixels(run):
-        return pixel_games(run.world(), run.settings.games)
-    return true_games(run.world(), run.settings.games) if sees_truth(run) else _slot_games(run)
-
-
-def _space(run: AgentRun, world: WorldModel) -> gym.Space:
-    if sees_pixels(run):
-        return SPACE
-    return oracle.SPACE if sees_truth(run) else Layout.of(world.config).space
-
-
-def _slot_games(run: AgentRun) -> VecEnv:
-    made = gym.make_vec(
-        "sqair_wm/Slots-v0",
-        num_envs=run.settings.games,
-        model=run.config.model,
-        device=str(run.config.device),
-        autoreset_mode="SameStep",
-    )
-    return as_sb3(made)
 
 
 def ppo(run: AgentRun, games: VecEnv | None = None) -> PPO:
     """An untrained PPO for a run, for its games or, without them, to be asked only."""
     s = run.settings
     names = ("n_steps", "batch_size", "n_epochs", "learning_rate", "ent_coef")
-    clip = {"clip_range": s.clip_range} if sees_pixels(run) else {}
+    clip = {"clip_range": s.clip_range} if view_of(run) is PIXELS else {}
     return _build(PPO, run, games, **{name: getattr(s, name) for name in names}, **clip)
 
 
@@ -133,7 +95,7 @@ def imagining(run: AgentRun, model: Any) -> BaseCallback | None:
 
 
 def _build(kind: Any, run: AgentRun, games: VecEnv | None, **options: Any) -> Any:
-    device, pixels = str(run.config.device), sees_pixels(run)
+    device, pixels = str(run.config.device), view_of(run) is PIXELS
     options |= {"gamma": run.settings.discount, "seed": run.seed, "device": device}
     if not pixels:
         options["policy_kwargs"] = extractor_options(run.settings) | {"net_arch": [run.settings.hidden]}
@@ -142,7 +104,7 @@ def _build(kind: Any, run: AgentRun, games: VecEnv | None, **options: Any) -> An
         return kind(policy, games, **options)
     world = run.world()
     model = kind(policy, None, **options, _init_setup_model=False)
-    model.observation_space = _space(run, world)
+    model.observation_space = view_of(run).space(world)
     model.action_space, model.n_envs = gym.spaces.Discrete(world.config.actions), run.settings.games
     model._setup_model()
     return model

@@ -1,0 +1,59 @@
+"""What agents of stable-baselines3 are shown of the real games: objects that a model finds, true ones, or pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+from stable_baselines3.common.vec_env import VecEnv
+
+from sqair_wm.envs.layout import Layout
+from sqair_wm.envs.sb3 import as_sb3
+from sqair_wm.games.policies import Policy
+from sqair_wm.world.world_model import WorldModel
+
+from . import oracle, pixels
+from .games import RealGames
+from .run import AgentRun
+
+
+class View(NamedTuple):
+    """What an agent is shown.
+
+    Attributes:
+        games: those of a run, for it to learn in.
+        space: of what is shown of a game of a world model.
+        policy: a trained agent as a `Policy` on games that are seen through a world model.
+    """
+
+    games: Callable[[AgentRun], VecEnv]
+    space: Callable[[WorldModel], gym.Space]
+    policy: Callable[[Any, RealGames], Policy]
+
+
+def slot_games(run: AgentRun) -> VecEnv:
+    """The games of a run as the objects that its world model finds."""
+    made = gym.make_vec(
+        "sqair_wm/Slots-v0",
+        num_envs=run.settings.games,
+        model=run.config.model,
+        device=str(run.config.device),
+        autoreset_mode="SameStep",
+    )
+    return as_sb3(made)
+
+
+SLOTS = View(slot_games, lambda world: Layout.of(world.config).space, lambda agent, games: agent)
+PIXELS = View(
+    lambda run: pixels.pixel_games(run.world(), run.settings.games), lambda world: pixels.SPACE, pixels.PixelPolicy
+)
+TRUTH = View(
+    lambda run: oracle.true_games(run.world(), run.settings.games), lambda world: oracle.SPACE, oracle.OraclePolicy
+)
+
+
+def view_of(run: AgentRun) -> View:
+    """What the agent of a run is shown."""
+    kind = str(run.settings.kind)
+    return TRUTH if kind == "oracle" else PIXELS if kind.endswith("_pixels") else SLOTS
