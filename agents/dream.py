@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .brain import NetworkSettings
 from .outlook import Counting, Steps
+from .replay import Known, Lived, known_returns, present
 from .returns import ReturnRange, lambda_returns
 
 
@@ -29,6 +30,10 @@ class DreamSettings(NetworkSettings, Counting):
         parts: into which what was imagined is divided; an optimiser step each.
         clip: a policy moves on as long as an action is at most so much more or less likely than when it was taken.
         value: weight of the critic's loss.
+        replay: weight of the critic's loss on real play, beside that on what was imagined (as in DreamerV3): what the
+            world model does not imagine, the critic can still know.
+        stretches: of real play that the critic learns from along with what was imagined from `scenes`.
+        stretch: their frames.
         gradient: largest norm of a gradient.
         stochastic: draw the future; otherwise the likeliest one is imagined.
         spread: of places and looks that are drawn, see `Drawn`.
@@ -45,6 +50,9 @@ class DreamSettings(NetworkSettings, Counting):
     parts: int = 8
     clip: float = 0.2
     value: float = 0.5
+    replay: float = 0.3
+    stretches: int = 32
+    stretch: int = 32
     gradient: float = 1.0
     stochastic: bool = True
     spread: float = 0.25
@@ -52,8 +60,10 @@ class DreamSettings(NetworkSettings, Counting):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if min(self.scenes, self.horizon, self.passes, self.parts) < 1:
-            raise ValueError(f"scenes, horizon, passes and parts have to be at least 1: {self}")
+        if min(self.scenes, self.horizon, self.passes, self.parts, self.stretches) < 1:
+            raise ValueError(f"scenes, horizon, passes, parts and stretches have to be at least 1: {self}")
+        if self.stretch < 2:
+            raise ValueError(f"stretch has to be at least 2: a return takes two frames, got {self.stretch}")
         if not 0 <= self.spread <= 1:
             raise ValueError(f"spread has to lie between 0 and 1, got {self.spread}")
 
@@ -107,8 +117,13 @@ class Dream:
         others = [w for w in policy.parameters() if all(w is not c for c in critic)]
         self.optimizer = torch.optim.Adam([{"params": others}, {"params": critic}], settings.learning_rate, eps=1e-6)
 
-    def learn(self, starts: Any, steps: int) -> dict[str, float]:
+    def learn(self, starts: Any, steps: int, lived: Callable[[], Lived] | None = None) -> dict[str, float]:
         """Imagine at least `steps` steps from random ones of `starts`, and learn from them.
+
+        Args:
+            starts: scenes, `[S, ...]`.
+            steps: see above.
+            lived: gives other stretches of real play each time, which the critic learns from as well.
 
         Returns:
             Means of what was recorded, and `steps`, which were imagined.
@@ -119,7 +134,8 @@ class Dream:
         records, done = [], 0
         while done < steps:
             imagined = self.imagine(starts)
-            records.append(self._learn_from(imagined))
+            known = known_returns(lived(), self.policy, self.settings.discount, self.settings.lam) if lived else None
+            records.append(self._learn_from(imagined, known))
             done += imagined.action.numel()
         means = torch.stack([torch.stack(list(r.values())) for r in records]).mean(0).tolist()
         found = dict(zip(records[0], means, strict=True))
@@ -136,29 +152,32 @@ class Dream:
         seen, said, rewards, weights = [], [], [], []
         for _ in range(s.horizon):
             seen.append(self.look(scenes))
-            action, value, chance = self.policy(_present(seen[-1]))
+            action, value, chance = self.policy(present(seen[-1]))
             scenes, outcome = self.world.step(scenes, action)
             said.append((action, chance, value[:, 0]))
             rewards.append(s.of(outcome))
             weights.append(s.discount * (1 - outcome.ends))
         action, chance, value = (torch.stack(x) for x in zip(*said, strict=True))
-        beyond = self.policy.predict_values(_present(self.look(scenes)))[:, 0]
+        beyond = self.policy.predict_values(present(self.look(scenes)))[:, 0]
         weight = torch.stack(weights)
         returns = lambda_returns(torch.stack(rewards), weight, torch.cat([value, beyond[None]]), s.lam)
         alive = torch.cat([torch.ones_like(weight[:1]), (weight[:-1] / s.discount).cumprod(0)])
         return Imagined(torch.stack(seen), action, chance, value, returns, alive)
 
-    def _learn_from(self, imagined: Imagined) -> dict[str, Tensor]:
+    def _learn_from(self, imagined: Imagined, known: Known | None = None) -> dict[str, Tensor]:
         """A few optimiser steps; what there is to say of them."""
         s, span, flat = self.settings, self.range.update(imagined.returns), imagined.flat()
-        flat = flat._replace(seen=_present(flat.seen))
+        flat = flat._replace(seen=present(flat.seen))
         # The critic's last layer has to grow with the returns.
         for group, factor in zip(self.optimizer.param_groups, (1.0, span), strict=True):
             group["lr"] = s.learning_rate * factor
         self.policy.set_training_mode(True)
         for _ in range(s.passes):
-            for index in torch.randperm(len(flat.action), device=flat.action.device).chunk(s.parts):
+            for part, index in enumerate(torch.randperm(len(flat.action), device=flat.action.device).chunk(s.parts)):
                 loss, record = self._loss(flat.rows(index), span)
+                if known is not None:
+                    replayed = self._replayed(known.rows(part, s.parts), span)
+                    loss, record["replayed"] = loss + s.value * s.replay * replayed, replayed.detach()
                 self.optimizer.zero_grad()
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(self.policy.parameters(), s.gradient)
@@ -178,6 +197,10 @@ class Dream:
         record = {"loss": loss, "critic": critic.mean(), "entropy": entropy.mean()}
         return loss, {name: x.detach() for name, x in record.items()}
 
+    def _replayed(self, part: Known, span: float) -> Tensor:
+        """The critic's loss on real play."""
+        return ((self.policy.predict_values(part.seen)[:, 0] - part.returns) / span).square().mean()
+
     def state_dict(self) -> dict[str, Any]:
         """What it takes to go on, in tensors and plain data; the policy's weights apart."""
         return {"optimizer": self.optimizer.state_dict(), "range": self.range.state_dict()}
@@ -186,10 +209,3 @@ class Dream:
         """Go on from what `state_dict` gave."""
         self.optimizer.load_state_dict(state["optimizer"])
         self.range.load_state_dict(state["range"])
-
-
-def _present(seen: Tensor) -> Tensor:
-    """Observations `[B, N, D]` without the rows that are empty in all of them; one stays."""
-    used = (seen[..., 0] > 0).any(0)
-    used[0] = True
-    return seen[:, used]

@@ -15,6 +15,7 @@ from sqair_wm.common.checksums import check_zip
 from sqair_wm.envs.layout import Layout
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.checkpoint import load_checkpoint
+from sqair_wm.training.encoded import EncodedPlay
 from sqair_wm.world.world_model import WorldModel
 
 from .brain import NetworkSettings, actor_critic
@@ -23,6 +24,7 @@ from .learning import ImaginationLearner
 from .loop import AGENT, STATE, AgentLoop, last_round, point
 from .outlook import Drawn
 from .recorded import recall
+from .replay import stretches_of
 from .run import AgentRun
 
 
@@ -43,11 +45,16 @@ class Dreamer:
         self.policy = networks(world, settings, seed)
         self.generator = torch.Generator(device).manual_seed(seed)
         imagined = Drawn(world, self.generator, settings.discover, settings.spread) if settings.stochastic else world
-        self.dream = Dream(imagined, self.policy.policy, Layout.of(world.config).features, settings)
+        self.settings, self.layout = settings, Layout.of(world.config)
+        self.dream = Dream(imagined, self.policy.policy, self.layout.features, settings)
 
-    def learn(self, starts: Slots, steps: int) -> dict[str, float]:
+    def learn(self, starts: Slots, steps: int, lived: EncodedPlay | None = None) -> dict[str, float]:
         """See `Dream.learn`."""
-        return self.dream.learn(starts, steps)
+        s, replay = self.settings, None
+        if lived is not None and s.replay:
+            chance = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
+            replay = stretches_of(lived, self.layout, s, s.stretches, s.stretch, chance, starts.step.device)
+        return self.dream.learn(starts, steps, replay)
 
     def save(self, path: Path) -> None:
         """Write the model of stable-baselines3, see `stable_baselines3.PPO.save`."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from sqair_wm.common.files import new_folder
 from sqair_wm.common.notes import check_listed, list_sums
@@ -20,92 +18,16 @@ from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.stored import NOTE, note_recording
 from sqair_wm.envs.starts import SETTLED
 from sqair_wm.games.play import Recording
-from sqair_wm.games.policies import Policy
 from sqair_wm.model.slots import Slots
-from sqair_wm.training.encoded import EncodedPlay, reduced, restored
+from sqair_wm.training.encoded import EncodedPlay, restored
 from sqair_wm.world.world_model import WorldModel
 
-from .games import RealGames, Tick
+from .stretch import ARRAYS, Stretch, encoded
 
-SCENES, ARRAYS = "scenes.safetensors", ("actions", "rewards", "ends", "truncations", "starts", "losses")
+SCENES = "scenes.safetensors"
 REMEDY = "the run of this agent can't go on without what it played: begin another one with name=..."
 RECORDED = "recorded"
 """Folder of what the world model was trained on."""
-
-
-@dataclass
-class Stretch:
-    """`T` frames of each of `B` games.
-
-    Attributes:
-        scenes: as the model saw them, every tensor `[B * T, ...]`, the frames of a game behind one another.
-        arrays: by name, each `[B * T]`: `actions` int64 that led to a frame, `rewards` that came with it, `ends` and
-            `truncations` bool, whether an episode `starts` with it, and `losses` of lives.
-        length: T.
-        pictures, backgrounds: `[B * T, H, W, 3]` uint8; None if they were not kept.
-    """
-
-    scenes: Slots
-    arrays: dict[str, np.ndarray]
-    length: int
-    pictures: np.ndarray | None = None
-    backgrounds: np.ndarray | None = None
-
-    @property
-    def steps(self) -> int:
-        """Real steps that were taken: frames but for those that games begin or this stretch goes on from."""
-        first = np.arange(len(self.arrays["starts"])) % self.length == 0
-        return int((~(self.arrays["starts"] | first)).sum())
-
-    @property
-    def over(self) -> np.ndarray:
-        """`[B * T]` bool, where a life, an episode or the time for it ended."""
-        return np.asarray(self.arrays["ends"] | self.arrays["truncations"] | self.arrays["losses"])
-
-    @property
-    def part(self) -> Tensor:
-        """`[B * T]` int64; frames with the same number follow one another."""
-        first = np.arange(len(self.arrays["starts"])) % self.length == 0
-        return torch.from_numpy((self.arrays["starts"] | first).cumsum() - 1)
-
-
-def play(games: RealGames, policy: Policy, steps: int, *, epsilon: float, random: np.random.Generator,
-         pictures: bool = True) -> Stretch:  # fmt: skip
-    """Go on playing with a policy that is sampled.
-
-    Args:
-        games: that are played; those that ended begin anew.
-        policy: that plays, see `Policy`.
-        steps: of all games together, at least; what games need to begin does not count.
-        epsilon: probability of a random action instead.
-        random: where chance comes from.
-        pictures: keep what the games showed.
-    """
-    games.begin(games.over)
-    everyone = np.zeros(games.number, bool)
-    ticks = [Tick(everyone.astype(np.int64), everyone.astype(float), everyone, everyone, games.fresh.copy(), everyone)]
-    scenes, shown, behind, memory, taken = [_scenes(games)], [games.frames.copy()], [games.backgrounds], None, 0
-    while taken < steps:
-        action, memory = policy.predict(games.observation, memory, games.fresh.copy(), deterministic=False)
-        other = random.integers(games.action_space.n, size=games.number)
-        tick = games.advance(np.where(random.random(games.number) < epsilon, other, action))
-        ticks.append(tick)
-        scenes.append(_scenes(games))
-        taken += int((~tick.began).sum())
-        if pictures:
-            shown.append(games.frames.copy())
-            behind.append(games.backgrounds)
-    arrays = [np.stack(x).swapaxes(0, 1).reshape(-1) for x in zip(*ticks, strict=True)]
-    named = dict(zip(ARRAYS, arrays, strict=True))
-    named["rewards"] = named["rewards"].astype(np.float32)
-    whole = Slots.stack(scenes).map(lambda x: x.transpose(0, 1).flatten(0, 1))
-    images = [np.stack(x).swapaxes(0, 1).reshape(-1, *shown[0].shape[1:]) for x in (shown, behind)] if pictures else []
-    return Stretch(whole, named, len(ticks), *images)
-
-
-def _scenes(games: RealGames) -> Slots:
-    """What prediction needs, see `reduced`; on the CPU."""
-    return reduced(games.slots).to("cpu")
 
 
 class GrownPlay:
@@ -175,6 +97,12 @@ class GrownPlay:
             raise ValueError("nothing has been played yet")
         return encoded(self.stretches, sum(self.world.config.object_share))
 
+    def lately(self, newest: int) -> EncodedPlay | None:
+        """The agent's last stretches, of about `newest` frames in all; None if there is none."""
+        frames = np.cumsum([len(s.part) for s in reversed(self.stretches)])
+        last = self.stretches[-1 - int(np.searchsorted(frames, newest)) :] if self.stretches else []
+        return encoded(last, sum(self.world.config.object_share)) if last else None
+
     @cached_property
     def known(self) -> EncodedPlay | None:
         """What the world model was trained on, as `encoded` gives it."""
@@ -236,15 +164,3 @@ def imaginable(scenes: Slots, world: WorldModel) -> Slots:
     """
     whole, empty = restored(scenes), world.initial(1).temporal
     return whole.replace(temporal=empty.new_zeros(1).expand(*whole.presence.shape, empty.shape[-1]))
-
-
-def encoded(stretches: Sequence[Stretch], unit: float) -> EncodedPlay:
-    """Stretches as one training set; `unit` as in `EncodedPlay`."""
-    parts, last = [], 0
-    for stretch in stretches:
-        parts.append(stretch.part + last)
-        last = int(parts[-1][-1]) + 1
-    names = ("actions", "rewards", "ends", "losses")
-    arrays = [torch.from_numpy(np.concatenate([s.arrays[n] for s in stretches])) for n in names]
-    scenes = Slots.cat([s.scenes for s in stretches])
-    return EncodedPlay(scenes, torch.cat(parts), arrays[0], arrays[1], arrays[2] | arrays[3], unit)

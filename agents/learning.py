@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -38,11 +38,26 @@ class WorldLearner(Protocol):
 
 
 @dataclass(frozen=True)
+class InRounds(ImaginationConfig):
+    """A training without an end, in rounds after each of which the model is used.
+
+    Attributes:
+        cycle: iterations of a round; the learning rate falls in each, to a tenth, so that what is used has settled.
+    """
+
+    cycle: int = 1
+
+    def rate(self, position: int) -> float:
+        """See `Schedule.rate`."""
+        return self.learning_rate * (1 - 0.9 * (position % self.cycle) / self.cycle)
+
+
+@dataclass(frozen=True)
 class WorldSettings:
     """How dynamics and heads go on learning; the eyes stay as they are.
 
     Attributes:
-        rate: learning rate.
+        rate: learning rate at the beginning of a round; see `InRounds`.
         batch: stretches of play in an iteration.
         context: frames that are seen before imagination begins.
         imagined: steps that are imagined.
@@ -78,7 +93,7 @@ class ImaginationLearner:
         self, world: WorldModel, settings: WorldSettings, fabric: Fabric, folder: Path | None = None, seed: int = 0
     ):
         self.world, self.fabric, self.seed, self.folder, self.settings = world, fabric, seed, folder, settings
-        self.config = ImaginationConfig(
+        self.config = InRounds(
             iterations=ENDLESS,
             minutes=0.0,
             batch=settings.batch,
@@ -96,8 +111,8 @@ class ImaginationLearner:
             return {}
         self.world.requires_grad_(True)
         if self.trainer is None:
-            folder = self.folder or play.folder
-            self.trainer = ImaginationTrainer(self.world, play.encoded, self.config, folder, self.fabric, self.seed)
+            folder, config = self.folder or play.folder, replace(self.config, cycle=iterations)
+            self.trainer = ImaginationTrainer(self.world, play.encoded, config, folder, self.fabric, self.seed)
         own, known = play.encoded, play.known
         share = own_share(len(own.part), 0 if known is None else len(known.part), self.settings.fresh)
         chance = np.random.default_rng([self.seed, self.trainer.position])

@@ -17,11 +17,13 @@ from sqair_wm.common.files import new_folder, write_atomically
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
+from sqair_wm.training.encoded import EncodedPlay
 from sqair_wm.world.world_model import WorldModel
 
-from .experience import GrownPlay, Stretch, play
+from .experience import GrownPlay
 from .games import RealGames
 from .learning import WorldLearner
+from .stretch import Stretch, play
 
 STATE, PROGRESS, PLAY, POINT = "state.pt", "progress.jsonl", "play", "checkpoint-"
 
@@ -67,8 +69,11 @@ class Learner(Protocol):
     def policy(self) -> Policy:
         """Who plays."""
 
-    def learn(self, starts: Slots, steps: int) -> dict[str, float]:
-        """Learn from imagined steps that begin at random ones of `starts`; what was recorded."""
+    def learn(self, starts: Slots, steps: int, lived: EncodedPlay | None = None) -> dict[str, float]:
+        """Learn from imagined steps that begin at random ones of `starts`; what was recorded.
+
+        `lived` is what was really played lately, if anything was.
+        """
 
     def save(self, path: Path) -> None:
         """Write the agent for `load_agent`, as one file."""
@@ -131,7 +136,7 @@ class AgentLoop:
         world = self.world_learner.learn(self.play, s.world_iterations) if len(self.play) else {}
         times["learning_the_world"] = time.perf_counter() - clock - sum(times.values())
         starts = self.play.starts(self.world.background.device, s.newest)
-        learned = self.learner.learn(starts, s.dream_steps)
+        learned = self.learner.learn(starts, s.dream_steps, self.play.lately(s.newest))
         times["dreaming"] = time.perf_counter() - clock - sum(times.values())
         self.imagined += int(learned.pop("steps", 0))
         self.seconds += time.perf_counter() - clock

@@ -8,6 +8,7 @@ from stable_baselines3 import PPO
 
 from sqair_wm.agents.brain import NetworkSettings, actor_critic
 from sqair_wm.agents.dream import Dream, DreamSettings
+from sqair_wm.agents.replay import Lived, known_returns
 from sqair_wm.agents.returns import ReturnRange, lambda_returns
 from sqair_wm.envs.layout import Layout
 from tests.agents.worlds import Corridor, TakeTurns, at
@@ -104,6 +105,36 @@ def test_a_policy_is_saved_loaded_and_asked_by_stable_baselines3(tmp_path):
     with torch.no_grad():
         values = [m.policy.predict_values(torch.from_numpy(seen)) for m in (model, again, fresh)]
     assert torch.equal(values[0], values[1]) and torch.equal(values[0], values[2])
+
+
+def test_returns_of_real_play_are_those_worked_out_by_hand():
+    model, _ = dream(Corridor([0.0, 1]))
+    seen = look(at(0, 1, 2, 3, 4, 5)).unflatten(0, (3, 2))  # three frames of two stretches
+    reward = torch.tensor([[9.0, 9], [1, 0], [0, 2]])
+    ends = torch.tensor([[True, True], [False, False], [False, True]])
+    with torch.no_grad():
+        value = model.policy.predict_values(seen.flatten(0, 1))[:, 0].unflatten(0, (3, 2))
+    # What came with the first frame was before it. The game of the second stretch ends with the last frame.
+    last = torch.stack([0 + 0.5 * value[2, 0], torch.tensor(2.0)])
+    first = torch.tensor([1.0, 0]) + 0.5 * (0.5 * value[1] + 0.5 * last)
+    known = known_returns(Lived(seen, reward, ends), model.policy, 0.5, 0.5)
+    order = known.seen[:, 0, 1].argsort()
+    assert torch.allclose(known.returns[order], torch.cat([first, last]))
+
+
+def test_a_critic_learns_from_real_play_what_the_world_does_not_imagine():
+    seen = look(at(*range(4))).unflatten(0, (4, 1)).expand(4, 8, 2, 8)
+    reward = torch.tensor([0.0, 0, 0, 1])[:, None].expand(4, 8)
+
+    def value(lived):
+        model, learner = dream(Corridor([0.0] * 4), discount=0.5, replay=1.0)
+        learner.learn(at(0, 1, 2), 20_000, lived)
+        with torch.no_grad():
+            return model.policy.predict_values(look(at(0, 1, 2)))[:, 0]
+
+    real = Lived(seen, reward, torch.tensor([False, False, False, True])[:, None].expand(4, 8))
+    blind, told = value(None), value(lambda: real)
+    assert (blind.abs() < 0.05).all() and (told > blind).all() and told[2] > 0.3
 
 
 def test_only_the_policy_is_in_the_optimiser():

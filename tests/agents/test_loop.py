@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from sqair_wm.agents.experience import Stretch
 from sqair_wm.agents.loop import AgentLoop, LoopSettings, last_round, reward_figures
+from sqair_wm.agents.stretch import Stretch
 
 SETTINGS = LoopSettings(games=2, first=20, play=10, world_iterations=3, dream_steps=50)
 
@@ -23,7 +23,8 @@ class Notes:
         self.asked.append("play")
         return np.zeros(len(observation), int), state
 
-    def learn(self, starts, steps):
+    def learn(self, starts, steps, lived=None):
+        assert lived is None or len(lived.actions) <= 20_000
         assert starts.presence.any() and not torch.is_inference(starts.where)
         self.asked.append("dream")
         return {"steps": steps + 14, "return": 0.5}

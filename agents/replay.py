@@ -1,0 +1,88 @@
+"""What a critic learns from real play: the world model may not imagine it, and the game still brought it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from stable_baselines3.common.policies import ActorCriticPolicy
+from torch import Tensor
+
+from sqair_wm.envs.layout import Layout
+from sqair_wm.training.encoded import EncodedPlay
+
+from .outlook import Counting
+from .returns import lambda_returns
+
+
+class Lived(NamedTuple):
+    """`T` frames of `B` stretches of real play.
+
+    Attributes:
+        seen: `[T, B, N, D]`, the observation of each frame.
+        reward: `[T, B]` that came with it, as rewards count.
+        ends: `[T, B]` bool, whether the game, or a life, ended with it.
+    """
+
+    seen: Tensor
+    reward: Tensor
+    ends: Tensor
+
+
+class Known(NamedTuple):
+    """Observations `[M, N, D]`, in no order, and what came of them `[M]`."""
+
+    seen: Tensor
+    returns: Tensor
+
+    def rows(self, part: int, parts: int) -> Known:
+        """One of `parts` parts."""
+        return Known(self.seen[part::parts], self.returns[part::parts])
+
+
+@torch.no_grad()
+def known_returns(lived: Lived, policy: ActorCriticPolicy, discount: float, lam: float) -> Known:
+    """What came of every frame but the last, as far as it was seen, and as the critic values what lies beyond.
+
+    Whoever played may have played otherwise than `policy` would now: these are the returns of lately.
+    """
+    frames, stretches = lived.reward.shape
+    value = policy.predict_values(present(lived.seen.flatten(0, 1)))[:, 0].unflatten(0, (frames, stretches))
+    weight = discount * (1 - lived.ends[1:].to(value.dtype))
+    returns = lambda_returns(lived.reward[1:], weight, value, lam).flatten()
+    order = torch.randperm(len(returns), device=returns.device)
+    return Known(present(lived.seen[:-1].flatten(0, 1))[order], returns[order])
+
+
+def stretches_of(
+    play: EncodedPlay, layout: Layout, counting: Counting, stretches: int, length: int, generator: torch.Generator,
+    device: torch.device,
+) -> Callable[[], Lived] | None:  # fmt: skip
+    """Whoever gives other random stretches of `play` each time; None where no episode lasts that long.
+
+    Args:
+        play: as the world model saw it.
+        layout: of observations.
+        counting: of rewards.
+        stretches: at a time.
+        length: of each, in frames.
+        generator: of chance, on the CPU.
+        device: where to put them.
+    """
+    if not bool((play.part[length - 1 :] == play.part[: max(0, len(play.part) - length + 1)]).any()):
+        return None
+
+    def draw() -> Lived:
+        drawn = play.sample(stretches, length, generator, device)
+        seen = layout.features(drawn.states.map(lambda x: x.flatten(0, 1))).unflatten(0, (length, stretches))
+        return Lived(seen, counting.real(drawn.rewards), drawn.ends)
+
+    return draw
+
+
+def present(seen: Tensor) -> Tensor:
+    """Observations `[B, N, D]` without the rows that are empty in all of them; one stays."""
+    used = (seen[..., 0] > 0).any(0)
+    used[0] = True
+    return seen[:, used]
