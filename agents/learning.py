@@ -42,14 +42,16 @@ class InRounds(ImaginationConfig):
     """A training without an end, in rounds after each of which the model is used.
 
     Attributes:
-        cycle: iterations of a round; the learning rate falls in each, to a tenth, so that what is used has settled.
+        cycle: iterations of a round; the learning rate falls in each, so that what is used has settled.
+        final: share of the learning rate that is left at the end of a round.
     """
 
     cycle: int = 1
+    final: float = 0.1
 
     def rate(self, position: int) -> float:
         """See `Schedule.rate`."""
-        return self.learning_rate * (1 - 0.9 * (position % self.cycle) / self.cycle)
+        return self.learning_rate * (1 - (1 - self.final) * (position % self.cycle) / self.cycle)
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class WorldSettings:
     """How dynamics and heads go on learning; the eyes stay as they are.
 
     Attributes:
-        rate: learning rate at the beginning of a round; see `InRounds`.
+        rate: learning rate at the beginning of a round.
+        final: share of it that is left at the end of one, see `InRounds`.
         batch: stretches of play in an iteration.
         context: frames that are seen before imagination begins.
         imagined: steps that are imagined.
@@ -67,6 +70,7 @@ class WorldSettings:
     """
 
     rate: float = 3e-4
+    final: float = 0.1
     batch: int = 16
     context: int = 8
     imagined: int = 12
@@ -102,6 +106,7 @@ class ImaginationLearner:
             context=settings.context,
             steps=[[0, settings.imagined]],
             singles=settings.singles,
+            final=settings.final,
         )
         self.trainer: ImaginationTrainer | None = None
 

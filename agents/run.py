@@ -24,6 +24,14 @@ CONFIG = "config.yaml"
 FREE = ("steps", "device", "threads", "runs", "name", "env")
 """Settings that may change when a run is continued."""
 
+OLDER = {
+    "agent.replay": 0.0,
+    "agent.stretches": 32,
+    "agent.stretch": 32,
+    "agent.world.final": 1.0,
+}
+"""What the code of 0.7.0 and before did where the run of a learning agent does not say it."""
+
 
 @dataclass(frozen=True)
 class AgentRun:
@@ -75,6 +83,7 @@ def begin(config: DictConfig, settings: Any) -> AgentRun:
         path.mkdir(parents=True, exist_ok=True)
         if file.exists():
             old, now = flat(OmegaConf.to_container(_read(file), resolve=True)), flat(new)
+            old = {k: v for k, v in OLDER.items() if k in now} | old
             changed = [k for k in sorted(old.keys() | now.keys()) if k not in FREE and old.get(k) != now.get(k)]
             changed = [k for k in changed if k != "version"]
             if changed:

@@ -30,7 +30,9 @@ NUMBERS: Limits = (
     | dict.fromkeys(("first", "play", "newest", "n_steps", "batch_size", "n_epochs", "buffer_size"), (1, 1e9))
     | dict.fromkeys(("train_freq", "gradient_steps", "target_update_interval", "exploration_steps"), (1, 1e9))
     | dict.fromkeys(("world_iterations", "dream_steps", "learning_starts"), (0, 1e9))
-    | dict.fromkeys(("epsilon", "lam", "discount", "spread", "share", "keep", "warm", "exploration_final_eps"), (0, 1))
+    | dict.fromkeys(
+        ("epsilon", "lam", "discount", "spread", "share", "keep", "warm", "final", "exploration_final_eps"), (0, 1)
+    )
     | dict.fromkeys(("learning_rate", "rate", "clip", "clip_range", "gradient"), (1e-12, 1e6))
     | dict.fromkeys(("entropy", "ent_coef", "value", "replay", "noise", "doubt", "fresh"), (0, 1e6))
     | dict.fromkeys(("batch", "imagined", "singles"), (1, 1e6))

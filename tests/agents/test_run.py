@@ -1,0 +1,33 @@
+"""A run of an agent that goes on: with what it was begun with, or not at all."""
+
+from dataclasses import asdict
+
+import pytest
+from omegaconf import OmegaConf
+
+from sqair_wm.agents.kinds import settings_of
+from sqair_wm.agents.run import CONFIG, begin
+from sqair_wm.agents.settings import AgentRunSettings, DreamAgent
+from sqair_wm.common.settings import ConfigError, schema
+
+
+def config(folder, **agent):
+    told = OmegaConf.merge(OmegaConf.create(asdict(DreamAgent())), agent)
+    return OmegaConf.merge(
+        schema(AgentRunSettings), {"model": "none", "name": "old", "runs": str(folder), "agent": told}
+    )
+
+
+def test_a_run_of_before_a_setting_goes_on_without_it(tmp_path):
+    begun = config(tmp_path)
+    begin(begun, settings_of(begun))
+    file = tmp_path / "old" / CONFIG
+    said = OmegaConf.load(file)
+    for name in ("replay", "stretches", "stretch"):
+        said.agent.pop(name)
+    said.agent.world.pop("final")
+    OmegaConf.save(said, file)
+    with pytest.raises(ConfigError, match=r"agent\.replay: 0\.0 there, 0\.3 now"):
+        begin(begun, settings_of(begun))
+    same = config(tmp_path, replay=0.0, world={"final": 1.0})
+    assert begin(same, settings_of(same)).settings.replay == 0
