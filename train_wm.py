@@ -88,18 +88,19 @@ def _train(config: DictConfig, named: Collection[str]) -> None:
     print(f"report: {report}")
 
 
-def train_agent(config: DictConfig, agent: DictConfig) -> None:
-    """Train an agent on the world model of a run."""
+def train_agent(config: DictConfig, agent: DictConfig, steps: int | None) -> None:
+    """Train an agent on the world model of a run, with as many real `steps`, or by default."""
     from sqair_wm.agents.train import train_on
 
     device, folder = build_fabric(config).device, Path(config.runs) / config.name
-    train_on(folder, agent, seed=config.seed, device=str(device), threads=config.threads)
+    train_on(folder, agent, steps, seed=config.seed, device=str(device), threads=config.threads)
 
 
 def check_agent(config: DictConfig) -> None:
     """Raise ConfigError, before anything is trained, for an agent that could not be trained afterwards."""
     from sqair_wm.agents.kinds import settings_of
 
+    check_values(config)
     settings_of(config)
     if config.env is None or config.processes * config.nodes > 1:
         raise ConfigError(f"agent={config.agent.kind} is trained on a game (env=...), and in one process")
@@ -107,13 +108,15 @@ def check_agent(config: DictConfig) -> None:
 
 def asked(config: DictConfig) -> None:
     """`train` as Hydra calls it, and then the agent, if there is to be one."""
-    agent, named = config.agent, named_settings(HydraConfig.get().overrides.task)
+    agent, steps, named = config.agent, config.steps, named_settings(HydraConfig.get().overrides.task)
     if agent is not None:
         check_agent(config)
-        config.agent = None
-    train(config, [key for key in named if not key.startswith("agent.")])
+    elif steps is not None:
+        raise ConfigError(f"steps={steps} are real steps of an agent: name one, for example agent=dream")
+    config.agent = config.steps = None
+    train(config, [key for key in named if key != "steps" and not key.startswith("agent.")])
     if agent is not None:
-        train_agent(config, agent)
+        train_agent(config, agent, steps)
 
 
 def register_agents(arguments: list[str]) -> None:

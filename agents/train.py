@@ -49,12 +49,15 @@ def train(config: DictConfig) -> None:
     print(f"{run.path}: python -m agents.evaluate {run.path} plays whole games")
 
 
-def train_on(model: Path, agent: DictConfig, *, seed: int, device: str, threads: int) -> None:
+def train_on(
+    model: Path, agent: DictConfig, steps: int | None = None, *, seed: int, device: str, threads: int
+) -> None:
     """Train an agent on the world model of a run; its own run will lie beside that.
 
     Args:
         model: folder of the world model's run.
         agent: settings of a kind of agent.
+        steps: real steps to learn from; None for as many as by default.
         seed: of games, weights and chance.
         device: of the networks.
         threads: CPU threads.
@@ -64,6 +67,7 @@ def train_on(model: Path, agent: DictConfig, *, seed: int, device: str, threads:
     """
     places = {"model": str(model), "runs": str(model.parent), "name": f"{model.name}-{agent.kind}"}
     told = {"agent": agent, "seed": seed, "device": device, "threads": threads}
+    told |= {} if steps is None else {"steps": steps}
     config = OmegaConf.merge(schema(AgentRunSettings), places, told)
     assert isinstance(config, DictConfig)
     train(config)

@@ -26,6 +26,7 @@ class RunSettings:
         name: of the run's folder; by default that of the data, and the seed if it is not 0.
         runs: folder of the run's folder.
         agent: settings of the agent that is trained on the world model afterwards, which the run does not keep.
+        steps: real steps that the agent learns from, which the run does not keep either; None for the agents' default.
         seed: of the game, the weights and the training.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
         precision: `32-true`, or `bf16-mixed` on a GPU.
@@ -40,6 +41,7 @@ class RunSettings:
     name: str = "${run_name:${data.name},${seed}}"
     runs: str = "runs"
     agent: Any = None
+    steps: int | None = None
     seed: int = 0
     device: str = "auto"
     precision: str = "32-true"
@@ -49,6 +51,7 @@ class RunSettings:
 
     LIMITS: ClassVar[Limits] = {
         "seed": (0, 1e9),
+        "steps": (1, 1e9),
         "processes": (1, 4096),
         "nodes": (1, 4096),
         "threads": (1, 1024),

@@ -69,11 +69,12 @@ def test_a_finished_run_says_so_and_changes_nothing(tiny, train_wm):
 
 def test_an_agent_follows_the_world_model_that_is_there(tiny, train_wm):
     folder, run = tiny
-    result = train_wm(*run.settings, "agent=random")
+    result = train_wm(*run.settings, "agent=random", "steps=77")
     assert result.returncode == 0 and "is finished" in result.stdout
     agent = folder.with_name("pong-random")
     assert f"python -m agents.evaluate {agent}" in result.stdout
-    assert (agent / "config.yaml").read_text().count(f"model: {folder}\n") == 1
+    config = (agent / "config.yaml").read_text()
+    assert config.count(f"model: {folder}\n") == 1 and config.count("steps: 77\n") == 1
 
 
 def test_an_agent_finds_what_its_world_model_was_trained_on(tiny, train_wm, monkeypatch):
@@ -117,6 +118,8 @@ def test_an_interrupted_command_continues(train_wm, tiny):
         (["env=Pong", "model=gided"], "guided"),
         (["env=Pong", "agent=dreem"], "agent/dreem"),
         (["env=null", "data=moving_mnist", "agent=dream"], "a game (env=...)"),
+        (["env=Pong", "steps=100"], "steps=100 are real steps of an agent"),
+        (["env=Pong", "agent=dream", "steps=0"], "steps is 0"),
         (["env=Pong", "training.batch=many"], "training.batch"),
     ],
 )  # fmt: skip
