@@ -69,12 +69,12 @@ class WorldSettings:
             before the agent came.
     """
 
-    rate: float = 3e-4
+    rate: float = 6e-4
     final: float = 0.1
-    batch: int = 16
+    batch: int = 64
     context: int = 8
-    imagined: int = 12
-    singles: int = 256
+    imagined: int = 16
+    singles: int = 384
     fresh: float = 4.0
 
     def __post_init__(self) -> None:

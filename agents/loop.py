@@ -46,13 +46,13 @@ class LoopSettings:
 
     games: int = 4
     first: int = 2000
-    play: int = 500
+    play: int = 3000
     epsilon: float = 0.01
-    world_iterations: int = 150
-    dream_steps: int = 200_000
+    world_iterations: int = 120
+    dream_steps: int = 300_000
     newest: int = 20_000
     recorded: bool = True
-    pictures: bool = True
+    pictures: bool = False
 
     def check(self) -> None:
         """Raise ValueError for settings that cannot work."""

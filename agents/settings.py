@@ -60,7 +60,7 @@ class AgentRunSettings:
     env: str | None = None
     model: str = "${world_model_of:${env},${runs}}"
     agent: Any = None
-    steps: int = 10_000
+    steps: int = 60_000
     name: str = "${agent_run_name:${model},${agent.kind},${seed}}"
     runs: str = "runs"
     seed: int = 0

@@ -128,7 +128,7 @@ def test_a_critic_learns_from_real_play_what_the_world_does_not_imagine():
 
     def value(lived):
         model, learner = dream(Corridor([0.0] * 4), discount=0.5, replay=1.0)
-        learner.learn(at(0, 1, 2), 20_000, lived)
+        learner.learn(at(0, 1, 2), 8000, lived)
         with torch.no_grad():
             return model.policy.predict_values(look(at(0, 1, 2)))[:, 0]
 
