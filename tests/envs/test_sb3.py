@@ -118,7 +118,7 @@ def test_attributes_and_methods(imagined):
     assert env.render().shape == (48, 48, 3) and len(env.env_method("render")) == 4
     env.set_attr("render_mode", None)
     assert env.get_attr("render_mode", [0, 2]) == [None] * 2
-    with pytest.raises(ValueError, match="leave indices away"):
+    with pytest.raises(ValueError, match="leave indices out"):
         env.set_attr("render_mode", "rgb_array", indices=[0])
     with pytest.raises(AttributeError, match="nothing"):
         env.set_attr("nothing", 4)
