@@ -47,7 +47,7 @@ def test_dqn_learns_in_it_with_everything_around_it(imagined):
 
 
 def test_terminal_observations_are_the_true_last_ones(imagined):
-    """Against the vector environment that restarts by hand, in which nothing can be overwritten."""
+    """Compared with a vector environment that is restarted by hand, in which nothing can be overwritten."""
     settings = imagined | {"stochastic": False, "discover": False}
     env, truth = (
         ImaginationVecEnv(num_envs=6, **settings),
