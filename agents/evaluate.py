@@ -28,7 +28,7 @@ from .scores import RANDOM_AND_HUMAN, human_normalised, interquartile_mean, inte
 
 RESULT = "evaluation.json"
 FIRST_SEED = 2_000_000
-"""Seed of the first evaluated game; no recording or training uses seeds from here on."""
+"""Seed of the first evaluated game; recordings use seeds far below."""
 
 NOOPS = 30
 """Most raw frames without an action at the start of an Atari game (Mnih et al. 2015). Without them, and without sticky

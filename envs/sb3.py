@@ -154,7 +154,9 @@ class GymVectorToSB3(VecEnv):
     def _envs(self, name: str, indices: VecEnvIndices) -> list[gym.Env]:
         envs = getattr(self.vector.unwrapped, "envs", None)
         if envs is None:
-            raise AttributeError(f"{self.vector} has no attribute {name!r}, and its rows are no environments here")
+            raise AttributeError(
+                f"{self.vector} has no attribute {name!r}, and its rows are not separate environments in this process"
+            )
         return [envs[i] for i in self._get_indices(indices)]
 
     def _all(self, name: str, indices: VecEnvIndices) -> None:

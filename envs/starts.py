@@ -94,7 +94,7 @@ class StatePool:
     Args:
         slots: `P` scenes, P at least 1, with objects in the rows of their observations.
         backgrounds: `[P, 3, H, W]` uint8, drawn behind the objects of each scene.
-        collection: how to collect new states; None for a pool that can't.
+        collection: how to collect new states; None if the states were given, so that `refresh` is refused.
 
     Raises:
         ValueError: if there are no states, or not one background for each.
