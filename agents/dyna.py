@@ -164,7 +164,7 @@ class Imagining(BaseCallback):
     def imagine(self, scenes: Slots) -> tuple[Tensor, ...]:
         """A branch from each of `B` scenes: a random action, then greedy ones, up to `length` steps.
 
-        After its first step, a branch is cut off before a step that the ensemble is not sure about, see `Branching.doubt`.
+        A branch has at least one step. It is cut off before a later one about which the ensemble is in doubt.
 
         Returns:
             What `Transitions.add` takes.

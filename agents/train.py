@@ -40,7 +40,7 @@ def train(config: DictConfig) -> None:
     path = Path(config.runs) / config.name
     with alone(path, "training an agent", "wait until it is done, stop it, or choose another name=..."):
         run = begin(config, settings)
-        world = run.world()  # first, so that a bad model is refused before anything is written
+        world = run.world()  # first, so that a bad model is refused before any training
         learn = KINDS[settings.kind].train
         if learn is not None:
             learn(run, say)
