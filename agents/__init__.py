@@ -1,6 +1,6 @@
 """Agents that see objects: planners, and an actor-critic that learns in imagination, beside the real game.
 
-`train` and `evaluate` are commands, `loop` is what learning agents share, `kinds` says what agents there are.
+`train` and `evaluate` are commands, `loop` is what learning agents share, `kinds` lists the agents that there are.
 
 The package is `sqair_wm.agents`, in a checkout as when installed. There, `python -m agents.COMMAND` works as well: the
 folder's own name stands for the package.

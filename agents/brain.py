@@ -21,10 +21,10 @@ class NetworkSettings:
     """The networks of an agent.
 
     Attributes:
-        features: of a scene.
-        width: of the codes of objects.
-        layers: of attention.
-        hidden: units between the features and the policy, and between them and the value.
+        features: number of features of a scene.
+        width: length of the code of an object.
+        layers: number of attention layers.
+        hidden: hidden units of the policy, and of the value.
     """
 
     features: int = 128
@@ -34,7 +34,7 @@ class NetworkSettings:
 
 
 def extractor_options(settings: NetworkSettings) -> dict[str, Any]:
-    """What makes a policy of stable-baselines3 see objects: plain data and a class, so that it can be saved."""
+    """Options that make a policy of stable-baselines3 see objects: plain data and a class, so that it can be saved."""
     return {
         "features_extractor_class": SlotExtractor,
         "features_extractor_kwargs": {
@@ -48,13 +48,13 @@ def extractor_options(settings: NetworkSettings) -> dict[str, Any]:
 def actor_critic(
     observations: gym.Space, actions: gym.Space, settings: NetworkSettings, device: str = "cpu", seed: int | None = None
 ) -> PPO:
-    """A PPO of stable-baselines3 that nobody has trained yet, whose policy an agent of ours trains.
+    """An untrained PPO of stable-baselines3, whose policy is trained in imagination, see `Dream`.
 
-    It is saved, loaded and asked for actions as any other; nothing of a world model is in it.
+    It is saved, loaded and asked for actions like any other PPO, and contains no part of the world model.
 
     Args:
-        observations: what a slot environment shows.
-        actions: what the game takes.
+        observations: space of a slot environment.
+        actions: space of the game's actions.
         settings: of the networks.
         device: of the weights.
         seed: of the weights; None to leave the random numbers alone.
@@ -74,7 +74,7 @@ def actor_critic(
         seed=seed,
         _init_setup_model=False,
     )
-    # As `PPO.load` makes a model without an environment.
+    # `PPO.load` makes a model without an environment in the same way.
     model.observation_space, model.action_space, model.n_envs = observations, actions, 1
     model._setup_model()
     model.policy.set_training_mode(False)

@@ -46,7 +46,7 @@ class DreamSettings(NetworkSettings, Counting):
     lam: float = 0.95
     entropy: float = 1e-3
     learning_rate: float = 1e-3
-    passes: int = 3
+    passes: int = 1
     parts: int = 8
     clip: float = 0.2
     value: float = 0.5

@@ -1,4 +1,4 @@
-"""The agent that learns in imagination, as a run has it: saved, gone on with, and asked for actions."""
+"""The agent that learns in imagination (`agent=dream`): trained in a run, saved, continued and asked for actions."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from .run import AgentRun
 
 
 class Dreamer:
-    """An actor-critic of stable-baselines3, and what trains it in imagination.
+    """An actor-critic of stable-baselines3 together with its training in imagination; a `Learner`.
 
     Args:
-        world: the model, which may change while this learns.
+        world: the model, which may go on learning in between.
         settings: of learning.
-        seed: of weights and chance.
+        seed: of weights and random numbers.
 
     Attributes:
         policy: the model of stable-baselines3.
@@ -71,7 +71,7 @@ class Dreamer:
 
 
 def networks(world: WorldModel, settings: NetworkSettings, seed: int | None = None) -> PPO:
-    """The model of stable-baselines3 for the scenes and the actions of a world model."""
+    """An untrained model of stable-baselines3 for the scenes and the actions of a world model."""
     actions = gym.spaces.Discrete(world.config.actions)
     return actor_critic(Layout.of(world.config).space, actions, settings, str(world.background.device), seed)
 
@@ -93,7 +93,7 @@ def load_networks(folder: Path, world: WorldModel, settings: NetworkSettings) ->
 
 
 def train_dreamer(run: AgentRun, say: Callable[[dict[str, float]], None]) -> None:
-    """Train, or go on training, the agent of a run; `say` is told what every round brought."""
+    """Train, or go on training, the agent of a run; `say` is given the figures of every round."""
     done = last_round(run.path)
     folder = point(run.path, done) if done else None
     world, fabric, settings = run.world(), run.fabric(), run.settings
@@ -111,12 +111,12 @@ def train_dreamer(run: AgentRun, say: Callable[[dict[str, float]], None]) -> Non
 
 
 def value_of(model: PPO, layout: Layout) -> Callable[[Slots], Tensor]:
-    """What an actor-critic expects of scenes, `[B]`, for planners."""
+    """The critic of an actor-critic, for planners: scenes to expected returns `[B]`."""
     return lambda scenes: model.policy.predict_values(layout.features(scenes))[:, 0]
 
 
 def logits_of(model: PPO, layout: Layout) -> Callable[[Slots], Tensor]:
-    """The logits `[B, A]` of an actor-critic in scenes, for planners."""
+    """The actor of an actor-critic, for planners: scenes to logits of actions `[B, A]`."""
 
     def prior(scenes: Slots) -> Tensor:
         chance = model.policy.get_distribution(layout.features(scenes)).distribution

@@ -31,13 +31,13 @@ class Branching(Counting):
     """How imagined transitions are made.
 
     Attributes:
-        share: of a batch that is imagined.
-        branches: that are imagined at a time.
-        every: real steps between.
-        length: steps of a branch; what it brings and where it ends is one transition.
+        share: share of a batch that is imagined.
+        branches: number of branches that are imagined at a time, each from a scene of real play.
+        every: real steps from one time to the next.
+        length: steps of a branch, which becomes one transition of several steps.
         doubt: uncertainty at which a branch is cut off, in object sizes, see `Outcome.uncertainty`.
-        room: transitions that are kept, the last ones.
-        scenes: of real play that branches begin at, the last ones.
+        room: number of imagined transitions that are kept, the newest ones.
+        scenes: number of steps of real play whose scenes branches begin at, the newest ones.
         spread: see `Drawn`.
     """
 
@@ -63,11 +63,11 @@ class Transitions:
     """The last `room` imagined transitions, of several steps each.
 
     Args:
-        room: how many.
+        room: number of transitions that are kept.
         shape: of an observation.
 
     Attributes:
-        held: number of them so far.
+        held: number of transitions so far, at most `room`.
     """
 
     def __init__(self, room: int, shape: tuple[int, ...]):
@@ -76,7 +76,14 @@ class Transitions:
         self.action, self.reward, self.discount = (np.zeros((room, 1), np.float32) for _ in range(3))
 
     def add(self, before: Tensor, action: Tensor, reward: Tensor, discount: Tensor, after: Tensor) -> None:
-        """Keep `B` transitions: observations `[B, ...]`, first actions, what came, and what counts after it, `[B]`."""
+        """Keep `B` transitions.
+
+        Args:
+            before, after: `[B, ...]`, observations at their beginning and end.
+            action: `[B]`, first actions.
+            reward: `[B]`, discounted sums of rewards.
+            discount: `[B]`, what the value of `after` is multiplied by; 0 where the game ended for certain.
+        """
         rows = (self._next + np.arange(len(action))) % self.room
         self.before[rows], self.after[rows] = before.cpu().numpy(), after.cpu().numpy()
         for store, new in ((self.action, action), (self.reward, reward), (self.discount, discount)):
@@ -85,7 +92,7 @@ class Transitions:
         self.held = min(self.room, self.held + len(action))
 
     def sample(self, number: int) -> tuple[np.ndarray, ...]:
-        """`number` random ones: before, action, after, nothing that ended, reward, discount."""
+        """`number` random ones, ordered as `ReplayBufferSamples`; `dones` are 0, since discounts hold the endings."""
         rows = np.random.randint(self.held, size=number)
         never = np.zeros((number, 1), np.float32)
         return (
@@ -97,12 +104,12 @@ class Transitions:
 
 
 class MixedReplay(NStepReplayBuffer):
-    """Real transitions, and as many imagined ones in a batch as asked for; see `Branching.share`.
+    """A replay buffer of real transitions, whose batches are in part imagined; see `Branching.share`.
 
     Args:
-        share: of a batch that is imagined.
-        room: imagined transitions that are kept.
-        others: see `stable_baselines3.common.buffers.NStepReplayBuffer`.
+        share: share of a batch that is imagined.
+        room: number of imagined transitions that are kept.
+        others, options: see `stable_baselines3.common.buffers.NStepReplayBuffer`.
     """
 
     def __init__(self, *others: Any, share: float = 0.5, room: int = 20_000, **options: Any):
@@ -123,10 +130,10 @@ class Imagining(BaseCallback):
     """Imagines branches from scenes of real play while an agent of stable-baselines3 plays.
 
     Args:
-        world: that imagines.
-        settings: how.
-        greedy: actions `[B]` for observations `[B, N, D]`.
-        seed: of chance.
+        world: the model that imagines.
+        settings: how branches are imagined.
+        greedy: the agent's best actions `[B]` for observations `[B, N, D]`.
+        seed: of random numbers.
     """
 
     def __init__(self, world: WorldModel, settings: Branching, greedy: Callable[[Tensor], Tensor], seed: int = 0):
@@ -155,7 +162,9 @@ class Imagining(BaseCallback):
 
     @torch.no_grad()
     def imagine(self, scenes: Slots) -> tuple[Tensor, ...]:
-        """A branch from each of `B` scenes: a random action, then greedy ones, until it is over or not to be trusted.
+        """A branch from each of `B` scenes: a random action, then greedy ones, up to `length` steps.
+
+        A branch has at least one step. It is cut off before a later one about which the ensemble is in doubt.
 
         Returns:
             What `Transitions.add` takes.
@@ -179,5 +188,5 @@ class Imagining(BaseCallback):
 
 
 def greedy(model: DQN) -> Callable[[Tensor], Tensor]:
-    """The best actions `[B]` for observations, as far as a DQN knows."""
+    """The greedy policy of a DQN: observations `[B, ...]` to the actions `[B]` that it values most."""
     return lambda seen: model.q_net(seen).argmax(-1)

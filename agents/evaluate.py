@@ -28,25 +28,25 @@ from .scores import RANDOM_AND_HUMAN, human_normalised, interquartile_mean, inte
 
 RESULT = "evaluation.json"
 FIRST_SEED = 2_000_000
-"""Of games of evaluation: none that anybody learned from."""
+"""Seed of the first evaluated game; recordings use seeds far below."""
 
 NOOPS = 30
-"""Most raw frames of doing nothing at the start of an Atari game (Mnih et al. 2015). Without sticky actions and without
-these, all games of an agent that draws nothing would be the same one."""
+"""Most raw frames without an action at the start of an Atari game (Mnih et al. 2015). Without them, and without sticky
+actions, a deterministic agent would play the same game every time."""
 
 CHOICES = {"drawn": False, "likeliest": True}
-"""How actions may be chosen, and whether that is deterministic."""
+"""Ways to choose actions, and whether each is deterministic."""
 
 
 @dataclass(frozen=True)
 class Episode:
-    """A whole game.
+    """The result of a whole game.
 
     Attributes:
         seed: of the game.
         total: undiscounted sum of its rewards, unclipped.
         steps: decisions of the agent.
-        cut: whether a limit of time ended it.
+        cut: whether a limit on its length ended it.
     """
 
     seed: int
@@ -57,7 +57,7 @@ class Episode:
 
 def play_whole(games: RealGames, policy: Policy, episodes: int, seed: int, deterministic: bool = True,
                wait: int = 0) -> list[Episode]:  # fmt: skip
-    """Play whole games with the seeds from `seed` on; each counts, however long it is.
+    """Play whole games with the seeds `seed`, `seed + 1`, ...; every game counts, however long it is.
 
     Args:
         games: that are played side by side.
@@ -65,7 +65,7 @@ def play_whole(games: RealGames, policy: Policy, episodes: int, seed: int, deter
         episodes: number of games.
         seed: of the first.
         deterministic: take the likeliest actions; otherwise draw them.
-        wait: most steps for which action 0 is taken at the start of a game instead; how many, its seed decides.
+        wait: most steps at the start of a game in which action 0 is taken instead; the number is drawn from its seed.
     """
     found: list[Episode] = []
     bar = tqdm(total=episodes, desc="playing", unit="game", disable=None)
@@ -92,14 +92,14 @@ def play_whole(games: RealGames, policy: Policy, episodes: int, seed: int, deter
 def evaluate(
     run: AgentRun, episodes: int, games: int = 8, seed: int = FIRST_SEED, deterministic: bool | None = None
 ) -> dict[str, Any]:
-    """Play whole games with the agent of a run; what came out, and how it was measured.
+    """Play whole games with the agent of a run, and return the result with its protocol, as JSON data.
 
     Args:
         run: of the agent.
         episodes: number of games.
-        games: side by side.
+        games: most games side by side.
         seed: of the first.
-        deterministic: take the likeliest actions; otherwise draw them; None for what the kind of agent does by default.
+        deterministic: take the likeliest actions; otherwise draw them; None for the default of the kind of agent.
     """
     use_cpu(int(run.config.threads))
     torch.manual_seed(seed)
@@ -135,7 +135,7 @@ def evaluate(
 
 
 def figures(game: str, returns: list[list[float]]) -> dict[str, Any]:
-    """Mean, interquartile mean and what a human's score makes of them, of games of one run or of several."""
+    """Mean, interquartile mean and human-normalised score of `returns`, a list of games for each run."""
     whole = np.concatenate([np.asarray(r, float) for r in returns])
     mean, ends = float(whole.mean()), interval(returns)
     iqm = {"iqm": interquartile_mean(whole), "iqm_95": interval(returns, interquartile_mean)}
@@ -148,7 +148,7 @@ def figures(game: str, returns: list[list[float]]) -> dict[str, Any]:
 
 
 def _learned_from(folder: Path) -> int | None:
-    """Real steps that the agent has learned from, beside those of the world model; None if nobody wrote them down."""
+    """Real steps that the agent has learned from, without those of the world model; 0 if it has not learned."""
     if (folder / "steps.txt").exists():
         return int((folder / "steps.txt").read_text())
     if not (folder / PROGRESS).exists():
@@ -157,7 +157,7 @@ def _learned_from(folder: Path) -> int | None:
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:
-    """Write what `evaluate` gave."""
+    """Write the result of `evaluate` as JSON, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda target: target.write_text(json.dumps(result, indent=1) + "\n"))
 
@@ -182,7 +182,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--actions",
         choices=CHOICES,
-        help="draw them, or take the likeliest; by default what learns by drawing them (dream, ppo_slots) draws them",
+        help="draw actions, or take the likeliest; by default what learns by drawing them (dream, ppo_*, oracle) draws",
     )
     parser.add_argument("--json", type=Path, help=f"write the result to this file too, beside the run's {RESULT}")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Play of agents in the real game, as it grows: every frame that was paid for, for models to learn from."""
+"""All play of an agent in the real game, kept on disk as it grows, for the agent and its world model to learn from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .stretch import ARRAYS, Stretch, encoded
 SCENES = "scenes.safetensors"
 REMEDY = "the run of this agent can't go on without what it played: begin another one with name=..."
 RECORDED = "recorded"
-"""Folder of what the world model was trained on."""
+"""Folder of the play that the world model was trained on."""
 
 
 class GrownPlay:
@@ -35,12 +35,13 @@ class GrownPlay:
 
     Args:
         folder: where it is kept.
-        world: whose game is played.
-        parts: stretches that belong to the run; what else is there is of a run that was stopped, and goes.
+        world: the model whose game is played.
+        parts: number of stretches that belong to the run. Others in the folder were left by a run that was stopped
+            before it saved its round; they are deleted.
 
     Attributes:
-        stretches: of the agent.
-        recorded: what the world model was trained on; None if that is not known, see `recall`.
+        stretches: what the agent played.
+        recorded: play that the world model was trained on; None if it is not known, see `recall`.
     """
 
     def __init__(self, folder: Path, world: WorldModel, parts: int = 0):
@@ -61,12 +62,12 @@ class GrownPlay:
         return sum(s.steps for s in self.stretches)
 
     def recall(self, recorded: Stretch) -> None:
-        """Keep what the world model was trained on, too."""
+        """Also keep the play that the world model was trained on."""
         self._write(RECORDED, recorded)
         self.recorded = recorded
 
     def add(self, stretch: Stretch) -> None:
-        """Keep a stretch, without its pictures, which are on disk only."""
+        """Keep a stretch: its pictures only on disk, the rest in memory as well."""
         self._write(self._name(len(self.stretches)), stretch)
         self.stretches.append(Stretch(stretch.scenes, stretch.arrays, stretch.length))
 
@@ -88,10 +89,10 @@ class GrownPlay:
 
     @property
     def encoded(self) -> EncodedPlay:
-        """What the agent played, as the model saw it then. A lost life is learned as an ending.
+        """What the agent played, as the model saw it then. A lost life counts as an ending.
 
         Raises:
-            ValueError: if there is none.
+            ValueError: if nothing has been played.
         """
         if not self.stretches:
             raise ValueError("nothing has been played yet")
@@ -115,13 +116,13 @@ class GrownPlay:
         return [AtariSequences(path) for path in paths if (path / NOTE).exists()]
 
     def starts(self, device: torch.device, newest: int = 20_000) -> Slots:
-        """Scenes that imagination may go on from: none of an episode's first frames, and none that ended it or a life.
+        """Start states for imagination: no first frames of an episode, and none with which it or a life ended.
 
         Those of the agent come first, then those that the world model was trained on.
 
         Args:
             device: where to put them.
-            newest: of at most so many of the last ones.
+            newest: largest number of scenes; the newest ones are taken.
 
         Raises:
             ValueError: if there are none.
@@ -158,9 +159,9 @@ class GrownPlay:
 
 
 def imaginable(scenes: Slots, world: WorldModel) -> Slots:
-    """`reduced` scenes as imagination may go on from them.
+    """`reduced` scenes with what imagination needs to go on from them.
 
-    Prediction does not need the inference network's memory, but objects that appear are given one.
+    Prediction does not read the memory of the inference network but writes that of new objects: it gets a blank one.
     """
     whole, empty = restored(scenes), world.initial(1).temporal
     return whole.replace(temporal=empty.new_zeros(1).expand(*whole.presence.shape, empty.shape[-1]))

@@ -1,4 +1,4 @@
-"""A set of objects as features for stable-baselines3: attention over objects by where they are to one another."""
+"""A set of objects as features for stable-baselines3: attention over objects and their relative places."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ CENTRE, MOVING = slice(0, 2), slice(4, 6)
 """Columns of a row without its presence: centre (y, x), and velocity (y, x)."""
 
 NEAR = 4.0
-"""How much more finely the second scale of a relation tells near objects apart."""
+"""Factor of the second, finer scale of relative places, on which tanh cuts off what is far away."""
 
 RELATION = 6
-"""Columns of a relation."""
+"""Columns of a relation, see `relation`."""
 
 NEVER = -1e9
-"""The score of nobody."""
+"""The attention score of an empty row."""
 
 
 class RunningScale(nn.Module):
-    """Columns with mean 0 and deviation 1 over the objects that were seen; learns them in training mode.
+    """Scales columns to mean 0 and deviation 1 over the objects seen so far; learns both in training mode.
 
     The names of the buffers are what stable-baselines3 copies to target networks.
 
     Args:
         columns: number of them.
-        memory: objects after which older ones begin to be forgotten.
-        least: smallest deviation that is divided by.
-        most: largest size of what comes out.
+        memory: number of objects after which older ones begin to be forgotten.
+        least: smallest deviation to divide by.
+        most: outputs are clamped to [-most, most].
     """
 
     running_mean: Tensor
@@ -52,7 +52,7 @@ class RunningScale(nn.Module):
         self.register_buffer("running_count", torch.zeros(()))
 
     def forward(self, x: Tensor, there: Tensor) -> Tensor:
-        """`x` `[B, N, D]`, in which the rows `there` `[B, N]` are objects, on the common scale."""
+        """`x` `[B, N, D]`, scaled; `there` `[B, N]` bool says which rows are objects."""
         if self.training:
             self._learn(x.detach(), there)
         deviation = self.running_var.sqrt().clamp(min=self.least)
@@ -72,15 +72,15 @@ class RunningScale(nn.Module):
 
 
 class Relations(nn.Module):
-    """One layer of attention over objects, in which it counts how they lie and move to one another.
+    """One layer of attention over objects, whose scores depend on their relative places and velocities.
 
-    Each head hears a mean of codes and of relative places. What is made of the means is not linear, what is said is:
-    so that nothing has to be computed for pairs but their scores.
+    Each head receives weighted means of codes and of relations. Values are linear, and only the means pass through
+    non-linear layers, so that nothing but scores has to be computed for pairs.
 
     Args:
-        width: of the codes, a multiple of `heads`.
-        heads: ways to choose whom to hear.
-        hidden: units that look at a pair.
+        width: length of the codes, a multiple of `heads`.
+        heads: number of attention heads.
+        hidden: hidden units of the score of a pair.
     """
 
     def __init__(self, width: int, heads: int = 4, hidden: int = 16):
@@ -93,7 +93,16 @@ class Relations(nn.Module):
         self.think = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
 
     def forward(self, code: Tensor, apart: Tensor, there: Tensor) -> Tensor:
-        """Codes `[B, N, width]` to codes; `apart` `[B, N, N, 6]` of receivers and senders, `there` `[B, N]` bool."""
+        """One layer of attention.
+
+        Args:
+            code: `[B, N, width]`, one for each object.
+            apart: `[B, N, N, 6]`, the relation of each receiver to each sender, see `relation`.
+            there: `[B, N]` bool, the rows that are objects.
+
+        Returns:
+            New codes `[B, N, width]`.
+        """
         query, key = self.ask(code).unflatten(-1, (2 * self.heads, -1)).transpose(1, 2).chunk(2, 1)
         score = self.scale * query @ key.transpose(2, 3) + self.pair(apart).permute(0, 3, 1, 2)
         weight = score.masked_fill(~there[:, None, None], NEVER).softmax(3)
@@ -107,17 +116,17 @@ class Relations(nn.Module):
 class SlotExtractor(BaseFeaturesExtractor):
     """Features of a scene that do not depend on the order of its objects; rows without an object do not count.
 
-    Understands every form of `sqair_wm.envs.layout.Layout` and any units, on whatever device its weights are.
+    Takes every form and unit of `sqair_wm.envs.layout.Layout`, on the device of its weights.
 
     Args:
-        observation_space: of the slot environments.
+        observation_space: space of a slot environment.
         features_dim: number of features.
-        slots: rows of a scene; needed for the form `flat`, which does not tell.
-        width: of the codes of objects.
-        layers: of attention.
+        slots: number of rows of a scene; needed only for the form `flat`, whose shape does not tell it.
+        width: length of the code of an object.
+        layers: number of attention layers.
 
     Raises:
-        ValueError: for a space that no form has, or `flat` without the number of slots.
+        ValueError: for a space that is none of these forms, or `flat` without the number of slots.
     """
 
     def __init__(
@@ -153,7 +162,7 @@ class SlotExtractor(BaseFeaturesExtractor):
 
 
 def columns_of(space: gym.Space, slots: int | None) -> int:
-    """Columns of a row of an observation space; raises ValueError as `SlotExtractor` does."""
+    """Number of columns of a row of an observation space; raises ValueError as `SlotExtractor` does."""
     if isinstance(space, gym.spaces.Dict):
         space = space["slots"]
     shape = space.shape or ()
@@ -166,7 +175,10 @@ def columns_of(space: gym.Space, slots: int | None) -> int:
 
 
 def relation(x: Tensor) -> Tensor:
-    """Where each sender is to a receiver, on two scales, and how it moves there: `[B, N, D]` to `[B, N, N, 6]`."""
+    """The relation of every pair of objects: `[B, N, D]` to `[B, N, N, 6]`, receivers first, then senders.
+
+    Columns: centre (y, x) and velocity (y, x) of the sender less those of the receiver; the centre on a finer scale.
+    """
     moving = torch.cat([x[..., CENTRE], x[..., MOVING]], -1)
     apart = moving[:, None] - moving[:, :, None]
     return torch.cat([apart, torch.tanh(NEAR * apart[..., CENTRE])], -1)

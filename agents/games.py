@@ -15,13 +15,13 @@ from sqair_wm.world.world_model import WorldModel
 
 
 class Tick(NamedTuple):
-    """What a step of all games brought; arrays `[B]`. Where a game had ended, the next one began instead.
+    """The result of one step of all games; arrays `[B]`. Where a game had ended, the next one began instead.
 
     Attributes:
-        action: int64, that was taken; 0 where a game began.
+        action: int64, the action that was taken; 0 where a game began.
         reward: float64, unclipped; 0 where a game began.
         ended: bool, the game is over.
-        truncated: bool, a limit of time cut the game off.
+        truncated: bool, a limit on its length cut the game off.
         began: bool, a game began instead of a step.
         lost: bool, a life was lost.
     """
@@ -35,19 +35,19 @@ class Tick(NamedTuple):
 
 
 class RealGames:
-    """`number` games of a world model, which may go on learning in between.
+    """`number` real games side by side; the world model that sees them may go on learning in between.
 
     Args:
-        world: whose game is played, and whose eyes see it.
-        number: of games.
-        seed: of the first games; later ones go on from there.
+        world: the model whose game is played, and that finds its objects.
+        number: number of games.
+        seed: of the first game; the next ones have `seed + 1`, ... Games that begin later are not seeded again.
         options: passed on to `WorldModel.make_env`.
 
     Attributes:
         frames: `[B, H, W, 3]` uint8, as the games show them now.
         fresh: `[B]` bool, whether a game has just begun.
         over: `[B]` bool, whether it has ended, or was cut off.
-        infos: what each game said with its last frame.
+        infos: the info of each game with its last frame.
     """
 
     def __init__(self, world: WorldModel, number: int, seed: int = 0, **options: Any):
@@ -80,7 +80,7 @@ class RealGames:
         return np.stack([eye.background for eye in self._tracker.eyes])
 
     def begin(self, rows: np.ndarray, seeds: Sequence[int | None] | None = None) -> None:
-        """Begin games where `rows` `[B]` is true; `seeds` are one for each of them."""
+        """Begin games where `rows` `[B]` is true; `seeds` holds one for each of these, None for unseeded ones."""
         chosen = np.flatnonzero(rows)
         if not len(chosen):
             return
@@ -92,7 +92,7 @@ class RealGames:
         self.fresh, self.over = self.fresh | rows, self.over & ~rows
 
     def step(self, actions: np.ndarray, rows: np.ndarray | None = None) -> Tick:
-        """Take a step in every game, or in those of `rows`; ended ones stay as they are."""
+        """Take a step in every game, or where `rows` `[B]` is true; games that have ended stay as they are."""
         rows = ~self.over if rows is None else rows & ~self.over
         reward, no = np.zeros(self.number), np.zeros(self.number, bool)
         ended, truncated, taken = no.copy(), no.copy(), np.where(rows, actions, 0).astype(np.int64)
@@ -107,7 +107,7 @@ class RealGames:
         return Tick(taken, reward, ended, truncated & ~ended, no, self._lives < before)
 
     def advance(self, actions: np.ndarray) -> Tick:
-        """A step in every game that runs; the others begin anew."""
+        """Take a step in every game that runs; those that have ended begin anew."""
         over = self.over.copy()
         tick = self.step(actions)
         self.begin(over)

@@ -1,4 +1,4 @@
-"""The kinds of agents: the one place that knows how each is trained and asked for actions."""
+"""The registry of kinds of agents: how each is trained, and how it is asked for actions."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Kind:
     """A kind of agent.
 
     Attributes:
-        settings: dataclass of what `agent` holds in the configuration, with its defaults and its name as `kind`.
-        policy: who plays, given a run, the world model and the games that are played.
-        train: trains, or goes on training; None where there is nothing to learn.
-        deterministic: whether it is evaluated by its likeliest actions; otherwise they are drawn, as in its training.
+        settings: dataclass of its settings (`agent.*`) with their defaults; its field `kind` is the agent's name.
+        policy: makes the policy that plays, given a run, the world model and the games that are played.
+        train: trains the agent, or goes on training it; None where there is nothing to learn.
+        deterministic: whether evaluation takes its likeliest actions; otherwise it draws them, as training does.
     """
 
     settings: type
@@ -70,7 +70,7 @@ def register(kind: Kind) -> None:
     """
     name = str(kind.settings.kind)  # type: ignore[attr-defined]
     if KINDS.get(name, kind) != kind:
-        raise ValueError(f"there is another kind of agent with the name {name!r}")
+        raise ValueError(f"there is already a kind of agent with the name {name!r}: choose another")
     KINDS[name] = kind
     store(kind.settings, name, "agent")
 
@@ -79,7 +79,7 @@ def settings_of(config: DictConfig) -> Any:
     """The typed settings of the agent of a configuration.
 
     Raises:
-        ConfigError: if there is no such kind of agent, or a setting cannot be.
+        ConfigError: if there is no such kind of agent, or a setting is not valid.
     """
     if config.agent.kind not in KINDS:
         raise ConfigError(f"agent.kind is {config.agent.kind!r}; choose one of {', '.join(KINDS)}")
@@ -90,10 +90,10 @@ def settings_of(config: DictConfig) -> Any:
 
 
 def open_run(path: Path) -> AgentRun:
-    """A run that was begun, by its folder or its name, see `find_folder`.
+    """An existing run of an agent, by its folder or its name, see `find_folder`.
 
     Raises:
-        ConfigError: if it is damaged, or no run of an agent.
+        ConfigError: if it is damaged, or not the run of an agent.
         FileNotFoundError: if there is none.
     """
     path = find_folder(path, (CONFIG,), "no run of an agent")
@@ -112,18 +112,18 @@ def _planner(kind: type[Planner]) -> Callable[[AgentRun, WorldModel, RealGames],
 
 
 def _guide(planner: Planner, folder: Path, world: WorldModel) -> None:
-    """Give a planner the value, and if it wants one the policy, of an agent that learned in imagination.
+    """Give a planner the critic of an agent that learned in imagination, and MCTS its policy as well.
 
     Raises:
-        ConfigError: if the agent is of another kind, or counts rewards otherwise.
+        ConfigError: if the agent is of another kind, or counts rewards in another way.
     """
     guide = open_run(folder)
     mine, its = planner.settings, guide.settings
     if not isinstance(its, DreamAgent):
-        raise ConfigError(f"agent.guide={folder} is no agent that learned in imagination (agent=dream)")
+        raise ConfigError(f"agent.guide={folder} did not learn in imagination: choose a run of agent=dream")
     if (mine.reward, mine.discount) != (its.reward, its.discount):
         raise ConfigError(
-            f"agent.guide={folder} counts rewards otherwise: choose agent.reward={its.reward} "
+            f"agent.guide={folder} counts rewards in another way: choose agent.reward={its.reward} "
             f"agent.discount={its.discount}"
         )
     model, layout = load_networks(folder, world, its), Layout.of(world.config)

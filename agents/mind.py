@@ -1,4 +1,4 @@
-"""What an agent expects of each action, as pictures beside the real game."""
+"""Pictures of what an agent expects of each action, beside the real game."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .games import RealGames
 from .outlook import Counting, Tally
 
 ZOOM, SMALL = 4, 2
-"""How much larger the real frame is drawn than it is, and the futures."""
+"""Factors by which the real frame and the futures are enlarged."""
 
 TITLE, LINE, BRIGHT, DIM = 26, 13, (235, 235, 235), (150, 150, 150)
 """Pixels above a future, and of a line of text; colours of text."""
@@ -30,7 +30,7 @@ class Outlook:
     """What is expected of each of `A` actions in one scene.
 
     Attributes:
-        reward: `[A]`, discounted sum of the rewards, as they count.
+        reward: `[A]`, discounted sum of rewards, as the agent counts them.
         ends: `[A]`, probability that the game or a life ends.
         centres: `[T, A, N, 2]`, where objects will be, (y, x) in pixels of a frame.
         identities: `[T, A, N]`, -1 where there is none.
@@ -49,11 +49,11 @@ def look_ahead(
     """The likeliest future of every action.
 
     Args:
-        world: that imagines.
-        scene: one of them.
-        steps: to imagine.
-        counting: of rewards.
-        then: what is done after the first step, given `A` scenes: actions `[A]`; None to go on with the first action.
+        world: the model that imagines.
+        scene: a batch of one.
+        steps: number of steps to imagine.
+        counting: how rewards count.
+        then: policy after the first step: `A` scenes to actions `[A]`; None to repeat the first action.
     """
     number = world.config.actions
     scenes, first = scene.repeat(number), torch.arange(number, device=scene.step.device)
@@ -75,14 +75,14 @@ def look_ahead(
 def picture(
     games: RealGames, outlook: Outlook, names: Sequence[str], chosen: int, said: str, chances: np.ndarray | None
 ) -> np.ndarray:
-    """The first of the real games with boxes, and where every action leads, `[H, W, 3]` uint8.
+    """A picture of the first real game with boxes, and of where every action leads, `[H, W, 3]` uint8.
 
     Args:
-        games: as they are.
-        outlook: of the first one.
+        games: the real games.
+        outlook: what is expected in the first one.
         names: of the actions.
         chosen: the action that is taken.
-        said: a line below the real frame.
+        said: text below the real frame.
         chances: `[A]`, how likely the agent is to take each action; None if it does not say.
     """
     frame, slots = games.frames[0], games.slots

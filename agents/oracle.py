@@ -1,6 +1,6 @@
-"""The same games as their true objects: what an agent could learn in the real game if nothing had to be found first.
+"""The real games shown as their true objects: a reference for what an agent could learn with perfect detection.
 
-For reference only. Nothing of it reaches another agent or a world model.
+Nothing of it reaches another agent or a world model.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from sqair_wm.world.world_model import WorldModel
 from .games import RealGames
 
 ROWS, CODE = 24, 8
-"""Most objects of a scene, the first ones in the game's list; length of the code of a class."""
+"""Largest number of objects of a scene (the first in the game's list); length of the code of a class."""
 
 SPACE = gym.spaces.Box(-np.inf, np.inf, (ROWS, PLACE + CODE), np.float32)
-"""What an agent is shown of one game: columns as in `sqair_wm.envs.layout.Layout`, the code is that of the class."""
+"""The observation of one game: columns as in `sqair_wm.envs.layout.Layout`, with the code of the object's class."""
 
 
 def code_of(kind: str) -> np.ndarray:
-    """A code of a class of objects, `[CODE]`, the same wherever the class is met."""
+    """The fixed random code `[CODE]` of a class of objects, the same in every game."""
     return np.random.default_rng(zlib.crc32(kind.encode())).standard_normal(CODE).astype(np.float32)
 
 
@@ -37,11 +37,11 @@ class TrueSight:
     """The true objects of one running game.
 
     Args:
-        world: whose game it is; only its crop and the size of its frames are used.
+        world: the model whose game is played; only its crop and the size of its frames are used.
         game: the environment that is played.
 
     Raises:
-        NoTruth: if nobody knows where the objects of this game are, see `sqair_wm.evaluation.games.ram`.
+        NoTruth: if the true objects of this game are not known, see `sqair_wm.evaluation.games.ram`.
     """
 
     def __init__(self, world: WorldModel, game: gym.Env):
@@ -54,11 +54,11 @@ class TrueSight:
         self._before: dict[tuple[int, str], np.ndarray] = {}
 
     def begin(self) -> None:
-        """A game begins."""
+        """Forget the last game: a new one begins."""
         self._look, self._before = self._begin(), {}
 
     def see(self, info: dict[str, Any]) -> np.ndarray:
-        """The objects `SPACE` after a step, or a reset, that gave `info`."""
+        """The observation, in `SPACE`, after a step or a reset that gave `info`."""
         found = to_pixels(self._look(self.game, info), self._crop, self._width, self.size)[:ROWS]
         rows, places = np.zeros(SPACE.shape, np.float32), {}
         for row, one in zip(rows, found, strict=False):
@@ -76,10 +76,10 @@ class TrueSight:
 
 
 class TrueObjects(gym.Wrapper):
-    """A game whose observations are its true objects.
+    """The real game with its true objects as observations, see `SPACE`.
 
     Args:
-        world: whose game it is.
+        world: the model whose game is played.
     """
 
     def __init__(self, world: WorldModel):
@@ -99,16 +99,16 @@ class TrueObjects(gym.Wrapper):
 
 
 def true_games(world: WorldModel, number: int) -> VecEnv:
-    """The game of a world model as its true objects, `number` times."""
+    """`number` environments of the game of a world model, with its true objects as observations."""
     return DummyVecEnv([lambda: TrueObjects(world)] * number)
 
 
 class OraclePolicy:
-    """An agent that sees true objects, for games that are seen through a world model; a `Policy`.
+    """Plays `RealGames` with an agent that was trained on true objects; a `Policy`.
 
     Args:
-        agent: of stable-baselines3, on observations of `SPACE`.
-        games: that are played.
+        agent: of stable-baselines3, on observations in `SPACE`.
+        games: the games that are played.
     """
 
     def __init__(self, agent: BaseAlgorithm, games: RealGames):
@@ -118,7 +118,7 @@ class OraclePolicy:
     def predict(
         self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
     ) -> tuple[np.ndarray, Any]:
-        """Actions by the true objects of `games` now, whatever `observation` says; asked once in every step."""
+        """Actions for the true objects of `games` now; `observation` is not used. Call it once in every step."""
         for sight, fresh in zip(self._sights, self.games.fresh, strict=True):
             if fresh:
                 sight.begin()

@@ -1,4 +1,4 @@
-"""What imagined steps are worth: rewards as agents count them, until an ending, and what lies beyond the horizon."""
+"""Returns of imagined steps: rewards as agents count them, endings, and the value of what lies beyond the horizon."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from sqair_wm.world.world_model import WorldModel
 REWARDS = ("raw", "sign", "symlog")
 
 Value = Callable[[Any], Tensor]
-"""What is to be expected from `B` scenes on, `[B]`."""
+"""A critic: `B` scenes to the expected returns from there on, `[B]`."""
 
 
 class Steps(Protocol):
-    """Whoever imagines steps: a `WorldModel`, or a game whose rules are known."""
+    """Anything that imagines steps: a `WorldModel`, or the known rules of a game."""
 
     def step(self, slots: Any, action: Tensor) -> tuple[Any, Any]:
-        """`B` scenes and actions `[B]` to the scenes one step later and their `Outcome`."""
+        """Take `B` scenes and actions `[B]`; return the scenes one step later and the `Outcome` of the step."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Counting:
     """How rewards count.
 
     Attributes:
-        reward: `raw`; `sign`: the sign of a reward times the probability that there is one; or `symlog`: on a signed
-            logarithmic scale.
-        discount: of a step.
+        reward: `raw`: in the game's units; `sign`: the sign of the expected reward, times the probability that it is
+            not 0; `symlog`: on a signed logarithmic scale.
+        discount: factor for each step, above 0 and at most 1.
     """
 
     reward: str = "raw"
@@ -43,17 +43,17 @@ class Counting:
         if self.reward not in REWARDS:
             raise ValueError(f"reward is {self.reward!r}; choose one of {', '.join(REWARDS)}")
         if not 0 < self.discount <= 1:
-            raise ValueError(f"discount has to lie between 0 and 1, got {self.discount}")
+            raise ValueError(f"discount has to be above 0 and at most 1, got {self.discount}")
 
     def of(self, outcome: Any) -> Tensor:
-        """The reward `[B]` of an `Outcome` as it counts."""
+        """The expected reward `[B]` of an imagined `Outcome`, as it counts."""
         reward: Tensor = outcome.reward
         if self.reward == "sign":
             return reward.sign() * outcome.nonzero
         return reward.sign() * reward.abs().log1p() if self.reward == "symlog" else reward
 
     def real(self, reward: Tensor) -> Tensor:
-        """A reward that the game gave, as it counts."""
+        """Rewards of the real game, of any shape, as they count."""
         if self.reward == "sign":
             return reward.sign()
         return reward.sign() * reward.abs().log1p() if self.reward == "symlog" else reward
@@ -62,9 +62,14 @@ class Counting:
 class Tally:
     """Adds up the discounted rewards of `B` futures, step by step; what comes after an ending does not count.
 
+    Args:
+        counting: how rewards count.
+        batch: B.
+        device: of the sums.
+
     Attributes:
-        total: `[B]`, so far.
-        weight: `[B]`, what a reward of the next step counts: the discount, times the probability that there is one.
+        total: `[B]`, the discounted return so far.
+        weight: `[B]`, the factor of the next reward: the discounts so far, times the probability of no ending so far.
     """
 
     def __init__(self, counting: Counting, batch: int, device: torch.device):
@@ -72,28 +77,28 @@ class Tally:
         self.total, self.weight = torch.zeros(batch, device=device), torch.ones(batch, device=device)
 
     def add(self, outcome: Any) -> None:
-        """Count the outcome of the next step."""
+        """Add the `Outcome` of the next step."""
         self.total = self.total + self.weight * self._counting.of(outcome)
         self.weight = self.weight * self._counting.discount * (1 - outcome.ends)
 
     def beyond(self, value: Tensor) -> Tensor:
-        """The total, and what is expected after it, `[B]`."""
+        """The total plus what is expected after it, `[B]`; `value` `[B]` is the value of the last scenes."""
         return self.total + self.weight * value
 
 
 @torch.no_grad()
 def worth(world: Steps, scenes: Any, actions: Tensor, counting: Counting, value: Value | None = None) -> Tensor:
-    """What sequences of actions bring.
+    """The imagined returns of sequences of actions.
 
     Args:
-        world: that imagines.
-        scenes: `B` of them.
+        world: the model that imagines.
+        scenes: `B` scenes to begin in.
         actions: `[T, B]` int64.
-        counting: of rewards.
-        value: of the scenes after the last step; None for 0.
+        counting: how rewards count.
+        value: critic for the scenes after the last step; None for 0.
 
     Returns:
-        `[B]`.
+        The discounted returns, `[B]`.
     """
     tally = Tally(counting, actions.shape[1], actions.device)
     for action in actions:
@@ -103,14 +108,14 @@ def worth(world: Steps, scenes: Any, actions: Tensor, counting: Counting, value:
 
 
 class Drawn:
-    """A world model whose futures are drawn, not the likeliest ones.
+    """A world model whose steps are sampled instead of the likeliest ones.
 
     Args:
         world: the model.
         generator: of the noise, on the device of the model.
         discover: whether new objects may appear.
-        spread: how far from the likeliest ones places and looks of objects are drawn, as a share of the deviations that
-            the model gives them: these hold the jitter of what was seen as well, which adds up over imagined steps.
+        spread: factor of the deviations with which places and appearance codes of objects are sampled, from 0 to 1. The
+            model's deviations include the jitter of observed places, which would add up over imagined steps.
     """
 
     def __init__(self, world: WorldModel, generator: torch.Generator, discover: bool = True, spread: float = 1.0):

@@ -1,4 +1,4 @@
-"""The same games as pixels, as stable-baselines3's `CnnPolicy` is used to them: grey, 84 x 84, the last four frames."""
+"""The real games as pixels for the `CnnPolicy` of stable-baselines3: grey, 84 x 84, the last four frames."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .games import RealGames
 
 SIDE, STACK = 84, 4
 SPACE = gym.spaces.Box(0, 255, (STACK, SIDE, SIDE), np.uint8)
-"""What an agent is shown of one game, the newest frame last."""
+"""The observation of one game, the newest frame last."""
 
 
 def grey(frame: np.ndarray) -> np.ndarray:
-    """A picture `[H, W, 3]` uint8 as `[84, 84]` uint8 (Mnih et al. 2015)."""
+    """An RGB picture `[H, W, 3]` uint8 as grey `[84, 84]` uint8 (Mnih et al. 2015)."""
     return cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
@@ -29,7 +29,7 @@ class GreyFrames(gym.ObservationWrapper):
     """A game whose pictures are grey and 84 x 84.
 
     Args:
-        env: that shows pictures `[H, W, 3]`.
+        env: a game with observations `[H, W, 3]` uint8.
     """
 
     def __init__(self, env: gym.Env):
@@ -42,16 +42,16 @@ class GreyFrames(gym.ObservationWrapper):
 
 
 def pixel_games(world: WorldModel, number: int) -> VecEnv:
-    """The game of a world model as pixels, `number` times, with the frame skip and pooling that the model knows."""
+    """`number` environments of the game of a world model, as pixels, with the model's frame skip and pooling."""
     return DummyVecEnv([lambda: FrameStackObservation(GreyFrames(world.make_env()), STACK)] * number)
 
 
 class PixelPolicy:
-    """An agent that sees pixels, for games that are seen through a world model; a `Policy`.
+    """Plays `RealGames` with an agent that was trained on pixels; a `Policy`.
 
     Args:
-        agent: of stable-baselines3, on observations of `SPACE`.
-        games: that are played.
+        agent: of stable-baselines3, on observations in `SPACE`.
+        games: the games that are played.
     """
 
     def __init__(self, agent: BaseAlgorithm, games: RealGames):
@@ -60,7 +60,7 @@ class PixelPolicy:
     def predict(
         self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Actions by what `games` show now, whatever `observation` says; the state is the last frames `[B, 4, ...]`."""
+        """Actions for the frames of `games` now; `observation` is not used. State: the last frames `[B, 4, 84, 84]`."""
         now = np.stack([grey(frame) for frame in self.games.frames])[:, None]
         last = now.repeat(STACK, 1)
         if state is not None:

@@ -1,4 +1,4 @@
-"""Watch an agent play, and what it expects of each action: `python -m agents.play pretrained/Pong`."""
+"""Watch an agent play, with what it expects of each action: `python -m agents.play pretrained/Pong`."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     import tkinter
 
 AHEAD, RATE = 16, 15
-"""Steps that are shown of each future; pictures a second."""
+"""Imagined steps shown for each action; pictures a second."""
 
 
 def find_agent(path: Path) -> Path:
-    """The run of an agent: `path`, or if that is a world model, a trained agent's beside it, such as `Pong-dream`.
+    """The run of an agent: `path`, or for a world model the first trained agent beside it, such as `Pong-dream`.
 
     Raises:
-        FileNotFoundError: if there is nothing at `path`, and nothing of that name.
+        FileNotFoundError: if there is nothing at `path`, and no run of that name.
     """
     path = find_folder(path, missing="no run of an agent")
     beside = [p for p in sorted(path.parent.glob(f"{path.name}-*")) if (p / AGENT).exists() and (p / CONFIG).exists()]
@@ -53,12 +53,12 @@ def find_agent(path: Path) -> Path:
 
 
 def watch(run: AgentRun, seed: int = FIRST_SEED, deterministic: bool | None = None) -> Iterator[np.ndarray]:
-    """Pictures of a whole game, one a step; see `picture`.
+    """Play a whole game, and give a picture before each step; see `picture`.
 
     Args:
         run: of the agent.
         seed: of the game.
-        deterministic: take the likeliest actions; otherwise draw them; None for what the kind of agent does by default.
+        deterministic: take the likeliest actions; otherwise draw them; None for the default of the kind of agent.
     """
     torch.manual_seed(seed)
     world, kind, settings = run.world(), KINDS[run.settings.kind], run.settings
@@ -81,15 +81,15 @@ def watch(run: AgentRun, seed: int = FIRST_SEED, deterministic: bool | None = No
 
 
 def likeliest(logits: Callable[[Slots], Tensor]) -> Callable[[Slots], Tensor]:
-    """The likeliest actions `[B]`."""
+    """A policy that takes the action with the largest of `logits`: scenes to actions `[B]`."""
     return lambda scenes: logits(scenes).argmax(-1)
 
 
 def write_video(path: Path, pictures: Iterator[np.ndarray]) -> int:
-    """Write pictures as an mp4, or as a GIF if the name ends so; how many there were.
+    """Write pictures to `path`, an .mp4 or a .gif, and return how many there were.
 
     Raises:
-        ConfigError: if `path` is of another kind.
+        ConfigError: if `path` ends otherwise.
         OSError: if the file can't be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,24 +98,24 @@ def write_video(path: Path, pictures: Iterator[np.ndarray]) -> int:
         path.write_bytes(moving_picture(film, 1000 // RATE))
         return len(film)
     if path.suffix != ".mp4":
-        raise ConfigError(f"{path} is no name of a video: it has to end with .mp4 or .gif")
+        raise ConfigError(f"{path} is not the name of a video: it has to end with .mp4 or .gif")
     return write_mp4(path, pictures, RATE)
 
 
 def window(title: str) -> tkinter.Tk | None:
-    """A window of its own; None without a screen."""
+    """Open a window on the screen; None if there is no screen, or no Tk."""
     try:
         import tkinter
 
         made = tkinter.Tk()
-    except Exception:  # tkinter.TclError without a screen, ImportError without Tk
+    except Exception:  # TclError without a screen, ImportError without Tk
         return None
     made.title(title)
     return made
 
 
 def show(root: tkinter.Tk, pictures: Iterator[np.ndarray]) -> None:
-    """Show pictures in a window until they end or it is closed."""
+    """Show pictures in the window until they end or the user closes it."""
     import tkinter
 
     label, closed = tkinter.Label(root), []
@@ -137,11 +137,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m agents.play", description=__doc__)
     parser.add_argument("run", type=Path, help="an agent's run, such as runs/Pong-dream, or the world model beside it")
     parser.add_argument(
-        "--video", type=Path, help="write this file (.mp4 or .gif); without a screen it is RUN/game.mp4"
+        "--video", type=Path, help="write this file (.mp4 or .gif) and open no window; without a screen: RUN/game.mp4"
     )
-    parser.add_argument("--seed", type=int, default=FIRST_SEED, help=f"of the game ({FIRST_SEED})")
-    parser.add_argument("--steps", type=int, default=100_000, help="stop after so many (a whole game)")
-    parser.add_argument("--actions", choices=CHOICES, help="draw them, or take the likeliest")
+    parser.add_argument("--seed", type=int, default=FIRST_SEED, help=f"seed of the game ({FIRST_SEED})")
+    parser.add_argument("--steps", type=int, default=100_000, help="stop after so many steps (a whole game)")
+    parser.add_argument("--actions", choices=CHOICES, help="draw actions, or take the likeliest")
     options = parser.parse_args(arguments)
     if options.steps < 1:
         parser.error("--steps has to be at least 1")

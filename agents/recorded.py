@@ -1,4 +1,4 @@
-"""Play that a world model was trained on, for agents that learn in it: what random and exploring players saw."""
+"""Play that a world model was trained on, as start states and training data of agents that learn in it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .stretch import Stretch
 
 
 def recall(play: GrownPlay, world: WorldModel, run: Path) -> None:
-    """Give the play of an agent what the world model of a run was trained on, unless it has that already.
+    """Add the play that the world model of a run was trained on to that of an agent, unless it is there already.
 
-    A folder that holds a model and no run (`pretrained/Pong`) has nothing to give.
+    Nothing is added from a folder that holds a model but no run, such as `pretrained/Pong`.
 
     Args:
         play: of the agent.
-        world: the model, which looks at every frame once.
-        run: where it was trained.
+        world: the model; it filters every frame once.
+        run: folder of the run that trained it.
 
     Raises:
         ConfigError: if the run is not finished.
@@ -39,7 +39,7 @@ def recall(play: GrownPlay, world: WorldModel, run: Path) -> None:
 
 
 def recordings_of(run: Path) -> list[AtariSequences]:
-    """What a world model was trained on, its rounds included; a recording that is gone is made again.
+    """The recordings that a world model was trained on, with its rounds of play; a missing one is recorded again.
 
     Raises:
         ConfigError: if the run is not finished.
@@ -51,7 +51,7 @@ def recordings_of(run: Path) -> list[AtariSequences]:
 
 
 def as_stretch(seen: EncodedPlay) -> Stretch:
-    """All frames of some play as one stretch, in which episodes start wherever what was played before is not there."""
+    """All frames of some play as one stretch, in which an episode starts wherever the frame before is missing."""
     starts = np.ones(len(seen.part), bool)
     starts[1:] = (seen.part[1:] != seen.part[:-1]).numpy()
     never = np.zeros_like(starts)

@@ -1,5 +1,4 @@
-"""Agents of stable-baselines3 that learn in the real game, on the same objects or on pixels: what learning in
-imagination has to be compared with."""
+"""Reference agents of stable-baselines3: they learn in the real game, on the same objects, true objects or pixels."""
 
 from __future__ import annotations
 
@@ -30,15 +29,15 @@ from .views import PIXELS, view_of
 
 BUFFER = "replay.npz"
 ROUND = 5000
-"""Real steps after which a run is saved."""
+"""Real steps of a round, after which the run is saved."""
 
 
 class CountedRewards(VecEnvWrapper):
-    """Rewards as an agent counts them; whatever is inside sees those of the game.
+    """Games whose rewards count as an agent counts them; wrappers inside this one see those of the game.
 
     Args:
         venv: the games.
-        counting: of rewards.
+        counting: how rewards count.
     """
 
     def __init__(self, venv: VecEnv, counting: Counting):
@@ -50,7 +49,7 @@ class CountedRewards(VecEnvWrapper):
         return self.venv.reset()
 
     def step_wait(self) -> VecEnvStepReturn:
-        """The step, its rewards counted."""
+        """Take the step; rewards are as they count."""
         observation, rewards, ended, infos = self.venv.step_wait()
         return observation, self.counting.real(torch.from_numpy(rewards)).numpy(), ended, infos
 
@@ -63,7 +62,7 @@ def real_games(run: AgentRun) -> VecEnv:
 
 
 def ppo(run: AgentRun, games: VecEnv | None = None) -> PPO:
-    """An untrained PPO for a run, for its games or, without them, to be asked only."""
+    """An untrained PPO for a run; without `games` it can only be asked for actions, not trained."""
     s = run.settings
     names = ("n_steps", "batch_size", "n_epochs", "learning_rate", "ent_coef")
     clip = {"clip_range": s.clip_range} if view_of(run) is PIXELS else {}
@@ -71,7 +70,7 @@ def ppo(run: AgentRun, games: VecEnv | None = None) -> PPO:
 
 
 def dqn(run: AgentRun, games: VecEnv | None = None, **options: Any) -> DQN:
-    """An untrained DQN for a run, for its games or, without them, to be asked only; `options` are those of DQN."""
+    """An untrained DQN for a run, see `ppo`; `options` are those of `stable_baselines3.DQN`."""
     s = run.settings
     names = ("learning_starts", "batch_size", "learning_rate", "train_freq", "gradient_steps", "n_steps")
     chosen = {n: getattr(s, n) for n in (*names, "target_update_interval", "exploration_final_eps")}
@@ -83,12 +82,12 @@ def dyna(run: AgentRun, games: VecEnv | None = None) -> DQN:
     """An untrained DQN whose batches are in part imagined; see `dqn`."""
     s = run.settings
     replay = {"share": s.share, "room": s.room, "n_steps": s.n_steps, "gamma": s.discount}
-    # The buffer counts the steps; DQN takes what it says.
+    # The buffer makes the n-step returns, so DQN itself must not.
     return dqn(run, games, n_steps=1, replay_buffer_class=MixedReplay, replay_buffer_kwargs=replay)
 
 
 def imagining(run: AgentRun, model: Any) -> BaseCallback | None:
-    """What imagines while an agent learns; None if it learns from the real game alone."""
+    """The callback that imagines while an agent learns; None if it learns from the real game alone."""
     if not isinstance(run.settings, Branching):
         return None
     return Imagining(run.world(), run.settings, greedy(model), run.seed)
@@ -113,9 +112,14 @@ def _build(kind: Any, run: AgentRun, games: VecEnv | None, **options: Any) -> An
 def train_reference(
     run: AgentRun, build: Callable[[AgentRun, VecEnv | None], Any], say: Callable[[dict[str, float]], None]
 ) -> None:
-    """Train, or go on training, an agent of stable-baselines3 in the real game; `say` is told of every round.
+    """Train, or go on training, an agent of stable-baselines3 in the real game.
 
-    A run that goes on begins new games, and has its replay buffer back if it had one.
+    A run that is continued begins new games; its replay buffer, if it saved one, is read back.
+
+    Args:
+        run: of the agent.
+        build: makes the untrained agent for given games.
+        say: is given the figures of every round.
     """
     games = real_games(run)
     model = build(run, games)
@@ -132,7 +136,7 @@ def train_reference(
 
 
 def exploration(model: DQN, run: AgentRun) -> Callable[[float], float]:
-    """Exploration that goes down over `exploration_steps` real steps, however many a round or the run has."""
+    """A schedule of epsilon, which falls over `exploration_steps` real steps, however long a round or the run is."""
     s = run.settings
 
     def rate(left: float) -> float:
@@ -160,7 +164,7 @@ def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _restore(folder: Path, model: Any) -> int:
-    """Real steps that were done; weights, optimiser and replay buffer as they were."""
+    """Read weights, optimiser and replay buffer back; return the number of real steps done so far."""
     if not (folder / AGENT).exists():
         return 0
     remedy = f"delete {folder}, and the run begins anew"
@@ -179,7 +183,7 @@ HELD = ("observations", "next_observations", "actions", "rewards", "dones", "tim
 
 
 def buffer_arrays(buffer: ReplayBuffer) -> dict[str, np.ndarray]:
-    """What a replay buffer holds, oldest first."""
+    """The transitions in a replay buffer, oldest first."""
     order = np.arange(buffer.size())
     if buffer.full:
         order = (order + buffer.pos) % buffer.buffer_size
@@ -187,7 +191,7 @@ def buffer_arrays(buffer: ReplayBuffer) -> dict[str, np.ndarray]:
 
 
 def fill_buffer(buffer: ReplayBuffer, arrays: dict[str, np.ndarray]) -> None:
-    """Put back what `buffer_arrays` gave, as much as there is room for."""
+    """Fill a buffer with what `buffer_arrays` gave; the newest transitions, if not all have room."""
     number = min(len(arrays["dones"]), buffer.buffer_size)
     for name in HELD:
         getattr(buffer, name)[:number] = arrays[name][-number:]

@@ -1,4 +1,4 @@
-"""An agent's `report.html`, self-contained: what it reached, what it expects, how it learned.
+"""Writes the `report.html` of an agent, one self-contained file: its score, what it expects, how it learned.
 
 `python -m agents.report runs/Pong-dream`
 """
@@ -33,7 +33,7 @@ from .play import AHEAD, RATE, watch
 from .run import CONFIG, AgentRun
 
 REPORT, SHOWN, ROUNDS = "report.html", 60, 5
-"""The file; steps of a game that are shown; rounds that curves are averaged over."""
+"""Name of the file; steps of a game that it shows; rounds that curves are averaged over."""
 
 CURVES = {
     "reward_a_step": "real reward a step",
@@ -50,11 +50,11 @@ ALT = (
 AGENT_PAGES = PAGES.overlay(
     loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(Path(__file__).parent / "templates"), PAGES.loader])  # type: ignore[list-item]
 )
-"""The templates of agents' pages, and those that all reports share."""
+"""The templates of agents' reports, with those that all reports share."""
 
 
 def progress_of(run: AgentRun) -> list[dict[str, float]]:
-    """What every round of a run brought; none for agents that have no rounds."""
+    """The figures of every round of a run; empty for agents that do not learn in rounds."""
     path = run.path / PROGRESS
     return [json.loads(text) for text in path.read_text().splitlines()] if path.exists() else []
 
@@ -86,7 +86,7 @@ def write_report(run: AgentRun, shown: int = SHOWN) -> Path:
 
 
 def game_film(run: AgentRun, shown: int) -> Film:
-    """The first steps of a game, with what the agent expects of every action."""
+    """A film of the first steps of a game, with what the agent expects of every action."""
     pictures = np.stack(list(islice(watch(run), shown)))
     height, width = run.world().config.frame_size
     real, futures = pictures[:, : ZOOM * height + TITLE, : ZOOM * width], pictures[:, :, ZOOM * width :]
@@ -95,13 +95,13 @@ def game_film(run: AgentRun, shown: int) -> Film:
 
 
 def result_of(run: AgentRun) -> dict | None:
-    """What whole games brought; None if it has not played any."""
+    """The result of `python -m agents.evaluate`; None if the agent has not played whole games yet."""
     path = run.path / RESULT
     return read_json(path, f"python -m agents.evaluate {run.path} writes it again") if path.exists() else None
 
 
 def numbers(run: AgentRun, records: list[dict[str, float]]) -> list[Number]:
-    """Score, then objects, identities and imagination of the world model that it began with, and time."""
+    """The score, figures of the world model that the agent began with, and the time."""
     metrics = world_metrics(run)
     rows, true = split_by_horizon(metrics)[0], bool(metrics.get("against_truth"))
     trust = measured(rows, run.world().config.object_size, true)
@@ -117,7 +117,7 @@ def world_metrics(run: AgentRun) -> dict[str, float]:
 
 
 def score(run: AgentRun) -> Number:
-    """What the agent reaches in whole games."""
+    """The mean score in whole games."""
     result = result_of(run)
     if result is None:
         return Number("Score", UNKNOWN, f"No whole game was played yet: python -m agents.evaluate {run.path}")
@@ -132,7 +132,7 @@ def score(run: AgentRun) -> Number:
 
 
 def time_taken(records: list[dict[str, float]]) -> Number:
-    """How long the agent has learned, on how many steps, and what it spent the time on."""
+    """The time that the agent has learned for, its steps, and the shares of time of each part."""
     if not records:
         return Number("Time", UNKNOWN, "This agent does not learn in rounds, or has not begun.")
     last = records[-1]
@@ -144,7 +144,7 @@ def time_taken(records: list[dict[str, float]]) -> Number:
 
 
 def drawn(records: list[dict[str, float]]) -> list[Chart]:
-    """Curves over real steps, each averaged over `ROUNDS` rounds; none of what fewer than two rounds know."""
+    """Curves over real steps, each averaged over `ROUNDS` rounds."""
     charts: list[Chart] = []
     for name, title in CURVES.items():
         known = [r for r in records if name in r]
@@ -155,7 +155,7 @@ def drawn(records: list[dict[str, float]]) -> list[Chart]:
 
 
 def averaged(values: np.ndarray) -> np.ndarray:
-    """The mean of each value `[R]` and those before it, `ROUNDS` of them at most."""
+    """Moving averages `[R]` of `values` `[R]`: of each and up to `ROUNDS - 1` before it."""
     sums = np.concatenate([[0.0], values.cumsum()])
     last = np.arange(1, len(values) + 1)
     first = np.maximum(0, last - ROUNDS)

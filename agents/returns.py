@@ -1,4 +1,4 @@
-"""What imagined steps were worth to an actor and a critic."""
+"""Lambda returns, and the scale of returns, for an actor and a critic."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch import Tensor
 
 
 def lambda_returns(reward: Tensor, weight: Tensor, value: Tensor, lam: float) -> Tensor:
-    """Mixed returns of every length, `[T, B]` (Sutton & Barto 2018, section 12.1; as DreamerV3 uses them).
+    """Lambda returns `[T, B]`, as DreamerV3 uses them (Sutton & Barto 2018, section 12.1).
 
-    The reward of step t is what the action of step t brought; what is valued at t + 1 is where it led.
+    The reward of step t is that of the action of step t; the value at t + 1 is that of the scene it led to.
 
     Args:
-        reward: `[T, B]` of each step.
-        weight: `[T, B]`, what one counts that comes after the step: the discount, if the game goes on.
-        value: `[T + 1, B]`, what was expected before each step and after the last one.
-        lam: share of longer returns.
+        reward: `[T, B]`, of each step.
+        weight: `[T, B]`, factor of what comes after the step: the discount, times the probability of no ending.
+        value: `[T + 1, B]`, the critic's value before each step and after the last one.
+        lam: lambda, the share of longer returns: 0 for one step, 1 for the whole length.
     """
     found, last = [], value[-1]
     for r, w, v in zip(reward.flip(0), weight.flip(0), value[1:].flip(0), strict=True):
@@ -25,13 +25,13 @@ def lambda_returns(reward: Tensor, weight: Tensor, value: Tensor, lam: float) ->
 
 
 class ReturnRange:
-    """The range of returns, from their 5 % to their 95 % quantile, averaged over time; at least `least`.
+    """The range of returns from their 5 % to their 95 % quantile, as a moving average; at least `least`.
 
-    By this range DreamerV3 divides what an actor learns from (Hafner et al. 2023), so that one entropy bonus does for
-    every game, and small returns are not blown up.
+    DreamerV3 divides the advantages by this range (Hafner et al. 2023), so that one entropy bonus fits every game.
+    Because of `least`, small returns are not amplified.
 
     Args:
-        keep: share of the average that stays.
+        keep: decay of the moving average.
         least: smallest range.
 
     Attributes:
@@ -43,7 +43,7 @@ class ReturnRange:
 
     @torch.no_grad()
     def update(self, returns: Tensor) -> float:
-        """Take in `returns` `[...]`; what to divide by."""
+        """Add `returns` `[...]` to the average, and return the range to divide by."""
         flat = returns.flatten()[: 1 << 20]
         low, high = torch.quantile(flat, torch.stack([flat.new_full((), q) for q in (0.05, 0.95)])).tolist()
         self._share = self.keep * self._share + 1 - self.keep

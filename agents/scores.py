@@ -1,4 +1,4 @@
-"""What returns mean: beside a random player's and a human's, and how sure they are."""
+"""Statistics of scores: human-normalised scores, interquartile means, bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ publications on Atari 100k share)."""
 
 
 def human_normalised(game: str, score: float) -> float | None:
-    """0 for a random player, 1 for a human; None where nobody measured."""
+    """A score with 0 for a random player and 1 for a human; None for games without reference scores."""
     if game not in RANDOM_AND_HUMAN:
         return None
     random, human = RANDOM_AND_HUMAN[game]
@@ -63,14 +63,17 @@ def interval(
 ) -> tuple[float, float]:
     """A percentile bootstrap interval of `statistic` over all values.
 
-    Drawn anew from every group by itself: games of a run, runs of a game, as Agarwal et al. (2021) do.
+    Each group is resampled by itself (stratified bootstrap, Agarwal et al. 2021), such as the games of each run.
 
     Args:
-        groups: values that are drawn from one another only.
-        statistic: of all values together.
-        draws: number of samples.
-        level: of confidence.
-        seed: of the samples.
+        groups: values, in groups that are resampled by themselves.
+        statistic: of all values together, `[N]` to a number.
+        draws: number of resamplings.
+        level: confidence level.
+        seed: of the resamplings.
+
+    Returns:
+        The ends of the interval.
     """
     random, parts = np.random.default_rng(seed), [np.asarray(g, float) for g in groups]
     found = [statistic(np.concatenate([random.choice(p, len(p)) for p in parts])) for _ in range(draws)]

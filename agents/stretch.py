@@ -1,4 +1,4 @@
-"""A stretch of real play: how it is played, and what it is as a training set."""
+"""Stretches of real play: how they are played, and how they become a training set."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Stretch:
     """`T` frames of each of `B` games.
 
     Attributes:
-        scenes: as the model saw them, every tensor `[B * T, ...]`, the frames of a game behind one another.
-        arrays: by name, each `[B * T]`: `actions` int64 that led to a frame, `rewards` that came with it, `ends` and
-            `truncations` bool, whether an episode `starts` with it, and `losses` of lives.
+        scenes: as the model saw them, every tensor `[B * T, ...]`, the frames of one game after those of another.
+        arrays: by name, `[B * T]` each: `actions` int64, that led to a frame; `rewards` float32, that came with it; and
+            bool: `ends` and `truncations` of episodes, `starts` of episodes, `losses` of lives.
         length: T.
         pictures, backgrounds: `[B * T, H, W, 3]` uint8; None if they were not kept.
     """
@@ -38,33 +38,33 @@ class Stretch:
 
     @property
     def steps(self) -> int:
-        """Real steps that were taken: frames but for those that games begin or this stretch goes on from."""
+        """Number of real steps: all frames but those that an episode, or this stretch of a game, begins with."""
         first = np.arange(len(self.arrays["starts"])) % self.length == 0
         return int((~(self.arrays["starts"] | first)).sum())
 
     @property
     def over(self) -> np.ndarray:
-        """`[B * T]` bool, where a life, an episode or the time for it ended."""
+        """`[B * T]` bool, where a life was lost or an episode ended or was truncated."""
         return np.asarray(self.arrays["ends"] | self.arrays["truncations"] | self.arrays["losses"])
 
     @property
     def part(self) -> Tensor:
-        """`[B * T]` int64; frames with the same number follow one another."""
+        """`[B * T]` int64, the number of the episode (or piece of one) of each frame."""
         first = np.arange(len(self.arrays["starts"])) % self.length == 0
         return torch.from_numpy((self.arrays["starts"] | first).cumsum() - 1)
 
 
 def play(games: RealGames, policy: Policy, steps: int, *, epsilon: float, random: np.random.Generator,
          pictures: bool = True) -> Stretch:  # fmt: skip
-    """Go on playing with a policy that is sampled.
+    """Go on playing running games with sampled actions of a policy.
 
     Args:
-        games: that are played; those that ended begin anew.
-        policy: that plays, see `Policy`.
-        steps: of all games together, at least; what games need to begin does not count.
-        epsilon: probability of a random action instead.
-        random: where chance comes from.
-        pictures: keep what the games showed.
+        games: the games that are played; those that ended begin anew.
+        policy: chooses the actions.
+        steps: least number of steps of all games together; beginning a game is not a step.
+        epsilon: probability of a uniformly random action instead.
+        random: source of random numbers.
+        pictures: whether to keep the frames of the games, and their backgrounds.
     """
     games.begin(games.over)
     everyone = np.zeros(games.number, bool)
@@ -89,7 +89,7 @@ def play(games: RealGames, policy: Policy, steps: int, *, epsilon: float, random
 
 
 def _scenes(games: RealGames) -> Slots:
-    """What prediction needs, see `reduced`; on the CPU."""
+    """The scenes of games as `reduced`, on the CPU."""
     return reduced(games.slots).to("cpu")
 
 

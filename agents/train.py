@@ -23,14 +23,14 @@ CONFIGS = str(presets_folder() / "agents")
 
 
 def train(config: DictConfig) -> None:
-    """Train the agent of a configuration, or go on where it stopped.
+    """Train the agent of a configuration, or go on where its training stopped.
 
     Raises:
-        ConfigError: if it names no world model, or a setting cannot be.
+        ConfigError: if it names no world model, or a setting is not valid.
         FileNotFoundError: if there is no such world model.
     """
     if not config.model:
-        raise ConfigError("for which game? name it with env=Pong (world model in runs/Pong), or name the model=FOLDER")
+        raise ConfigError("no game is named: choose one with env=Pong (world model in runs/Pong), or model=FOLDER")
     if config.env is not None and not (Path(config.model) / WEIGHTS).exists():
         command = f"python train_wm.py env={config.env} agent={config.agent.kind}"
         raise ConfigError(f"{config.model} holds no world model yet: {command} trains one, and then the agent")
@@ -40,7 +40,7 @@ def train(config: DictConfig) -> None:
     path = Path(config.runs) / config.name
     with alone(path, "training an agent", "wait until it is done, stop it, or choose another name=..."):
         run = begin(config, settings)
-        world = run.world()  # says what is wrong with the model before anything else happens
+        world = run.world()  # first, so that a bad model is refused before any training
         learn = KINDS[settings.kind].train
         if learn is not None:
             learn(run, say)
@@ -52,18 +52,18 @@ def train(config: DictConfig) -> None:
 def train_on(
     model: Path, agent: DictConfig, steps: int | None = None, *, seed: int, device: str, threads: int
 ) -> None:
-    """Train an agent on the world model of a run; its own run will lie beside that.
+    """Train an agent on the world model of a run; the agent's run is put beside that.
 
     Args:
         model: folder of the world model's run.
         agent: settings of a kind of agent.
         steps: real steps to learn from; None for as many as by default.
-        seed: of games, weights and chance.
+        seed: of games, weights and random numbers.
         device: of the networks.
         threads: CPU threads.
 
     Raises:
-        ConfigError: if a setting cannot be, or the agent's run is that of another configuration.
+        ConfigError: if a setting is not valid, or the agent's run is that of another configuration.
     """
     places = {"model": str(model), "runs": str(model.parent), "name": f"{model.name}-{agent.kind}"}
     told = {"agent": agent, "seed": seed, "device": device, "threads": threads}
@@ -74,7 +74,7 @@ def train_on(
 
 
 def say(record: dict[str, float]) -> None:
-    """Print what a round brought, in one line."""
+    """Print the figures of a round in one line."""
     shown = ("real_steps", "imagined_steps", "minutes", "reward_a_step", "episode_return", "dream_return")
     print(", ".join(f"{name} {record[name]:.4g}" for name in shown if name in record), flush=True)
 

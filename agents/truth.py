@@ -1,4 +1,4 @@
-"""Bouncing by its rules instead of a learned model: what an agent could reach if it imagined without a mistake."""
+"""The game Bouncing by its rules instead of a learned model: what an agent reaches with perfect imagination."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .games import Tick
 
 ROOM, TOUCHED, HOME = float(SIZE - SPRITE), -5.0, 1.0
 LAYOUT = Layout(2, 1, (SIZE, SIZE))
-"""Two rows, the bouncing sprite and the steered one, whose code tells them apart."""
+"""Two rows, the bouncing sprite and the steered one; the code, 0 or 1, tells which."""
 
 
 @dataclass
 class BouncingScenes(TensorRecord):
-    """`B` scenes of the game.
+    """`B` scenes of Bouncing.
 
     Attributes:
         bouncer, velocity, steered: `[B, 2]` float64, (y, x) in pixels.
@@ -52,7 +52,7 @@ class BouncingScenes(TensorRecord):
 
 
 class Known(NamedTuple):
-    """What a step brings for certain; see `Outcome`, of which this has what agents ask for."""
+    """The certain outcome of a step, with the fields of `Outcome` that agents use, `[B]` each."""
 
     reward: Tensor
     nonzero: Tensor
@@ -60,10 +60,10 @@ class Known(NamedTuple):
 
 
 class BouncingRules:
-    """Imagines the game without a mistake; has the `step` of a world model."""
+    """Imagines Bouncing without errors; has the `step` of a world model."""
 
     def step(self, slots: BouncingScenes, action: Tensor) -> tuple[BouncingScenes, Known]:
-        """`B` scenes and actions `[B]` to the scenes one step later and what the step brought."""
+        """Take `B` scenes and actions `[B]`; return the scenes one step later and the outcome."""
         place = slots.bouncer + slots.velocity
         outside = (place < 0) | (place > ROOM)
         bouncer = torch.where(place < 0, -place, torch.where(place > ROOM, 2 * ROOM - place, place))
@@ -88,13 +88,13 @@ def look(scenes: BouncingScenes) -> Tensor:
 
 
 class BouncingGames:
-    """Real games side by side that are played by their rules and seen as they are; stands for `RealGames`.
+    """Games of Bouncing side by side, whose scenes are their true states; used in place of `RealGames`.
 
     Args:
-        number: of games.
+        number: number of games.
 
     Attributes:
-        slots: the scenes.
+        slots: the current scenes.
     """
 
     def __init__(self, number: int):

@@ -1,4 +1,4 @@
-"""What agents of stable-baselines3 are shown of the real games: objects that a model finds, true ones, or pixels."""
+"""What reference agents are shown of the real games: objects that a world model finds, true objects, or pixels."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .run import AgentRun
 
 
 class View(NamedTuple):
-    """What an agent is shown.
+    """One way to show games to an agent.
 
     Attributes:
-        games: those of a run, for it to learn in.
-        space: of what is shown of a game of a world model.
-        policy: a trained agent as a `Policy` on games that are seen through a world model.
+        games: makes the environments of a run, for its agent to learn in.
+        space: gives the observation space for the game of a world model.
+        policy: makes a `Policy` that plays `RealGames` out of a trained agent.
     """
 
     games: Callable[[AgentRun], VecEnv]
@@ -33,7 +33,7 @@ class View(NamedTuple):
 
 
 def slot_games(run: AgentRun) -> VecEnv:
-    """The games of a run as the objects that its world model finds."""
+    """The games of a run, shown as the objects that its world model finds."""
     made = gym.make_vec(
         "sqair_wm/Slots-v0",
         num_envs=run.settings.games,

@@ -1,1 +1,1 @@
-"""Speed of every part, beside the machine's own: `python -m benchmarks`."""
+"""Times every part, and compares it with the speed of the machine: `python -m benchmarks`."""

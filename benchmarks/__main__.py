@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...] [--json FILE] [--threads N]`."""
+"""The command `python -m benchmarks [NAME ...] [--json FILE] [--threads N]`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sqair_wm.common.cpu import use_cpu
 
 
 def show(rows: list[Row], threads: int) -> None:
-    """Print the table."""
+    """Print the rows as a table."""
     table = Table(
         title=f"{threads} thread(s); matrix products reach {peak(threads) / 1e9:.0f} GFLOP/s", title_justify="left"
     )

@@ -1,7 +1,6 @@
-"""What agents make of Bouncing if they imagine it without a mistake: `python -m benchmarks.agents [--json FILE]`.
+"""Scores of agents that imagine Bouncing by its true rules: `python -m benchmarks.agents [--json FILE]`.
 
-It is the ceiling for agents that imagine with a learned model, and tells what their planning and learning by itself can
-do.
+They are what planning and learning reach with perfect imagination: the ceiling for agents with a learned model.
 """
 
 from __future__ import annotations
@@ -39,14 +38,14 @@ PLANNERS: dict[str, tuple[type[Planner], PlanSettings]] = {
 
 @dataclass
 class Row:
-    """What an agent reached.
+    """The score of an agent.
 
     Attributes:
         agent: its name.
-        real_steps: that it learned from; imagined_steps: likewise.
-        mean: return of whole games; low, high: 95 % bootstrap interval.
+        real_steps, imagined_steps: numbers of steps that it learned from.
+        mean: mean return of whole games; low, high: its 95 % bootstrap interval.
         steps: mean length of a game.
-        seconds: of computing, to learn; of a decision without learning, for planners.
+        seconds: of computing: for all learning, or for one decision of an agent that does not learn.
     """
 
     agent: str
@@ -73,7 +72,7 @@ def measure(name: str, policy: Policy, games: BouncingGames, seconds: float | No
 
 
 def collect(policy: Policy, steps: int, seed: int, number: int = 16) -> BouncingScenes:
-    """Scenes of play, as many as real steps."""
+    """The scenes of `steps` real steps of play, without those in which a game ended."""
     games, found = BouncingGames(number), []
     games.begin(np.ones(number, bool), list(range(seed, seed + number)))
     for _ in range(steps // number):
@@ -87,7 +86,7 @@ def collect(policy: Policy, steps: int, seed: int, number: int = 16) -> Bouncing
 
 
 def dream(games: BouncingGames, rounds: int, block: int, real: int, seed: int) -> list[Row]:
-    """Rows after every round of `real` steps of play and `block` imagined ones; play is random at first."""
+    """A row after every round, of `real` real steps and then `block` imagined ones; the first round plays at random."""
     settings = DreamSettings(stochastic=False)
     model = actor_critic(LAYOUT.space, gym.spaces.Discrete(ACTIONS), settings, seed=seed)
     learner, rows = Dream(BouncingRules(), model.policy, look, settings), []
@@ -105,10 +104,10 @@ def main() -> None:
     """Measure and print all rows."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.agents", description=__doc__)
     parser.add_argument("--games", type=int, default=20, help="whole games of each agent (20)")
-    parser.add_argument("--rounds", type=int, default=10, help="of play and learning (10)")
+    parser.add_argument("--rounds", type=int, default=10, help="rounds of play and learning (10)")
     parser.add_argument("--imagined", type=int, default=100_000, help="steps imagined in a round (100000)")
     parser.add_argument("--real", type=int, default=2000, help="real steps of a round (2000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the agents (0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the agents (0)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows as JSON")
     options = parser.parse_args()
     use_cpu(1)

@@ -1,4 +1,4 @@
-"""What is timed."""
+"""The parts of the model that are timed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def training_step(
 ) -> Callable[[], object]:
     """A whole training step: bound with five particles (in bfloat16 if `low`), backward, clipping, Adam.
 
-    With `graphs` bound and backward are recorded as a CUDA graph.
+    With `graphs`, the bound and its backward pass are recorded as a CUDA graph.
     """
     model = certain_model(config, dense).to(device)
     bound, frames = SequenceBound(model, 5), moving_sprites(config, batch, length, objects).to(device)
@@ -82,7 +82,7 @@ case("train_step_atari")(lambda name: _train(name, ATARI, 16, 6, 5))
 
 
 def observe_call(config: ModelConfig, batch: int, objects: int, dense: bool) -> Callable[[], object]:
-    """`observe` on scenes whose objects are known already."""
+    """`observe` on scenes whose objects have been found already."""
     model, frames = certain_model(config, dense).requires_grad_(False), moving_sprites(config, batch, 3, objects)
     slots = settled(model, frames)
 

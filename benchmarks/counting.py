@@ -1,4 +1,4 @@
-"""Time from scratch until two-frame moving MNIST is counted right: `python -m benchmarks.counting --mnist FOLDER`."""
+"""Training time until digits of two-frame moving MNIST are counted right: `python -m benchmarks.counting`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def counting_accuracy(model: SQAIR, data: MovingMNIST, sequences: int = 1000, le
 
 
 def seconds_to(target: float, folder: Path, seed: int, every: int = 50, limit: float = 600) -> dict[str, float]:
-    """Train until the accuracy on test digits reaches `target`; time of evaluation does not count."""
+    """Train until the accuracy on test digits reaches `target`, or for `limit` seconds; evaluation is not timed."""
     train, test = (MovingMNIST(*load_mnist(folder, train=part)) for part in (True, False))
     measured = measure_objects(train.first(400, 1, CPU).frames.foreground[0])
     torch.manual_seed(seed)
@@ -73,11 +73,11 @@ def seconds_to(target: float, folder: Path, seed: int, every: int = 50, limit: f
 
 
 def main() -> None:
-    """One line of JSON a seed."""
+    """Print one line of JSON for each seed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.counting", description=__doc__)
     parser.add_argument("--mnist", type=Path, default=Path("data/mnist"), help="folder with the IDX files (data/mnist)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--target", type=float, default=0.95)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="seeds of training (0 1 2)")
+    parser.add_argument("--target", type=float, default=0.95, help="share of frames counted right (0.95)")
     options = parser.parse_args()
     use_cpu(1)
     for seed in options.seeds:

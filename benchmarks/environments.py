@@ -1,4 +1,4 @@
-"""What is timed of the environments: the real game seen as objects, and imagination, step by step as an agent does."""
+"""The environments that are timed: the real game as objects, and imagination, step by step as an agent uses them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def saved_model() -> Iterator[str]:
 
 
 def play(env: gym.Env) -> Callable[[], object]:
-    """`STEPS` steps at random; episodes begin anew when they end."""
+    """A function that takes `STEPS` random steps; an episode that ends begins anew."""
     env.reset(seed=0)
     env.action_space.seed(0)
 

@@ -1,4 +1,7 @@
-"""The training step and the contract on a GPU, as launched and as CUDA graphs: `python -m benchmarks.gpu`."""
+"""Times training steps, `observe`, `imagine` and `render` on a GPU, with and without CUDA graphs.
+
+`python -m benchmarks.gpu`
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,14 @@ from sqair_wm.training.graph import BEFORE
 
 @dataclass
 class GpuRow:
-    """One line: units a second as kernels are launched one by one, and as a recorded CUDA graph launches them."""
+    """One line of the table.
+
+    Attributes:
+        name: of the benchmark.
+        unit: what is counted.
+        launched: units a second with kernels launched one by one.
+        graph: units a second with a recorded CUDA graph.
+    """
 
     name: str
     unit: str
@@ -37,7 +47,7 @@ class GpuRow:
 
 
 def seconds_on_gpu(function: Callable[[], object], least: float = 1.0) -> float:
-    """Seconds a call, each waited for."""
+    """Mean seconds of a call until the GPU has finished, over at least `least` seconds."""
     for _ in range(BEFORE + 1):
         function()
     torch.cuda.synchronize()
@@ -50,7 +60,7 @@ def seconds_on_gpu(function: Callable[[], object], least: float = 1.0) -> float:
 
 
 def recorded(function: Callable[[], object]) -> Callable[[], object]:
-    """The same calls as a CUDA graph."""
+    """Record the calls of `function` as a CUDA graph, and return what replays it."""
     for _ in range(BEFORE):
         function()
     graph = torch.cuda.CUDAGraph()
@@ -60,7 +70,7 @@ def recorded(function: Callable[[], object]) -> Callable[[], object]:
 
 
 def contract_calls(batch: int) -> dict[str, Callable[[], object]]:
-    """`observe`, `imagine` and `render` of the Atari model on known scenes."""
+    """`observe`, `imagine` and `render` of the Atari model, on scenes whose objects have been found already."""
     model = certain_model(ATARI, dense=True).requires_grad_(False).to("cuda")
     frames = moving_sprites(ATARI, batch, 3, 5).to("cuda")
     slots = settled(model, frames)

@@ -1,4 +1,4 @@
-"""Time and arithmetic of a function, and the machine's own speed at matrix products."""
+"""Time and arithmetic of a function, and the speed of the machine at matrix products."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Row:
         name: of the benchmark.
         rate: units a second, from the median time.
         unit: what is counted.
-        peak_share: matrix-product arithmetic a second, as a share of the machine's peak; None where there is none.
-        vs_dense: rate over that of the dense computation in the same run; None where there is none.
+        peak_share: matrix-product arithmetic a second, as a share of the machine's peak; None if it is not measured.
+        vs_dense: rate divided by that of the dense computation in the same run; None if there is no dense one.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Row:
 
 
 def seconds(function: Callable[[], object], least: float = 0.8) -> float:
-    """Median time of a call, measured for at least `least` seconds after a warm-up."""
+    """Median seconds of a call, measured for at least `least` seconds after one call to warm up."""
     function()
     timer = Timer("function()", globals={"function": function}, num_threads=torch.get_num_threads())
     return timer.blocked_autorange(min_run_time=least).median
@@ -82,7 +82,7 @@ def peak(threads: int, device: str = "cpu") -> float:
 
 
 def compare(name: str, unit: str, count: int, packed: Callable[[], object], dense: Callable[[], object] | None) -> Row:
-    """Time `packed`, which does `count` units a call, and `dense` beside it."""
+    """The row of `packed`, which does `count` units a call, compared with `dense`."""
     time = seconds(packed)
     share = arithmetic(packed) / time / peak(torch.get_num_threads())
     return Row(name, count / time, unit, share, None if dense is None else seconds(dense) / time)

@@ -32,7 +32,7 @@ def growth(config: ModelConfig, batch: int, length: int, objects: int, recompute
 
 
 def main() -> None:
-    """One line a setting."""
+    """Print one line for each setting."""
     argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__).parse_args()
     for name, setting in SETTINGS.items():
         for recompute in (False, True):

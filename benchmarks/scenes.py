@@ -1,4 +1,4 @@
-"""Scenes with a known number of objects, and a model that sees exactly these: what is timed must not depend on luck."""
+"""Scenes with a known number of objects, and a model that finds exactly these, so that chance changes no timing."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def moving_sprites(config: ModelConfig, batch: int, length: int, objects: int) -
 
 
 def certain_model(config: ModelConfig, dense: bool = False) -> SQAIR:
-    """A guided model with fresh weights that takes every proposal for an object, keeps it, and does not jitter.
+    """An untrained guided model that accepts every proposal as an object, keeps it, and samples places without jitter.
 
-    Its windows are generous, since fresh weights do not correct a proposal yet.
+    Its windows are made larger, since an untrained model does not correct a proposal.
     """
     torch.manual_seed(0)
     model = SQAIR(config, dense)
@@ -77,7 +77,7 @@ def _last_bias(net: torch.nn.Sequential) -> Tensor:
 
 @torch.no_grad()
 def settled(model: SQAIR, frames: Frame, steps: int = 2) -> Slots:
-    """The scenes after the first `steps` of `frames`."""
+    """The scenes after filtering the first `steps` of `frames`."""
     slots = model.initial(frames.batch)
     for frame in frames[:steps]:
         slots = model.filter(slots, frame)

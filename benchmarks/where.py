@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, as a picture: `python -m benchmarks.where --out docs/where.png`."""
+"""Draws where the time of a training step goes: `python -m benchmarks.where --out docs/where.png`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def kind(operation: str) -> str:
 
 
 def shares(step: object, repeats: int = 3) -> dict[str, float]:
-    """Share of each group in the wall time of a step; what the profile does not see is Python."""
+    """Share of each group of operations in the wall time of a step; time outside the profile counts as Python."""
     assert callable(step)
     step()
     start = time.perf_counter()

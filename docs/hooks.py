@@ -1,6 +1,6 @@
-"""What mkdocs is told beside mkdocs.yml: two pages of the site are made from other files.
+"""Hooks of mkdocs, which make two pages of the site from other files.
 
-The model cards of pretrained/ are `models.md`; the notebook, with what it showed when it was run last, is `tour.md`.
+`models.md` holds the model cards of pretrained/; `tour.md` is the notebook with the outputs of its last run.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Lead links to the model cards and to the notebook to their pages."""
+    """Point links to the model cards and to the notebook at their pages."""
     return markdown.replace(f"](../{CARDS}", "](models.md").replace(f"]({NOTEBOOK})", "](tour.md)")
 
 

@@ -1,4 +1,4 @@
-"""Draws the rooms of the code and what they lean on into docs/architecture.md: `python docs/house.py`.
+"""Draws the rooms (layers) of the code and their imports into docs/architecture.md: `python docs/house.py`.
 
 The arrows come from the imports. One that others imply (a to c where there are a to b and b to c) is left out.
 """
@@ -24,7 +24,7 @@ def rooms() -> list[str]:
 
 
 def arrows(names: list[str]) -> set[tuple[str, str]]:
-    """(from, to) of the rooms between which anything is imported."""
+    """Pairs (from, to) of rooms of which the first imports the second, directly or not."""
     graph = grimp.build_graph(*sorted({name.split(".")[0] for name in names}))
 
     def imports(a: str, b: str) -> bool:

@@ -1,6 +1,6 @@
 """Run a notebook without Jupyter, and save what its cells show: `python docs/run_notebook.py docs/tour.ipynb`.
 
-What Jupyter would show of a cell is kept: what it prints, and its last expression as a picture (PNG) or as text.
+Outputs are those that Jupyter shows: what a cell prints, and its last expression as a picture (PNG) or as text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def run(notebook: dict[str, Any], name: str) -> dict[str, Any]:
     """Run the code of a notebook in one namespace, which is returned; outputs are replaced.
 
     Args:
-        notebook: as its JSON says; changed in place.
+        notebook: the parsed JSON of the notebook; changed in place.
         name: of the notebook, for tracebacks.
     """
     names: dict[str, Any] = {"__name__": "__main__"}
@@ -42,7 +42,7 @@ def execute(source: str, name: str, names: dict[str, Any]) -> Any:
 
 
 def outputs(printed: str, value: Any, number: int) -> list[dict[str, Any]]:
-    """What a cell shows, as the notebook format has it."""
+    """The outputs of a cell in the format of notebooks."""
     found: list[dict[str, Any]] = []
     if printed:
         found.append({"output_type": "stream", "name": "stdout", "text": printed.splitlines(keepends=True)})

@@ -1,4 +1,4 @@
-"""What an action may be, the same for real and imagined games, for one and for many."""
+"""The check of actions that real and imagined games share, single ones and vectors."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 
 
 def checked(actions: Any, games: int, choices: int) -> np.ndarray:
-    """Actions as int64 `[games]`.
+    """The actions as int64 `[games]`, once they are known to be good.
 
     Args:
         actions: one for each game.
-        games: how many there are.
-        choices: actions that a game has.
+        games: number of games.
+        choices: number of actions that a game has.
 
     Raises:
-        ValueError: if there are more or fewer, or one is no action of the game.
+        ValueError: if there is not one whole number for each game, or one is not an action of the game.
     """
     given = np.asarray(actions)
     good = given.shape == (games,) and given.dtype.kind in "iu"

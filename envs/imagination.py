@@ -24,18 +24,18 @@ METADATA = {"render_modes": ["rgb_array"], "render_fps": USUAL_FPS}
 
 
 class _Imagined:
-    """What one imagined game and many have in common."""
+    """What a single imagined game and a vector of them have in common."""
 
     games: ImaginedGames
 
     @property
     def slots(self) -> Slots:
-        """The scenes as imagined last, rows as in the observation."""
+        """The scenes after the last step; objects are in the rows that they have in the observation."""
         return self.games.scenes.slots
 
     @property
     def pool(self) -> StatePool:
-        """The states that episodes start from; `pool.refresh(policy)` plays for new ones."""
+        """The states that episodes start from; `pool.refresh(policy)` plays the real game for new ones."""
         return self.games.pool
 
     @pool.setter
@@ -44,9 +44,9 @@ class _Imagined:
 
 
 class ImaginationEnv(_Imagined, gym.Env):
-    """One imagined game; observations and actions are those of `SlotObservation`, so a policy moves between the two.
+    """One imagined game; observations and actions are those of `SlotObservation`, so the same policy works in both.
 
-    Rewards are the model's expectation, unclipped. The end of the horizon truncates an episode, a predicted ending
+    Rewards are the model's expected rewards, unclipped. The end of the horizon truncates an episode, a predicted ending
     terminates it. `reset(options={"start": 3})` begins at that state of the pool instead of a random one. `info` has
     `identities` and, after a step, the model's `uncertainty`; with `boxes=True` also `boxes` as in the real game.
 
@@ -80,7 +80,7 @@ class ImaginationEnv(_Imagined, gym.Env):
         return self._see(), row(self.games.info(), 0)
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, Info]:
-        """Imagine what `action` brings.
+        """Take an imagined step under `action`.
 
         Raises:
             ValueError: if the game has no such action.
@@ -93,7 +93,7 @@ class ImaginationEnv(_Imagined, gym.Env):
         return self._see(), float(step.reward[0]), bool(step.terminated[0]), bool(step.truncated[0]), info
 
     def render(self) -> np.ndarray | None:
-        """The imagined frame before the background that the episode started with, `[H, W, 3]` uint8."""
+        """The imagined objects on the background of the start state, `[H, W, 3]` uint8; None without a render mode."""
         return None if self.render_mode is None else self.games.pictures()[0]
 
     def _see(self) -> Observation:
@@ -103,9 +103,9 @@ class ImaginationEnv(_Imagined, gym.Env):
 class ImaginationVectorEnv(_Imagined, VectorEnv):
     """Many imagined games, computed as one batch on the model's device; each is an `ImaginationEnv`.
 
-    A batch has one stream of random numbers, and the first seed decides: with one row, everything is as in
-    `ImaginationEnv` with that seed. `reset(options={"start": [...]})` names a state of the pool for every row that
-    begins, `options={"reset_mask": ...}` the rows.
+    All rows share one stream of random numbers, seeded with the first seed; with one row, everything is as in
+    `ImaginationEnv` with that seed. `reset(options={"reset_mask": ...})` chooses the rows that begin a new episode, and
+    `options={"start": [...]}` a state of the pool for each of them.
 
     Args:
         model: folder of the saved model.
@@ -113,7 +113,7 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
         render_mode: None or `rgb_array`.
         autoreset_mode: when the next episode starts: `NextStep`, `SameStep` (what stable-baselines3 needs) or
             `Disabled` (only by `reset` with a mask).
-        max_episode_steps: another limit on the length of an episode; the shorter one counts.
+        max_episode_steps: limit on the length of an episode beside the horizon; the shorter one counts.
         rules: see `Rules`.
 
     Raises:
@@ -148,12 +148,12 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
         """Begin every row, or those in `options["reset_mask"]`, at states of the pool; the others stay as they are.
 
         Raises:
-            ValueError: if a mask or a list of seeds is not one for every row.
+            ValueError: if a mask or a list of seeds is not one for every row, or a start is not in the pool.
         """
         options = options or {}
         rows = np.asarray(options.get("reset_mask", np.ones(self.num_envs, bool)))
         if rows.shape != (self.num_envs,) or rows.dtype != bool or not rows.any():
-            raise ValueError(f"reset_mask has to be {self.num_envs} booleans, one of them true, got {rows!r}")
+            raise ValueError(f"reset_mask has to be {self.num_envs} booleans, at least one true, got {rows!r}")
         first = self._first(seed)
         super().reset(seed=first)
         if first is not None or self._generator is None:
@@ -162,11 +162,11 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
         return self._see(), with_masks(self.games.info(), rows)
 
     def step(self, actions: np.ndarray) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
-        """Imagine what `actions` `[num_envs]` bring.
+        """Take an imagined step in every row under `actions` `[num_envs]`.
 
         Raises:
             ValueError: if the game has no such action.
-            ResetNeeded: if a row has no running episode and is not to begin one by itself.
+            ResetNeeded: if a row has no running episode, and the autoreset mode does not begin one.
         """
         idle = ~self.games.running
         if self._generator is None or (idle.any() and self.autoreset_mode is not AutoresetMode.NEXT_STEP):
@@ -188,13 +188,13 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
         return self._see(), reward, terminated, truncated, infos
 
     def render(self) -> tuple[np.ndarray, ...] | None:
-        """The imagined frame of every row, `[H, W, 3]` uint8."""
+        """The imagined frame of every row, `[H, W, 3]` uint8 each; None without a render mode."""
         return None if self.render_mode is None else tuple(self.games.pictures())
 
     def _begin_all(
         self, actions: np.ndarray, generator: torch.Generator
     ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
-        """The step after all rows ended together, as at a common horizon: nothing has to be imagined."""
+        """The step after all rows ended together, as at a common horizon: they only begin anew, without the model."""
         self.games.check(actions)
         rows, no = np.ones(self.num_envs, bool), np.zeros(self.num_envs, bool)
         self.games.start(rows, generator)
@@ -215,7 +215,7 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
         if not isinstance(seed, (list, tuple)):
             return seed
         if len(seed) != self.num_envs:
-            raise ValueError(f"seeds have to be one for each of {self.num_envs} rows, got {len(seed)}")
+            raise ValueError(f"seed has to hold one for each of {self.num_envs} rows, got {len(seed)}")
         return seed[0]
 
     def _see(self) -> Observation:
@@ -224,5 +224,5 @@ class ImaginationVectorEnv(_Imagined, VectorEnv):
 
 def _checked(render_mode: str | None) -> str | None:
     if render_mode not in (None, "rgb_array"):
-        raise ValueError(f"render_mode is {render_mode!r}; imagination draws None or 'rgb_array'")
+        raise ValueError(f"render_mode is {render_mode!r}; choose None or 'rgb_array'")
     return render_mode

@@ -1,4 +1,4 @@
-"""Imagined games as environments share them: start states, observations and pictures around `Episodes`."""
+"""What the imagination environments share: start states, observations and pictures around `Episodes`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .layout import Layout, Observation
 from .starts import Collection, StatePool
 
 USUAL_FPS = 15
-"""Pictures a second where the game has no raw frames: those of an Atari game whose actions last four."""
+"""Pictures a second of a game without a frame skip: as many as an Atari game shows with a frame skip of 4."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Rules(EpisodeRules):
 
     Attributes:
         start_states: number of states to collect from the real game, or the file of a saved `StatePool`.
-        pool_seed: of the games that are played for start states.
+        pool_seed: seed of the games that are played to collect start states.
         form: `array`, `flat` or `dict`; see `Layout`.
         units: `normalised` or `pixels`.
-        device: where the model runs.
-        boxes: whether infos hold `boxes`, for which every object is painted in every step.
+        device: of the model, such as `cpu` or `cuda`.
+        boxes: whether infos hold `boxes`; they cost the decoding of every object in every step.
     """
 
     start_states: int | str = 256
@@ -49,21 +49,21 @@ class ImaginedGames:
 
     Args:
         model: folder of the saved model.
-        number: of scenes, at least 1.
-        rules: of the episodes.
+        number: number of games, at least 1.
+        rules: see `Rules`.
 
     Attributes:
-        episodes: where the games are.
+        episodes: the running episodes, one for each game.
 
     Raises:
         FileNotFoundError: if there is no model in the folder.
-        ValueError: if the model is damaged, was not trained on a game or knows no actions; if there are no scenes.
+        ValueError: if the model is damaged, was not trained on a game or knows no actions; if `number` is less than 1.
     """
 
     def __init__(self, model: str | Path, number: int, rules: Rules):
         self.model: WorldModel = load_for_game(model, rules.device)
         if not self.model.config.actions:
-            raise ValueError(f"the model in {model} knows no actions and no rewards: it cannot be played in")
+            raise ValueError(f"the model in {model} knows no actions and no rewards: train one on a game to play in it")
         if number < 1:
             raise ValueError(f"num_envs has to be at least 1, got {number}")
         self.number, self.rules = number, rules
@@ -76,14 +76,14 @@ class ImaginedGames:
 
     @property
     def fps(self) -> int:
-        """Pictures a second, as many as the real game shows."""
+        """Pictures a second of `render`, as many as the real game shows."""
         source = self.model.source
         skip = None if source is None else source.settings["frame_skip"]
         return USUAL_FPS if skip is None else round(60 / skip)
 
     @property
     def scenes(self) -> Scenes:
-        """Where the games are."""
+        """The current scenes of all games."""
         return self.episodes.scenes
 
     @property
@@ -145,7 +145,7 @@ class ImaginedGames:
         return self.layout.observe(self.scenes.state, self.scenes.seating)
 
     def info(self) -> dict[str, np.ndarray]:
-        """Who is where in all scenes, see `Layout.info`."""
+        """Identities, and boxes if `rules.boxes`, in all scenes, see `Layout.info`."""
         model = self.model if self.rules.boxes else None
         return self.layout.info(self.scenes.state, self.scenes.seating, model)
 
@@ -153,18 +153,18 @@ class ImaginedGames:
         """One step of every game under `actions` `[B]`.
 
         Raises:
-            ValueError: if an action is none of the game's.
+            ValueError: if an action is not one of the game's.
             FloatingPointError: if the model's reward, ending or uncertainty is not finite.
         """
         return self.episodes.step(self.check(actions), generator)
 
     def pictures(self) -> list[np.ndarray]:
-        """The imagined frame of every scene before the background it started with, `[H, W, 3]` uint8."""
+        """The imagined objects of every scene on the background of its start state, `[H, W, 3]` uint8 each."""
         with torch.no_grad():
             painted = self.model.render(self.scenes.state).frame.cpu()
         behind = torch.stack([background.cpu() for background in self._backgrounds])
         return list(compose(Frame(painted, behind.float() / 255)).numpy())
 
     def check(self, actions: np.ndarray) -> np.ndarray:
-        """`actions` as int64 `[B]`; raises ValueError if one is none of the game's."""
+        """`actions` as int64 `[B]`; raises ValueError if one is not one of the game's."""
         return checked(actions, self.number, int(self.action_space.n))

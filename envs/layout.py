@@ -29,14 +29,15 @@ Observation = np.ndarray | dict[str, np.ndarray]
 class Layout:
     """Rows are slots; columns are presence, centre (y, x), height, width, velocity (y, x) and the appearance code.
 
-    A row without an object is zero. Normalised: the centre, in the frame in [-1, 1], height and width as shares of it,
-    velocity in half frames a step. Pixels: centre, height and width in pixels of the frame, velocity in pixels a step.
+    A row without an object is zero. `normalised`: the centre is in [-1, 1] inside the frame, height and width are
+    shares of the frame, velocity is in half frames a step. `pixels`: all are in pixels of the frame, velocity in pixels
+    a step.
 
     Attributes:
-        slots: N, most objects of a scene.
+        slots: N, the largest number of objects in a scene.
         what: W, length of the appearance code.
         frame_size: (height, width) of a frame in pixels.
-        form: `array` `(N, D)`, `flat` `(N * D,)`, or `dict` of slots `(N, D)` and presence `(N,)`; D is 7 + W.
+        form: `array` `(N, D)`, `flat` `(N * D,)`, or `dict` of slots `(N, D)` and presence `(N,)`; D = 7 + W.
         units: `normalised` or `pixels`.
     """
 
@@ -58,7 +59,7 @@ class Layout:
 
     @property
     def space(self) -> gym.Space:
-        """What an observation of one scene looks like, with the true bounds; appearance has none."""
+        """The observation space of one scene, with the true bounds; the appearance code is unbounded."""
         half = (np.array(self.frame_size) - 1) / 2
         size = np.array([1, 1]) if self.units == "normalised" else np.array(self.frame_size) + 1
         middle, unit = (np.zeros(2), np.ones(2)) if self.units == "normalised" else (half, half)
@@ -75,7 +76,7 @@ class Layout:
         return gym.spaces.Dict({"slots": box, "presence": gym.spaces.Box(0, 1, (self.slots,), np.float32)})
 
     def features(self, slots: Slots) -> Tensor:
-        """`B` scenes as `[B, N, D]`, on their device."""
+        """`B` scenes as float32 `[B, N, D]`, on their device."""
         scale, centre = slots.window
         velocity = slots.velocity
         if self.units == "pixels":
@@ -87,7 +88,7 @@ class Layout:
 
     @torch.inference_mode()
     def observe(self, slots: Slots, seating: Seating | None = None) -> Observation:
-        """`B` scenes as a batch of observations, in arrays that nobody else holds; objects sit as `seating` says.
+        """`B` scenes as a batch of observations in new arrays; `seating` gives the row of each object.
 
         Raises:
             FloatingPointError: if the model gave a value that is not finite.
@@ -102,17 +103,17 @@ class Layout:
     def info(
         self, slots: Slots, seating: Seating | None = None, model: WorldModel | None = None
     ) -> dict[str, np.ndarray]:
-        """Who is where in `B` scenes; objects sit as `seating` says.
+        """The identities of the objects of `B` scenes, and on request their boxes; rows as in `observe`.
 
         Args:
             slots: the scenes.
             seating: see `observe`.
-            model: that painted them, for `boxes`.
+            model: decodes the objects for `boxes`; None for no boxes.
 
         Returns:
             `identities` `[B, N]` int64, -1 where there is no object. With a model also `boxes` `[B, N, 4]` float32
-            (top, left, height, width) in pixels of the frame, zero where there is none: the outlines of what is
-            painted, as pictures show them.
+            (top, left, height, width) in pixels of the frame, zero where there is none: they enclose what
+            the model draws of each object.
         """
         there = slots.presence > 0
         identities = _seated(seating, torch.where(there, slots.identity, -1), -1).cpu().numpy()

@@ -1,4 +1,4 @@
-"""Vector environments for stable-baselines3: imagined games, real ones seen as objects, or any others."""
+"""Gymnasium vector environments as stable-baselines3 takes them: imagined games, real games as objects, any others."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class GymVectorToSB3(VecEnv):
     """A `gymnasium.vector.VectorEnv` as a stable-baselines3 `VecEnv`.
 
     Args:
-        vector: steps all rows at once and restarts finished ones within the same step.
+        vector: the environments; they restart a finished row within the same step (`AutoresetMode.SAME_STEP`).
 
     Raises:
-        ValueError: if `vector` restarts finished rows in another way.
+        ValueError: if `vector` has another autoreset mode.
     """
 
     def __init__(self, vector: VectorEnv):
@@ -45,7 +45,11 @@ class GymVectorToSB3(VecEnv):
         super().__init__(vector.num_envs, vector.single_observation_space, vector.single_action_space)
 
     def reset(self) -> VecEnvObs:
-        """Start all rows, with the seeds and options set before; infos go to `reset_infos`."""
+        """Start all rows, with the seeds and options set before; infos go to `reset_infos`.
+
+        Raises:
+            ValueError: if rows were given different options.
+        """
         seeds = None if all(seed is None for seed in self._seeds) else list(self._seeds)
         if any(options != self._options[0] for options in self._options):
             raise ValueError("a vector environment takes the same options for all rows: pass a dict to set_options")
@@ -56,11 +60,15 @@ class GymVectorToSB3(VecEnv):
         return _copy(observation)
 
     def step_async(self, actions: np.ndarray) -> None:
-        """Remember what to do."""
+        """Keep `actions` for `step_wait`."""
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Do it. Rows that ended show their next start; `terminal_observation` in their info is the last one."""
+        """Take the step.
+
+        A row that ended shows the first observation of its next episode; the last one of the old episode is
+        `terminal_observation` in its info.
+        """
         observation, rewards, terminated, truncated, infos = self.vector.step(self._actions)
         ended, last, final = terminated | truncated, infos.pop("final_obs", None), infos.pop("final_info", {})
         infos.pop("_final_obs", None)
@@ -104,7 +112,7 @@ class GymVectorToSB3(VecEnv):
         """Set an attribute where `get_attr` finds it.
 
         Raises:
-            AttributeError: if it is nowhere.
+            AttributeError: if neither has it.
             ValueError: if it belongs to all rows and only some are named.
         """
         owner = self._owner(attr_name)
@@ -146,25 +154,31 @@ class GymVectorToSB3(VecEnv):
     def _envs(self, name: str, indices: VecEnvIndices) -> list[gym.Env]:
         envs = getattr(self.vector.unwrapped, "envs", None)
         if envs is None:
-            raise AttributeError(f"{self.vector} has no attribute {name!r}, and its rows are no environments in reach")
+            raise AttributeError(
+                f"{self.vector} has no attribute {name!r}, and its rows are not separate environments in this process"
+            )
         return [envs[i] for i in self._get_indices(indices)]
 
     def _all(self, name: str, indices: VecEnvIndices) -> None:
         if len(set(self._get_indices(indices))) < self.num_envs:
-            raise ValueError(f"{name} belongs to all rows at once: leave indices away")
+            raise ValueError(f"{name} belongs to all rows at once: leave indices out")
 
 
 class ImaginationVecEnv(GymVectorToSB3):
     """Many imagined games for stable-baselines3; see `ImaginationVectorEnv` and `Rules`.
 
-    Truncated rows cost: PPO and A2C value each by itself, in a loop. Training on imagination alone is faster with
-    `horizon` greater than `n_steps` and `RestartEachRollout`.
+    Truncated rows are slow: PPO and A2C ask for the value of each one's last observation by itself. Training on
+    imagination alone is faster with `horizon` greater than `n_steps`, and `RestartEachRollout`.
 
     Args:
         model: folder of the saved model.
         num_envs: number of rows.
         render_mode: None or `rgb_array`.
         rules: see `Rules`.
+
+    Raises:
+        FileNotFoundError: if there is no model in the folder.
+        ValueError: if the model or a setting cannot be used; the message says why.
     """
 
     vector: ImaginationVectorEnv
@@ -175,7 +189,7 @@ class ImaginationVecEnv(GymVectorToSB3):
 
 
 class RestartEachRollout(BaseCallback):
-    """Every rollout of an on-policy algorithm begins at fresh starts, so that `n_steps` is the imagined horizon.
+    """Begins every rollout of an on-policy algorithm at new start states, so that `n_steps` is the imagined horizon.
 
     Rows that reach the end of the rollout are then valued in one batch. A `VecMonitor` sees no episode end there.
     """
@@ -191,10 +205,10 @@ class RestartEachRollout(BaseCallback):
 
 
 def as_sb3(vector: VectorEnv) -> GymVectorToSB3:
-    """Any vector environment that restarts within the step, for stable-baselines3: imagined or real games.
+    """Wrap any Gymnasium `VectorEnv` with `AutoresetMode.SAME_STEP` as a stable-baselines3 `VecEnv`.
 
     Raises:
-        TypeError: for a single environment.
+        TypeError: if `vector` is a single environment.
         ValueError: see `GymVectorToSB3`.
     """
     if not isinstance(vector, VectorEnv):
@@ -206,7 +220,7 @@ def as_sb3(vector: VectorEnv) -> GymVectorToSB3:
 
 
 def split(infos: dict[str, Any], number: int) -> list[dict[str, Any]]:
-    """Infos of a vector environment, row by row; keys without a mask belong to all."""
+    """Infos of a vector environment as one dict for each row; keys without a mask belong to all rows."""
     rows: list[dict[str, Any]] = [{} for _ in range(number)]
     for name, values in infos.items():
         if name.startswith("_") and name[1:] in infos:

@@ -1,4 +1,4 @@
-"""The slot observation wrapper: the objects of the real game instead of its pixels."""
+"""The slot observation wrapper: shows the objects of the real game instead of its pixels."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from .layout import Layout, Observation, row
 
 Info = dict[str, Any]
 START = np.ones(1, bool)
-COPIED = "the game begins anew in a copy of its environment: call reset() first"
+COPIED = "the game begins anew in a copy of its environment: call reset() before step()"
 LOOKED = {"crop": "raw rows", "pool": "a maximum over raw frames:", "frame_skip": "raw frames an action:"}
-"""What `AtariFrames` decides about frames, and how an error names it."""
+"""Settings of `AtariFrames` that change how frames look, and how an error message names them."""
 
 
 class SlotObservation(RecordConstructorArgs, gym.Wrapper):
     """Shows an agent the objects that the model sees in a game, each in a row of its own for as long as it lives.
 
     The observation is laid out as `Layout` says. `info` gains `identities` `[N]` and `boxes` `[N, 4]` (top, left,
-    height, width; pixels of the frame), which hide what the game itself may tell by these names. Boxes enclose what the
-    model paints, and `render` draws the same ones. The wrapper is deterministic: the same frames and actions give the
-    same observations. A planner finds the state to plan from in `env.get_wrapper_attr("slots")`, a batch of one scene.
+    height, width; pixels of the frame), which replace infos of the game with these names. Boxes enclose what the model
+    draws of each object, and `render` shows the same ones. The wrapper is deterministic: the same frames and actions
+    give the same observations. A planner finds the state to plan from in `env.get_wrapper_attr("slots")`, a batch of
+    one scene.
 
     Args:
         env: the game as the model was trained on it; `WorldModel.make_env` makes it.
@@ -70,17 +71,17 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         self._copied = False
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Of a copy: its game may have begun anew, and then the objects are not those of its frames."""
+        """Restore a copy. Its game may begin anew, and then the objects that were seen are not those of its frames."""
         self.__dict__.update(state)
         self._copied = begins_anew(self.env)
 
     @property
     def slots(self) -> Slots:
-        """The scene as observed last, rows as in the observation; the state that `model.imagine` goes on from."""
+        """The scene after the last frame, rows as in the observation; the state that `model.step` goes on from."""
         return self._tracker.scenes.slots
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[Observation, Info]:
-        """Start an episode of the game, with nothing seen yet and the background of the start."""
+        """Start an episode of the game, with an empty scene and the background of the start."""
         frame, info = self.env.reset(seed=seed, options=options)
         self._copied = False
         self._tracker.begin(START)
@@ -144,6 +145,10 @@ def make_slots(
         device: where the model runs.
         draw: whether `render` draws boxes.
         game: passed on to `WorldModel.make_env`, such as `render_mode`.
+
+    Raises:
+        FileNotFoundError: if there is no model in the folder.
+        ValueError: if the model is damaged or not of a game, or a setting is not one that it was trained with.
     """
     env = load_for_game(model).make_env(**game)
     return SlotObservation(env, model, form=form, units=units, device=device, draw=draw)
@@ -159,14 +164,14 @@ def check_fits(
 ) -> None:
     """Raise ValueError if a game's frames, actions or name are not those that the model was trained on.
 
-    What nobody knows is not checked.
+    What is not known is not checked.
 
     Args:
         model: of a game.
-        frames: that the game shows.
-        actions: that it takes.
-        spec: of the game; None if nobody knows.
-        looked: `crop`, `pool` and `frame_skip` of `AtariFrames`; empty if nobody knows.
+        frames: space of the frames that the game shows.
+        actions: space of the actions that it takes.
+        spec: of the game; None if it is not known.
+        looked: `crop`, `pool` and `frame_skip` of `AtariFrames`; empty if they are not known.
     """
     source, config = model.source, model.config
     assert source is not None
@@ -174,7 +179,7 @@ def check_fits(
     known = find_game(source.game)
     if spec is not None:
         name = name_of(spec)
-        # An id that nobody knows may hide an Atari game.
+        # An id that is not known may belong to an Atari game.
         hidden = known.atari and name not in [*games(), BOUNCING]
         if not hidden and name != known.name.rpartition(":")[2]:
             raise ValueError(f"the model was trained on {source.game}, the game is {name}: {advice}")
@@ -190,6 +195,6 @@ def check_fits(
 
 
 def _looked(env: gym.Env) -> dict[str, Any]:
-    """How `AtariFrames` makes the frames of a game, see `check_fits`."""
+    """The settings of the `AtariFrames` around a game, see `check_fits`."""
     known = all(env.has_wrapper_attr(name) for name in LOOKED)
     return {name: env.get_wrapper_attr(name) for name in LOOKED} if known else {}

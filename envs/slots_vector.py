@@ -1,4 +1,4 @@
-"""The slot observation wrapper for many games at once: one call of the model a step."""
+"""The slot observation wrapper for many games at once: one call of the model for each step of all games."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Step = tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]
 
 
 class SlotVectorObservation(VectorWrapper):
-    """`SlotObservation` for a vector of games; all three ways of starting the next episode are understood.
+    """`SlotObservation` for a vector of games, in any of the three autoreset modes.
 
     Args:
         env: games as the model was trained on them, such as `SyncVectorEnv([model.make_env] * 8)`.
@@ -37,8 +37,8 @@ class SlotVectorObservation(VectorWrapper):
 
     Raises:
         FileNotFoundError: if there is no model in the folder.
-        ValueError: if the model is damaged, was trained on another game or on other frames, or if `env` does not say
-            how it starts the next episode.
+        ValueError: if the model is damaged, was trained on another game or on other frames, or if the
+            metadata of `env` do not name an `AutoresetMode`.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class SlotVectorObservation(VectorWrapper):
         self._copied = False
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """See `SlotObservation`."""
+        """See `SlotObservation.__setstate__`."""
         self.__dict__.update(state)
         self._copied = any(map(begins_anew, getattr(self.env, "envs", ())))
 
     @property
     def slots(self) -> Slots:
-        """The scenes as observed last, rows as in the observation."""
+        """The scenes after the last frames, rows as in the observation."""
         return self._tracker.scenes.slots
 
     @property
@@ -93,7 +93,7 @@ class SlotVectorObservation(VectorWrapper):
         """Play one step of every game.
 
         Raises:
-            ValueError: if a game has no such action; nothing is played then.
+            ValueError: if a game has no such action; no game is played then.
             ResetNeeded: if this is a copy of an environment, and its games can't be copied.
         """
         if self._copied:
@@ -134,7 +134,7 @@ class SlotVectorObservation(VectorWrapper):
 
 
 def _looked(spec: EnvSpec | None) -> dict[str, Any]:
-    """How `AtariFrames` makes the frames of a game, as the spec of the wrapped game tells; see `check_fits`."""
+    """The settings of the `AtariFrames` around a game, read from its spec; see `check_fits`."""
     wrappers = [w.kwargs for w in spec.additional_wrappers if w.name == AtariFrames.class_name()] if spec else []
     if not wrappers:
         return {}
@@ -143,7 +143,7 @@ def _looked(spec: EnvSpec | None) -> dict[str, Any]:
 
 
 def with_masks(infos: dict[str, np.ndarray], rows: np.ndarray) -> Info:
-    """Infos as a vector environment gives them: each with a mask that says whose it is."""
+    """Infos as Gymnasium vector environments give them: each with a mask of the rows that it is for."""
     return infos | {f"_{name}": rows.copy() for name in infos}
 
 
@@ -179,6 +179,10 @@ def make_slots_vector(
         processes: run every game in a process of its own; the model stays in this one.
         max_episode_steps: truncate episodes after so many steps.
         game: passed on to `WorldModel.make_env`.
+
+    Raises:
+        FileNotFoundError: if there is no model in the folder.
+        ValueError: if the model is damaged or not of a game, or a setting is not one that it was trained with.
     """
     mode, source = AutoresetMode(autoreset_mode), load_for_game(model)
 

@@ -21,7 +21,7 @@ from .slots_vector import SlotVectorObservation, make_slots_vector
 REMEDY = "delete it and collect the states again: StatePool.collect"
 
 SETTLED = 4
-"""Frames a model sees of an episode before its state is a start: velocities are known by then."""
+"""Frames of an episode that a model sees before its state may be a start state: by then it knows velocities."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Collection:
     """How a pool is filled by playing the real game.
 
     Attributes:
-        model: folder of the saved model; it is read again for every collection.
+        model: folder of the saved model, which is read again for every collection.
         size: number of states.
         seed: of the games and of the random player.
-        games: played side by side.
+        games: number of games played side by side.
         every: steps between two states of one game.
         form: what the policy observes, see `Layout`; units too.
         units: of place and velocity.
@@ -56,7 +56,7 @@ class Collection:
         """Play until there are enough states; by default at random.
 
         Returns:
-            `[size]` scenes, rows seated, and `[size, 3, H, W]` uint8 what is behind them.
+            `size` scenes, with objects in the rows of observations, and their backgrounds `[size, 3, H, W]` uint8.
         """
         env = make_slots_vector(
             self.model,
@@ -92,12 +92,12 @@ class StatePool:
     """States that imagined episodes start from.
 
     Args:
-        slots: `P` scenes with their objects in rows as agents see them, P at least 1.
-        backgrounds: `[P, 3, H, W]` uint8, what is behind the objects when drawn.
-        collection: how to fill the pool anew; None if its states were given.
+        slots: `P` scenes, P at least 1, with objects in the rows of their observations.
+        backgrounds: `[P, 3, H, W]` uint8, drawn behind the objects of each scene.
+        collection: how to collect new states; None if the states were given, so that `refresh` is refused.
 
     Raises:
-        ValueError: if there are no states, or not as many backgrounds.
+        ValueError: if there are no states, or not one background for each.
     """
 
     def __init__(self, slots: Slots, backgrounds: Tensor, collection: Collection | None = None):
@@ -124,7 +124,7 @@ class StatePool:
         self.slots, self.backgrounds = self.collection.play(policy)
 
     def draw(self, number: int, generator: torch.Generator) -> Tensor:
-        """Numbers `[number]` int64 of states, drawn with replacement."""
+        """Indices `[number]` int64 of random states, drawn with replacement."""
         return torch.randint(len(self), (number,), generator=generator, device=generator.device)
 
     def save(self, path: str | Path) -> None:

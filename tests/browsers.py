@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 60
-"""Seconds for which a busy machine is waited for."""
+"""Seconds to wait for the page on a busy machine."""
 
 
 def browser() -> str | None:

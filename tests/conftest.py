@@ -40,7 +40,7 @@ def one_thread() -> None:
 
 @contextmanager
 def no_data_from_host() -> Iterator[None]:
-    """Making a tensor of Python numbers raises: on a GPU it would be copied there, and waited for."""
+    """Making a tensor of Python numbers raises: on a GPU it would be a copy that has to be waited for."""
 
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError("a tensor is made of numbers of the host")

@@ -1,4 +1,4 @@
-"""What the README shows, runs."""
+"""The code in the README runs."""
 
 import re
 

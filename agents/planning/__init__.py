@@ -1,1 +1,1 @@
-"""Planners: they imagine what actions bring, on `world.step` alone, and have stable-baselines3's `predict`."""
+"""Planners: they choose actions by imagining, with `world.step` alone, and have the `predict` of stable-baselines3."""

@@ -1,4 +1,4 @@
-"""The cross-entropy method for discrete actions: plans are drawn again and again, more and more like the best ones."""
+"""The cross-entropy method for discrete actions: plans are drawn in iterations, each closer to the best ones so far."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class CEMSettings(PlanSettings):
     """How the cross-entropy method looks ahead.
 
     Attributes:
-        plans: drawn in every iteration.
-        iterations: number of them.
-        elite: best plans of an iteration, from which the next distribution is made.
-        keep: share of the distribution before that stays.
-        warm: share of the last step's distribution in the first one; the rest is uniform.
+        plans: number of plans drawn in every iteration.
+        iterations: number of iterations in a step of the game.
+        elite: number of best plans of an iteration, to which the next distribution is fitted.
+        keep: share of the old distribution in the next one.
+        warm: share of the last game step's distribution in the first one; the rest is uniform.
     """
 
     plans: int = 64
@@ -34,7 +34,7 @@ class CEMSettings(PlanSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 1 <= self.elite <= self.plans or self.iterations < 1:
-            raise ValueError(f"elite has to lie between 1 and plans, iterations from 1 on: {self}")
+            raise ValueError(f"elite has to lie between 1 and plans, and iterations has to be at least 1: {self}")
         if not (0 <= self.keep < 1 and 0 <= self.warm < 1):
             raise ValueError(f"keep and warm have to be at least 0 and less than 1: {self}")
 
@@ -42,14 +42,14 @@ class CEMSettings(PlanSettings):
 class CEM(Planner):
     """Categorical cross-entropy method over `horizon` decisions, each independent of the others; see `Planner`.
 
-    What it remembers is the distribution `[B, horizon * hold, A]` over every step, from which the next plan starts one
-    step later.
+    Its memory is the distribution `[B, horizon * hold, A]` of actions at every step. The next search begins with it,
+    shifted by one step.
     """
 
     settings: CEMSettings
 
     def plan(self, scenes: Any, memory: Tensor | None, fresh: Tensor) -> tuple[Tensor, Tensor]:
-        """The first action of the best plan that was seen; see `Planner.plan`."""
+        """The first action of the best plan of all iterations; see `Planner.plan`."""
         s, batch = self.settings, len(fresh)
         chance, copies = self._start(memory, fresh), scenes.repeat(s.plans)
         most = torch.full((batch,), -torch.inf, device=fresh.device)
@@ -65,7 +65,7 @@ class CEM(Planner):
         return best[:, 0], chance.repeat_interleave(s.hold, 1)
 
     def _start(self, memory: Tensor | None, fresh: Tensor) -> Tensor:
-        """The distribution `[B, horizon, A]` of the first plans: the last one, a step later, and the uniform one."""
+        """The distribution `[B, horizon, A]` of the first plans: the last one, shifted, mixed with the uniform one."""
         s = self.settings
         uniform = torch.full((len(fresh), s.horizon, self.actions), 1 / self.actions, device=fresh.device)
         if memory is None:
@@ -80,7 +80,7 @@ class CEM(Planner):
         return drawn.unflatten(0, chance.shape[:2]).transpose(1, 2)
 
     def _worth(self, copies: Any, plans: Tensor) -> Tensor:
-        """What `plans` `[B, plans, horizon]` bring, `[B, plans]`."""
+        """The imagined returns `[B, plans]` of `plans` `[B, plans, horizon]`."""
         s = self.settings
         steps = plans.flatten(0, 1).T.repeat_interleave(s.hold, 0)
         return worth(self.world, copies, steps, s, self.value).unflatten(0, plans.shape[:2])

@@ -14,10 +14,10 @@ from .planner import Planner, PlanSettings
 from .tree import Forest, Leaf, improved
 
 TIE = 1e-3
-"""Scale of what decides among equals."""
+"""Scale of the noise that breaks ties."""
 
 Prior = Callable[[Any], Tensor]
-"""Logits `[B, A]` of the actions that one would take in `B` scenes."""
+"""A policy: `B` scenes to the logits `[B, A]` of actions."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class MCTSSettings(PlanSettings):
     """How the tree search looks ahead.
 
     Attributes:
-        simulations: scenes that are imagined in a search, beside what follows each.
-        considered: most first actions that are tried; half of them remain, again and again.
-        horizon: decisions imagined from a leaf on, which repeat the leaf's action, before its value is asked for;
-            with a good value 1 is enough: the leaf itself.
-        noise: scale of the Gumbel noise: 0 for the best action, 1 to draw it from the improved policy, as for
+        simulations: budget of scenes to add to the trees in a search, without the steps that evaluate each.
+        considered: most first actions that are tried; they are halved after each phase (sequential halving).
+        horizon: number of times that the action of a new scene is repeated, each time for `hold` steps, before the
+            critic is asked for the value. With a good critic, 1 is enough.
+        noise: scale of the Gumbel noise: 0 to take the best action, 1 to sample from the improved policy, as when
             collecting play.
     """
 
@@ -44,17 +44,17 @@ class MCTSSettings(PlanSettings):
 
 
 class MCTS(Planner):
-    """Tries some first actions, halves them again and again, and searches a tree below each; see `Planner`.
+    """Tries some first actions, searches a tree below each, and halves them until one remains; see `Planner`.
 
     Attributes:
-        prior: a policy to improve on; by default every action is as likely.
+        prior: a policy to improve on; by default all actions are equally likely.
     """
 
     settings: MCTSSettings
     prior: Prior | None = None
 
     def plan(self, scenes: Any, memory: Tensor | None, fresh: Tensor) -> tuple[Tensor, None]:
-        """The action that remains; see `Planner.plan`."""
+        """The first action that remains after the last halving; see `Planner.plan`."""
         s, batch, device = self.settings, len(fresh), fresh.device
         number = min(s.considered, self.actions)
         phases = max(1, (number - 1).bit_length())
@@ -76,7 +76,7 @@ class MCTS(Planner):
         return tried.gather(1, left)[:, 0], None
 
     def _gumbel(self, batch: int, device: torch.device) -> Tensor:
-        """Gumbel noise `[B, A]`, and at least a little: among equals it is not always the first that are tried."""
+        """Gumbel noise `[B, A]`; never quite 0, so that ties are broken at random and not by the order of actions."""
         noise = torch.empty(batch, self.actions, device=device).exponential_(generator=self.random(device))
         return max(self.settings.noise, TIE) * -noise.log()
 
@@ -86,7 +86,7 @@ class MCTS(Planner):
         return torch.zeros(scenes.step.shape[0], self.actions, device=scenes.step.device)
 
     def _grow(self, scenes: Any, action: Tensor) -> Leaf:
-        """Keep `action` for as long as a decision lasts; then look at what is expected."""
+        """Take `action` `[R]` for the steps of one decision, then estimate the value of where it leads."""
         s = self.settings
         tally = Tally(s, len(action), action.device)
         for _ in range(s.hold):

@@ -1,4 +1,4 @@
-"""What planners have in common: a world, how far they look, and `predict` for games whose scenes can be had."""
+"""What planners share: a world to imagine in, how far they look, and `predict` for games whose scenes are known."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class PlanSettings(Counting):
     """How a planner looks ahead.
 
     Attributes:
-        horizon: decisions that a plan is made of.
-        hold: steps for which an imagined decision is kept. The game is asked again after every step.
+        horizon: number of decisions in a plan.
+        hold: steps for which an imagined decision is held. In the real game, a new plan is made after every step.
     """
 
     horizon: int = 4
@@ -33,15 +33,15 @@ class PlanSettings(Counting):
 
 
 class Planner(ABC):
-    """Chooses actions by imagining what they bring.
+    """Chooses actions by imagining what they lead to.
 
     Args:
-        world: that imagines, such as a `WorldModel`.
+        world: the model that imagines, such as a `WorldModel`.
         actions: number of actions of the game.
         settings: how it looks ahead.
-        value: of scenes at the end of a plan, in rewards as `settings` count them; None for 0.
-        scenes: whoever has the scenes that an observation shows, as `slots`: an environment of `sqair_wm.envs`, or
-            real games. None for a planner that is given scenes as observations.
+        value: critic for the scenes at the end of a plan, in rewards as `settings` count them; None for 0.
+        scenes: the game that is played, whose `slots` are its current scenes: an environment of `sqair_wm.envs`, or
+            `RealGames`. None for a planner that is given scenes as observations.
         seed: of its random choices.
     """
 
@@ -60,12 +60,12 @@ class Planner(ABC):
 
     @abstractmethod
     def plan(self, scenes: Any, memory: Tensor | None, fresh: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Decide in `B` scenes.
+        """Choose an action in each of `B` scenes.
 
         Args:
-            scenes: such as `Slots`.
+            scenes: `B` scenes, such as `Slots`.
             memory: what the last call returned for the same games; None at first.
-            fresh: `[B]` bool, where a game has just begun, so that `memory` means nothing.
+            fresh: `[B]` bool, where a game has just begun, so that its `memory` must not be used.
 
         Returns:
             Actions `[B]` int64, and what to remember, `[B, ...]` or None.
@@ -76,8 +76,8 @@ class Planner(ABC):
     ) -> tuple[np.ndarray, Any]:
         """Actions for a batch of observations, see `Policy`.
 
-        The observation itself is not used unless it holds scenes: an observation leaves out what the model
-        remembers. The scenes of `self.scenes` are planned from, which therefore has to be the game that is played.
+        Plans begin at the scenes of `self.scenes`, which has to be the game that is played. The observation is used
+        only if it is itself a batch of scenes; any other leaves out the model's memory.
 
         Raises:
             ValueError: if there are no scenes.
@@ -92,13 +92,13 @@ class Planner(ABC):
         return (actions[0] if self._alone(observation) else actions), memory
 
     def random(self, device: torch.device) -> torch.Generator:
-        """The source of random numbers on a device."""
+        """The planner's source of random numbers, on a device."""
         if self._random is None or self._random.device != device:
             self._random = torch.Generator(device).manual_seed(self._seed)
         return self._random
 
     def _alone(self, observation: Any) -> bool:
-        """Whether an observation is that of one environment, no batch of them."""
+        """Whether an observation is that of a single environment instead of a batch."""
         if not isinstance(self.scenes, gym.Env):
             return False
         seen, space = observation, self.scenes.observation_space
@@ -113,7 +113,7 @@ class Planner(ABC):
 
 
 def slots_of(env: Any) -> Any:
-    """The scenes of an environment or of real games, whatever wraps it.
+    """The current scenes of an environment, a vector of them or real games; wrappers are looked through.
 
     Raises:
         ValueError: if it has none.
@@ -125,6 +125,6 @@ def slots_of(env: Any) -> Any:
     try:
         found = env.get_attr("slots")
     except AttributeError as error:
-        raise ValueError(f"{env} has no slots: plan in sqair_wm/Slots-v0, or whatever else has scenes") from error
-    # A vector environment of ours has those of all rows, others have environments that have one each.
+        raise ValueError(f"{env} has no slots: plan in sqair_wm/Slots-v0 or another environment of sqair_wm") from error
+    # Our vector environments give one batch for all rows; in others, each environment gives its own scene.
     return found[0] if all(x is found[0] for x in found) else type(found[0]).cat(found)

@@ -1,4 +1,4 @@
-"""Random shooting: of many random plans, the best one's first action."""
+"""Random shooting: compares many random plans and takes the first action of the best."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class ShootingSettings(PlanSettings):
     """How random shooting looks ahead.
 
     Attributes:
-        plans: random plans that are compared.
+        plans: number of random plans that are compared.
     """
 
     plans: int = 64
 
 
 class Shooting(Planner):
-    """Imagines random plans and takes the action whose plans promise the most; see `Planner`."""
+    """Imagines random plans and takes the first action of the one with the largest return; see `Planner`."""
 
     settings: ShootingSettings
 

@@ -13,14 +13,14 @@ VISIT, SCALE = 50.0, 0.1
 
 
 class Leaf(NamedTuple):
-    """What an edge of `R` trees leads to.
+    """New scenes of `R` trees, each reached by one edge.
 
     Attributes:
-        scenes: `R` of them.
-        reward: `[R]`, what the edge brings.
-        weight: `[R]`, what one counts that comes after it: the discount, if the game goes on.
-        value: `[R]`, what is expected from there on.
-        logits: `[R, A]`, of the actions one would take there.
+        scenes: `R` scenes.
+        reward: `[R]`, the reward of the edge.
+        weight: `[R]`, the factor of later rewards: the discount, times the probability that the game goes on.
+        value: `[R]`, the return expected from there on.
+        logits: `[R, A]`, the prior policy there.
     """
 
     scenes: Any
@@ -31,19 +31,19 @@ class Leaf(NamedTuple):
 
 
 Grow = Callable[[Any, Tensor], Leaf]
-"""Given `R` scenes and the action `[R]` that is taken in each: where that leads."""
+"""Takes `R` scenes and the actions `[R]` taken in them; gives where these lead."""
 
 
 def improved(logits: Tensor, value: Tensor, q: Tensor, visits: Tensor) -> Tensor:
-    """Logits `[..., A]` of a policy that is better than `logits`, by what is known of its actions.
+    """Logits `[..., A]` of a policy that improves on `logits`, by the values of the actions that were tried.
 
-    Actions that were not tried are taken to be worth what is known of the scene (Danihelka et al. 2022, appendix D).
+    Actions that were not tried get the value of the scene, as far as it is known (Danihelka et al. 2022, appendix D).
 
     Args:
-        logits: `[..., A]`, a prior.
-        value: `[...]`, what was expected of the scene.
-        q: `[..., A]`, what the actions that were tried brought.
-        visits: `[..., A]`, how often they were.
+        logits: `[..., A]`, the prior policy.
+        value: `[...]`, the critic's value of the scene.
+        q: `[..., A]`, mean returns of the actions that were tried.
+        visits: `[..., A]`, how often each action was tried.
     """
     tried, chance, number = visits > 0, logits.softmax(-1), visits.sum(-1)
     known = (chance * q * tried).sum(-1) / (chance * tried).sum(-1).clamp(min=1e-9)
@@ -55,15 +55,15 @@ def improved(logits: Tensor, value: Tensor, q: Tensor, visits: Tensor) -> Tensor
 
 
 class Forest:
-    """`R` trees of up to `size` scenes; the first scene of a tree is where its first action led.
+    """`R` trees of up to `size` scenes; the first scene of a tree is the one that its first action led to.
 
     Args:
-        roots: where the first actions led.
-        size: most scenes of a tree.
-        grow: adds scenes.
+        roots: the scenes that the first actions led to.
+        size: largest number of scenes of a tree.
+        grow: imagines new scenes.
 
     Attributes:
-        visits: `[R, size]`, how often each scene was passed.
+        visits: `[R, size]`, how often simulations passed each scene.
     """
 
     def __init__(self, roots: Leaf, size: int, grow: Grow):
@@ -80,7 +80,7 @@ class Forest:
 
     @property
     def q(self) -> Tensor:
-        """What the first actions are worth, as far as is known, `[R]`."""
+        """Mean returns of the first actions so far, `[R]`."""
         return self._reward[:, 0] + self._weight[:, 0] * self._mean(torch.arange(len(self.visits)), 0)
 
     def simulate(self, trees: Tensor) -> None:
@@ -134,7 +134,7 @@ class Forest:
         return scenes.select(place)
 
     def _back_up(self, trees: Tensor, path: Tensor, passed: Tensor) -> None:
-        """Tell all scenes on the way `path` `[D, r]` what was found; those count that were `passed` `[D, r]`."""
+        """Add the value of the new scene to all scenes on its `path` `[D, r]`, where they were `passed` `[D, r]`."""
         found = self._value[trees, path[-1]]
         for node, here in zip(path.flip(0), passed.flip(0), strict=True):
             self._total[trees, node] += torch.where(here, found, 0)

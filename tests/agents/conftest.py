@@ -1,5 +1,4 @@
-"""A small saved model of the game of two sprites, whose dynamics are random and whose eyes take anything for an
-object."""
+"""A small saved model of the game of two sprites, with random dynamics; it takes anything it sees for an object."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def dream(world, actions=3, **settings):
 def test_lambda_returns_are_those_worked_out_by_hand():
     reward = torch.tensor([[1.0], [2.0], [4.0]])
     weight, value = torch.tensor([[0.5], [0.5], [0.5]]), torch.tensor([[99.0], [8.0], [16.0], [32.0]])
-    # From behind: 4 + 0.5 * 32 = 20; 2 + 0.5 * (16 + 20) / 2 = 11; 1 + 0.5 * (8 + 11) / 2 = 5.75.
+    # From the last step backwards: 4 + 0.5 * 32 = 20; 2 + 0.5 * (16 + 20) / 2 = 11; 1 + 0.5 * (8 + 11) / 2 = 5.75.
     assert lambda_returns(reward, weight, value, 0.5).flatten().tolist() == [5.75, 11.0, 20.0]
     # One step: 1 + 4, 2 + 8, 4 + 16. All steps: 20, 2 + 10, 1 + 6.
     assert lambda_returns(reward, weight, value, 0.0).flatten().tolist() == [5.0, 10.0, 20.0]
@@ -114,7 +114,7 @@ def test_returns_of_real_play_are_those_worked_out_by_hand():
     ends = torch.tensor([[True, True], [False, False], [False, True]])
     with torch.no_grad():
         value = model.policy.predict_values(seen.flatten(0, 1))[:, 0].unflatten(0, (3, 2))
-    # What came with the first frame was before it. The game of the second stretch ends with the last frame.
+    # The first frame's reward is of the step before. The game of the second stretch ends with its last frame.
     last = torch.stack([0 + 0.5 * value[2, 0], torch.tensor(2.0)])
     first = torch.tensor([1.0, 0]) + 0.5 * (0.5 * value[1] + 0.5 * last)
     known = known_returns(Lived(seen, reward, ends), model.policy, 0.5, 0.5)

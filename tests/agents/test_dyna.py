@@ -1,4 +1,4 @@
-"""Imagined transitions beside real ones: what they hold, where they are cut, and what a batch is made of."""
+"""Imagined transitions: what they hold, where they are cut, and how they are mixed with real ones in a batch."""
 
 import gymnasium as gym
 import numpy as np
@@ -28,7 +28,7 @@ def imagining(world, settings=SETTINGS):
 
 def test_a_branch_is_worth_what_a_plan_of_the_same_actions_is(world, scenes):
     made = imagining(world)
-    made.drawn = world  # the likeliest future, which can be had again
+    made.drawn = world  # the likeliest future, which is the same every time
     before, first, reward, discount, after = made.imagine(scenes)
     plan = torch.cat([first[None], torch.full((3, len(first)), 2)])
     assert torch.allclose(reward, worth(world, scenes, plan, Counting("raw", 0.9)), atol=1e-5)

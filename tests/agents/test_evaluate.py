@@ -1,4 +1,4 @@
-"""Whole games: every one counts as it is, and its seed decides it."""
+"""Whole games: every game counts, and the same seed gives the same game."""
 
 import gymnasium as gym
 import numpy as np
@@ -8,7 +8,7 @@ from sqair_wm.agents.games import RealGames
 
 
 class Upwards:
-    """Goes up and left in turn, as the step of its own memory says."""
+    """Goes up and left in turn, counting steps in its memory."""
 
     def predict(self, observation, state=None, episode_start=None, deterministic=False):
         count = np.where(episode_start, 0, 0 if state is None else state)
@@ -34,7 +34,7 @@ def test_games_side_by_side_are_those_played_one_by_one(world, monkeypatch):
 
 
 class Still:
-    """Goes down, always."""
+    """Always goes down."""
 
     def predict(self, observation, state=None, episode_start=None, deterministic=False):
         return np.full(len(observation), 2), None

@@ -1,4 +1,4 @@
-"""Play as it grows: what is kept is what happened, and a model that looks again sees the same."""
+"""The play of a run as it grows: it is kept as it happened, and a model that filters it again sees the same."""
 
 import gymnasium as gym
 import numpy as np
@@ -40,7 +40,7 @@ def test_a_model_that_looks_at_the_pictures_again_sees_the_same_scenes(world, sh
     assert np.array_equal(np.diff(recording.episodes) > 0, kept.stretches[0].part.diff().numpy() > 0)
     again, known = encode(world, recording, CPU, progress=False), kept.encoded
     assert torch.equal(again.actions, known.actions) and torch.equal(again.rewards, known.rewards)
-    # But for games that had begun before: their memory of what was seen then is gone.
+    # Except for games that had begun before: the model's memory of their earlier frames is not kept.
     part = known.part
     whole = torch.from_numpy(kept.stretches[0].arrays["starts"]).new_zeros(int(part[-1]) + 1)
     whole[part[torch.from_numpy(kept.stretches[0].arrays["starts"])]] = True
@@ -103,7 +103,7 @@ def test_imagination_starts_from_scenes_that_are_settled_and_not_over(world, sho
         kept.starts(CPU)
     kept.add(stretch(world))
     starts = kept.starts(CPU)
-    # Of the eight frames of a game the last three are seen long enough, and its very last is the end.
+    # Of the eight frames of a game only the last three come late enough, and the very last is the end.
     assert set(starts.step.tolist()) == {4, 5, 6, 7}
     assert len(kept.starts(CPU, newest=3).step) == 3
 
@@ -129,5 +129,5 @@ def test_a_random_action_is_taken_as_often_as_asked_for(world):
     games = RealGames(world, 2)
     part = play(games, Still(), 120, epsilon=0.5, random=random, pictures=False)
     taken = part.arrays["actions"].reshape(2, -1)[:, 1:]
-    assert 0.25 < (taken != 0).mean() < 0.55  # half of the steps, of which one in five is the same
+    assert 0.25 < (taken != 0).mean() < 0.55  # half of the steps are random, a fifth of these with action 0
     assert not play(games, Still(), 10, epsilon=0.0, random=random, pictures=False).arrays["actions"].any()

@@ -1,4 +1,4 @@
-"""Real games side by side show what the slot environment shows, and wait when they are over."""
+"""Real games side by side show what the slot environment shows, and stay as they are when they have ended."""
 
 import gymnasium as gym
 import numpy as np

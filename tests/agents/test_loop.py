@@ -1,4 +1,4 @@
-"""The loop: how play and learning take turns, what it counts, and that a stopped run goes on from its last round."""
+"""The loop: the order of play and learning, what is counted, and that a stopped run continues from its last round."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ SETTINGS = LoopSettings(games=2, first=20, play=10, world_iterations=3, dream_st
 
 
 class Notes:
-    """An agent that writes down what it is asked for, and goes on from what it wrote."""
+    """An agent that records how it is called, and continues from its saved record."""
 
     def __init__(self):
         self.asked, self.policy = [], self

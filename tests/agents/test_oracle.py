@@ -1,4 +1,4 @@
-"""An agent on true objects sees them as they are, the same in training and in evaluation."""
+"""The oracle sees the true objects, and the same ones in training and in evaluation."""
 
 import numpy as np
 import pytest

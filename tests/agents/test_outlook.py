@@ -1,4 +1,4 @@
-"""Futures that are drawn: as far from the likeliest as is asked for."""
+"""Sampled futures: `spread` scales how far they are from the likeliest one."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def scenes(world):
 
 
 def places(world, spread, seed=0):
-    """Where the object of each scene is one step on."""
+    """Where the object of each scene is one step later."""
     drawn = Drawn(world, torch.Generator().manual_seed(seed), discover=False, spread=spread)
     with torch.no_grad():
         after, _ = drawn.step(scenes(world), torch.zeros(BATCH, dtype=torch.int64))

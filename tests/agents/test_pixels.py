@@ -1,4 +1,4 @@
-"""Agents on pixels are shown the same in evaluation as in training."""
+"""Agents on pixels see the same in evaluation as in training."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ def test_an_agent_sees_the_same_frames_in_evaluation_as_in_training(world, short
     training.seed(7)
     expected = [training.reset()]
     assert training.observation_space == SPACE and expected[0].shape == (2, *SPACE.shape)
-    for _ in range(2):  # games of seven steps; the second ones begin from the seeds that come
+    for _ in range(2):  # games of seven steps; the second ones are not seeded again
         games.begin(everyone, [7, 8])
         for _ in range(6):
             actions, state = policy.predict(None, state, games.fresh.copy())

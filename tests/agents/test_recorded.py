@@ -1,4 +1,4 @@
-"""What a world model was trained on is where its agent begins."""
+"""An agent begins with the play that its world model was trained on."""
 
 from pathlib import Path
 

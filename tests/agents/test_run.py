@@ -1,4 +1,4 @@
-"""A run of an agent that goes on: with what it was begun with, or not at all."""
+"""A run of an agent is continued with the settings that it was begun with, or refused."""
 
 from dataclasses import asdict
 

@@ -1,4 +1,4 @@
-"""Statistics of returns against numbers worked out by hand."""
+"""Statistics of returns against numbers computed by hand."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def test_a_random_player_has_zero_and_a_human_one():
 
 def test_the_interquartile_mean_leaves_out_a_quarter_at_each_end():
     assert interquartile_mean(np.array([100, 1, 2, 3, 4, 5, 6, -900])) == 3.5
-    # Of five values a quarter is one and a quarter: 2 and 4 count three quarters, 3 wholly.
+    # A quarter of five values is 1.25 values: 2 and 4 count three quarters, 3 counts in full.
     assert interquartile_mean(np.array([9.0, 2, 3, 4, 0])) == pytest.approx((0.75 * 2 + 3 + 0.75 * 4) / 2.5)
     assert interquartile_mean(np.array([7.0])) == 7.0
 

@@ -1,4 +1,4 @@
-"""Worlds whose rules fit on a screen, in the place of a learned model; and an agent that writes down what it sees."""
+"""Worlds with a few simple rules, in place of a learned model; and an agent that records what it sees."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def brought(reward: Tensor, ends: Tensor | None = None) -> Brought:
 
 
 class Corridor:
-    """Places in a row. Action 0 goes one down, 1 one up, 2 stays; `rewards` and `ends` come with reaching a place."""
+    """Places in a row. Action 0 goes down, 1 goes up, 2 stays; `rewards` and `ends` come with reaching a place."""
 
     def __init__(self, rewards: list[float], ends: tuple[int, ...] = ()):
         self.rewards = torch.tensor(rewards)
@@ -54,14 +54,14 @@ class Corridor:
 
 
 class TakeTurns:
-    """Pays 1 for action 0 in even steps and for action 1 in odd ones: credit that is late is wrong."""
+    """Rewards action 0 in even steps and action 1 in odd ones, so that credit given a step late is wrong."""
 
     def step(self, slots: Places, action: Tensor) -> tuple[Places, Brought]:
         return Places(slots.place, slots.step + 1), brought(action == slots.step % 2)
 
 
 class Notes:
-    """Writes down what it is shown and takes turns with the actions."""
+    """Records what it is shown, and takes the actions in turn."""
 
     def __init__(self):
         self.shown = []

@@ -1,4 +1,4 @@
-"""`python -m sqair_wm.check`: what is damaged is named, with what can be done about it; what is whole is counted."""
+"""`python -m sqair_wm.check` names what is damaged, with what can be done about it, and counts what is whole."""
 
 import json
 import shutil

@@ -17,7 +17,7 @@ FIGURES = {"unexplained_energy": 0.1, "computing_minutes": 20.0, "iterations": 1
 
 
 def world_model(folder: Path, config: str, figures: dict[str, float], change: tuple[str, str] = ("", "")) -> Path:
-    """A finished run by its files; `change` replaces a text of its configuration."""
+    """The files of a finished run; `change` replaces text in its configuration."""
     folder.mkdir()
     text = (CONFIGS / f"{config}.yaml").read_text()
     assert change[0] in text

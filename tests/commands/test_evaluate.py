@@ -1,4 +1,4 @@
-"""The command that measures a finished run; and that training does without true boxes."""
+"""The command that measures a finished run; and that training works without true boxes."""
 
 import json
 import shutil
@@ -80,7 +80,7 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(run, tmp_path):
 def test_a_recording_of_another_game_version_is_refused(run, tmp_path, golden):
     shutil.copytree(golden("pong").folder / "data", tmp_path / "data")
     for path in filter(Path.is_dir, (tmp_path / "data").glob("*seed1000000*")):
-        for name in ("truth.npz", "sums.json"):  # nobody knows the sums of what older versions recorded
+        for name in ("truth.npz", "sums.json"):  # older versions recorded without checksums
             (path / name).unlink(missing_ok=True)
         frames = bytearray((path / "frames.npy").read_bytes())
         frames[-1] ^= 1

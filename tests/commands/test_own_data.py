@@ -1,4 +1,4 @@
-"""A kind of data from outside the package: play of a game that nobody emulates, with rewards and endings."""
+"""A kind of data from outside the package: play without an emulator, with rewards and endings."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""A model is passed on and taken, whole and without anything that could run code; the hub is a fake."""
+"""Models are exported and imported, whole and without anything that could run code; the hub is a fake."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 
 @pytest.fixture
 def mine(monkeypatch, tmp_path) -> Path:
-    """The folder of this user's models, to which nothing has come yet."""
+    """The folder of this user's models, still empty."""
     monkeypatch.setenv(MODELS, str(tmp_path / "mine"))
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     return tmp_path / "mine"

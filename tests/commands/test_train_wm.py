@@ -15,7 +15,7 @@ from tests.reporting.pages import album, check
 
 @pytest.fixture(scope="module")
 def tiny(train_wm, golden):
-    """A finished run that commands find with its recordings, and what is known of it."""
+    """A finished run with its recordings, where commands find them, and its figures."""
     shared = golden("pong")
     shutil.copytree(shared.folder / "data", train_wm.folder / "data", dirs_exist_ok=True)
     return shared.copy(train_wm.folder / "runs"), shared

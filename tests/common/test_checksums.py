@@ -1,4 +1,4 @@
-"""A byte that is not what was written is noticed in every kind of file, and the file is named."""
+"""A changed byte is noticed in every kind of file, and the error names the file."""
 
 import numpy as np
 import pytest

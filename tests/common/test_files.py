@@ -1,4 +1,4 @@
-"""Whatever happens while a file is written, it is whole, old or absent, and nothing else is left."""
+"""Whatever happens while a file is written, the new file, the old one or none is there, and nothing else is left."""
 
 import os
 import resource
@@ -19,7 +19,7 @@ BIG = {"iteration": 2, "weights": torch.zeros(200_000)}
 
 @contextmanager
 def full_disk(room=100_000):
-    """No file may grow beyond `room` bytes, which is what a full disk feels like."""
+    """No file may grow beyond `room` bytes, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
@@ -29,7 +29,7 @@ def full_disk(room=100_000):
 
 
 def abandoned(path):
-    """A partial file of a process that is gone."""
+    """A partial file of a process that no longer runs."""
     child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
     import sqair_wm.common.files as files
 

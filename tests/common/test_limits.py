@@ -1,4 +1,4 @@
-"""Every number of a setting has limits, wherever it comes from, and none is checked late."""
+"""Every numeric setting has limits, wherever its value comes from, and is checked before it is used."""
 
 import json
 import re

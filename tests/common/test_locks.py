@@ -1,4 +1,4 @@
-"""One process at a time; the others are told who."""
+"""One process at a time holds a lock; others are told which."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A model is found by its name, and who names one that is not there is told what there is."""
+"""A model is found by its name; the error for an unknown name lists the names that there are."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Requests to stop are heard at any moment, even where Python drops an exception."""
+"""Requests to stop work at any moment, even where Python drops an exception."""
 
 import os
 import signal

@@ -43,7 +43,7 @@ def walk(frames: int = FRAMES) -> list[np.ndarray]:
 
 
 def write_boxes(file: Path, frames: range = range(FRAMES), grow: int = 1) -> Path:
-    """The true boxes of `walk`, as those of PETS 2009 are written; `grow` spoils them."""
+    """The true boxes of `walk`, in the format of PETS 2009; `grow` makes them wrong."""
     text = []
     for t in frames:
         y, x = place(t)

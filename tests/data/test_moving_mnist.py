@@ -192,5 +192,5 @@ def test_whatever_is_damaged_is_named(tmp_path, name):
                 found = read_idx(path)
             except ValueError as error:
                 assert name in str(error)
-            else:  # plain files have no sum of their own
+            else:  # files that are not compressed have no checksum of their own
                 assert found.shape == images.shape and (name == "plain" or np.array_equal(found, images))

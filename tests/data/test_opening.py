@@ -1,4 +1,4 @@
-"""What is recorded of a game, from the settings of a run."""
+"""What is recorded of a game, given the settings of a run."""
 
 import json
 from dataclasses import asdict

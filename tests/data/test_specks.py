@@ -1,4 +1,4 @@
-"""Drawn frames in which it is known what travels and what flickers."""
+"""Specks in drawn frames, in which it is known what travels and what flickers."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ FRAMES, SIDE, TYPICAL = 10, 40, 60.0
 def stretch(draw):
     masks = np.zeros((1, FRAMES, SIDE, SIDE), bool)
     for t in range(FRAMES):
-        masks[0, t, 5:13, 5:13] = True  # what is no speck does not matter
+        masks[0, t, 5:13, 5:13] = True  # too large for a speck, so it does not matter
         draw(masks[0, t], t)
     return masks
 

@@ -1,4 +1,4 @@
-"""docs/architecture.md says what is so."""
+"""docs/architecture.md agrees with the code."""
 
 import ast
 import re
@@ -42,7 +42,7 @@ def test_every_stop_of_the_table_is_there_and_every_file_with_one_is_in_the_tabl
     for file, names in listed:
         for name in names:
             source = source_of(file, name)
-            searched = "Peak" in source or "peak" in source  # what comes of the residual, which is cut in `forward`
+            searched = "Peak" in source or "peak" in source  # of the residual, cut in `forward`
             assert re.search(r"detach|no_grad", source) or searched, (file, name)
     with_stops = {
         str(p.relative_to(ROOT / "sqair_wm"))

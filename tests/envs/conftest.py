@@ -1,4 +1,4 @@
-"""Small saved models that take every proposal for an object, and states that one of them saw in its game."""
+"""Small saved models that accept every proposal as an object, and states that one of them saw in its game."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.conftest import small
 SIZE, ACTIONS, FIELD = 24, 6, (34, 194)
 EXPLAINED = (
     "A Box observation space m(inimum|aximum) value is -?infinity",  # appearance codes have no bounds
-    r"The environment \(.*\) is different from the unwrapped version",  # a wrapper is what is checked
+    r"The environment \(.*\) is different from the unwrapped version",  # the tests check a wrapper
     "Your observation .*has an unconventional shape",  # rows and columns; `flat` has none
 )
 
@@ -49,7 +49,7 @@ def save_model(
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A saved model of Pong, before the colour that Pong shows most."""
+    """A saved model of Pong, whose background is the colour that Pong shows most."""
     frame, _ = make_atari("Pong", size=SIZE, crop=FIELD).reset(seed=0)
     background = np.median(frame, (0, 1)).astype(np.uint8) + np.zeros_like(frame)
     return save_model("Pong", ACTIONS, background, tmp_path_factory.mktemp("pong"), FIELD)
@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def bouncing(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A saved model of the game of two sprites; it starts otherwise with every seed, and quickly."""
+    """A saved model of the game of two sprites, which starts quickly, and differently with every seed."""
     background = np.full((SIZE, SIZE, 3), GROUND, np.uint8)
     return save_model(BOUNCING, 5, background, tmp_path_factory.mktemp("bouncing"))
 
@@ -77,13 +77,13 @@ def imagined(folder: str, pool: str) -> dict[str, Any]:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two observations or infos are equal to the bit."""
+    """Whether two observations or infos are equal, bit for bit."""
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
     return np.array_equal(a, b)
 
 
 def only_explained(caught: list[warnings.WarningMessage], *allowed: str) -> None:
-    """Fail for a warning that none of the patterns `allowed` explains."""
+    """Fail for a warning that matches none of the patterns `allowed`."""
     for warning in caught:
         assert any(re.search(pattern, str(warning.message)) for pattern in allowed), warning.message

@@ -1,4 +1,4 @@
-"""What is refused is refused before anything happens, by real and imagined games alike; and what a copy is good for."""
+"""Real and imagined games refuse bad input before anything happens; and what a copied environment can do."""
 
 import copy
 import pickle
@@ -52,7 +52,7 @@ def test_the_random_numbers_of_others_are_left_alone(make):
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
 def test_a_copy_of_a_game_that_begins_anew_has_to_be_reset(folder, duplicate):
-    """Its frames would be those of the beginning, and its objects those of the original."""
+    """Else its frames would be those of a new game, and its objects those of the original."""
     env = gym.make("sqair_wm/Slots-v0", model=folder)
     env.reset(seed=1)
     env.step(2)

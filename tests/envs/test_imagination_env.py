@@ -41,7 +41,7 @@ def test_spaces_are_those_of_the_real_game(imagined):
 
 
 def test_a_step_is_what_the_model_says(imagined):
-    """Against the contract itself: imagine, outcome, seats, render."""
+    """Compared with imagine, outcome, seats and render called directly."""
     env = ImaginationEnv(**imagined, stochastic=False, discover=False, render_mode="rgb_array")
     model, slots = sqair_wm.load(imagined["model"]), env.pool.slots.select(torch.tensor([7]))
     observation, info = env.reset(options={"start": 7})

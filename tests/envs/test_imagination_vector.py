@@ -30,7 +30,7 @@ def test_too_much_uncertainty_truncates(imagined):
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
 def test_a_row_equals_the_single_environment(imagined, mode):
-    """One row, noise and all, in each way of restarting."""
+    """One row is the same as a single environment, with the same noise, in each autoreset mode."""
     single = ImaginationEnv(**imagined, ends="sample")
     vector = gym.make_vec("sqair_wm/Imagination-v0", num_envs=1, autoreset_mode=mode, ends="sample", **imagined)
     assert vector.metadata["autoreset_mode"] is mode
@@ -128,7 +128,7 @@ def test_gymnasiums_own_wrappers_go_around_it(imagined):
 
 
 def test_static_shapes_give_the_same_numbers(imagined):
-    """As a GPU computes: all slots, with masks."""
+    """With dense computation, as on a GPU: all slots, with masks."""
     histories = []
     for dense in (False, True):
         env = gym.make_vec("sqair_wm/Imagination-v0", num_envs=6, **imagined)

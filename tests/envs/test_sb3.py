@@ -47,7 +47,7 @@ def test_dqn_learns_in_it_with_everything_around_it(imagined):
 
 
 def test_terminal_observations_are_the_true_last_ones(imagined):
-    """Against the vector environment that restarts by hand, in which nothing can be overwritten."""
+    """Compared with a vector environment that is restarted by hand, in which nothing can be overwritten."""
     settings = imagined | {"stochastic": False, "discover": False}
     env, truth = (
         ImaginationVecEnv(num_envs=6, **settings),
@@ -118,7 +118,7 @@ def test_attributes_and_methods(imagined):
     assert env.render().shape == (48, 48, 3) and len(env.env_method("render")) == 4
     env.set_attr("render_mode", None)
     assert env.get_attr("render_mode", [0, 2]) == [None] * 2
-    with pytest.raises(ValueError, match="leave indices away"):
+    with pytest.raises(ValueError, match="leave indices out"):
         env.set_attr("render_mode", "rgb_array", indices=[0])
     with pytest.raises(AttributeError, match="nothing"):
         env.set_attr("nothing", 4)

@@ -36,7 +36,7 @@ def test_both_checkers_accept_it(folder, form, units):
 
 @pytest.mark.parametrize("game", ["folder", "bouncing"])
 def test_it_shows_what_the_model_sees(game, request):
-    """Against the contract itself: eyes and observe; every row keeps its object."""
+    """Compared with `eyes` and `observe` called directly; every row keeps its object."""
     folder = request.getfixturevalue(game)
     env, model = make_slots(folder), sqair_wm.load(folder)
     game, eyes = model.make_env(), model.eyes()

@@ -19,7 +19,7 @@ def actions(t):
 
 @pytest.fixture(scope="module")
 def expected(bouncing):
-    """What each row has to see with `LIMIT` steps an episode, from the single wrapper.
+    """What each row has to see in episodes of `LIMIT` steps, according to the single wrapper.
 
     For every row a list of (observation, identities, whether it is the first of an episode).
     """

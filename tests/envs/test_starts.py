@@ -28,7 +28,7 @@ def test_states_come_from_the_game_and_have_settled(states):
 
 
 class Holder:
-    """Always the same action; remembers how it was asked."""
+    """Always takes the same action; remembers how it was called."""
 
     def __init__(self):
         self.asked = []
@@ -74,7 +74,7 @@ def test_drawing_is_even_and_decided_by_the_generator(states):
 
 
 def test_objects_keep_the_rows_they_had_in_the_game(states, imagined):
-    """A state with a hole between its objects starts an episode with the hole."""
+    """A state with an empty row between its objects starts an episode with that row empty."""
     where = {name: getattr(states.slots, name).flip(1) for name in PER_SLOT}
     env = ImaginationEnv(**imagined)
     env.pool = StatePool(states.slots.replace(**where), states.backgrounds)

@@ -19,7 +19,7 @@ from tests.faults.readers import damages
 
 
 def everything(folder: Path) -> Iterator[Count]:
-    """All of it, the quick parts first."""
+    """All parts, the quick ones first."""
     for name, part in (("kills", kills), ("disks", full_disks), ("damages", damages), ("notes", descriptions)):
         (folder / name).mkdir()
         yield from part(folder / name)

@@ -1,4 +1,4 @@
-"""Whole commands that are stopped, killed, begun twice, or run out of room."""
+"""Whole commands that are stopped, killed, begun twice, or run out of disk space."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 
 class Trials:
-    """Trainings in folders of their own, compared with one that nobody disturbed.
+    """Trainings in separate folders, compared with an undisturbed one.
 
     Attributes:
         seconds: that it takes.
@@ -96,7 +96,7 @@ def signals(trials: Trials, number: int, each: int, seed: int = 0) -> Count:
         count.tried += 1
         told = STOPPED in ended.said
         count.told += told
-        early = moment < 0.5  # the command is not there yet
+        early = moment < 0.5  # the command may not have started yet
         if (number != signal.SIGKILL and not (told or early or ended.status == 0)) or TRACE in ended.said:
             count.wrong.append(f"{what}: status {ended.status}, {ended.said[-300:]}")
         trials.go_on(count, what, place)
@@ -134,7 +134,7 @@ def together(trials: Trials, each: int, seed: int = 0) -> Iterator[Count]:
 
 
 def small_disks(trials: Trials, megabytes: tuple[float, ...]) -> Iterator[Count]:
-    """Train on a file system that is too small; then without it. Where nothing can be mounted, nothing is tried."""
+    """Train on a file system that is too small, then on a large one. Skipped where nothing can be mounted."""
     count = Count("a file system that is full, then the same command with room")
     for size in megabytes:
         place, disk = trials.folder / f"disk-{size}", trials.folder / f"mounted-{size}"

@@ -1,4 +1,4 @@
-"""Ways in which files are damaged: by the disk, by a copy that was cut short, by whoever opens them in an editor."""
+"""Ways in which files are damaged: by the disk, by a copy that was cut short, by an editor."""
 
 import random
 

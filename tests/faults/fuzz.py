@@ -1,4 +1,4 @@
-"""Settings and descriptions with values that cannot be: each is refused in one line, or it can be."""
+"""Settings and descriptions with odd values: each is refused in one line, or works."""
 
 from __future__ import annotations
 

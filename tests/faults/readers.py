@@ -29,11 +29,11 @@ from tests.faults.forks import Count
 
 Read = Callable[[Path], Any]
 RAN = ("config.yaml", "metrics.json", "training.jsonl")
-"""Files without a checksum, which users read and may edit: what is damaged in them may be read as something else."""
+"""Files without a checksum, which users read and may edit: damage in them may go unnoticed."""
 
 
 def store(folder: Path) -> dict[str, Read]:
-    """Write a file of every kind; by its path, what reads it and gives what is to stay the same."""
+    """Write a file of every kind; returns, by path, a function that reads it and returns what has to stay the same."""
     model = WorldModel(small())
     model.save(folder)
     slots: Slots = model.initial(2)
@@ -75,7 +75,7 @@ def _recording(folder: Path) -> list[Any]:
 
 
 def equal(a: Any, b: Any) -> bool:
-    """Whether two things that were read are the same, to the bit."""
+    """Whether two results of reading are the same, bit for bit."""
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(equal(a[k], b[k]) for k in a)
     if isinstance(a, list):

@@ -1,4 +1,4 @@
-"""A little of `make fault-test`, with every `make test`."""
+"""A short version of `make fault-test`, as a part of `make test`."""
 
 import threading
 
@@ -34,7 +34,7 @@ def test_damaged_files_and_odd_descriptions_are_named(tmp_path):
 
 
 def test_two_who_record_the_same_at_once_get_the_same(tmp_path):
-    """The second waits for the first; nobody reads black frames."""
+    """The second recording waits for the first, and does not read frames that are not written yet."""
     from sqair_wm.data.atari import record
 
     def work():

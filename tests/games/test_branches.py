@@ -1,4 +1,4 @@
-"""Futures branch off from a running game, and the game goes on as if nobody had tried them."""
+"""Futures branch off from a running game, which then goes on as if they had not been tried."""
 
 import threading
 
@@ -11,7 +11,7 @@ from sqair_wm.games.games import make_game
 
 
 class Drunk(gym.Env):
-    """Walks along a line, by the action and by chance; being at 3 pays. It holds a lock, which can't be copied."""
+    """Walks along a line, by action and chance; place 3 gives a reward. It holds a lock, which can't be copied."""
 
     observation_space, action_space = gym.spaces.Box(-99, 99, (1,)), gym.spaces.Discrete(2)
     chance = "np_random"

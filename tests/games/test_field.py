@@ -1,4 +1,4 @@
-"""Games of which the field and the flicker are known: drawn ones, and some of Atari's."""
+"""The measured field and flicker, for games in which both are known: drawn ones, and some of Atari."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Models of before fields were measured play as they did."""
+"""Models from versions that did not measure the field play as before."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One game, whatever it is called."""
+"""All spellings of a game's name lead to the same game."""
 
 import gymnasium as gym
 import pytest

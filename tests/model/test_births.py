@@ -1,4 +1,4 @@
-"""New objects in imagination, against hand-made numbers and a game that serves after five steps."""
+"""New objects in imagination, compared with numbers computed by hand, and in a game that serves after five steps."""
 
 import torch
 

@@ -70,7 +70,7 @@ def test_what_is_known_of_a_contact_is_worked_out_by_hand():
     found = touches(torch.tensor([2.0, -0.5]), torch.tensor([-2.0, 0.0]), torch.tensor([1.0, 2.0]))
     now, later, beside = [1.0, -1.5], [-1.0, -1.5], [1.0, -1.5]
     gaps = torch.tensor([*now, *later, *beside])
-    # They meet along y after half a step; along x they overlap all the time, so along y nothing has happened by then.
+    # They meet along y after half a step; along x they overlap from the start.
     assert torch.allclose(found, torch.cat([gaps.tanh(), (gaps / TOUCHING).tanh(), torch.tensor([0.5, 0.0])]))
 
 

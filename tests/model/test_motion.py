@@ -1,4 +1,4 @@
-"""A smoothed velocity: surprises are shared out between jitter and motion, and imagination has none."""
+"""The smoothed velocity: prediction errors are split between jitter and motion; imagination has no such errors."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Sprites whose edges are known to a fraction of a pixel are painted through windows that are wider than they are."""
+"""Outlines of sprites whose edges are known to a fraction of a pixel, drawn through windows larger than the sprites."""
 
 import pytest
 import torch

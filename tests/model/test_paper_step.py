@@ -1,4 +1,4 @@
-"""Two steps of the published form against log densities worked out here from its formulas."""
+"""Two steps of the published model, compared with log densities computed here from its formulas."""
 
 import math
 

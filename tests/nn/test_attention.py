@@ -86,7 +86,7 @@ def test_wide_and_narrow_windows_give_the_same_likelihood(monkeypatch):
 
 @pytest.mark.parametrize("counts", [(1, 1, 1, 1), (2, 0, 1, 1), (0, 3, 0, 0)])
 def test_the_error_of_wide_objects_is_that_of_the_picture(counts):
-    """Also where every scene has one object, which goes without gathering."""
+    """Also where every scene has one object, which needs no gathering."""
     from sqair_wm.model.appearance import WholeError
 
     scene = torch.arange(4).repeat_interleave(torch.tensor(counts))

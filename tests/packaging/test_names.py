@@ -1,4 +1,4 @@
-"""One name for every module and every command, in a checkout as when installed."""
+"""Every module and command has one name, in a checkout and when installed."""
 
 import ast
 import importlib

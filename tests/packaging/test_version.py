@@ -1,4 +1,4 @@
-"""The version stands in three files."""
+"""Three files name the same version."""
 
 import tomllib
 

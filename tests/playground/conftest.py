@@ -56,7 +56,7 @@ sys.addaudithook(refuse)
 
 
 class Running(NamedTuple):
-    """A server in a process of its own: what was called, where it is, and when it was started."""
+    """A server in a separate process: its command, its address, and when it was started."""
 
     command: str
     port: int

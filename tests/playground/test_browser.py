@@ -14,10 +14,10 @@ pytestmark = pytest.mark.skipif(browser() is None, reason="there is no Chromium 
 
 GROUND, WALL = (144, 72, 17), (236, 236, 236)
 PATIENCE = 60
-"""Seconds for which a busy machine is waited for."""
+"""Seconds to wait for the page on a busy machine."""
 
 COLOURS = [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167)]
-"""Of the first identities, as in draw.js."""
+"""Colours of the first identities, as in draw.js."""
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def play(page, key, frames):
     page.keyboard.up(key)
     page.get_by_role("button", name="Play", exact=True).wait_for()
     stopped = None
-    while stopped != frame(page):  # what is under way arrives
+    while stopped != frame(page):  # frames that were already requested still arrive
         stopped = frame(page)
         page.wait_for_timeout(150)
 
@@ -98,7 +98,7 @@ def test_a_person_plays_dreams_and_branches(page):
     assert share(real, GROUND) > 0.6 and share(seen, GROUND) > 0.6 and share(real, WALL) > 0.05
     known = rows(page)
     assert known and all(shows(real, i) and shows(seen, i) for i in known)
-    assert frame(page) == stopped  # the pause is one
+    assert frame(page) == stopped  # it stays paused
 
     page.keyboard.press("Enter")
     page.locator(".other", has_text="Inside the model").wait_for()
@@ -107,7 +107,7 @@ def test_a_person_plays_dreams_and_branches(page):
     dreamt = {i: place for i, (_, place) in rows(page).items() if place}
     assert share(dream, GROUND) > 0.6 and dreamt and all(shows(dream, i) for i in dreamt)
     mine = min(known, key=lambda i: abs(known[i][0][1] - 70))
-    assert dreamt[mine][0] > known[mine][0][0] + 5  # down it went, in the dream
+    assert dreamt[mine][0] > known[mine][0][0] + 5  # it went down in the dream
     assert rows(page)[mine][0][0] > known[mine][0][0] + 5  # and in the game
 
     page.keyboard.press(",")

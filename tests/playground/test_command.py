@@ -1,4 +1,4 @@
-"""The command as the documentation gives it, in a process of its own that does not reach the network."""
+"""The command as the documentation gives it, in a separate process without network access."""
 
 import json
 import re

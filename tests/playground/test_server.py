@@ -1,4 +1,4 @@
-"""The server over HTTP and its WebSocket, with the model of Pong; and whom it lets in."""
+"""The server over HTTP and its WebSocket, with the model of Pong; and which clients it refuses."""
 
 import base64
 import json

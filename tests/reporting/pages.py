@@ -1,4 +1,4 @@
-"""What tests ask of every report."""
+"""Checks that every report has to pass."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Outline(HTMLParser):
 
 
 def check(page: str) -> Outline:
-    """A report is one whole page: five numbers, a film at the top, nothing from elsewhere, at most 5 MB."""
+    """A report is one self-contained page: five numbers, a film at the top, no other files, at most 5 MB."""
     outline = Outline(page)
     assert len(page.encode()) <= 5_000_000
     assert len(outline.text["strong"]) == 5 and len(outline.text["dt"]) == 5

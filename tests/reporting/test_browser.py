@@ -1,4 +1,4 @@
-"""A report in a real browser: films play and pause, curves are read, and it fits a phone, paper and slow eyes."""
+"""A report in a real browser: films play and pause, curves are read, and it fits phones, paper and reduced motion."""
 
 import time
 
@@ -38,7 +38,7 @@ def address(tmp_path_factory):
 
 @pytest.fixture
 def visit(opened, address):
-    """Opens the report in a page as it is asked for."""
+    """Opens the report in a page with the given options."""
     made = []
 
     def go(**options):

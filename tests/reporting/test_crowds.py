@@ -1,4 +1,4 @@
-"""Ever more digits: a model that knows them counts them, one that sees nothing misses them all."""
+"""Rising numbers of digits: a model that knows them counts them all, one that sees nothing misses them all."""
 
 import json
 

@@ -10,7 +10,7 @@ from tests.runs.test_older import composed
 
 
 def test_parts_of_a_run_without_a_checkpoint_are_set_aside(tmp_path, capsys):
-    """Else imagination of the old run passes for that of the new one, which has another setting."""
+    """Else the imagination of the old run would be taken for that of the new one, which has another setting."""
     path = begin_run(composed("env=Pong", f"runs={tmp_path}")).path
     assert not capsys.readouterr().out
     for name in ("imagination.pt", "imagination.jsonl", "model.safetensors", "notes.txt"):

@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 
 
 class Frames:
-    """Frames `[M, C, H, W]`, each a sequence of its own, in a game of three actions that nobody can play."""
+    """Frames `[M, C, H, W]`, each a sequence of its own, with three actions but no game that can be played."""
 
     scenery, number_of_actions, source, background = 0, 3, None, None
 

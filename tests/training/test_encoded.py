@@ -1,4 +1,4 @@
-"""A recording as the model sees it."""
+"""Recordings as the scenes that the model sees in them."""
 
 import pytest
 import torch

@@ -82,7 +82,7 @@ def trained(trainer):
 
 
 def meant(x):
-    """Of a state what means something: nothing but the identity of an empty slot does."""
+    """The fields of a state that have a meaning: of an empty slot, only the identity."""
     if not isinstance(x, Slots):
         return x
     there = {name: getattr(x, name) for name in set(PER_SLOT) - {"identity"}}

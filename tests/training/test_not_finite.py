@@ -22,7 +22,7 @@ def test_whatever_weight_is_not_a_number_the_terms_of_the_loss_say_so(inference)
 
 
 def is_told(bound, frames):
-    """Whether a step ends in an error; gradients are needed only where none of the terms says so."""
+    """Whether a step ends in an error; gradients are only checked if all terms are finite."""
     bound.zero_grad()
     loss, statistics = bound(frames, None, Annealing())
     try:

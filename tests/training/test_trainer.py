@@ -240,7 +240,7 @@ def test_weights_are_kept_at_the_moments_asked_for(tmp_path):
 
 
 def test_divergence_says_what_is_saved_and_what_helps(tmp_path):
-    """Nothing is saved before the first checkpoint; then a smaller rate is the setting of another run."""
+    """Before the first checkpoint nothing is saved; after it, another learning rate needs another run."""
     settings = {"learning_rate": 1e30, "clip": 0.0, "save_every": 100}
     with pytest.raises(FloatingPointError, match=r"nothing had been saved\. The same command with a smaller training"):
         make(tmp_path / "early", **settings).train()

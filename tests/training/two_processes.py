@@ -24,7 +24,7 @@ def half_batch(rank: int) -> Frame:
 
 
 def main() -> None:
-    faulthandler.dump_traceback_later(100, exit=True)  # who waits for what, if they do not find each other
+    faulthandler.dump_traceback_later(100, exit=True)  # shows where each process waits, if they cannot connect
     torch.set_num_threads(1)
     fabric = Fabric(accelerator="cpu", devices=2, strategy=DDPStrategy(find_unused_parameters=True))
     fabric.launch()

@@ -45,7 +45,7 @@ def test_missing_damaged_and_foreign_models_are_errors(tmp_path):
     with pytest.raises(ValueError, match="damaged"):
         sqair_wm.load(tmp_path)
     (tmp_path / WEIGHTS).write_bytes(whole)
-    text = re.sub(r'"checksum".*', "", (tmp_path / DESCRIPTION).read_text())  # as whoever edits it does
+    text = re.sub(r'"checksum".*', "", (tmp_path / DESCRIPTION).read_text())  # as after editing by hand
     (tmp_path / DESCRIPTION).write_text(text.replace('"hidden": 32', '"hidden": 16'))
     with pytest.raises(ValueError, match="do not belong together"):
         sqair_wm.load(tmp_path)

@@ -1,4 +1,4 @@
-"""Planners in worlds whose rules fit on a screen: what they choose is known."""
+"""Planners in worlds with a few simple rules, in which the right choice is known."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_gives_up_a_small_reward_for_a_greater_one_that_is_within_reach(name):
 
 @pytest.mark.parametrize("name", PLANNERS)
 def test_nothing_counts_after_an_ending(name):
-    # Place 3 ends the game; 100 would come to who goes on from there, 1 lies the other way.
+    # Place 3 ends the game; beyond it there would be 100, and in the other direction there is 1.
     world = Corridor([0, 1, 0, 0, 100, 0], ends=(3,))
     assert choose(name, world, 2) == [0]
 

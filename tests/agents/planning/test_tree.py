@@ -1,4 +1,4 @@
-"""The parts of the tree search against numbers worked out by hand."""
+"""The parts of the tree search against numbers computed by hand."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ def test_actions_that_were_not_tried_are_worth_what_is_known_of_the_scene():
     # The scene: (0 + 1 visit * 1) / 2 = 0.5, the lowest there is; the tried action 1, the highest: (50 + 1) * 0.1.
     assert better.tolist() == [pytest.approx([5.1, 0.0, 0.0])]
     better = improved(logits, torch.tensor([4.0]), q, torch.tensor([[2.0, 1.0, 0.0]]))
-    # Tried: 1 and 0, their mean 0.5. The scene: (4 + 3 * 0.5) / 4 = 1.375, so what was not tried promises the most.
+    # Tried: 1 and 0, mean 0.5. Not tried, the value of the scene: (4 + 3 * 0.5) / 4 = 1.375, the highest.
     assert better.tolist() == [pytest.approx([5.2 / 1.375, 0.0, 5.2])]
 
 

@@ -20,7 +20,7 @@ def bars(**settings) -> MovingMNIST:
 
 
 class Informed(Observes, WorldModel):
-    """Knows the truth of the first hundred sequences; identities shift by one after frame `slip`."""
+    """Knows the truth of the first hundred sequences; after frame `slip` all identities are one higher."""
 
     def __init__(self, data: MovingMNIST, slip: int = 99, blind: bool = False):
         super().__init__(small(frame_size=(50, 50), slots=data.most))

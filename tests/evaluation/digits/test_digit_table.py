@@ -1,4 +1,4 @@
-"""A model that is told everything gets full marks; one that sees nothing gets what blind guessing gives."""
+"""A model that knows the truth gets the best figures; one that sees nothing gets those of guessing."""
 
 import numpy as np
 import pytest

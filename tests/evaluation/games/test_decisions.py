@@ -1,4 +1,4 @@
-"""How much of what choosing well could gain is gained by choosing with foresight."""
+"""The decision share: how much of the possible gain is gained by choosing with a foresight."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ FEW = DecisionSettings(states=12, count=12, every=7)
 
 
 class Meadow(gym.Env):
-    """A goat on a line of 30 places: grass grows on five of them and pays 1 a step; the wolf at the end ends it."""
+    """A goat on a line of 30 places: five have grass, worth 1 a step; the wolf in the last place ends the game."""
 
     observation_space, action_space = gym.spaces.Box(0, 255, (2, 2, 3), np.uint8), gym.spaces.Discrete(3)
 
@@ -39,7 +39,7 @@ class Meadow(gym.Env):
 
 
 class Oracle:
-    """Knows the game itself and plays it; blind, it draws at random or says the same of all."""
+    """Foresees by playing the game itself; if blind, it gives random returns, or the same for all plans."""
 
     def __init__(self, game: Branching, blind: str = ""):
         self.game, self.blind, self.random = game, blind, np.random.default_rng(0)
@@ -85,7 +85,7 @@ def test_who_knows_nothing_gains_nothing() -> None:
 def test_figures_by_hand() -> None:
     right = Choice(np.array([[0.0, 0, 4, 0]]), np.array([[0.0, 1, 2, 1]]))  # gains 3 of 3
     wrong = Choice(np.array([[2.0, 0, 0, 2]]), np.array([[0.0, 3, 2, 1]]))  # gains -1 of 1
-    torn = Choice(np.array([[6.0, 0, 0, 2]]), np.array([[1.0, 1, 0, 0]]))  # either of two: gains 1 of 4
+    torn = Choice(np.array([[6.0, 0, 0, 2]]), np.array([[1.0, 1, 0, 0]]))  # a tie between two: gains 1 of 4
     nothing = Choice(np.array([[5.0, 5, 5, 5]]), np.array([[0.0, 1, 2, 3]]))  # does not count
     figures = Decisions([right, wrong, torn, nothing], (24,), 24).figures("_better")
     assert figures["decision_states_24_better"] == 3

@@ -1,4 +1,4 @@
-"""Whether a model keeps up with events, for models that are right and for models that are wrong in one way."""
+"""Figures of events, for models that are right and for models that are wrong in one way."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def scene() -> TrueEvents:
 
 
 def figures(change=lambda identity: identity, shift: int = 0) -> dict[str, float]:
-    """Of one who finds every true object, but for what `change` does with identities, `shift` frames too late."""
+    """Figures of a model that finds every true object, `shift` frames late, with `change` applied to identities."""
     events = scene()
     identity = change(np.roll(events.truth.identity, shift, 0))
     here = events.truth.identity >= 0
@@ -56,7 +56,7 @@ def test_an_identity_lost_at_a_contact() -> None:
 
     found = figures(exchange)
     assert found["contact_identity"] == 0
-    # Two are born and two die for nothing but one each.
+    # Two births and two deaths are found where there is one of each.
     assert found["birth_f1"] == found["death_f1"] == pytest.approx(2 / 3)
 
 
@@ -80,7 +80,7 @@ def bouncing(t: int) -> tuple[float, float, bool]:
 
 @pytest.fixture(scope="module")
 def straight_on() -> dict[str, float]:
-    """Of a model that sees all and imagines that everything keeps its velocity."""
+    """Figures of a model that sees everything, and imagines that everything keeps its velocity."""
     play = Played(bouncing, length=60)
     return event_metrics(Foreseer(speed=1), play, play.truth())
 

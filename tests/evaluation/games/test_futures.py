@@ -1,4 +1,4 @@
-"""Imagination against reality on paths whose errors are known."""
+"""Errors of imagined places, on paths for which they are known."""
 
 import math
 
@@ -43,7 +43,7 @@ def test_a_model_that_does_what_a_baseline_does_has_its_errors(speed, baseline):
     for h in HORIZONS:
         for name in ("position_error", "tracked_error"):
             assert metrics[f"{name}_{h}"] == pytest.approx(metrics[f"{name}_{baseline}_{h}"], abs=2e-3)
-        # From t on: 0.05 ((t + h)^2 - t^2) less h times the last displacement, 0.05 (2 t - 1).
+        # From t on: 0.05 ((t + h)^2 - t^2) minus h times the last displacement, 0.05 (2 t - 1).
         assert metrics[f"position_error_velocity_{h}"] == pytest.approx(0.05 * (h * h + h), abs=2e-3)
 
 

@@ -1,4 +1,4 @@
-"""log p(x) of a linear-Gaussian random walk is known; the estimates are held against it."""
+"""Estimates of log p(x), compared with the exact value for a linear-Gaussian random walk."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Figures of the weights that were kept on the way."""
+"""Figures of the weights that were saved during training."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Guided inference on scenes whose truth is known, with weights that take every proposal."""
+"""Guided inference on scenes whose truth is known, with weights that accept every proposal."""
 
 from dataclasses import replace
 
@@ -128,7 +128,7 @@ def test_of_two_windows_on_one_object_the_younger_or_much_smaller_is_given_up(sh
 
 
 def found_beside(aside, duplicates=True, dense=False):
-    """What is discovered of a sprite whose own window lies `aside` by that share of it."""
+    """What is discovered of a sprite whose own window is `aside` by that share of its size."""
     frame = moving_sprites(ATARI, 1, 1, 1)[0]
     model = certain_model(ATARI).requires_grad_(False)
     slots, _ = model.observe(model.initial(1), frame, noise=Noise.none(model.initial(1)))
