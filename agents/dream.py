@@ -27,13 +27,13 @@ class DreamSettings(NetworkSettings, Counting):
         entropy: weight of the policy's entropy; returns have a range of about one.
         learning_rate: of Adam.
         passes: over what was imagined.
-        parts: into which what was imagined is divided; an optimiser step each.
-        clip: a policy moves on as long as an action is at most so much more or less likely than when it was taken.
+        parts: minibatches of a pass, each with an optimiser step.
+        clip: of PPO: by how much the probability ratio of an action may leave one before it stops teaching.
         value: weight of the critic's loss.
         replay: weight of the critic's loss on real play, beside that on what was imagined (as in DreamerV3): what the
             world model does not imagine, the critic can still know.
         stretches: of real play that the critic learns from along with what was imagined from `scenes`.
-        stretch: their frames.
+        stretch: frames of each of these.
         gradient: largest norm of a gradient.
         stochastic: draw the future; otherwise the likeliest one is imagined.
         spread: of places and looks that are drawn, see `Drawn`.
@@ -202,7 +202,7 @@ class Dream:
         return ((self.policy.predict_values(part.seen)[:, 0] - part.returns) / span).square().mean()
 
     def state_dict(self) -> dict[str, Any]:
-        """What it takes to go on, in tensors and plain data; the policy's weights apart."""
+        """What is needed to continue, in tensors and plain data, without the policy's weights."""
         return {"optimizer": self.optimizer.state_dict(), "range": self.range.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -147,7 +147,7 @@ def figures(game: str, returns: list[list[float]]) -> dict[str, Any]:
     return found
 
 
-def _learned_from(folder: Path) -> int | None:
+def _learned_from(folder: Path) -> int:
     """Real steps that the agent has learned from, without those of the world model; 0 if it has not learned."""
     if (folder / "steps.txt").exists():
         return int((folder / "steps.txt").read_text())

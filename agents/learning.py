@@ -17,11 +17,11 @@ from sqair_wm.world.world_model import WorldModel
 from .experience import GrownPlay
 
 ENDLESS = 10**9
-"""Iterations of a training that nobody plans the end of."""
+"""Iterations of a training whose end is not planned."""
 
 
 class WorldLearner(Protocol):
-    """Whoever improves a world model on play; agents know nothing else of its training."""
+    """What trains a world model further on an agent's play; agents know nothing else of that training."""
 
     def learn(self, play: GrownPlay, iterations: int) -> dict[str, float]:
         """Learn on all play so far for a few iterations, and leave the model ready to use, without gradients.

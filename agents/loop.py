@@ -27,6 +27,9 @@ from .stretch import Stretch, play
 
 STATE, PROGRESS, PLAY, POINT = "state.pt", "progress.jsonl", "play", "checkpoint-"
 
+LEARNT_SEEDS = 1_000_000
+"""Games that agents learn from have seeds below this one; those that they are evaluated on have higher ones."""
+
 
 @dataclass(frozen=True)
 class LoopSettings:
@@ -67,7 +70,7 @@ class Learner(Protocol):
 
     @property
     def policy(self) -> Policy:
-        """Who plays."""
+        """The policy that plays the real game."""
 
     def learn(self, starts: Slots, steps: int, lived: EncodedPlay | None = None) -> dict[str, float]:
         """Learn from imagined steps that begin at random ones of `starts`; what was recorded.
@@ -76,14 +79,14 @@ class Learner(Protocol):
         """
 
     def save(self, path: Path) -> None:
-        """Write the agent for `load_agent`, as one file."""
+        """Write the agent as one file, which its kind reads again."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Whatever else it takes to go on, in tensors and plain data."""
+        """What else is needed to continue, in tensors and plain data."""
 
 
 class AgentLoop:
-    """Play, learn the world, learn in it. What is on disk is that of the last whole round.
+    """Play, train the world model, learn in it. The folder always holds the last complete round.
 
     Args:
         folder: of the run.
@@ -113,7 +116,7 @@ class AgentLoop:
         self.imagined, self.seconds = state.get("imagined", 0), state.get("seconds", 0.0)
         self.random = np.random.default_rng([seed, done])
         # The state of a game is not saved: a run that goes on begins new ones.
-        self.games = RealGames(world, settings.games, seed + 1000 * (self.play.steps + 1))
+        self.games = RealGames(world, settings.games, int(self.random.integers(LEARNT_SEEDS)))
         if done:
             torch.set_rng_state(state["random"])
 

@@ -1,4 +1,4 @@
-"""What a critic learns from real play: the world model may not imagine it, and the game still brought it."""
+"""What a critic learns from real play: what happens in the game although the world model does not imagine it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Lived(NamedTuple):
 
 
 class Known(NamedTuple):
-    """Observations `[M, N, D]`, in no order, and what came of them `[M]`."""
+    """Observations `[M, N, D]`, in random order, and their returns `[M]`."""
 
     seen: Tensor
     returns: Tensor
@@ -43,9 +43,15 @@ class Known(NamedTuple):
 
 @torch.no_grad()
 def known_returns(lived: Lived, policy: ActorCriticPolicy, discount: float, lam: float) -> Known:
-    """What came of every frame but the last, as far as it was seen, and as the critic values what lies beyond.
+    """The lambda return of every frame but the last of each stretch, with the critic's value at its end.
 
-    Whoever played may have played otherwise than `policy` would now: these are the returns of lately.
+    The actions are those of the policies that played then, not those of `policy` as it is now.
+
+    Args:
+        lived: real play.
+        policy: whose critic gives the values.
+        discount: of a step.
+        lam: share of longer returns, see `lambda_returns`.
     """
     frames, stretches = lived.reward.shape
     value = policy.predict_values(present(lived.seen.flatten(0, 1)))[:, 0].unflatten(0, (frames, stretches))
@@ -59,7 +65,7 @@ def stretches_of(
     play: EncodedPlay, layout: Layout, counting: Counting, stretches: int, length: int, generator: torch.Generator,
     device: torch.device,
 ) -> Callable[[], Lived] | None:  # fmt: skip
-    """Whoever gives other random stretches of `play` each time; None where no episode lasts that long.
+    """A function that gives new random stretches of `play` at each call; None where no episode is that long.
 
     Args:
         play: as the world model saw it.

@@ -108,7 +108,7 @@ def saved_config(path: Path) -> DictConfig:
 
     found = _read(path / CONFIG)
     if "agent" not in found:
-        raise ConfigError(f"{path} is no run of an agent: if it holds a model, name it as the model")
+        raise ConfigError(f"{path} is no run of an agent: if it holds a world model, name it with model=FOLDER")
     try:
         config = OmegaConf.merge(schema(AgentRunSettings), found)
     except (OmegaConfBaseException, TypeError) as error:

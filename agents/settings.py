@@ -1,4 +1,4 @@
-"""What an agent's run is told, registered with Hydra."""
+"""The settings of agents' runs, registered with Hydra."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class DreamAgent(DreamSettings, LoopSettings):
 
 @dataclass(frozen=True)
 class Guided:
-    """What planners may be told beside how they look ahead.
+    """Settings of planners beside how they look ahead.
 
     Attributes:
         guide: folder of the run of an agent that learned in imagination. Its value stands for what lies beyond a plan,

@@ -49,9 +49,7 @@ def train(config: DictConfig) -> None:
     print(f"{run.path}: python -m agents.evaluate {run.path} plays whole games")
 
 
-def train_on(
-    model: Path, agent: DictConfig, steps: int | None = None, *, seed: int, device: str, threads: int
-) -> None:
+def train_on(model: Path, agent: DictConfig, steps: int | None = None, *, seed: int, device: str, threads: int) -> None:
     """Train an agent on the world model of a run; the agent's run is put beside that.
 
     Args:
