@@ -14,7 +14,7 @@ from sqair_wm.nn.attention import FrameView
 
 
 class Tracking(Protocol):
-    """What follows objects into a frame; `packs`: whether empty slots may be left away."""
+    """What follows objects into a frame; `packs`: whether empty slots may be left out."""
 
     packs: bool
 
@@ -25,7 +25,7 @@ class Tracking(Protocol):
 
 
 class Discovery(Protocol):
-    """What finds new objects in a frame with a `reader` of glimpses; `packs`: whether empty slots may be left away."""
+    """What finds new objects in a frame with a `reader` of glimpses; `packs`: whether empty slots may be left out."""
 
     packs: bool
 
@@ -43,10 +43,10 @@ class Discovery(Protocol):
 
 
 class InferenceModel(Protocol):
-    """q of a step; registered in `sqair_wm.model.factories.INFERENCE`. See `Inference`, whose halves may be chosen.
+    """q of a step; registered in `sqair_wm.model.factories.INFERENCE`. `Inference` makes one of two halves.
 
     Attributes:
-        packs: whether empty slots may be left away.
+        packs: whether empty slots may be left out.
     """
 
     packs: bool
@@ -70,7 +70,7 @@ class InferenceModel(Protocol):
 
 
 class Inference(nn.Module):
-    """q of a step in two halves, each of its own kind.
+    """q of a step in two halves, each guided or as published.
 
     Args:
         tracking: follows objects into a frame.
@@ -84,7 +84,7 @@ class Inference(nn.Module):
 
     @property
     def reader(self) -> GlimpseReader | None:
-        """What discovery reads an object's appearance with; None if it is shown more than a window."""
+        """The network with which discovery reads an object's appearance; None if it reads more than one window."""
         return self.discovery.reader if isinstance(self.discovery.reader, GlimpseReader) else None
 
     def track(
