@@ -43,7 +43,7 @@ CONFIGS = str(presets_folder())
 
 
 def train(config: DictConfig, named: Collection[str] = ()) -> None:
-    """Record, train, evaluate and report; continue where the run stopped. `named`: see `begin_run`."""
+    """Record, train, evaluate and report; a run that was stopped is continued. `named`: see `begin_run`."""
     check_values(config)
     path, advice = Path(config.runs) / config.name, "wait until it is done, stop it, or choose another name=..."
     first = first_of(config.processes * config.nodes)
@@ -53,7 +53,7 @@ def train(config: DictConfig, named: Collection[str] = ()) -> None:
 
 
 def _train(config: DictConfig, named: Collection[str]) -> None:
-    """`train`, in a folder that no other process trains in."""
+    """`train`, in a folder in which no other process trains."""
     folder = begin_run(config, named)
     config, kind = folder.config, kind_of(config)
     if folder.finished:
@@ -106,7 +106,7 @@ def check_agent(config: DictConfig) -> None:
 
 
 def asked(config: DictConfig) -> None:
-    """`train` as Hydra calls it, and then the agent, if there is to be one."""
+    """`train` as Hydra calls it; then train the agent, if one is asked for."""
     agent, named = config.agent, named_settings(HydraConfig.get().overrides.task)
     if agent is not None:
         check_agent(config)
@@ -117,7 +117,7 @@ def asked(config: DictConfig) -> None:
 
 
 def register_agents(arguments: list[str]) -> None:
-    """Make the kinds of agents known to Hydra if a command line names one; it takes seconds and stable-baselines3."""
+    """Register the kinds of agents with Hydra if a command line names one; it takes seconds and stable-baselines3."""
     if any(argument.lstrip("+~").startswith(("agent=", "agent.")) for argument in arguments):
         try:
             importlib.import_module("sqair_wm.agents.kinds")

@@ -12,7 +12,7 @@ from torch import nn
 from sqair_wm.common.checksums import DamagedError, check_zip
 from sqair_wm.common.files import write_atomically
 
-REMEDY = "python -m sqair_wm.check FOLDER says what is whole; delete it to start again"
+REMEDY = "python -m sqair_wm.check FOLDER says what is whole; delete the file to start again"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

@@ -81,7 +81,7 @@ def test_cameras_can_be_chosen(duke, tmp_path):
         find_footage(duke, (5,))
     with pytest.raises(ValueError, match="holds neither images"):
         find_footage(tmp_path)
-    with pytest.raises(ValueError, match="knows nobody before camera 3"):
+    with pytest.raises(ValueError, match="has no boxes of camera 3"):
         read_people(duke / "ground_truth" / "trainval.mat", 0, 5, camera=3)
     (tmp_path / "other.mat").write_bytes(b"hello")
     with pytest.raises(ValueError, match="no ground truth of DukeMTMC"):
