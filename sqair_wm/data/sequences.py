@@ -52,7 +52,7 @@ class Batch:
         frames: `[T, B, ...]`, what the model sees.
         actions: `[T, B]` int64, the action that led to each frame.
         rewards: `[T, B]` float, the reward that came with each frame.
-        ends: `[T, B]` bool, whether the game ended with this frame; a time limit is no ending.
+        ends: `[T, B]` bool, whether the game ended with this frame; a time limit does not count.
         truth: the true objects; None if they are not known.
     """
 

@@ -173,7 +173,7 @@ class VideoSequences:
         """All people in the frames of `crops`, in the crop or not.
 
         Returns:
-            Boxes `[T, B, M, 4]` cut off at the edges of the crop, identities `[T, B, M]` (-1: nobody), and the share of
+            Boxes `[T, B, M, 4]` cut off at the edges of the crop, identities `[T, B, M]` (-1: none), and the share of
             each box that lies in the crop `[T, B, M]`.
         """
         size, known = self.settings.size, [clip.people for clip in self.clips]

@@ -143,7 +143,7 @@ class ModelConfig(ModelSettings):
     Attributes:
         frame_size: (height, width) of a frame in pixels.
         channels: of the foreground, which the model explains.
-        scenery: channels of the background; only the `interactive` dynamics looks at them.
+        scenery: channels of the background; only the `interactive` dynamics uses them.
         actions: number of discrete actions; 0 if there are none.
     """
 

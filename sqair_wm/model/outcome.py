@@ -30,8 +30,8 @@ class Outcome(NamedTuple):
         nonzero: probability that the reward is not zero.
         ends: probability that the episode ends with this step.
         uncertainty: the members' disagreement about where an object goes, in object sizes; the largest of all objects.
-        reward_logits: `[E, B, BINS]` of each member.
-        end_logits: `[E, B]`.
+        reward_logits: `[E, B, BINS]`, logits of the reward's bins, of each member.
+        end_logits: `[E, B]`, logit of the end, of each member.
         moves: `[E, B, N, 2]` displacement (y, x) of each object as each member sees it, in object sizes.
     """
 

@@ -35,7 +35,7 @@ class Play:
         states: the scenes, every tensor `[T, B, ...]`; an object keeps its row while it lives.
         actions: `[T, B]` int64, the action that led to each frame.
         rewards: `[T, B]`, the reward that came with each frame.
-        ends: `[T, B]` bool, whether the game ended with this frame; a time limit is no ending.
+        ends: `[T, B]` bool, whether the game ended with this frame; a time limit does not count.
         departed: `[T, B, N]` bool, objects that are tracked but not seen any more, now or later.
         weight: `[B]`, how much each stretch counts where a probability is learned: less if it was drawn more often.
     """

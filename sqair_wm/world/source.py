@@ -78,13 +78,19 @@ class Source:
 
 
 class Eyes:
-    """Turns the frames of one running game into what the model sees; remembers the background between frames."""
+    """Turns the frames of one running game into what the model sees; remembers the background between frames.
+
+    Args:
+        initial: `[H, W, 3]` uint8, the background at the start of an episode.
+        memory: see `Source`.
+        device: of the model.
+    """
 
     def __init__(self, initial: np.ndarray, memory: int, device: torch.device):
         self._mode, self._device = RunningMode(initial, memory), device
 
     def reset(self) -> None:
-        """Start of an episode."""
+        """Start an episode: the background is the initial one again."""
         self._mode.reset()
 
     @property

@@ -25,7 +25,7 @@ class Detections:
     Attributes:
         boxes: `[F, N, 4]` (top, left, height, width) in pixels.
         there: `[F, N]` bool.
-        confidence: `[F, N]`, the surer the higher.
+        confidence: `[F, N]`, higher for more certain detections.
     """
 
     boxes: np.ndarray

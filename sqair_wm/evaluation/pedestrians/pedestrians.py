@@ -171,7 +171,7 @@ def counting(crowd: Crowd, found: Tracks) -> dict[str, float]:
 
 
 def following(crowd: Crowd, found: Tracks) -> dict[str, float]:
-    """Figures of tracking, see `tracking_metrics`; nothing if nobody is there, or TrackEval is not installed.
+    """Figures of tracking, see `tracking_metrics`; empty if there are no people, or TrackEval is not installed.
 
     An object found on a person of whom less than half is in the crop is neither right nor wrong.
     """

@@ -1,4 +1,4 @@
-"""q of new objects, told where to look: the highest peak of the unexplained foreground proposes the next object."""
+"""q of new objects, guided by the residual: the highest peak of the unexplained foreground proposes the next object."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class GuidedDiscovery(nn.Module):
         return found, embedding, log_q, log_discrete
 
     def _propose(self, residual: Residual, active: Tensor, dense: bool) -> tuple[Peak, Rows]:
-        """The next place to look at in each active scene, and the scenes that have one."""
+        """The next peak of the residual in each active scene, and the scenes that have one."""
         rows = Rows(active & (residual.map.sum((1, 2)) > self.least_energy), dense)
         if rows.empty:
             return Peak(*(active.new_zeros(0) for _ in Peak._fields)), rows
@@ -164,7 +164,7 @@ class GuidedDiscovery(nn.Module):
         embedding: Tensor,
         copies: int,
     ) -> tuple[Tensor, Normal]:
-        """The state after a look at the peaks, and q of where; worked out once for `copies` neighbouring rows."""
+        """The state after reading the peaks' windows, and q of where; computed once for `copies` neighbouring rows."""
         scene, peak = rows.numbers()[::copies], Peak(*(x[::copies] for x in peak))
         share = self.share.expand(scene.shape[0], 2)
         wide = self.reader.around(view, scene, (WIDE * share).clamp(max=1), peak.centre, others)

@@ -1,4 +1,4 @@
-"""q of tracked objects, told where to look: search near the predicted place for foreground that nobody else claims."""
+"""q of tracked objects, guided by a search near the predicted place for foreground that no other object claims."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class GuidedTracking(nn.Module):
     def _unseen(
         self, rows: Rows, slots: Slots, view: FrameView, place: tuple[Tensor, Tensor], glimpses: Tensor
     ) -> Tensor:
-        """Frames since there was foreground in an object's window that nobody before it explains, `[B, N]`.
+        """Frames since an object's window last held foreground that no object before it explains, `[B, N]`.
 
         Older objects come before it, and much larger ones, so that a window that shrank onto a part of another object
         is dropped in time; so is one that shrank to a point. `place` is scale and centre `[R, 2]` of the windows in

@@ -1,4 +1,4 @@
-"""What guided tracking and guided discovery share: looking at a place, and reading what is there."""
+"""What guided tracking and guided discovery share: reading windows, and what other objects claim of them."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ class GlimpseReader(nn.Module):
         return Look(glimpses, covered, covered.by(others.presence).unsqueeze(1))
 
     def around(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
-        """Code of a wide look at a place, `[R, hidden]`."""
+        """Code of the wide window around a place, `[R, hidden]`."""
         look = self.look(view, rows, scale, centre, others)
         return self.wide.beside(look.glimpses, look.claims)
 
     def what(self, look: Look) -> Normal:
-        """q of the appearance code from a look alone, `[R, W]`."""
+        """q of the appearance code from what is seen in a window alone, `[R, W]`."""
         mean, raw = self.head(self.narrow.beside(look.glimpses, look.claims)).chunk(2, -1)
         return Normal(mean, positive(raw, self.least))
 

@@ -1,4 +1,4 @@
-"""Where to look: the foreground that no object explains yet, and its peaks. Nothing here carries a gradient."""
+"""The residual, which is the foreground that no object explains yet, and its peaks. Nothing here carries a gradient."""
 
 from __future__ import annotations
 
