@@ -82,4 +82,4 @@ INFERENCE: Registry[InferenceModel] = Registry(
     guided_discovery=_guided_discovery,
     guided_tracking=_guided_tracking,
 )
-"""Called with the `ModelConfig` and the decoder (which it may use and does not train): a module that infers a step."""
+"""Called with the `ModelConfig` and the decoder, which it may use but not train: a module that infers a step."""

@@ -15,9 +15,9 @@ NEVER = -1e9
 
 
 class Relation(nn.Module):
-    """What the other objects of its scene mean to each object: a sum over pairs.
+    """A code of the other objects of its scene for each object: a sum over pairs.
 
-    There is one hidden layer for each pair, and with `ModelConfig.pairs` of `contact` a second one, which can tell a
+    There is one hidden layer for each pair and, unless `ModelConfig.pairs` is `place`, a second one, which can tell a
     hit from a miss.
     """
 

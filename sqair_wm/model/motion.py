@@ -11,7 +11,7 @@ MOTION = 4
 """Units of an object's memory: how far (y, x) it was expected to move, and its smoothed velocity."""
 
 FEATURES = 12
-"""What `Motion.features` shows."""
+"""Length of `Motion.features`."""
 
 TOUCHING = 0.25
 """In object sizes, the finer of two scales on which the distance to an edge of the frame saturates."""
@@ -27,7 +27,7 @@ HARDLY = 0.02
 """Slope of `firm` at zero."""
 
 OUTPUTS = 8
-"""What `Motion.move` takes from the network, for y and for x: inertia, turn, doubt of the place and of the velocity."""
+"""Outputs of the network for `Motion.move`, each for y and x: inertia, turn, doubt of the place and of the velocity."""
 
 FIRST_DOUBT = -2.0
 """Initial logit of the share of a surprise that is put down to jitter."""

@@ -243,7 +243,7 @@ class SQAIR(nn.Module):
         return Rendering(self.appearance.paint(slots, self.dense), self.appearance.glimpses(slots))
 
     def _join(self, before: Slots, tracked: Slots, found: Slots) -> Slots:
-        """Number the new objects and merge both halves of a step."""
+        """Give the new objects identities and merge both halves of a step."""
         identity, last = new_identities(found.presence, tracked.last_identity)
         found = found.replace(identity=identity, last_identity=last, step=tracked.step + 1)
         after = merge(tracked, found, self.config.slots, self.dense)

@@ -21,7 +21,7 @@ BEFORE, AFTER = 1, 4
 """Frames before and after two objects begin to touch, between which identities are compared."""
 
 TOLERANCE = 2
-"""Most frames between a true birth or death and the found one; none count in as many at both ends of an episode."""
+"""Most frames between a true birth or death and the found one. As many at both ends of an episode are ignored."""
 
 ENOUGH = 20
 """Frames in which a class of objects has to move to have a recall of its own."""
@@ -135,9 +135,9 @@ def change_metrics(
 
 
 def spans(identity: np.ndarray, episodes: np.ndarray, at: int) -> np.ndarray:
-    """First (`at` 0) or last (1) frame and column there of every object of `identity` `[F, N]`: `[K, 2]`.
+    """(frame, column) where every object of `identity` `[F, N]` is first (`at` 0) or last (`at` 1), `[K, 2]`.
 
-    Without those of the first and last `TOLERANCE` frames of an episode, in which nothing appears or vanishes.
+    Those in the first and last `TOLERANCE` frames of an episode are left out: there nothing appears or vanishes.
     """
     frame, column = np.nonzero(identity >= 0)
     keys = np.stack([episodes[frame], identity[frame, column]], 1)

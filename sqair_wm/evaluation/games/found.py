@@ -13,7 +13,7 @@ class NoTruth(RuntimeError):
 
 
 class Found(NamedTuple):
-    """An object: its place in the list of all, its class, and (top, left, height, width) in pixels."""
+    """An object: its index in the list of all, its class, and its box (top, left, height, width) in pixels."""
 
     place: int
     kind: str

@@ -88,9 +88,9 @@ def gather(chosen: np.ndarray, play: HeldOut, states: list[Slots]) -> Starts:
 
 
 def forecast(start: Slots, imagined: list[Slots], size: tuple[int, int]) -> Tensor:
-    """Where the model and the baselines expect the objects of `K` starts: `[K, 3, S + 1, N, 2]` in pixels.
+    """Places at which the model and the baselines expect the objects of `K` starts: `[K, 3, S + 1, N, 2]` in pixels.
 
-    An object that imagination lets go is expected where it was last. Nothing leaves the frame.
+    An object that imagination removes is expected where it was last. Constant velocity stops at the edge of the frame.
     """
     place, speed = centres(start, size), displacements(start, size)
     last, path = place, [place]

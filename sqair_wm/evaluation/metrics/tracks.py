@@ -145,7 +145,7 @@ def _sequence(truth: Tracks, found: Tracks, likeness: np.ndarray, b: int) -> dic
 
 
 def _numbered(identity: np.ndarray) -> tuple[list[np.ndarray], int]:
-    """Of `[T, N]`: the objects of each frame with numbers from 0 on, and how many numbers there are."""
+    """The objects `[T, N]` of each frame with identities numbered from 0, and how many identities there are."""
     known = np.unique(identity[identity >= 0])
     frames = [np.searchsorted(known, row[row >= 0]) for row in identity]
     if any(len(np.unique(row)) < len(row) for row in frames):

@@ -26,7 +26,7 @@ WIDE = 1.4
 
 
 class _Step(NamedTuple):
-    """What one discovery step gives every scene; rows that did not take part are zero."""
+    """The result of one discovery step for every scene; rows that did not take part are zero."""
 
     what: Tensor
     where: Tensor

@@ -154,7 +154,7 @@ class GuidedTracking(nn.Module):
     def _others(self, rows: Rows, slots: Slots, expected: Tensor) -> tuple[Others | None, Tensor | None]:
         """Windows where the other objects of each object's scene are expected, and which are older, `[R, N]`.
 
-        `expected` is `[B, N, 4]`. Where scenes have one object each there are none.
+        `expected` is `[B, N, 4]`. Both are None if scenes have a single slot.
         """
         b, n = slots.presence.shape
         if n == 1:

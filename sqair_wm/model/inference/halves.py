@@ -14,32 +14,32 @@ from sqair_wm.nn.attention import FrameView
 
 
 class Tracking(Protocol):
-    """What follows objects into a frame; `packs`: whether empty slots may be left out."""
+    """Follows objects into a frame; `packs`: see `InferenceModel`."""
 
     packs: bool
 
     def __call__(
         self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
     ) -> tuple[Slots, Tensor, Tensor]:
-        """See `Inference.track`."""
+        """See `InferenceModel.track`."""
 
 
 class Discovery(Protocol):
-    """What finds new objects in a frame with a `reader` of glimpses; `packs`: whether empty slots may be left out."""
+    """Finds new objects in a frame; `packs`: see `InferenceModel`."""
 
     packs: bool
 
     @property
     def reader(self) -> nn.Module:
-        """What reads glimpses."""
+        """The network that reads glimpses."""
 
     def __call__(
         self, tracked: Slots, view: FrameView, encoder: SetEncoder, noise: Noise, explore: Exploration, dense: bool
     ) -> tuple[Slots, Tensor, Tensor, Tensor]:
-        """See `Inference.discover`."""
+        """See `InferenceModel.discover`."""
 
     def memory(self, what: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Inference.memory`."""
+        """See `InferenceModel.memory`."""
 
 
 class InferenceModel(Protocol):
