@@ -120,7 +120,7 @@ def asked(config: DictConfig) -> None:
 
 
 def register_agents(arguments: list[str]) -> None:
-    """Register the kinds of agents with Hydra if the command line names one; this takes seconds, so not always."""
+    """Register the kinds of agents with Hydra if a command line names one; it takes seconds and stable-baselines3."""
     if any(argument.lstrip("+~").startswith(("agent=", "agent.")) for argument in arguments):
         try:
             importlib.import_module("sqair_wm.agents.kinds")

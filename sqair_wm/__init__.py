@@ -1,4 +1,4 @@
-"""SQAIR as an object-centric world model: finds, follows and predicts the moving objects of a video."""
+"""SQAIR as an object-centric world model: it finds, follows and predicts the moving objects of a video."""
 
 from sqair_wm.checkout import find_rooms_beside
 from sqair_wm.common.frame import Frame

@@ -1,4 +1,4 @@
-"""Whether a run, a recording or a model is whole, and what can be recovered: `python -m sqair_wm.check runs/Pong`."""
+"""Check whether a run, a recording or a model is whole, or what can be recovered: `python -m sqair_wm.check FOLDER`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqair_wm.runs.checks import DAMAGED, LEFT, OLDER, WHOLE, Finding, check_pat
 
 
 def report(path: Path, findings: list[Finding]) -> str:
-    """What was found, in lines: first what is wrong, with what can be done, then how much is whole."""
+    """The findings as text: first what is wrong and what to do about it, then how many files are whole."""
     lines = []
     for finding in findings:
         if finding.state in (DAMAGED, LEFT):

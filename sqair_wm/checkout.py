@@ -1,7 +1,8 @@
-"""Makes `sqair_wm.envs` and `sqair_wm.agents` importable in a checkout, where their folders lie beside this package.
+"""Makes `sqair_wm.envs` and `sqair_wm.agents` importable in a checkout, where their folders are beside this package.
 
-Installed, they lie in this package. Adding the checkout to `sqair_wm.__path__` would be shorter than this module, but
-it would also offer `sqair_wm.setup`, `sqair_wm.tests` and a second `sqair_wm.sqair_wm` to tools that walk a package.
+In an installation they are inside this package. Adding the checkout to `sqair_wm.__path__` would be shorter than this
+module, but it would also offer `sqair_wm.setup`, `sqair_wm.tests` and a second `sqair_wm.sqair_wm` to tools that walk a
+package.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ class Beside(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Where the package is, or None for any other name."""
+        """The place of the package, or None for any other name."""
         return spec_from_file_location(fullname, ROOMS[fullname]) if fullname in ROOMS else None
 
 
 def find_rooms_beside() -> None:
-    """In a checkout, let Python find the packages of `ROOMS`, once.
+    """In a checkout, let Python find the packages of `ROOMS`; a second call does nothing.
 
-    This finder comes first: an editable installation of another checkout has a finder for the same names, and would mix
-    its `envs` with this `sqair_wm`.
+    This finder comes first. An editable installation of another checkout has a finder for the same names, which would
+    mix its `envs` with this `sqair_wm`.
     """
     checkout = (ROOT / "pyproject.toml").exists() and all(path.exists() for path in ROOMS.values())
     if checkout and not any(isinstance(finder, Beside) for finder in sys.meta_path):

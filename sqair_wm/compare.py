@@ -1,4 +1,4 @@
-"""Runs side by side, world models or agents: `python -m sqair_wm.compare runs/Pong runs/Pong-long`."""
+"""Compare runs of world models or of agents: `python -m sqair_wm.compare runs/Pong runs/Pong-long`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m sqair_wm.compare", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders or names of two or more runs")
-    parser.add_argument("--all", action="store_true", help="every figure that two of them have")
-    parser.add_argument("--page", type=Path, metavar="FILE.html", help="write one self-contained page too")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON too")
+    parser.add_argument("--all", action="store_true", help="every figure that at least two of them have")
+    parser.add_argument("--page", type=Path, metavar="FILE.html", help="also write one self-contained page")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
     options = parser.parse_args(arguments)
     if len(options.runs) < 2:
         parser.error(f"one run ({options.runs[0]}) can't be compared: name two or more")

@@ -1,4 +1,4 @@
-"""Measure a finished run on what it was not trained on: `python -m sqair_wm.evaluate runs/MsPacman`.
+"""Measure a finished run on held-out data: `python -m sqair_wm.evaluate runs/MsPacman`.
 
 The figures go into the run's `metrics.json`, and its report is written again with them.
 """
@@ -36,10 +36,10 @@ def evaluate(
 
     Args:
         run: folder of the run, or its name.
-        data: where recordings are kept; by default where the run kept them. The test recording is made if it is gone.
+        data: folder of the recordings; by default that of the run. The test recording is made again if it is gone.
         device: where to compute.
         sizes: how much is measured on moving digits.
-        decisions: states of a game in which decisions are compared, of each of two players; 0 for none.
+        decisions: number of states of a game in which decisions are compared, for each of two players; 0 for none.
 
     Raises:
         ConfigError: if there is no run, it is not finished, or the device does not exist.
@@ -65,7 +65,7 @@ def evaluate(
 
 
 def write_result(path: Path, run: Path) -> None:
-    """Write a file for `results/`, as `results/atari/GAME/seedK.json`: data, seed, inference and figures of a run."""
+    """Write data, seed, inference and figures of a run to a file for `results/`, as `results/atari/GAME/seedK.json`."""
     folder = open_run(run)
     config = folder.config
     about: dict[str, float | str] = {
@@ -81,10 +81,10 @@ def write_result(path: Path, run: Path) -> None:
 def add_sizes(parser: argparse.ArgumentParser) -> None:
     """The options that say how much is measured on moving digits."""
     group = parser.add_argument_group("moving digits")
-    group.add_argument("--paper", action="store_true", help="as much as the paper measured: hours")
+    group.add_argument("--paper", action="store_true", help="measure as much as the paper did, which takes hours")
     default = Sizes()
     for name, meaning in {
-        "sequences": "test sequences that are counted, tracked and added up",
+        "sequences": "test sequences for counting, tracking and the addition task",
         "likelihood": "of these, sequences whose likelihood is estimated",
         "samples": "samples of that estimate",
         "probe": "training sequences of the addition task's classifier",
@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--data",
         type=Path,
-        help="where recordings, the MNIST files or the foreground of a video are kept (by default as in the run)",
+        help="folder of recordings, of the MNIST files or of the foreground of a video (by default as in the run)",
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
     parser.add_argument("--json", type=Path, help="write data, seed, inference and figures of the run to this file too")

@@ -1,4 +1,4 @@
-"""Pass a trained model on, or take one: `python -m sqair_wm.share export runs/Pong FOLDER`."""
+"""Export a trained model to share it, or import one: `python -m sqair_wm.share export runs/Pong FOLDER`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def export(run: Path, folder: Path, licence: str = LICENCE) -> None:
     if subject.kind == AGENT:
         raise ConfigError(
             f"{subject.path} is the run of an agent, whose agent.zip may run code when it is read: only world models "
-            "are shared; export the run of its world model"
+            "can be shared; export the run of its world model"
         )
     export_model(subject.path, folder, model_card(subject, licence))
 
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     out.add_argument("--license", default=LICENCE, help=f"of the weights, as hubs call it ({LICENCE})")
     into = commands.add_parser("import", help="check a shared model and give it a name here")
     into.add_argument("source", help="a folder that export wrote, or hf://owner/name on the Hugging Face hub")
-    into.add_argument("name", help="that sqair_wm.load and the commands find it by")
+    into.add_argument("name", help="by which sqair_wm.load and the commands find it")
     options = parser.parse_args(arguments)
     with in_one_line("stopped; nothing has been changed"):
         if options.command == "export":
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
             folder = import_model(options.source, options.name)
             print(f'{folder}: whole by its checksums; sqair_wm.load("{options.name}") reads it')
             if module := module_of(folder):
-                print(f"playing its game imports the module {module}, which is code: look at it first")
+                print(f"playing its game imports the module {module}, which is code: read it first")
 
 
 if __name__ == "__main__":

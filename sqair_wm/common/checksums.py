@@ -1,8 +1,9 @@
-"""Checksums: whether a file is byte by byte what was written.
+"""Checksums: whether the bytes of a file are those that were written.
 
-A *sealed* file holds the CRC-32 of its bytes, itself taken as zeros: a text such as `crc32:5f3a90c1`, which formats
-with room for a word keep as that (JSON, the header of safetensors). Checkpoints and agents are zip archives, which have
-sums of their own. A folder of arrays has a list of them, see `notes`. What older versions wrote has none: accepted.
+A *sealed* file holds the CRC-32 of its own bytes, computed with zeros in the place of the checksum. It is a text such
+as `crc32:5f3a90c1` in a JSON file or in the header of a safetensors file. Checkpoints and agents are zip archives,
+which have checksums of their own. A folder of arrays has a list of checksums, see `notes`. Files of older versions have
+none and are accepted.
 """
 
 from __future__ import annotations
@@ -15,20 +16,21 @@ from functools import lru_cache
 from pathlib import Path
 
 UNSEALED = "crc32:00000000"
-"""What is written where the sum of a sealed file is to stand."""
+"""Written in the place of the checksum before it is computed."""
 
 MARK = re.compile(rb"crc32:([0-9a-f]{8})")
 HEAD, CHUNK, LARGE = 1 << 20, 1 << 22, 1 << 24
-"""Bytes from the start of a file among which its seal is looked for; bytes that are read at once; bytes of a file whose
-sum is not computed again while its size and the time of its last change stay."""
+"""Bytes at the start of a file in which its seal is searched for; bytes that are read at once; size in bytes from which
+the checksum of a file is not computed again while its size and the time of its last change stay the same."""
 
 
 class DamagedError(ValueError):
-    """A stored file that is not what was written; the message names it and says what to do."""
+    """A stored file whose bytes have changed since it was written; the message names it and says what to do."""
 
 
 def file_sum(path: Path, zeroed: tuple[int, int] | None = None) -> str:
-    """The CRC-32 of a file, such as `crc32:5f3a90c1`; with `UNSEALED` in the place of the bytes `zeroed`."""
+    """The CRC-32 of a file, such as `crc32:5f3a90c1`; with `UNSEALED` in the place of the bytes from `zeroed` to
+    `zeroed`, first and last excluded."""
     total = 0
     with path.open("rb") as file:
         if zeroed:
@@ -40,7 +42,7 @@ def file_sum(path: Path, zeroed: tuple[int, int] | None = None) -> str:
 
 
 def seal(path: Path) -> None:
-    """Put the sum of a file in the place of `UNSEALED`, which stands in it."""
+    """Write the checksum of a file in the place of `UNSEALED`, which the file has to contain."""
     head = _head(path)
     at = head.index(UNSEALED.encode())
     with path.open("r+b") as file:
@@ -50,14 +52,14 @@ def seal(path: Path) -> None:
 
 
 def check_seal(path: Path, remedy: str) -> bool:
-    """Whether a file is sealed, and unbroken.
+    """Whether a file is sealed; its bytes are compared with the seal.
 
     Args:
         path: of the file.
         remedy: what to do if it is damaged, for the message.
 
     Raises:
-        DamagedError: if its bytes are not those that were sealed.
+        DamagedError: if its bytes have changed since it was sealed.
     """
     found = MARK.search(_head(path))
     if found is None or found[0] == UNSEALED.encode():
@@ -79,7 +81,7 @@ def check_zip(path: Path, remedy: str) -> None:
 
 
 def check_sums(folder: Path, wanted: Mapping[str, str], remedy: str) -> None:
-    """Raise DamagedError if a file of a folder does not have the sum that it is to have by its name."""
+    """Raise DamagedError unless every file named in `wanted` is in the folder and has that checksum."""
     for name, total in wanted.items():
         path = folder / name
         if not path.exists():

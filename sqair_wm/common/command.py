@@ -1,4 +1,4 @@
-"""Commands, which end in one line where something is wrong, not in a traceback; most are composed by Hydra."""
+"""Commands: errors that users can mend end them with one line instead of a traceback; Hydra composes their settings."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from sqair_wm.common.settings import ConfigError, check_command
 from sqair_wm.common.stopping import Interruptible
 
 MISTAKES = (ValueError, OSError, FloatingPointError)
-"""What ends a command with its message alone: it says what is wrong, and what would be right."""
+"""Errors that end a command with their message alone, which says what is wrong and what would be right."""
 
 COMPLETION = {"-sc", "--shell-completion"}
-"""How Hydra is asked for shell completion: what follows, such as `install=bash`, is no setting."""
+"""Options that ask Hydra for shell completion: their argument, such as `install=bash`, is not a setting."""
 
 
 def run_command(task: Callable[[DictConfig], None], configs: str, stopped: str) -> None:
-    """Do what the command line asks for, which is checked before Hydra sees it.
+    """Run `task` with the configuration of the command line, which is checked before Hydra sees it.
 
-    A job of a sweep that fails is reported, and the others run; what failed is said again at the end.
+    A job of a sweep that fails is reported, and the others run; failed jobs are listed again at the end.
 
     Args:
-        task: given the configuration.
+        task: called with the configuration.
         configs: folder of `config.yaml`.
-        stopped: what is said if the user stops it.
+        stopped: printed if the user stops the command.
     """
     failed: list[str] = []
 
@@ -56,10 +56,10 @@ def run_command(task: Callable[[DictConfig], None], configs: str, stopped: str) 
 
 @contextmanager
 def in_one_line(stopped: str) -> Iterator[None]:
-    """A part of a command in which mistakes, and requests to stop it, end it in one line.
+    """A context in which `MISTAKES`, and requests to stop, end the command with one line.
 
     Args:
-        stopped: what is said if the user, or a terminating machine, stops it.
+        stopped: printed if the user, or a terminating machine, stops the command.
     """
     try:
         with Interruptible():

@@ -11,10 +11,10 @@ TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
 
 
 def use_cpu(threads: int) -> None:
-    """Compute with so many threads, keep memory that was freed for what comes next, and take tiny numbers for zero.
+    """Compute with `threads` threads, keep freed memory for reuse, and treat denormal numbers as zero.
 
-    Numbers below 1e-38, as the gradients of unlikely particles are, cost some processors a hundred times as much as
-    others: a training step took 635 ms with them and 296 without on an Intel Xeon.
+    Numbers below 1e-38, such as gradients of unlikely particles, take some processors a hundred times as long as
+    others: on an Intel Xeon a training step took 635 ms with them and 296 ms without.
     """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
@@ -22,13 +22,13 @@ def use_cpu(threads: int) -> None:
 
 
 def keep_freed_memory() -> bool:
-    """Tell the C library not to give freed memory back to the system.
+    """Tell the C library to keep freed memory instead of returning it to the system.
 
-    The tensors of a training step come and go in every step; asking the system for their pages each time took 2 to 6 %
-    of a step.
+    The tensors of a training step are allocated in every step; getting their pages from the system each time took 2 to
+    6 % of a step.
 
     Returns:
-        Whether the C library understood; others than that of Linux do as they please.
+        Whether it worked; it does with the C library of Linux.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

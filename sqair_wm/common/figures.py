@@ -1,4 +1,4 @@
-"""Pictures of what the model sees: frames with boxes by identity, glimpses, moving pictures."""
+"""Pictures of what the model sees: frames with boxes coloured by identity, rows of pictures, films."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ZOOM = 3
 
 
 def identity_color(identity: int) -> tuple[int, int, int]:
-    """A colour for an identity, far from those of its neighbours."""
+    """A colour (red, green, blue) for an identity, unlike those of the next identities."""
     red, green, blue = colorsys.hsv_to_rgb((identity * 0.61803) % 1, 0.85, 1.0)
     return int(255 * red), int(255 * green), int(255 * blue)
 
@@ -70,7 +70,10 @@ def moving_picture(pictures: list[np.ndarray], milliseconds: int = 120) -> bytes
 
 
 def write_mp4(path: Path, pictures: Iterable[np.ndarray], fps: float) -> int:
-    """Write pictures `[H, W, 3]` uint8 of one size as MPEG-4 part 2, which most browsers do not show; how many.
+    """Write pictures `[H, W, 3]` uint8 of one size as MPEG-4 part 2, which most browsers do not show.
+
+    Returns:
+        The number of pictures.
 
     Raises:
         OSError: if this OpenCV cannot write MP4.

@@ -1,4 +1,4 @@
-"""Files and folders that are whole or absent, whatever happens while they are written."""
+"""Files and folders that are complete or absent, whatever happens while they are written."""
 
 from __future__ import annotations
 
@@ -17,28 +17,27 @@ import numpy as np
 from safetensors import SafetensorError
 
 PARTIAL = ".partial"
-"""How the names of files and folders end that are still being written."""
+"""Suffix of files and folders that are still being written."""
 
 ABANDONED = 3600.0
-"""Seconds after which a partial file that nobody has touched belongs to nobody; of this machine's processes, that of
-one which is gone does at once."""
+"""Seconds without change after which a partial file is taken to be abandoned. That of a process of this machine is
+abandoned as soon as the process is gone."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FULL_IN_WORDS = re.compile(
     rf"os error ({'|'.join(map(str, FULL))})\b|PytorchStreamWriter|inline_container|iostream error"
 )
-"""How a full disk is reported: by Python, by safetensors and by PyTorch."""
+"""Errors that report a full disk: of Python, safetensors and PyTorch."""
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write(temporary_path)` and put the result in the place of `path` in one move.
+    """Call `write(temporary_path)` and rename the result to `path`.
 
-    What is in the place of `path` afterwards is on the disk, not only in memory. Partial files that earlier processes
-    left of it are removed. Whoever may read what this user usually writes may read it, whatever `write` makes of it
-    (safetensors: the owner).
+    Afterwards the file is on the disk, not only in memory. Partial files of it that earlier processes left are removed.
+    The file has the usual permissions of this user's files, whatever `write` sets (safetensors: only for the owner).
 
     Raises:
-        OSError: if there is no room, or the folder cannot be written to; `path` is then as it was, and nothing else is
+        OSError: if there is no room, or the folder cannot be written to; `path` is then unchanged, and no other file is
             left.
     """
     sweep(path)
@@ -58,10 +57,10 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A scratch folder to fill, which takes the name of `path` at the end if nothing went wrong, and is gone else.
+    """A temporary folder to fill, which is renamed to `path` at the end, or removed if an error was raised.
 
     Raises:
-        FileExistsError: if there is a folder of that name by then.
+        FileExistsError: if another process has made `path` meanwhile.
         OSError: if there is no room, or the folder cannot be written to.
     """
     sweep(path)
@@ -79,8 +78,8 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def sweep(path: Path) -> None:
-    """Remove what processes that are gone left half written of `path`."""
-    older = path.with_name(path.name + PARTIAL)  # as versions before 0.6.0 called that of a recording
+    """Remove partial files and folders of `path` that are abandoned, see `ABANDONED`."""
+    older = path.with_name(path.name + PARTIAL)  # the name for a recording in versions before 0.6.0
     for left in (*path.parent.glob(f"{_literal(path.name)}.*{PARTIAL}"), older):
         with suppress(OSError):
             if _abandoned(left):
@@ -88,7 +87,7 @@ def sweep(path: Path) -> None:
 
 
 def new_array(path: Path, shape: tuple[int, ...], kind: type) -> np.memmap:
-    """A new `.npy` file of zeros in memory that is mapped; the disk has room for all of it, so writing cannot fail.
+    """A new memory-mapped `.npy` file of zeros; the room on the disk is reserved, so that writing cannot fail later.
 
     Raises:
         OSError: if there is no room.
@@ -99,7 +98,7 @@ def new_array(path: Path, shape: tuple[int, ...], kind: type) -> np.memmap:
 
 
 def take_room(path: Path) -> None:
-    """Let the disk give a file the room that its size says it has.
+    """Reserve the room on the disk for the whole size of a file.
 
     Raises:
         OSError: if there is no room.
@@ -113,7 +112,7 @@ def take_room(path: Path) -> None:
 
 
 def to_disk(path: Path) -> None:
-    """Wait until a file, or what a folder says it holds, is on the disk; where that can't be asked for, do nothing."""
+    """Wait until a file, or the entries of a folder, are on the disk; do nothing if the system can't."""
     with suppress(OSError):
         number = os.open(path, os.O_RDONLY)
         try:
@@ -123,7 +122,7 @@ def to_disk(path: Path) -> None:
 
 
 def _scratch(path: Path) -> Path:
-    """A name beside `path` that nobody else uses, and that says who does."""
+    """A unique name in the folder of `path`, with the machine and the process in it."""
     return path.with_name(f"{path.name}.{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}{PARTIAL}")
 
 
@@ -132,7 +131,7 @@ def _machine() -> str:
 
 
 def _abandoned(partial: Path) -> bool:
-    """Whether nobody writes to a partial file any more, see `ABANDONED`."""
+    """Whether no process writes to a partial file any more, see `ABANDONED`."""
     match = re.search(r"\.(\w+)-(\d+)-[0-9a-f]{8}\.partial$", partial.name)
     if match and match[1] == _machine() and not _alive(int(match[2])):
         return True
@@ -155,13 +154,13 @@ def _move(folder: Path, path: Path) -> None:
         folder.rename(path)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise FileExistsError(errno.EEXIST, "somebody else has written it meanwhile", str(path)) from error
+            raise FileExistsError(errno.EEXIST, "another process has written it meanwhile", str(path)) from error
         raise
 
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Errors of writing as OSError; of a full disk, with what is free and what to do."""
+    """Raise errors of writing as OSError; if the disk is full, say what is free and what to do."""
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:

@@ -1,4 +1,4 @@
-"""Numbers of a model that are no numbers are found before anybody acts on them."""
+"""Checks that the numbers of a model are finite before they are used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import numpy as np
 
 
 def check_finite(values: np.ndarray, name: str) -> None:
-    """Raise FloatingPointError if the model gave a value that is no number, naming the scenes."""
+    """Raise FloatingPointError if `values` `[B, ...]` of a model are not all finite, naming the scenes.
+
+    Args:
+        values: one row for each scene.
+        name: of the values, for the message, such as `an outcome`.
+    """
     if not np.isfinite(values).all():
         scenes = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1)).tolist()
         raise FloatingPointError(

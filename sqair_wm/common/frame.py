@@ -1,4 +1,4 @@
-"""What a model is shown: the foreground, and what is behind it."""
+"""Frames as a model is shown them: foreground and background."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Frame(TensorRecord):
 
     Attributes:
         foreground: `[..., C, H, W]`, what the model explains: grey, or colour times opacity and opacity.
-        background: `[..., S, H, W]`, what is behind it; by default no channels, for data that have none.
+        background: `[..., S, H, W]`, the colours behind it; by default without channels, for data without background.
     """
 
     foreground: Tensor

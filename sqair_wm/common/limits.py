@@ -1,7 +1,7 @@
 """The limits of settings: one check for all of them, wherever their values come from.
 
-A dataclass of settings says in `LIMITS` what its numbers may be, each as (least, most), None for no limit on that side.
-A list is checked number by number. Whatever it says, no number may be infinite or none at all.
+A dataclass of settings gives the limits of its numbers in `LIMITS`, each as (least, most), None for no limit on that
+side. In lists every number is checked. No number may be infinite or NaN.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 Limits = Mapping[str, tuple[float | None, float | None]]
 
 TYPES: dict[str, type] = {"int": numbers.Integral, "float": numbers.Real, "bool": bool, "str": str}
-"""What a field may be by its annotation; others are not looked at."""
+"""The type that a field must have by its annotation; other annotations are not checked."""
 
 WIDE = 1e12
-"""More than any number of a setting can sensibly be, and little enough to be counted with."""
+"""No number of a setting may be larger; small enough for all computations with settings."""
 
 
 def limits_of(kind: type) -> Limits:
-    """The limits of a class of settings, with those of the classes that it is derived from."""
+    """The limits of a class of settings, including those of its base classes."""
     found: dict[str, tuple[float | None, float | None]] = {}
     for base in reversed(kind.__mro__):
         found |= base.__dict__.get("LIMITS", {})
@@ -30,12 +30,12 @@ def limits_of(kind: type) -> Limits:
 
 
 def check_limits(kind: type, values: Mapping[str, Any], group: str = "") -> None:
-    """Raise ValueError for the first of the values that settings of this class can't have.
+    """Raise ValueError for the first value that is out of the limits of its setting.
 
     Args:
         kind: class of the settings.
-        values: by name; what is no number is not looked at.
-        group: that the settings belong to, for the message.
+        values: by name; values that are not numbers are not checked.
+        group: of the settings, for the message.
     """
     limits = limits_of(kind)
     for name, value in values.items():
@@ -45,9 +45,9 @@ def check_limits(kind: type, values: Mapping[str, Any], group: str = "") -> None
 
 
 def check_settings(settings: Any, group: str = "") -> None:
-    """Raise ValueError if a value of an object of settings has not the type that its class says, or not its limits.
+    """Raise ValueError if a value in an object of settings has the wrong type or is out of its limits.
 
-    For values that come from a file; Hydra knows the types of those that come from a command line.
+    It is needed for values from a file; Hydra checks the types of those from a command line.
     """
     for field in fields(settings):
         value, full = getattr(settings, field.name), f"{group}.{field.name}" if group else field.name

@@ -1,4 +1,4 @@
-"""A folder that one process writes to at a time; the others learn who that is."""
+"""Locks on folders: one process writes to a folder at a time; the others are told which one."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ MANY = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
 
 
 class InUseError(ValueError):
-    """A folder that another process writes to; the message says which."""
+    """A folder is in use by another process; the message says which."""
 
 
 @contextmanager
 def alone(folder: Path, doing: str, advice: str, wait: bool = False) -> Iterator[None]:
-    """Hold a folder, which need not be there, against every other process that asks for it.
+    """Lock a folder, which need not exist yet, against other processes that lock it.
 
-    The lock is a hidden file beside the folder; the system lets go of it when its holder ends, however that happens.
-    Where files can't be locked, or the place can't be written to, nothing is held.
+    The lock is a hidden file beside the folder; the system releases it when its holder ends, however that happens. If
+    files can't be locked or written there, nothing is locked.
 
     Args:
-        folder: to be held.
-        doing: what this process does, for others to read, such as `training`.
-        advice: what to do, where the folder is in use.
-        wait: until it is free, saying so, instead of raising an error.
+        folder: the folder to lock.
+        doing: what this process does, for the messages of others, such as `training`.
+        advice: what to do if the folder is in use, for the message.
+        wait: print a message and wait until the folder is free, instead of raising an error.
 
     Raises:
-        InUseError: if another process holds it and this one is not to wait.
+        InUseError: if another process holds the lock and `wait` is false.
     """
     path = folder.with_name(f".{folder.name}.lock")
     lock = FileLock(path)
@@ -49,12 +49,12 @@ def alone(folder: Path, doing: str, advice: str, wait: bool = False) -> Iterator
 
 
 def first_of(processes: int) -> bool:
-    """Whether this is the first of the processes of one training, which holds its folder for all of them."""
+    """Whether this is the first of the processes of one training, which locks the folder for all of them."""
     return processes == 1 or all(os.environ.get(name, "0") in ("", "0") for name in MANY)
 
 
 def _taken(lock: FileLock, path: Path, folder: Path, advice: str, wait: bool) -> bool:
-    """Whether the lock is held now; False where there can't be one."""
+    """Whether the lock is held now; False if files can't be locked there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)

@@ -1,4 +1,4 @@
-"""The machine that something runs on, in words."""
+"""A description of this machine in words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 CPUS = Path("/proc/cpuinfo")
-"""Where Linux says which processor it is."""
+"""The file in which Linux names the processor."""
 
 
 def machine(device: torch.device) -> str:
@@ -21,7 +21,7 @@ def machine(device: torch.device) -> str:
 
 
 def processor() -> str:
-    """The processor's name, or its architecture if nobody says more."""
+    """The processor's name, or its architecture if the name is not known."""
     try:
         lines = CPUS.read_text(errors="replace").splitlines()
     except OSError:

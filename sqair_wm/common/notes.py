@@ -1,4 +1,4 @@
-"""Notes: small JSON files that say what lies beside them, sealed, see `checksums`."""
+"""Notes: small sealed JSON files that describe the files beside them, see `checksums`."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def write_note(path: Path, note: Mapping[str, Any]) -> None:
 
 
 def read_note(path: Path, remedy: str) -> dict[str, Any]:
-    """What `write_note` wrote, without the checksum; older files have none.
+    """The note that `write_note` wrote, without its checksum; older files have none.
 
     Args:
         path: of the file.
         remedy: what to do if it is damaged, for the message.
 
     Raises:
-        DamagedError: if it is not what was written.
+        DamagedError: if it has changed since it was written.
     """
     check_seal(path, f"{remedy}; whoever edits it by hand takes its {SEAL} out")
     note = read_json(path, remedy)
@@ -45,10 +45,10 @@ def read_note(path: Path, remedy: str) -> dict[str, Any]:
 
 
 def read_json(path: Path, remedy: str) -> Any:
-    """What a JSON file holds.
+    """The contents of a JSON file.
 
     Raises:
-        DamagedError: if it is none.
+        DamagedError: if it is not JSON.
     """
     try:
         return json.loads(path.read_text())
@@ -57,15 +57,15 @@ def read_json(path: Path, remedy: str) -> Any:
 
 
 def list_sums(folder: Path) -> None:
-    """Write down the checksums of all files of a folder, once it is complete."""
+    """Write the checksums of all files of a complete folder into its `sums.json`."""
     write_note(folder / SUMS, {path.name: file_sum(path) for path in sorted(folder.iterdir()) if path.is_file()})
 
 
 def check_listed(folder: Path, remedy: str) -> bool:
-    """Whether a folder has a list of checksums, and all its files are as it says; older folders have none.
+    """Whether a folder has a list of checksums, which older folders have not; its files are compared with the list.
 
     Raises:
-        DamagedError: if one is not.
+        DamagedError: if a file is missing or has changed.
     """
     path = folder / SUMS
     if not path.exists():
@@ -75,17 +75,17 @@ def check_listed(folder: Path, remedy: str) -> bool:
 
 
 def read_array(path: Path, shape: tuple[int, ...], kind: type, remedy: str, *, mapped: bool = False) -> np.ndarray:
-    """The array of a `.npy` file, whose size is looked at before any memory is taken.
+    """The array of a `.npy` file; its shape is checked before memory is allocated.
 
     Args:
         path: of the file.
-        shape: that it has to have, -1 for any length of an axis.
-        kind: of its numbers.
+        shape: the shape that it must have, -1 for any length of an axis.
+        kind: the type that its numbers must have.
         remedy: what to do if it is damaged, for the message.
         mapped: leave it on the disk until it is indexed.
 
     Raises:
-        DamagedError: if it is something else.
+        DamagedError: if it is missing, damaged, or of another shape or type.
     """
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)

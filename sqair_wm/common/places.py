@@ -1,4 +1,4 @@
-"""Models and runs by name: where `Pong` is looked for, and what is there."""
+"""Models and runs by name: the folders in which a name such as `Pong` is searched for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MODELS = "SQAIR_WM_MODELS"
 """The environment variable that names the folder of installed models."""
 
 WEIGHTS, CONFIG = "model.safetensors", "config.yaml"
-"""What the folder of a model holds, and that of a run."""
+"""The file by which the folder of a model is recognised, and that of a run."""
 
 ANY = (WEIGHTS, CONFIG)
 
@@ -23,7 +23,7 @@ def installed_models() -> Path:
 
 
 def places() -> list[Path]:
-    """The folders in which a name is looked for, the first one first."""
+    """The folders in which a name is searched for, in this order."""
     checkout = Path(__file__).parents[2]
     found = [Path("runs")]
     if (checkout / "pyproject.toml").exists():
@@ -32,7 +32,7 @@ def places() -> list[Path]:
 
 
 def names(holding: Collection[str] = ANY) -> list[str]:
-    """The names that can be given, sorted: folders in `places` that hold one of these files."""
+    """All known names, sorted: folders in `places` that hold one of these files."""
     folders = [folder for place in places() if place.is_dir() for folder in place.iterdir()]
     return sorted({folder.name for folder in folders if _holds(folder, holding)})
 
@@ -42,14 +42,14 @@ def find_folder(given: str | Path, holding: Collection[str] = ANY, missing: str 
 
     Args:
         given: a path, which is used as it is if it exists; or a plain name such as `Pong`, see `places`.
-        holding: files of which the folder of a name has to hold one.
-        missing: what is missing if it holds none, for the message, such as `no run`.
+        holding: files of which the folder of a name has to hold at least one.
+        missing: for the message if it holds none, such as `no run`.
 
     Returns:
-        The folder. One that was given as a path may lack those files.
+        The folder. A folder that was given as a path may lack those files.
 
     Raises:
-        FileNotFoundError: if there is no such path and no such name; the message lists the names that there are.
+        FileNotFoundError: if there is no such path and no such name; the message lists the known names.
     """
     path = Path(given)
     if path.exists():
@@ -58,7 +58,7 @@ def find_folder(given: str | Path, holding: Collection[str] = ANY, missing: str 
 
 
 def is_name(given: str | Path) -> bool:
-    """Whether this is a plain name and no path with folders in it."""
+    """Whether this is a plain name, not a path with folders in it."""
     text = str(given)
     return text not in ("", ".", "..") and not {"/", os.sep, os.altsep or os.sep} & set(text)
 
@@ -75,13 +75,13 @@ def _holds(folder: Path, holding: Collection[str]) -> bool:
 
 
 def _short(path: Path) -> Path:
-    """The path from the current folder if it lies in it."""
+    """The path relative to the current folder, if it is inside."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _fail(given: str | Path, holding: Collection[str], missing: str) -> NoReturn:
-    """Say that there is no such folder, and what there is."""
+    """Raise FileNotFoundError that says what was searched for, and which names are known."""
     other = _named(given, ANY)
     if other is not None:
         raise FileNotFoundError(f"{other} holds {missing}: {' or '.join(holding)} is missing")

@@ -1,4 +1,4 @@
-"""Where the presets lie: the YAML files that the command composes its configuration from."""
+"""The folder of the presets: the YAML files from which the command composes its configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts that are chosen by name; one more can be added from anywhere."""
+"""Registries of parts that are chosen by name; any module can add one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Registry(Generic[Built]):
 
     Args:
         setting: the setting that holds the name, for messages, such as `model.dynamics`.
-        builders: those that are known from the start.
+        builders: the first builders, by name.
     """
 
     def __init__(self, setting: str, **builders: Callable[..., Built]):
@@ -23,17 +23,17 @@ class Registry(Generic[Built]):
         """Add a builder.
 
         Raises:
-            ValueError: if the name is taken by another one.
+            ValueError: if the name is taken by another builder.
         """
         if self._builders.get(name, builder) is not builder:
             raise ValueError(f"{self.setting}={name} is taken by {self._builders[name]}: choose another name")
         self._builders[name] = builder
 
     def build(self, name: str, *arguments: Any) -> Built:
-        """What the builder called `name` makes of the arguments.
+        """The part that the builder called `name` makes from the arguments.
 
         Raises:
-            ValueError: if there is no such builder, or the arguments do not suit it.
+            ValueError: if there is no such builder, or it refuses the arguments.
         """
         if name not in self._builders:
             raise ValueError(f"{self.setting} is {name!r}; choose one of {', '.join(self)}")

@@ -19,7 +19,7 @@ Settings = TypeVar("Settings")
 
 
 class ConfigError(ValueError):
-    """A setting that cannot work; the message says which and what would."""
+    """A setting that cannot work; the message says which one, and what would work."""
 
 
 GROUPS = ("model", "data", "training", "imagination", "agent")
@@ -34,7 +34,7 @@ def schema(kind: type) -> DictConfig:
 
 
 def _unlock(node: Any) -> None:
-    """Let a configuration of frozen dataclasses be changed: the objects are frozen, their settings are not."""
+    """Make a configuration of frozen dataclasses changeable: only the objects made from it are to be frozen."""
     if not OmegaConf.is_config(node):
         return
     OmegaConf.set_readonly(node, None)
@@ -43,7 +43,7 @@ def _unlock(node: Any) -> None:
 
 
 def store(kind: type, name: str, group: str | None = None) -> None:
-    """Register a dataclass with Hydra, under a name in a group, as the place of its settings' types and defaults."""
+    """Register a dataclass with Hydra, under a name in a group: it gives the types and defaults of its settings."""
     ConfigStore.instance().store(name=name, node=schema(kind), group=group)
 
 
@@ -62,19 +62,19 @@ def check_command(arguments: list[str]) -> None:
 
 
 def chosen_groups(arguments: list[str]) -> list[str]:
-    """Those of the command line that choose a group, such as `data=moving_mnist`; of a sweep, the first choice."""
+    """The arguments that choose an option of a group, such as `data=moving_mnist`; of a sweep, the first choice."""
     chosen = [argument.partition("=") for argument in arguments]
     return [f"{key}={value.split(',')[0]}" for key, _, value in chosen if key in GROUPS]
 
 
 def named_settings(overrides: list[str]) -> list[str]:
-    """The keys that a command line gives values to, such as `training.batch`; choices of a group are none."""
+    """The keys to which a command line gives values, such as `training.batch`; choices of a group do not count."""
     keys = [override.partition("=")[0].lstrip("+~").strip() for override in overrides]
     return [key for key in keys if key not in GROUPS]
 
 
 def _jobs(arguments: list[str]) -> list[list[str]]:
-    """The overrides of a command line; of a sweep those of its first job, and of one more for every other value."""
+    """The overrides of the jobs of a command line; of a sweep, of so many jobs that every value occurs once."""
     overrides = [a for a in arguments if "=" in a and not a.startswith("-")]
     if not any(a in SWEEPS for a in arguments):
         return [overrides]
@@ -113,7 +113,7 @@ def _keys(tree: Any, prefix: str = "") -> list[str]:
 
 
 def in_one_line(error: Exception) -> str:
-    """What Hydra or OmegaConf has to say, in one line that names the setting."""
+    """The message of an error of Hydra or OmegaConf, in one line that names the setting."""
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     text = str(cause).partition("Config search path:")[0].partition("See https:")[0]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -127,10 +127,10 @@ def in_one_line(error: Exception) -> str:
 
 
 def typed(kind: type[Settings], values: Any, group: str) -> Settings:
-    """A settings object from plain values, lists as tuples where it has tuples.
+    """A settings object from plain values; lists become tuples where the class has tuples.
 
     Raises:
-        ConfigError: if a value has the wrong type, or can't be; the message names its key.
+        ConfigError: if a value has the wrong type or is invalid; the message names its key.
     """
     try:
         settings = OmegaConf.to_object(OmegaConf.merge(schema(kind), OmegaConf.create(dict(values))))

@@ -1,4 +1,4 @@
-"""A request to stop (Ctrl-C, or a terminating machine) waits for the step under way, so that nothing is half done."""
+"""Requests to stop (Ctrl-C, or a terminating machine) take effect after the current step, so that none is half done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Handling:
-    """While this context is entered, SIGINT and SIGTERM are given to `_ask`; afterwards to whoever had them before."""
+    """Inside this context `_ask` handles SIGINT and SIGTERM; afterwards the earlier handlers do."""
 
     def __init__(self) -> None:
         self._before: dict[int, Any] = {}
@@ -33,9 +33,9 @@ class _Handling:
 
 
 class Interruptible(_Handling):
-    """SIGTERM interrupts as Ctrl-C does, with a KeyboardInterrupt.
+    """SIGTERM raises a KeyboardInterrupt, as Ctrl-C does.
 
-    Python drops an exception that is raised in a finaliser. So that it is noticed, `StopRequests` looks here as well.
+    Python drops an exception that is raised in a finaliser. `StopRequests` therefore also reads `asked` of this class.
     """
 
     asked = False

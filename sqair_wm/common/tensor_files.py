@@ -1,4 +1,4 @@
-"""Tensors in sealed safetensors files, which are whole or absent; see `checksums`."""
+"""Tensors in sealed safetensors files, which are complete or absent; see `checksums`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read_tensors(
         device: where to put them.
 
     Raises:
-        DamagedError: if it is not what was written.
+        DamagedError: if it has changed since it was written.
     """
     check_seal(path, remedy)
     try:
@@ -60,11 +60,11 @@ def read_tensors(
 
 
 def read_weights(path: Path, module: nn.Module, remedy: str) -> None:
-    """Give a module the parameters and buffers that `save_weights` wrote.
+    """Load the parameters and buffers that `save_weights` wrote into a module.
 
     Raises:
-        DamagedError: if the file is not what was written.
-        ValueError: if they are those of another module.
+        DamagedError: if the file has changed since it was written.
+        ValueError: if they do not fit the module.
     """
     check_seal(path, remedy)
     try:
@@ -77,10 +77,10 @@ def read_weights(path: Path, module: nn.Module, remedy: str) -> None:
 
 
 def read_shapes(path: Path, remedy: str) -> dict[str, tuple[int, ...]]:
-    """The shapes of the tensors of a file, which are not read.
+    """The shapes of the tensors in a file, without reading the tensors.
 
     Raises:
-        DamagedError: if it is no such file.
+        DamagedError: if it is not a safetensors file.
     """
     try:
         with safe_open(str(path), "pt") as file:

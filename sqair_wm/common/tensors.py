@@ -1,4 +1,4 @@
-"""Records of tensors that are mapped, joined and cut as one."""
+"""Records of tensors that are mapped, joined and moved as one."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class TensorRecord:
         return kind(**{n: _apply(function, getattr(self, n)) for n in field_names(kind)})
 
     def to(self, device: torch.device | str) -> Self:
-        """The same on a device."""
+        """The same record on a device."""
         return self.map(lambda x: x.to(device))
 
     @classmethod
     def cat(cls, parts: Sequence[Self], axis: int = 0) -> Self:
-        """Several records behind one another along an axis."""
+        """Several records concatenated along an axis."""
         return cls._joined(torch.cat, parts, axis)
 
     @classmethod
     def stack(cls, parts: Sequence[Self], axis: int = 0) -> Self:
-        """Several records along a new axis."""
+        """Several records stacked along a new axis."""
         return cls._joined(torch.stack, parts, axis)
 
     @classmethod

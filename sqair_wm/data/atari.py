@@ -30,15 +30,15 @@ from sqair_wm.world.source import Source
 def record(
     recording: Recording, folder: Path, background: np.ndarray | None = None, player: Player | None = None
 ) -> AtariSequences:
-    """Record play into `folder`, or open what a recording with the same settings left there.
+    """Record play into `folder`, or open the recording with the same settings that is there already.
 
-    Everything is written to a folder beside it that takes the name when complete, so a recording is whole or absent.
-    If another process is recording the same, this one waits for it.
+    Everything is written to a temporary folder, which is renamed when it is complete, so a recording is whole or
+    absent. If another process is recording the same, this one waits for it.
 
     Args:
-        recording: what is recorded.
-        folder: where it is kept.
-        background: `[H, W, 3]` uint8 when an episode begins; measured by default.
+        recording: the settings of the recording.
+        folder: of the recording.
+        background: `[H, W, 3]` uint8, the background when an episode begins; measured by default.
         player: of `recording.streams` games; by default one that plays at random.
 
     Raises:
@@ -59,7 +59,7 @@ def _record(recording: Recording, folder: Path, background: np.ndarray | None, p
     """See `record`."""
     if player is None:
         if recording.player != "random":
-            raise ValueError(f"{folder} is to hold play of {recording.player!r}, who is not there to play it")
+            raise ValueError(f"{folder} is to hold play of {recording.player!r}, but no player was given to record it")
         player = RandomPlayer(recording.streams, recording.actions, recording.seed)
     with new_folder(folder) as partial:
         initial = initial_background(recording) if background is None else background
@@ -109,7 +109,7 @@ class _Stream:
         self._seed: int | None = recording.seed + number
 
     def begin(self) -> dict[str, Any]:
-        """Begin an episode; what is noted of its first frame."""
+        """Begin an episode; returns the entries of its first frame."""
         self.frame, info = self.env.reset(seed=self._seed)
         self._seed, self._lives, self.over = None, info.get("lives", 0), False
         self.mode.reset()
@@ -117,7 +117,7 @@ class _Stream:
         return {"starts": True}
 
     def step(self, action: int) -> dict[str, Any]:
-        """Play on; what is noted of the frame."""
+        """Take a step; returns the entries of its frame."""
         self.frame, reward, ends, truncated, info = self.env.step(action)
         lives, self.over = info.get("lives", 0), bool(ends or truncated)
         lost, self._lives = lives < self._lives, lives
@@ -129,15 +129,15 @@ class AtariSequences:
     """Sequences cut from a recording; frames stay on disk until they are asked for.
 
     Attributes:
-        ends: `[F]` bool, whether the game ended with the frame; what is learnt of endings.
-        truncations: `[F]` bool, whether a limit of time cut the episode off with the frame.
+        ends: `[F]` bool, whether the game ended with the frame.
+        truncations: `[F]` bool, whether a time limit cut the episode off with the frame.
         losses: `[F]` bool, whether a life was lost with the frame.
         begins: `[F]` bool, whether an episode begins with the frame.
         episodes: `[F]`, numbers of the episodes; sequences don't cross them.
 
     Raises:
         FileNotFoundError: if the folder holds no complete recording.
-        ValueError: if a byte of it is another one than was written, or its parts do not fit together.
+        ValueError: if a byte of it has changed since it was written, or its parts do not fit together.
     """
 
     def __init__(self, folder: Path):
@@ -148,7 +148,7 @@ class AtariSequences:
         notes = read_notes(folder, self.recording)
         self.actions, self.rewards, self.ends = notes["actions"], notes["rewards"], notes["ends"]
         self.truncations, self.losses, starts = notes["truncations"], notes["losses"], notes["starts"]
-        # Games that were played side by side lie behind one another; an agent's go on from where others left them.
+        # Games played side by side are stored one after the other; those of an agent may begin within an episode.
         self.begins = starts | (np.arange(len(starts)) % (len(starts) // self.recording.streams) == 0)
         self.episodes = np.cumsum(self.begins)
 
@@ -157,12 +157,12 @@ class AtariSequences:
 
     @property
     def pictures(self) -> np.ndarray:
-        """What the game showed, `[F, H, W, 3]` uint8; stays on disk until it is indexed."""
+        """The observations of the game, `[F, H, W, 3]` uint8; they stay on disk until they are indexed."""
         return self._frames
 
     @property
     def backgrounds(self) -> np.ndarray:
-        """What each picture was compared with, `[F, H, W, 3]` uint8; stays on disk until it is indexed."""
+        """The background of each picture, `[F, H, W, 3]` uint8; they stay on disk until they are indexed."""
         return self._backgrounds
 
     def starts(self, length: int) -> np.ndarray:
@@ -206,6 +206,6 @@ class AtariSequences:
 
     @property
     def source(self) -> Source:
-        """What it takes to show a model the game itself."""
+        """The settings with which a model is shown the game itself."""
         recorded = asdict(self.recording)
         return Source(**{f.name: recorded[f.name] for f in fields(Source)})

@@ -1,4 +1,4 @@
-"""Which crops of a video are worth looking at."""
+"""Random crops of a video that hold objects, but not too many."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ class Clip:
 
     Attributes:
         foreground: `[F, h, w]` uint8; stays on disk until it is indexed.
-        centres: `[F, P, 2]` centres (y, x) of the connected parts that are no specks; far outside to fill up.
-        training, test: numbers of the frames that train and that test.
-        video_size: (height, width) of the video; camera_shift: in its pixels.
-        people: who is really there, if anybody knows.
+        centres: `[F, P, 2]` centres (y, x) of the connected parts that are not specks; the rest is far outside.
+        training, test: numbers of the frames of the training part and of the test part.
+        video_size: (height, width) of the video in pixels.
+        camera_shift: how far the camera moves, in pixels of the video, see `sqair_wm.data.foreground.survey`.
+        people: true boxes; None if they are not known.
     """
 
     foreground: np.ndarray
@@ -40,7 +41,7 @@ class Clip:
 
     @staticmethod
     def open(folder: Path, split: float) -> Clip:
-        """What `extract` left in `folder`; the first share `split` of the time trains.
+        """The clip that `extract` wrote into `folder`; the first share `split` of the frames is the training part.
 
         Raises:
             ValueError: if the folder holds something else.
@@ -64,12 +65,12 @@ class Clip:
 
     @property
     def scale(self) -> float:
-        """Reduced pixels a pixel of the video."""
+        """Pixels of the reduced frames for each pixel of the video."""
         return self.foreground.shape[2] / self.video_size[1]
 
     @property
     def parts_per_frame(self) -> np.ndarray:
-        """`[F]`, of those that are no specks."""
+        """`[F]`, the number of connected parts that are not specks in each frame."""
         return (self.centres[..., 0] >= 0).sum(1)
 
     def with_people(self, people: People) -> Clip:
@@ -82,8 +83,9 @@ def part_centres(parts: np.ndarray, frames: int, training: int) -> np.ndarray:
 
     Args:
         parts: `[P, 6]`, see `extract`.
-        frames: number of frames; training: how many of them, from the first on, say what a speck is: less than
-            `SPECK` of the typical area, the median with each part counted by its area.
+        frames: number of frames.
+        training: number of the first frames from which the typical area is measured: the median over the parts, each
+            counted by its area. Parts of less than `SPECK` of it are specks.
     """
     area = np.sort(parts[parts[:, 0] < training, 5])
     least = SPECK * area[np.searchsorted(area.cumsum(), area.sum() / 2)] if len(area) else 0.0
@@ -97,7 +99,7 @@ def part_centres(parts: np.ndarray, frames: int, training: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Crops:
-    """`B` places in films: arrays `[B]` of the number of the clip, the first frame, and the upper left corner."""
+    """`B` crops: arrays `[B]` of the number of the clip, the first frame, and the upper left corner in pixels."""
 
     clip: np.ndarray
     start: np.ndarray
@@ -122,14 +124,16 @@ def draw_crops(
 ) -> Crops:
     """For each chosen start a random crop that holds at most `most` parts in every frame and one in some frame.
 
-    Where no place at that time will do, another time is drawn.
+    If no place fits at that time, another start is drawn.
 
     Args:
         clips: the videos.
-        starts: `[S, 2]` (clip, first frame) to choose from; chosen: `[B]` the first choice.
-        offsets: `[T]` frames from the first on.
-        size: of a crop; most: parts.
-        random: where the numbers come from.
+        starts: `[S, 2]` (clip, first frame) to choose from.
+        chosen: `[B]` indices of starts that are tried first.
+        offsets: `[T]` numbers of the frames of a crop, counted from the first.
+        size: height and width of a crop.
+        most: most parts in a frame of a crop.
+        random: draws places and starts.
 
     Raises:
         ValueError: if no crop is found.

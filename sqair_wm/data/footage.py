@@ -1,4 +1,4 @@
-"""Film of static cameras: where its files are and how its frames are read."""
+"""Footage of static cameras: finds its files and reads its frames."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".we
 
 @dataclass(frozen=True)
 class Footage:
-    """What one camera filmed.
+    """The footage of one camera.
 
     Attributes:
-        files: videos, one after the other, or images, one a frame.
-        name: for messages and for what is kept of it.
-        camera: its number, 0 if it has none.
+        files: videos, one after the other, or images, one for each frame.
+        name: of the footage, used in messages and in the names of folders.
+        camera: number of the camera, 0 if it has none.
     """
 
     files: tuple[Path, ...]
@@ -29,14 +29,14 @@ class Footage:
     camera: int = 0
 
     def fingerprint(self) -> list[tuple[str, int, int]]:
-        """Name, bytes and time of change of every file: differs when the film does."""
+        """Name, size in bytes and time of change of every file: it differs if the footage does."""
         return [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in self.files]
 
     def frames(self, start: int = 0, most: int | None = None) -> Iterator[np.ndarray]:
         """At most `most` frames from number `start` on, each `[H, W, 3]` uint8 (blue, green, red).
 
         Raises:
-            ValueError: if a file cannot be read or the frames change their size.
+            ValueError: if a file cannot be read, or not all frames have the same size.
         """
         shape = None
         for frame in islice(self._all(), start, None if most is None else start + most):
@@ -53,14 +53,14 @@ class Footage:
 def _image(file: Path) -> np.ndarray:
     image = cv2.imread(str(file), cv2.IMREAD_COLOR)
     if image is None:
-        raise ValueError(f"{file} is no image that OpenCV can read")
+        raise ValueError(f"{file} is not an image that OpenCV can read")
     return image
 
 
 def _video(file: Path) -> Iterator[np.ndarray]:
     capture = cv2.VideoCapture(str(file))
     if not capture.isOpened():
-        raise ValueError(f"{file} is no video that OpenCV can read (broken, empty, or of an unknown format)")
+        raise ValueError(f"{file} is not a video that OpenCV can read (broken, empty, or of an unknown format)")
     try:
         while True:
             there, frame = capture.read()
@@ -72,16 +72,16 @@ def _video(file: Path) -> Iterator[np.ndarray]:
 
 
 def find_footage(path: Path, cameras: tuple[int, ...] | None = None) -> list[Footage]:
-    """The film at `path`: a video, a folder of images, or a folder laid out as DukeMTMC was.
+    """The footage at `path`: a video, a folder of images, or a folder with the layout of DukeMTMC.
 
-    The latter holds `videos/cameraK/` with videos that follow one another by name, or `frames/cameraK/` with images.
+    That is `videos/cameraK/` with videos that follow one another by name, or `frames/cameraK/` with images.
 
     Args:
         path: the file or folder.
         cameras: numbers of the cameras to take; None for all.
 
     Raises:
-        ValueError: if there is nothing.
+        ValueError: if there is no footage.
     """
     if path.is_file():
         return [Footage((path,), path.stem)]
@@ -109,7 +109,7 @@ def _cameras(path: Path, kind: str) -> list[Footage]:
 
 
 def _sorted(folder: Path) -> list[Path]:
-    """Files by name, numbers in it by value."""
+    """Files sorted by name, with the numbers in a name compared by value."""
 
     def parts(file: Path) -> list[tuple[int, str]]:
         return [(int(p), "") if p.isdigit() else (-1, p) for p in re.split(r"(\d+)", file.name)]

@@ -1,4 +1,4 @@
-"""Video to foreground: what moves before a static camera, in inverted grey on black.
+"""Video to foreground: what moves in front of a static camera, in inverted grey on black.
 
 `python -m sqair_wm.data.foreground FOLDER` does the work of `extract` in a process of its own, since a broken file can
 make OpenCV's decoders abort the process that reads it.
@@ -25,20 +25,24 @@ from sqair_wm.common.limits import Limits
 from sqair_wm.data.footage import Footage
 
 THRESHOLDS = {"median": 35.0, "mog2": 25.0, "knn": 600.0}
-"""The methods, and what differs from the background by default: of 255 in any colour; squared distance in standard
-deviations (`varThreshold`); squared distance (`dist2Threshold`)."""
+"""The methods and their default thresholds of the difference from the background: of 255 in any colour; squared
+distance in standard deviations (`varThreshold`); squared distance (`dist2Threshold`)."""
 
 FINER = 2
-"""Pixels each way, while the background is subtracted, for one that is kept."""
+"""The background is subtracted at this multiple of the reduced height and width."""
 
 SAMPLES = 150
-"""Frames that a median is taken of."""
+"""Frames from which a median is taken."""
 
 HISTORY, LEARNING, ADAPTING = 500, 0.005, 0.0005
-"""Of MOG2 and KNN: frames remembered, learning rate on the training part, and while the foreground is read off."""
+"""Of MOG2 and KNN: frames remembered, learning rate on the training part, and while the foreground is extracted."""
 
 OPEN, CLOSE = (3, 3), (5, 5)
+"""(height, width) in fine pixels of the morphological opening and closing of a mask."""
+
 SHIFTS_EVERY, TILES = 10, 3
+"""For the shift of the camera: frames from one measurement to the next, and parts of a picture along each axis."""
+
 REFUSED = 3
 """Exit status of the child process for input that it refuses."""
 
@@ -49,10 +53,10 @@ class Extraction:
 
     Attributes:
         background: `median`, `mog2` or `knn`.
-        threshold: what differs from the background, see `THRESHOLDS`; None for the method's default.
-        invert: whether dark is bright, as in the paper.
+        threshold: least difference from the background, see `THRESHOLDS`; None for the method's default.
+        invert: whether dark pixels become bright, as in the paper.
         width: of the reduced frames in pixels.
-        split: share of the frames that the background is estimated on.
+        split: share of the frames, from the first on, that is the training part, on which the background is estimated.
         start: number of the first frame.
         frames: most frames.
     """
@@ -88,7 +92,7 @@ class Extraction:
                 f"({self.frames}) at least 2"
             )
         if not 0 < self.split < 1:
-            raise ValueError(f"data.split is the share of the time that trains, between 0 and 1, got {self.split}")
+            raise ValueError(f"data.split is the share of frames for training, between 0 and 1, got {self.split}")
 
 
 def extract(footage: Footage, how: Extraction, folder: Path) -> None:
@@ -102,7 +106,7 @@ def extract(footage: Footage, how: Extraction, folder: Path) -> None:
         ValueError: if the video cannot be used, also if OpenCV crashes on it.
     """
     job = {"footage": asdict(footage) | {"files": [str(f) for f in footage.files]}, "how": asdict(how)}
-    # The child imports what this process does, in a checkout and installed; -P: and nothing from the user's folder.
+    # The child imports the same package as this process, from a checkout or installed; -P keeps the user's folder out.
     command = [sys.executable, "-P", "-m", "sqair_wm.data.foreground", str(folder)]
     paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
@@ -145,8 +149,8 @@ def subtract(footage: Footage, how: Extraction, folder: Path) -> None:
 
 
 def survey(footage: Footage, how: Extraction) -> tuple[int, tuple[int, int], float]:
-    """Number of frames, their (height, width), and how far in pixels the camera moves: the 90th percentile over every
-    tenth frame of the larger shift, against the first of them and against the one before.
+    """Number of frames, their (height, width), and how far the camera moves in pixels: every tenth frame is compared
+    with the first and with the one ten before it; the result is the 90th percentile of the larger of both shifts.
 
     Raises:
         ValueError: if there are no frames.
@@ -168,8 +172,8 @@ def survey(footage: Footage, how: Extraction) -> tuple[int, tuple[int, int], flo
 
 
 def camera_shift(before: np.ndarray, after: np.ndarray) -> float:
-    """How far the scene is shifted between two grey pictures `[H, W]`: the median shift, by phase correlation, of
-    `TILES` x `TILES` parts of them, most of which hold nothing that moves by itself."""
+    """How far the scene is shifted between two grey pictures `[H, W]`, in pixels: the median shift, by phase
+    correlation, of `TILES` x `TILES` parts of them, in most of which no object moves."""
     height, width = (side // TILES for side in before.shape)
     window = cv2.createHanningWindow((width, height), cv2.CV_32F)
     ways = []
@@ -180,11 +184,11 @@ def camera_shift(before: np.ndarray, after: np.ndarray) -> float:
 
 
 Moving = Callable[[np.ndarray], np.ndarray]
-"""From a frame `[H, W, 3]` uint8 to what moves in it, `[H, W]` uint8, 0 where nothing does."""
+"""From a frame `[H, W, 3]` uint8 to a mask of what moves in it, `[H, W]` uint8, 0 where nothing does."""
 
 
 def median(training: Iterator[np.ndarray], number: int, how: Extraction) -> Moving:
-    """What differs from the median of the training frames, which stays as it is."""
+    """The mask of what differs from the median of the training frames, which is not updated later."""
     every = -(-number // SAMPLES)
     behind = np.median([frame for t, frame in enumerate(training) if t % every == 0], 0).astype(np.uint8)
     threshold = how.threshold or THRESHOLDS["median"]
@@ -192,8 +196,8 @@ def median(training: Iterator[np.ndarray], number: int, how: Extraction) -> Movi
 
 
 def mixture(training: Iterator[np.ndarray], number: int, how: Extraction) -> Moving:
-    """What OpenCV's MOG2 or KNN, having seen the training frames, calls foreground and not shadow; it goes on to adapt
-    slowly, to the frames that it has read."""
+    """The mask of what OpenCV's MOG2 or KNN calls foreground and not shadow. It is fitted to the training frames and
+    then adapts slowly to the frames that it is shown."""
     make = cv2.createBackgroundSubtractorMOG2 if how.background == "mog2" else cv2.createBackgroundSubtractorKNN
     model = make(HISTORY, how.threshold or THRESHOLDS[how.background], True)
     for frame in training:

@@ -1,4 +1,4 @@
-"""Several recordings of one game as one."""
+"""Several recordings of one game, joined into one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.stored import NOTE
 
 SEEN = ("game", "size", "crop", "pool", "sticky", "frame_skip")
-"""What recordings have to agree in to be of the same game, seen in the same way."""
+"""Settings that recordings must share to be joined: the game, and how it is shown."""
 
 
 class Rows:
-    """Arrays behind one another, whose rows are read when they are asked for.
+    """Concatenated arrays, whose rows are read when they are asked for.
 
     Args:
         arrays: each `[F, ...]`, such as memory-mapped files.
@@ -43,13 +43,13 @@ class Rows:
 
 
 class JoinedSequences(AtariSequences):
-    """Recordings of one game as one; whatever else is asked for is that of the first.
+    """Recordings of one game as one; everything else (such as the initial background) is that of the first.
 
     Args:
-        parts: recordings, the one first that the others are added to.
+        parts: the recordings.
 
     Raises:
-        ConfigError: if one is of another game, or shows it otherwise.
+        ConfigError: if one is of another game, or shows it in another way.
     """
 
     def __init__(self, parts: Sequence[AtariSequences]):
@@ -63,13 +63,13 @@ class JoinedSequences(AtariSequences):
         for name in ("actions", "rewards", "ends", "truncations", "losses", "begins"):
             setattr(self, name, np.concatenate([getattr(p, name) for p in parts]))
         self.episodes = np.cumsum(self.begins)
-        # Read as arrays are: by the numbers of rows.
+        # They are indexed like arrays, by numbers of rows.
         frames, backgrounds = (Rows([getattr(p, n) for p in parts]) for n in ("pictures", "backgrounds"))
         self._frames, self._backgrounds = frames, backgrounds  # type: ignore[assignment]
 
 
 def recording_folders(folder: Path) -> list[Path]:
-    """The folders of the recordings in a folder: itself, or all those below it, as in the run of an agent.
+    """The folders of all recordings in a folder: the folder itself, or those below it, as in the run of an agent.
 
     Raises:
         ConfigError: if there are none.

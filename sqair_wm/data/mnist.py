@@ -19,19 +19,19 @@ CHECKSUMS = {
     "t10k-images-idx3-ubyte": "md5:9fb629c4189551a2d022fa330f9573f3",
     "t10k-labels-idx1-ubyte": "md5:ec29112dd5afa0611ce80d1b7f02629c",
 }
-"""Of the compressed files."""
+"""Checksums of the compressed files."""
 
 
 def load_mnist(folder: Path, train: bool) -> tuple[np.ndarray, np.ndarray]:
     """Images `[M, 28, 28]` and labels `[M]`, both uint8.
 
     Args:
-        folder: with the IDX files (plain or .gz); what is missing is downloaded into it.
+        folder: of the IDX files (plain or .gz); missing ones are downloaded into it.
         train: the 60,000 training digits or the 10,000 test digits.
 
     Raises:
         FileNotFoundError: if the files are not there and cannot be downloaded.
-        ValueError: if a file is no IDX file of bytes.
+        ValueError: if a file is damaged or not an IDX file of bytes.
     """
     prefix = "train" if train else "t10k"
     images = read_idx(_find(folder, f"{prefix}-images-idx3-ubyte"))

@@ -1,5 +1,5 @@
-"""Moving MNIST exactly as released with the paper, zero to two digits that drift, bounce and slip out of the frame;
-and harder variants.
+"""Moving MNIST exactly as released with the paper: zero to two digits that move, bounce and partly leave the frame; and
+harder variants.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ from sqair_wm.common.frame import Frame
 from sqair_wm.data.sequences import Batch, Truth
 
 DIGIT, CHUNK = 28, 100
+"""Height and width of MNIST's images in pixels; sequences of the fixed list that are drawn from one seed."""
+
 LARGEST_VELOCITY, LARGEST_ACCELERATION, JERK = 10.0, 3.0, 0.01
+"""In pixels and frames; the last is the standard deviation of the change of the acceleration in a frame."""
+
 TRIES, ROUNDS = 5, 300
-"""Places tried for the digits of a sequence before it is drawn anew; how often that may happen."""
+"""Places tried for the digits of a sequence before it is drawn again; how often it may be drawn."""
 
 
 class MovingMNIST:
@@ -25,18 +29,20 @@ class MovingMNIST:
 
     The number of digits of a sequence is uniform on `least`..`most` and constant. Digits are cropped to their bounding
     box, start inside the frame without overlapping boxes, move with a velocity up to 10 and an acceleration up to 3
-    pixels a frame, bounce with their top left corner at 0 and at the frame's size (so they slip out on the right and at
-    the bottom), and are merged by the pixel-wise maximum.
+    pixels a frame, bounce with their top left corner at 0 and at the frame's size (so they may leave the frame on the
+    right and at the bottom), and are merged by the pixel-wise maximum.
 
     Args:
-        images: `[M, 28, 28]` uint8; labels: `[M]`.
-        size: height and width of a frame.
-        most: most digits in a sequence; least: fewest.
+        images: `[M, 28, 28]` uint8.
+        labels: `[M]`, the digits that they show.
+        size: height and width of a frame in pixels.
+        most: most digits in a sequence.
         seed: of the fixed sequences that `first` gives.
         scale: size of the digits relative to MNIST; 0.5 makes 14x14 pixels of the 28x28.
-        lively: each digit is there only from a uniformly drawn frame to another one behind it (the paper's harder
-            variant; how frames are drawn is ours), and the number of digits in a frame is not constant.
-        crowded: digits for which no free place is found start on others; otherwise the sequence is drawn anew.
+        lively: each digit is there only from a uniformly drawn frame to a later one (the paper's harder variant; the
+            paper does not say how frames are drawn), so the number of digits in a frame is not constant.
+        least: fewest digits in a sequence.
+        crowded: digits for which no free place is found overlap others; otherwise the sequence is drawn again.
 
     Raises:
         ValueError: if digits do not fit into a frame, or one of them is empty.
@@ -80,9 +86,9 @@ class MovingMNIST:
         return Batch.join(chunks).select(torch.arange(batch, device=device))
 
     def parts(self, number: int, length: int, device: torch.device, together: int = CHUNK) -> Iterator[Batch]:
-        """The first `number` sequences of that list, rounded up to a multiple of `CHUNK`, some of them at a time.
+        """The first `number` fixed sequences, rounded up to a multiple of `CHUNK`, `together` at a time.
 
-        `together`, how many, is a multiple of `CHUNK`.
+        `together` is a multiple of `CHUNK`.
         """
         for start in range(0, number, together):
             yield self.first(min(together, -(-(number - start) // CHUNK) * CHUNK), length, device, start)
@@ -159,7 +165,7 @@ class MovingMNIST:
         acceleration = random.uniform(-LARGEST_ACCELERATION, LARGEST_ACCELERATION, place.shape)
         velocity = (velocity + acceleration).clip(
             -LARGEST_VELOCITY, LARGEST_VELOCITY
-        )  # released: one step before frame 1
+        )  # the released code takes a step before frame 1
         places = [place]
         for _ in range(length - 1):
             place = place + velocity
@@ -190,11 +196,14 @@ class MovingMNIST:
 
 
 def crop_digits(images: np.ndarray, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Every digit stretched to the full range and moved to the top left corner, and its (height, width) `[M, 2]`.
+    """Every digit, stretched to the full range of brightness and moved to the top left corner, and its size.
 
     Args:
         images: `[M, 28, 28]` uint8.
-        scale: by how much digits are enlarged; they come in squares of `ceil(28 * scale)` pixels.
+        scale: factor on the size of digits.
+
+    Returns:
+        `[M, s, s]` uint8 with s = `ceil(28 * scale)`; `[M, 2]` (height, width) of each digit in pixels.
 
     Raises:
         ValueError: if a digit is empty or the scale is not positive.

@@ -12,24 +12,24 @@ from torch import Tensor
 from sqair_wm.model.config import SPECK
 
 OBJECT_ENERGY, BLACK = 0.25, 0.01
-"""A pixel belongs to an object if its squared intensity, summed over channels, is larger than this; less where nothing
-is bright: this share of what the brightest fiftieth of all pixels that are not `BLACK` has."""
+"""A pixel belongs to an object if its squared intensity, summed over channels, is more than `OBJECT_ENERGY`. In dark
+data the threshold is lower: this share of the 98th percentile of all pixels that exceed `BLACK`."""
 
 NOISE, FIRST_NOISE = 0.08, 0.1
-"""The noise of the image likelihood as a share of the intensity of objects, and the step of the ladder that it is put
-on, the next being twice or half of it."""
+"""The noise of the image likelihood as a share of the intensity of objects; it is rounded to `FIRST_NOISE` times a
+power of two."""
 
 
 @dataclass(frozen=True)
 class ObjectStatistics:
-    """What objects are typically like.
+    """Statistics of the objects of a data set.
 
     Attributes:
-        size: height and width in pixels.
-        slots: enough for nearly every frame.
+        size: typical height and width in pixels.
+        slots: number of slots that is enough for nearly every frame.
         intensity: of their pixels, the root of the mean squared intensity summed over channels.
-        area: in pixels.
-        visible: squared intensity, summed over channels, as of which a pixel belongs to an object.
+        area: typical area in pixels.
+        visible: squared intensity, summed over channels, above which a pixel belongs to an object.
     """
 
     size: tuple[float, float]
@@ -40,9 +40,10 @@ class ObjectStatistics:
 
     @property
     def noise(self) -> float:
-        """Standard deviation of the image likelihood that suits them: fainter objects, less noise.
+        """Standard deviation of the image likelihood: fainter objects get less noise.
 
-        In steps of two, so that all recordings of a game get the same and the bounds of their models can be compared.
+        It is rounded to steps of a factor of two. All recordings of a game then have the same noise, and the bounds of
+        their models can be compared.
         """
         return FIRST_NOISE * 2.0 ** round(math.log2(NOISE * self.intensity / FIRST_NOISE))
 
@@ -51,7 +52,7 @@ def measure_objects(frames: Tensor, most_slots: int = 64) -> ObjectStatistics:
     """Measure the objects of `frames` `[M, C, H, W]`.
 
     The size is the median over connected parts, each counted by its area (specks count little). The number of slots is
-    the 98th percentile of the parts a frame that are not specks (`SPECK` of the median area), and three to spare,
+    the 98th percentile of the number of parts in a frame that are not specks (`SPECK` of the median area), plus three,
     between 3 and `most_slots`.
 
     Raises:

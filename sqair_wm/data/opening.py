@@ -1,4 +1,4 @@
-"""From a configuration to data sets: games, moving digits, films."""
+"""From a configuration to data sets: games, moving digits, videos."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ from sqair_wm.games.play import Recording
 
 @dataclass(frozen=True)
 class GameSettings(DataSettings):
-    """Play of a game, which is recorded first.
+    """Play of a game, which is recorded before training.
 
     Attributes:
-        frames: to record for training; test_frames: held out for the evaluation.
+        frames: number of frames to record for training.
+        test_frames: number of frames to record for the evaluation.
         size: height and width of a frame in pixels.
-        memory: frames after which what a changed scene shows is background.
-        crop: [first, last] raw row; `auto`: measured.
+        memory: when the scene has changed, frames after which what stands still is background.
+        crop: [first, last] raw row of what is shown; `auto`: measured.
         pool: raw frames an observation is the maximum of; `auto`: measured.
         sticky: probability that the game repeats an action; `auto`: as the game's id asks for, else 0.
         more: folders of more play to learn from: recordings, or runs of agents.
@@ -54,12 +55,12 @@ class GameSettings(DataSettings):
 
 
 def recording(config: DictConfig, test: bool, field: Field | None = None) -> Recording:
-    """What to record of a game for training, or for the held-out test.
+    """The settings of the recording for training, or for the held-out test.
 
     Args:
         config: of the run.
-        test: whether for the test.
-        field: what stands for `data.crop=auto` and `data.pool=auto`; None for those defaults.
+        test: whether it is for the test.
+        field: the values that `data.crop=auto` and `data.pool=auto` stand for; None for those of `Field`.
 
     Raises:
         ConfigError: if a setting has the wrong type.
@@ -84,7 +85,7 @@ def recording(config: DictConfig, test: bool, field: Field | None = None) -> Rec
 
 
 def _chosen(data: DictConfig, name: str) -> Any:
-    """A setting that may be left to the game or to a measurement; None if it is."""
+    """A setting that may be `auto`; None if it is."""
     return None if data[name] == "auto" else data[name]
 
 
@@ -137,7 +138,7 @@ class DigitSettings(Digits, DataSettings):
 
     Attributes:
         mnist: folder of the IDX files, which are downloaded if they are missing.
-        tested: test sequences that are counted at the end of training.
+        tested: test sequences in which digits are counted at the end of training.
     """
 
     kind: str = "moving_mnist"
@@ -149,19 +150,19 @@ class DigitSettings(Digits, DataSettings):
 
 
 def digits(config: DictConfig) -> Digits:
-    """What the digits are like."""
+    """The settings of the digits."""
     return typed(Digits, {f.name: config.data[f.name] for f in fields(Digits) if f.name in config.data}, "data")
 
 
 def moving_mnist(config: DictConfig, test: bool, **changes: Any) -> MovingMNIST:
-    """Moving digits of the MNIST training or test set, as the configuration says but for the `changes` to `Digits`."""
+    """Moving digits of the MNIST training or test set, by the configuration with `changes` to `Digits`."""
     images, labels = load_mnist(Path(config.data.mnist), train=not test)
     return MovingMNIST(images, labels, **asdict(replace(digits(config), **changes)))
 
 
 @dataclass(frozen=True)
 class FilmSettings(VideoSettings, DataSettings):
-    """A video, see `VideoSettings`; its foreground is kept in `folder`.
+    """A video, see `VideoSettings`; its foreground is stored in `folder`.
 
     Attributes:
         tested: test sequences in which people are counted at the end of training.
@@ -183,5 +184,5 @@ def video_settings(config: DictConfig) -> VideoSettings:
 
 
 def video(config: DictConfig) -> tuple[VideoSequences, VideoSequences]:
-    """Training and test part; the foreground is kept in `data.folder`."""
+    """The sequences of the training part and of the test part; the foreground is stored in `data.folder`."""
     return open_video(video_settings(config), Path(config.data.folder))

@@ -1,4 +1,4 @@
-"""Where people really are in a video, from annotations; for evaluation, never for training."""
+"""True boxes of the people in a video, from annotations; for evaluation, never for training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DUKE_TRUTH = ("ground_truth/trainval.mat", "trainval.mat")
 
 @dataclass(frozen=True)
 class People:
-    """True boxes of `F` frames; the columns hold whoever is there, in no order.
+    """True boxes of the people in `F` frames; the column of a person has no meaning.
 
     Attributes:
         boxes: `[F, M, 4]` float32 (top, left, height, width) in pixels of the video.
@@ -26,7 +26,7 @@ class People:
 
 
 def find_boxes(video: Path, chosen: str | None) -> Path | None:
-    """The file of true boxes: the chosen one, or that of a folder laid out as DukeMTMC was, if it is there."""
+    """The file of true boxes: the chosen one, or that of a folder with the layout of DukeMTMC; None without one."""
     known = (video / name for name in DUKE_TRUTH)
     return Path(chosen) if chosen else next((f for f in known if f.is_file()), None)
 
@@ -36,9 +36,10 @@ def read_people(file: Path, start: int, frames: int, camera: int, least: int = 0
 
     Args:
         file: XML in the CVML format of the PETS 2009 annotations, or `trainval.mat` of DukeMTMC.
-        start: number of the first frame, counted from 0; frames: how many.
-        camera: its number, for DukeMTMC.
-        least: from this frame on (counted from `start`) annotations are needed.
+        start: number of the first frame, counted from 0.
+        frames: number of frames.
+        camera: number of the camera, for DukeMTMC.
+        least: first frame (counted from `start`) for which annotations are needed.
 
     Raises:
         ValueError: if the file is broken or does not belong to the video.
@@ -77,7 +78,7 @@ def check_fit(people: People, height: int, width: int, file: Path) -> None:
 
 
 def _read_xml(file: Path) -> tuple[int, int, np.ndarray]:
-    """First frame, frame behind the last, and rows `[N, 6]` (frame, identity, top, left, height, width)."""
+    """First frame, the one after the last, and rows `[N, 6]` (frame, identity, top, left, height, width)."""
     try:
         root = ElementTree.parse(file).getroot()
         numbers, rows = [], []
@@ -91,8 +92,8 @@ def _read_xml(file: Path) -> tuple[int, int, np.ndarray]:
                 rows.append((numbers[-1], int(person.attrib["id"]), y - tall / 2, x - wide / 2, tall, wide))
     except (ElementTree.ParseError, KeyError, ValueError) as error:
         raise ValueError(
-            f"{file} is no list of boxes in the format of PETS 2009 (frame number=, object id=, box h= w= xc= yc=): "
-            f"{error!r}"
+            f"{file} is not a list of boxes in the format of PETS 2009 (frame number=, object id=, box h= w= xc= "
+            f"yc=): {error!r}"
         ) from error
     if not numbers:
         raise ValueError(f"{file} annotates no frame")
@@ -109,7 +110,7 @@ def _read_mat(file: Path, camera: int) -> tuple[int, int, np.ndarray]:
         rows = table[table[:, 0] == camera]
         frame, identity, left, top, wide, tall = rows[:, 2] - 1, *(rows[:, i] for i in (1, 3, 4, 5, 6))
     except (MatReadError, ValueError, KeyError, IndexError, TypeError, NotImplementedError) as error:
-        raise ValueError(f"{file} is no ground truth of DukeMTMC (a table trainData): {error!r}") from error
+        raise ValueError(f"{file} is not the ground truth of DukeMTMC (a table trainData): {error!r}") from error
     if not len(rows):
-        raise ValueError(f"{file} knows nobody before camera {camera}")
+        raise ValueError(f"{file} has no boxes of camera {camera}")
     return int(frame.min()), int(frame.max()) + 1, np.stack([frame, identity, top, left, tall, wide], 1)

@@ -14,13 +14,13 @@ from sqair_wm.common.frame import Frame
 
 @dataclass
 class Truth:
-    """What is really in the frames; for evaluation, never for training.
+    """The true objects in the frames; for evaluation, never for training.
 
     Attributes:
         boxes: `[T, B, M, 4]` (top, left, height, width) in pixels.
         presence: `[T, B, M]` bool, whether object m is in the scene.
         labels: `[B, M]` int64, the class of each object.
-        identity: `[T, B, M]` int64, unique within a sequence, -1 where there is no object; by default a column is one.
+        identity: `[T, B, M]` int64, unique within a sequence, -1 where there is no object; by default the column.
     """
 
     boxes: Tensor
@@ -52,8 +52,8 @@ class Batch:
         frames: `[T, B, ...]`, what the model sees.
         actions: `[T, B]` int64, the action that led to each frame.
         rewards: `[T, B]` float, the reward that came with each frame.
-        ends: `[T, B]` bool, whether the game ended with this frame; a time limit is no ending.
-        truth: what is really there; None if nobody knows.
+        ends: `[T, B]` bool, whether the game ended with this frame; a time limit does not count.
+        truth: the true objects; None if they are not known.
     """
 
     frames: Frame
@@ -85,7 +85,8 @@ class Sequences(Protocol):
 
     Attributes:
         frame_size: (height, width) of a frame in pixels.
-        channels: of the foreground; scenery: of the background.
+        channels: of the foreground.
+        scenery: channels of the background; 0 without one.
         number_of_actions: 0 if there are none.
     """
 
@@ -107,11 +108,13 @@ class PlaySequences(Sequences, Protocol):
     It is one record of `F` frames, episode after episode. A batch of it may have a `truth`.
 
     Attributes:
-        actions: `[F]` int64, the action that led to each frame; rewards: `[F]` float32, what came with it.
-        ends: `[F]` bool, whether the episode ended with this frame; begins: `[F]` bool, whether one begins with it.
+        actions: `[F]` int64, the action that led to each frame.
+        rewards: `[F]` float32, the reward that came with each frame.
+        ends: `[F]` bool, whether the game ended with this frame.
+        begins: `[F]` bool, whether an episode begins with this frame.
         episodes: `[F]` int64, number of the episode of each frame, rising.
         source: the game that the frames come from, a `Source`, for an agent that plays it; None if there is none.
-        background: `[H, W, 3]` uint8, what is behind the objects at the start of an episode; None for black.
+        background: `[H, W, 3]` uint8, the background at the start of an episode; None for black.
     """
 
     actions: np.ndarray
@@ -138,10 +141,11 @@ class PlaySequences(Sequences, Protocol):
 
 @runtime_checkable
 class PicturedPlay(PlaySequences, Protocol):
-    """Play whose pictures are known as they were shown, so that objects are also looked for in these.
+    """Play with its pictures, so that found objects can be compared with baselines that use these.
 
     Attributes:
-        pictures: `[F, H, W, 3]` uint8; backgrounds: the same shape, what each of them was compared with.
+        pictures: `[F, H, W, 3]` uint8, the observations of the game.
+        backgrounds: `[F, H, W, 3]` uint8, the background of each picture.
     """
 
     @property
@@ -155,11 +159,11 @@ class PicturedPlay(PlaySequences, Protocol):
 
 
 def endings(play: PlaySequences) -> np.ndarray:
-    """What is learned as an ending, `[F]` bool: that of an episode or of a life, which wins nothing any more."""
+    """The endings that models learn, `[F]` bool: the end of the game, and the loss of a life."""
     losses = getattr(play, "losses", None)
     return play.ends if losses is None else play.ends | losses
 
 
 def play_of(sequences: Sequences) -> PlaySequences | None:
-    """The same data set if it is one of play, which is what has actions; else None."""
+    """The same data set if it has actions, so that it is one of play; else None."""
     return cast(PlaySequences, sequences) if sequences.number_of_actions else None

@@ -1,4 +1,4 @@
-"""What every kind of data has to be told."""
+"""Settings that every kind of data has."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Shown:
     """What a run's report shows of the held-out data.
 
     Attributes:
-        sequences: how many are measured; the liveliest of them are shown.
-        frames: of each.
+        sequences: how many are measured; those in which most happens are shown.
+        frames: of each sequence.
         seen: frames that the model sees before it imagines the others.
     """
 
@@ -31,8 +31,8 @@ class DataSettings:
 
     Attributes:
         kind: its name in `sqair_wm.evaluation.kinds`.
-        name: what runs on the data are called.
-        folder: where what is made of the data is kept.
+        name: of runs on the data.
+        folder: in which recordings and other prepared data are stored.
         report: what the report shows.
     """
 

@@ -1,4 +1,4 @@
-"""The frames of sequences one by one."""
+"""Single frames of sequences, for AIR."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from sqair_wm.data.sequences import Batch, Sequences, Truth
 
 
 class SingleFrames:
-    """The frames of a data set as sequences of one frame: what AIR is trained on (any frame, not only first ones).
+    """The frames of a data set as sequences of one frame, on which AIR is trained.
 
     Args:
         sequences: the data set.
-        length: frames of the sequences of which one frame is taken.
+        length: frames of the sequences of which one frame each is taken.
     """
 
     def __init__(self, sequences: Sequences, length: int = 10):
@@ -27,13 +27,13 @@ class SingleFrames:
             ValueError: if longer sequences are asked for.
         """
         if length != 1:
-            raise ValueError(f"AIR knows single frames only, not {length}: set training.lengths=[[0,1]]")
+            raise ValueError(f"AIR is trained on single frames, not on {length}: set training.lengths=[[0,1]]")
         whole = self.sequences.sample(batch, self.cut, generator, device)
         time = torch.randint(self.cut, (batch,), generator=generator).to(device)
         return single(whole).select(time * batch + torch.arange(batch, device=device))
 
     def first(self, batch: int, length: int, device: torch.device) -> Batch:
-        """See `Sequences.first`: whole sequences."""
+        """Whole sequences, see `Sequences.first`."""
         return self.sequences.first(batch, length, device)
 
 

@@ -1,4 +1,4 @@
-"""Whether small parts of a foreground are objects, told by what they do: a ball travels, a belt flickers."""
+"""Whether small parts of a foreground are objects, by their motion: a ball travels, a conveyor belt flickers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from torch import Tensor
 from sqair_wm.model.config import SPECK
 
 GATE = 0.18
-"""A part goes on as the nearest part of the next frame within this share of the frame."""
+"""A part is linked to the nearest part of the next frame within this share of the frame."""
 
 LONG, FAR, STRAIGHT = 5, 3.0, 0.7
-"""Frames, pixels from start to end, and share of its path that this is, as of which a small part travels."""
+"""A small part travels if it is tracked for at least `LONG` frames, if its end is at least `FAR` pixels from its start,
+and if that distance is at least the share `STRAIGHT` of its path."""
 
 TRAVELLING, HALF = 0.05, 0.5
-"""Share of the small parts that have to travel for small parts to be objects; of their area, what is no speck then."""
+"""If at least the share `TRAVELLING` of the small parts travels, small parts may be objects: only those of less than
+`HALF` of their median area are specks then."""
 
 
 class Part(NamedTuple):
@@ -31,7 +33,7 @@ def measure_speck(masks: np.ndarray, typical: float) -> float:
     """The share of the `typical` area below which a part is a speck: `SPECK`, or less where such parts travel.
 
     Args:
-        masks: `[B, T, H, W]` bool, the foreground of stretches of frames that follow one another.
+        masks: `[B, T, H, W]` bool, the foreground of `B` stretches of `T` successive frames.
         typical: area of an object in pixels.
     """
     tracks = [
@@ -52,7 +54,7 @@ def small_parts(mask: np.ndarray, most: float) -> list[Part]:
 
 
 def follow(frames: list[list[Part]], like: np.ndarray) -> list[list[Part]]:
-    """Tracks of parts over frames, nearest first; `like` `[T, H, W]` says how large a frame is."""
+    """Parts linked over frames, nearest first; the shape of `like` `[T, H, W]` says how large a frame is."""
     gate = GATE * max(like.shape[1:])
     tracks: list[list[Part]] = []
     heads: list[list[Part]] = []
@@ -75,7 +77,7 @@ def follow(frames: list[list[Part]], like: np.ndarray) -> list[list[Part]]:
 
 
 def travels(track: list[Part]) -> bool:
-    """Whether a part goes somewhere, and not to and fro."""
+    """Whether a part travels, see `LONG`, instead of going to and fro."""
     if len(track) < LONG:
         return False
     places = np.stack([part.centre for part in track])
@@ -84,6 +86,6 @@ def travels(track: list[Part]) -> bool:
 
 
 def foreground_masks(frames: Tensor, visible: float) -> np.ndarray:
-    """Where frames `[T, B, C, H, W]` show something, `[B, T, H, W]` bool: squared intensity larger than `visible`."""
+    """Where frames `[T, B, C, H, W]` show foreground, `[B, T, H, W]` bool: squared intensity above `visible`."""
     mask: np.ndarray = (frames.square().sum(2) > visible).transpose(0, 1).cpu().numpy()
     return mask

@@ -1,4 +1,4 @@
-"""A recording on the disk: what is noted of every frame, and what says that all of it is as it was written."""
+"""A recording on disk: arrays with an entry for every frame, and checksums that show whether they have changed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from sqair_wm.games.play import Recording
 
 NOTE = "recording.json"
 NOTES = {"actions": np.int64, "rewards": np.float32} | dict.fromkeys(("ends", "truncations", "starts", "losses"), bool)
-"""What a folder of arrays is a recording of; and what is noted of every frame, beside the pictures."""
+"""The file with the settings of a recording; and its arrays with an entry for every frame, besides the pictures."""
 
 NEWER = ("truncations", "losses")
-"""What older recordings do not have: truncations are among their endings."""
+"""Arrays that older recordings do not have: their `ends` include truncations."""
 
 
 def write_notes(folder: Path, recording: Recording, notes: dict[str, np.ndarray]) -> None:
-    """Write what was noted of every frame.
+    """Write the arrays of `NOTES`.
 
     Raises:
-        ValueError: if a reward is no finite number.
+        ValueError: if a reward is not finite.
     """
     if not np.isfinite(notes["rewards"]).all():
         at = int(np.flatnonzero(~np.isfinite(notes["rewards"]))[0])
@@ -38,7 +38,7 @@ def write_notes(folder: Path, recording: Recording, notes: dict[str, np.ndarray]
 
 
 def note_recording(folder: Path, recording: Recording) -> None:
-    """Write down what a folder of arrays is a recording of, and the checksums of all that is in it."""
+    """Write the settings of a recording and the checksums of all its files into its folder."""
     (folder / NOTE).write_text(json.dumps(asdict(recording), indent=1))
     list_sums(folder)
 
@@ -49,11 +49,11 @@ def remedy_of(folder: Path) -> str:
 
 
 def read_recording(folder: Path) -> Recording:
-    """What a folder is a recording of, whose bytes are all as they were written.
+    """The settings of the recording in a folder, after checking that no byte of it has changed.
 
     Raises:
         FileNotFoundError: if it holds no complete recording.
-        DamagedError: if one is not.
+        DamagedError: if a file is damaged.
     """
     path, remedy = folder / NOTE, remedy_of(folder)
     if not path.exists():
@@ -76,10 +76,10 @@ def read_pictures(folder: Path, recording: Recording) -> tuple[np.ndarray, ...]:
 
 
 def read_notes(folder: Path, recording: Recording) -> dict[str, np.ndarray]:
-    """What is noted of every frame, each `[F]`, by the names of `NOTES`.
+    """The arrays of `NOTES`, each `[F]`, by name.
 
     Raises:
-        DamagedError: if there is an action that the game does not have, or a reward that is no finite number.
+        DamagedError: if there is an action that the game does not have, or a reward that is not finite.
     """
     remedy, notes = remedy_of(folder), {}
     for name, kind in NOTES.items():

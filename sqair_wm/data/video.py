@@ -1,4 +1,4 @@
-"""Crops of what moves before a static camera: the CCTV experiment of the paper (section 4.2) on any video."""
+"""Crops of what moves in front of a static camera: the CCTV experiment of the paper (section 4.2) on any video."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from sqair_wm.data.people import check_fit, find_boxes, read_people
 from sqair_wm.data.sequences import Batch, Truth
 
 VERSION = 1
-"""To be raised when equal settings no longer give equal foregrounds; older ones are then made again."""
+"""Raise it when equal settings no longer give equal foregrounds: older ones are then made again."""
 
 STATIC = 1.0
-"""A camera that shifts by more than this many reduced pixels is said to move."""
+"""If a camera shifts by more than this number of reduced pixels, a warning says that it moves."""
 
 SHARE_IN_CROP = 0.5
 """A person is in a crop if at least this share of the box lies in it."""
@@ -36,16 +36,16 @@ class VideoSettings(Extraction):
     """A video and how sequences are cut from it; see `Extraction` for the rest.
 
     The defaults are the paper's as far as they are known: grey inverted, reduced to a width of 240, crops of 64x64 with
-    at most three objects in any frame, five frames. How far apart its frames are, the paper does not say.
+    at most three objects in any frame, five frames. The paper does not say how far apart its frames are.
 
     Attributes:
-        path: a video, a folder of images, or a folder laid out as DukeMTMC was.
+        path: a video, a folder of images, or a folder with the layout of DukeMTMC.
         size: height and width of a crop in reduced pixels.
         length: frames of a sequence.
         every: frames of the video from one frame of a sequence to the next.
         most: most connected parts of the foreground in any frame of a crop; at least one of its frames has some.
         boxes: true boxes for the evaluation, see `read_people`; None if there are none.
-        cameras: of a folder with several; None for all.
+        cameras: numbers of the cameras to take from a folder with several; None for all.
         seed: of the fixed sequences that `first` gives.
     """
 
@@ -79,12 +79,13 @@ class VideoSettings(Extraction):
 class VideoSequences:
     """Sequences of foreground, each cut from one place and one camera.
 
-    The time is drawn first, evenly among those at which anything moves, then the place, evenly among the crops that
-    hold 1 to `most` connected parts. True boxes play no part in it.
+    The time is drawn first, uniformly from those at which anything moves; then the place, uniformly from the crops that
+    hold 1 to `most` connected parts. True boxes are not used.
 
     Args:
         clips: the prepared videos.
-        settings: how to cut; test: from the test part or from the training part.
+        settings: how to cut.
+        test: whether to cut from the test part instead of the training part.
 
     Raises:
         ValueError: if no part is as long as a sequence, or nothing moves.
@@ -103,7 +104,7 @@ class VideoSequences:
 
     @property
     def longest(self) -> int:
-        """Frames of the longest sequence that there is."""
+        """Frames of the longest sequence that can be cut."""
         return -(-max(map(len, self._ranges)) // self.settings.every)
 
     def starts(self, length: int) -> np.ndarray:
@@ -143,7 +144,7 @@ class VideoSequences:
         return self.cut(self.places(batch, length), length, device)
 
     def places(self, batch: int, length: int) -> Crops:
-        """Where `first` cuts: `batch` crops spread evenly over time."""
+        """The crops of `first`: `batch` of them, spread evenly over time."""
         starts = self.starts(length)
         chosen = np.linspace(0, len(starts) - 1, batch).astype(int)
         return self._draw(starts, chosen, length, np.random.default_rng(self.settings.seed))
@@ -165,14 +166,14 @@ class VideoSequences:
 
     @property
     def has_people(self) -> bool:
-        """Whether it is known who is in the frames."""
+        """Whether there are true boxes of the people in the frames; never for the training part."""
         return self.test and all(clip.people is not None for clip in self.clips)
 
     def people(self, crops: Crops, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Everybody in the frames of `crops`, in the crop or not.
+        """All people in the frames of `crops`, in the crop or not.
 
         Returns:
-            Boxes `[T, B, M, 4]` cut off at the edges of the crop, identities `[T, B, M]` (-1: nobody), and the share of
+            Boxes `[T, B, M, 4]` cut off at the edges of the crop, identities `[T, B, M]` (-1: none), and the share of
             each box that lies in the crop `[T, B, M]`.
         """
         size, known = self.settings.size, [clip.people for clip in self.clips]
@@ -200,7 +201,7 @@ class VideoSequences:
 
 
 def open_video(settings: VideoSettings, root: Path) -> tuple[VideoSequences, VideoSequences]:
-    """Training and test sequences of a video; its foreground is kept in `root` and made unless it is there.
+    """Training and test sequences of a video; its foreground is stored in `root`, and extracted if it is not there yet.
 
     Raises:
         ValueError: if the video or its boxes cannot be used.
@@ -211,7 +212,7 @@ def open_video(settings: VideoSettings, root: Path) -> tuple[VideoSequences, Vid
 
 
 def prepare(footage: Footage, settings: VideoSettings, root: Path) -> Clip:
-    """The foreground of one camera, made in a folder beside its place that takes the name when complete."""
+    """The clip of one camera; its foreground is extracted into a temporary folder, which is renamed when complete."""
     note = {"settings": asdict(settings.extraction), "files": footage.fingerprint(), "version": VERSION}
     code = hashlib.sha256(json.dumps(note, sort_keys=True).encode()).hexdigest()[:8]
     folder = root / f"{footage.name}-{code}"
@@ -241,7 +242,7 @@ def check_clip(clip: Clip, footage: Footage, settings: VideoSettings) -> None:
         )
     if clip.camera_shift * clip.scale > STATIC:
         warnings.warn(
-            f"the camera of {footage.name} moves by {clip.camera_shift:.1f} pixels of the video: what stands still "
-            "will look like something that moves",
+            f"the camera of {footage.name} moves by {clip.camera_shift:.1f} pixels of the video: things that stand "
+            "still will look as if they moved",
             stacklevel=2,
         )

@@ -1,4 +1,4 @@
-"""Tables of results: the names of their figures, and their titles."""
+"""The columns of tables of results: names of figures, and the titles of their columns."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The kinds of data: the one place that knows how each is checked, opened and measured.
+"""The registry of the kinds of data: how the data of each are checked, opened and measured.
 
-One more is one more `register`, from anywhere: see `Kind`.
+Any module can add a kind with `register`, see `Kind`.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ class Job:
     """What is to be measured.
 
     Attributes:
-        run: folder of a finished run; config: of it.
-        model: of it, in evaluation mode.
+        run: folder of a finished run.
+        config: the configuration of the run.
+        model: the model of the run, in evaluation mode.
         sizes: how much is measured on moving digits.
         decisions: how decisions in games are compared; None for not at all.
     """
@@ -64,15 +65,15 @@ class Job:
 
 
 def measure_held_out(model: WorldModel, sequences: Sequences, config: DictConfig) -> dict[str, float]:
-    """What can be said of any data: of play, the world model against what happened, see `world_metrics`."""
+    """Figures for any kind of data with actions, see `world_metrics`; empty for others."""
     play = play_of(sequences)
     return {} if play is None else world_metrics(model, play)
 
 
 def measure_any(job: Job) -> dict[str, float]:
-    """All that can be said of any data, see `summarize`; of play, `play_metrics` too, against its truth if any.
+    """All figures for any kind of data, see `summarize`; with actions also `play_metrics`, against the truth if any.
 
-    If a game can be played, decisions in it too, see `decision_metrics`.
+    If there is a game to play, also `decision_metrics`.
     """
     sequences, shown = kind_of(job.config).build(job.config)[1], job.config.data.report
     batch = sequences.first(shown.sequences, shown.frames, job.model.background.device)
@@ -87,15 +88,16 @@ class Kind:
     """A kind of data; only `settings` and `build` have to be given.
 
     Attributes:
-        settings: dataclass of what `data` holds in the configuration, with its defaults.
-        build: training and test sequences; what has to be made first is made, unless it is there already.
+        settings: dataclass of the settings of `data` in the configuration, with their defaults.
+        build: makes the training and test sequences from the configuration; it first records or downloads the data that
+            are not there yet.
         plays: whether there are actions and rewards, so that the sequences are `PlaySequences`.
         game: whether the setting `env` names the data.
         check: raises ValueError for settings that cannot work, before anything is read or written.
-        held_out: figures of a trained model on test sequences, measured at the end of every training; given the
-            configuration too.
+        held_out: figures of a trained model on test sequences, measured at the end of every training; it is given the
+            model, the sequences and the configuration.
         measure: all the figures of a finished run, measured by `sqair_wm.evaluate`.
-        crowd: test sequences with exactly so many objects in each, for `sqair_wm.reporting.crowds`.
+        crowd: makes test sequences with exactly the given number of objects, for `sqair_wm.reporting.crowds`.
         places: settings of the data that say where files are kept. They may change when a run is continued, and the
             first is what `--data` of the commands names.
         tables: columns of the tables of results (names of figures and titles), by the name of the results' folder.
@@ -117,28 +119,29 @@ _KINDS: dict[str, Kind] = {}
 
 
 def register(kind: Kind, *, preset: bool = True) -> None:
-    """Make a kind of data known under the name that its settings have as `kind`.
+    """Register a kind of data under the name that its settings give as `kind`.
 
     Args:
-        kind: of data.
-        preset: `data=NAME` chooses it with its defaults; otherwise there is a file configs/data/NAME.yaml that does.
+        kind: the kind of data.
+        preset: whether to add a preset, so that `data=NAME` chooses it with its defaults; without one there has to be a
+            file configs/data/NAME.yaml.
 
     Raises:
-        ValueError: if it has no name, or another kind has it.
+        ValueError: if it has no name, or another kind has the same name.
     """
     name = str(kind.settings.kind)
     if not name or _KINDS.get(name, kind) != kind:
-        raise ValueError(f"data.kind={name!r} is no name for another kind of data: taken are {', '.join(_KINDS)}")
+        raise ValueError(f"data.kind={name!r} can't name another kind of data: taken are {', '.join(_KINDS)}")
     _KINDS[name] = kind
     for group in ("kind", "data") if preset else ("kind",):
         store(kind.settings, name, group)
 
 
 def kind_of(config: DictConfig) -> Kind:
-    """The kind of data that a configuration is about.
+    """The kind of data of a configuration.
 
     Raises:
-        ConfigError: if nobody registered it.
+        ConfigError: if it is not registered.
     """
     name = config.data.kind
     if name not in _KINDS:
@@ -154,7 +157,7 @@ def tables() -> dict[str, dict[str, str]]:
 
 
 def check_data(config: DictConfig) -> None:
-    """Raise ConfigError for settings of the data that cannot work, or do not go with those of the model."""
+    """Raise ConfigError for settings of the data that cannot work, or do not fit those of the model."""
     kind = kind_of(config)
     if not kind.game and config.env is not None:
         raise ConfigError(f"env={config.env} and data={config.data.kind} are two data sets: name one of them")
@@ -169,12 +172,12 @@ def check_data(config: DictConfig) -> None:
 def measure_game(job: Job) -> dict[str, float]:
     """Decisions, and held-out play against the true boxes; see `decision_metrics` and `play_metrics`."""
     sequences = open_test_recording(job.config, job.model)
-    truth = truth_if_any(sequences)  # first of all: it says whether the recording is sound
+    truth = truth_if_any(sequences)  # first, because it fails if the recording can't be replayed
     return decisions_if_any(job.model, job.decisions) | play_metrics(job.model, sequences, truth)
 
 
 def open_test_recording(config: DictConfig, model: WorldModel) -> AtariSequences:
-    """The held-out recording of a run, made again if it is gone: with the background that the model was trained with.
+    """The held-out recording of a run, recorded again if it is gone, with the background that the model was trained on.
 
     Raises:
         ConfigError: if recordings cannot be kept in `data.folder`.
@@ -192,19 +195,19 @@ def open_test_recording(config: DictConfig, model: WorldModel) -> AtariSequences
 
 
 def measure_digits(job: Job) -> dict[str, float]:
-    """Moving digits of the MNIST test set, and how far training was on the way; see `table_metrics`, `over_time`."""
+    """Figures on moving digits of the MNIST test set, and of the snapshots; see `table_metrics` and `over_time`."""
     test, training = moving_mnist(job.config, test=True), moving_mnist(job.config, test=False)
     metrics = table_metrics(job.model, test, training, job.sizes, say=lambda line: print(line, file=sys.stderr))
     return metrics | over_time(job.model, job.run, lambda early: digit_metrics(early, test), TIMELINE)
 
 
 def measure_people(job: Job) -> dict[str, float]:
-    """The part of the video that was not trained on; see `pedestrian_metrics`."""
+    """Figures on the part of the video that was not trained on; see `pedestrian_metrics`."""
     return pedestrian_metrics(job.model, video(job.config)[1])
 
 
 def crowd_of_digits(config: DictConfig, number: int) -> MovingMNIST:
-    """Test sequences of `number` digits each, which may start on others."""
+    """Test sequences of `number` digits each, which may overlap at the start."""
     return moving_mnist(config, test=True, least=number, most=number, crowded=True)
 
 

@@ -17,7 +17,7 @@ RATE = 60
 """Raw frames a second."""
 
 POOL, MOST_POOLED = 2, 4
-"""Raw frames an observation is the maximum of, if nobody chooses; and at most, unless an action lasts longer."""
+"""Raw frames of which an observation is the maximum: by default, and at most (or those of one action, if more)."""
 
 
 class AtariFrames(RecordConstructorArgs, gym.Wrapper):
@@ -26,7 +26,7 @@ class AtariFrames(RecordConstructorArgs, gym.Wrapper):
     Args:
         env: a raw ALE environment with `frameskip=1`.
         size: height and width of an observation in pixels.
-        pool: the observation is the maximum over so many of the last raw frames.
+        pool: number of the last raw frames of which an observation is the maximum.
         crop: (first, last) raw row of what is shown; None for the whole picture.
         frame_skip: raw frames an action lasts.
 
@@ -51,7 +51,7 @@ class AtariFrames(RecordConstructorArgs, gym.Wrapper):
             )
         if not 1 <= pool <= most:
             raise ValueError(f"pool must lie between 1 and {most} raw frames, got {pool}")
-        # As JSON would give it back.
+        # A list, as JSON would give the crop back.
         RecordConstructorArgs.__init__(self, size=size, pool=pool, crop=[first, last], frame_skip=frame_skip)
         gym.Wrapper.__init__(self, env)
         self.size, self.pool, self.frame_skip, self.crop = size, pool, frame_skip, (first, last)
@@ -81,7 +81,7 @@ class AtariFrames(RecordConstructorArgs, gym.Wrapper):
         return self._see(frames), total, terminated, truncated, info
 
     def _see(self, frames: list[np.ndarray]) -> np.ndarray:
-        """What the raw frames of a step show, with those before if an action lasts for fewer than are pooled."""
+        """The observation after the raw frames of a step; earlier ones are used too if `pool` exceeds `frame_skip`."""
         if self.pool > self.frame_skip:
             frames = [*self._earlier, *frames]
             self._earlier = deque(frames, self.pool)

@@ -13,7 +13,7 @@ SAME = 8
 """Two pixels are the same colour if no channel differs by more than this (of 255)."""
 
 UNCOVERED = 15
-"""How much faster background that comes to light is accepted than what stands still in front."""
+"""Votes a frame that a pixel loses when it was uncovered, so that the new background is accepted within few frames."""
 
 
 CUT = 0.3
@@ -36,9 +36,11 @@ class RunningMode:
 
     Args:
         initial: `[H, W, C]` uint8, the background at the start of an episode.
-        memory: frames after which a changed scene is background, at most 65535.
-        known: whether `initial` is known to be background; otherwise nothing is, and any background tells about its
-            neighbours.
+        memory: when the scene has changed, frames after which what stands still is background; at most 65535.
+        known: whether `initial` is known to be background; otherwise no pixel is, and every one is updated by votes.
+
+    Raises:
+        ValueError: if `initial` is not `[H, W, C]` uint8.
     """
 
     def __init__(self, initial: np.ndarray, memory: int = 45, known: bool = True):
@@ -54,7 +56,7 @@ class RunningMode:
         self._sure = np.ones(self.image.shape[:2], bool)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
-        """Take in `frame` `[H, W, C]` uint8 and return the background behind it, a fresh array."""
+        """Take in `frame` `[H, W, C]` uint8 and return the background behind it, a new array."""
         same = alike(frame, self.image)
         uncovered = self._beside(frame) | self._between(frame, same & self._sure)
         if self._known and same.mean() < 1 - CUT:
@@ -81,7 +83,10 @@ class RunningMode:
         return found
 
     def _between(self, frame: np.ndarray, shown: np.ndarray) -> np.ndarray:
-        """Where `frame` mixes the backgrounds `shown` on two opposite sides, and the one there does not, `[H, W]`."""
+        """Where `frame`, but not the background, mixes what is `shown` of the background on two opposite sides.
+
+        `[H, W]` bool.
+        """
         found = np.zeros_like(shown)
         for dy, dx in ((1, 0), (0, 1)):
             h, w = shown.shape[0] - 2 * dy, shown.shape[1] - 2 * dx
@@ -98,7 +103,7 @@ def alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def mixture(colour: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Which of the colours `[M, C]` uint8 are what some mixture of `a` and `b` `[M, C]` looks like, `[M]` bool."""
+    """Which of the colours `[M, C]` uint8 are nearly a mixture of `a` and `b` `[M, C]`, `[M]` bool; see `SAME`."""
     start, way = a.astype(np.float32), b.astype(np.float32) - a
     share = ((colour - start) * way).sum(1) / np.maximum(np.square(way).sum(1), 1)
     return (np.abs(colour - start - share.clip(0, 1)[:, None] * way) <= SAME).all(1)
@@ -113,8 +118,7 @@ def separate(frame: Tensor, background: Tensor) -> Frame:
 
     Returns:
         Foreground `[..., C + 1, H, W]` in [0, 1]: colour times opacity, and opacity, both zero where nothing differs;
-        background `[..., C, H, W]`. Opacity is a channel of its own, so that an object of any colour shows, a black one
-        too.
+        background `[..., C, H, W]` in [0, 1]. Opacity is a channel of its own, so that even a black object shows.
     """
     image, behind = frame.float() / 255, background.float() / 255
     opacity = (((image - behind).abs().amax(-1, keepdim=True) - 0.02) / 0.13).clamp(0, 1)
@@ -122,7 +126,7 @@ def separate(frame: Tensor, background: Tensor) -> Frame:
 
 
 def compose(frame: Frame) -> Tensor:
-    """A foreground `[..., C + 1, H, W]` before its background `[..., C, H, W]`, as pictures `[..., H, W, C]` uint8."""
+    """A foreground `[..., C + 1, H, W]` over its background `[..., C, H, W]`, as pictures `[..., H, W, C]` uint8."""
     image, background = frame.foreground.clamp(0, 1), frame.background
     whole = image[..., :-1, :, :] + (1 - image[..., -1:, :, :]) * background
     return (whole.movedim(-3, -1).clamp(0, 1) * 255).round().to(torch.uint8)

@@ -8,10 +8,14 @@ import gymnasium as gym
 import numpy as np
 
 SIZE, SPRITE, GOAL = 80, 8, 16
+"""Sides of the box, of a sprite and of the green field, in pixels."""
+
 STEPS = np.array([[0, 0], [-3, 0], [3, 0], [0, -3], [0, 3]], float)
 """What each action (stay, up, down, left, right) adds to the steered sprite's place, in pixels."""
 
 SPEED = (1.5, 3.5)
+"""Least and largest speed of the bouncing sprite, in pixels a step."""
+
 GROUND, FIELD, BOUNCER, STEERED = (30, 30, 60), (50, 90, 50), (230, 80, 60), (240, 220, 80)
 
 
@@ -44,7 +48,7 @@ class Bouncing(gym.Env):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Both sprites anywhere, at least 30 pixels apart; the bouncing one in any direction."""
+        """Both sprites anywhere, at least 30 pixels apart along one axis; the bouncing one moves in any direction."""
         super().reset(seed=seed)
         room = SIZE - SPRITE
         self._bouncer, self._steered = self.np_random.uniform(0, room, (2, 2))

@@ -1,4 +1,4 @@
-"""Branching of running games: their state is saved and put back, so that many futures are played from one moment."""
+"""Branching of running games: their state is saved and restored, so that many futures are played from one moment."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import gymnasium as gym
 import numpy as np
 
 CHECKED = 8
-"""Steps that are played twice, to see whether a state was put back."""
+"""Steps that are played twice, to see whether a state was restored."""
 
 SETTLING = 30
-"""Raw frames after which a game with sticky actions has taken in an action, as good as surely."""
+"""Raw frames after which a game with sticky actions has almost certainly accepted an action."""
 
 Moment = Any
 """A saved state of a game: only for `Branching.restore`."""
 
 
 Stepped = tuple[float, bool, Any]
-"""Raw reward of a step, whether the game is over, and what can be compared with the same step taken again."""
+"""Raw reward of a step, whether the game is over, and an observation to compare with that of the same step again."""
 
 
 class Done(NamedTuple):
@@ -30,7 +30,7 @@ class Done(NamedTuple):
 
 
 class Keeper(Protocol):
-    """Saves a game and puts it back, without its wrappers; `note` is told what was done with it through them."""
+    """Saves and restores a game without its wrappers; `note` is told of every action and reset through the wrappers."""
 
     def note(self, done: Done) -> None: ...
 
@@ -44,9 +44,9 @@ class Keeper(Protocol):
 class Branching(gym.Wrapper):
     """A running game from which futures branch off.
 
-    The game's own state is saved and put back: of an Atari game by its emulator, of another environment by copying it,
-    or else by playing it again from its seed. The wrappers around it (pooled frames, time limits) are passed by, and
-    what they would change in actions or rewards is not in a branch. After `restore` of what was saved last, the game
+    The game's own state is saved and restored: of an Atari game by its emulator, of another environment by copying it,
+    or else by playing it again from its seed. A branch bypasses the wrappers around the game (pooled frames, time
+    limits): what they would change in actions or rewards is not in it. After `restore` of what was saved last, the game
     goes on through its wrappers as if nothing had been tried.
     """
 
@@ -55,7 +55,7 @@ class Branching(gym.Wrapper):
         self._keeper: Keeper | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Start an episode; the first with a seed, for where the game has to be played again.
+        """Start an episode; give the first one a seed, in case the game has to be played again.
 
         Raises:
             RuntimeError: if the game can be neither copied nor played again.
@@ -78,7 +78,7 @@ class Branching(gym.Wrapper):
         return self._kept.save()
 
     def restore(self, moment: Moment) -> None:
-        """Put the game back to what `save` returned, in the episode in which that was."""
+        """Restore what `save` returned in the same episode."""
         self._kept.restore(moment)
 
     def try_out(self, plans: np.ndarray) -> np.ndarray:
@@ -108,11 +108,11 @@ class Branching(gym.Wrapper):
 
 
 class EmulatorKeeper:
-    """Keeps an Atari game by its emulator, random numbers included.
+    """Saves an Atari game with its emulator, random numbers included.
 
-    With sticky actions the emulator also remembers the last action, outside of the state that it gives away. That is
-    put back by playing it for a while: it is the last one asked for, or (with 0.25 and 4 raw frames an action, in 0.4 %
-    of the cases) one before, which can't be known. How many raw frames an action lasts, a wrapper's `frame_skip` says.
+    With sticky actions the emulator also remembers the last action, which is not in the state that it hands out. It is
+    restored by playing that action for `SETTLING` raw frames: the last one asked for, though in 0.4 % of the cases (at
+    0.25 and 4 raw frames an action) an earlier one still ran. `frame_skip` of a wrapper tells how long an action lasts.
     """
 
     def __init__(self, env: gym.Env):
@@ -123,7 +123,7 @@ class EmulatorKeeper:
         self._last = 0
 
     def note(self, done: Done) -> None:
-        """Remember the last action; an episode begins with that of doing nothing."""
+        """Remember the last action; a new episode begins with doing nothing."""
         self._last = 0 if done.action is None else int(done.action)
 
     def save(self) -> Moment:
@@ -131,7 +131,7 @@ class EmulatorKeeper:
         return self._ale.cloneState(include_rng=True), self._last
 
     def restore(self, moment: Moment) -> None:
-        """Put both back."""
+        """Restore both."""
         state, self._last = moment
         self._ale.restoreState(state)
         if self._sticky:
@@ -150,7 +150,7 @@ class EmulatorKeeper:
 
 
 class CopyKeeper:
-    """Keeps an environment by copies of all its attributes, and puts them back into the same environment."""
+    """Saves an environment as copies of all its attributes, and restores them in the same environment."""
 
     def __init__(self, game: gym.Env):
         self._game = game
@@ -159,11 +159,11 @@ class CopyKeeper:
         """Nothing has to be remembered."""
 
     def save(self) -> Moment:
-        """A deep copy of the attributes; those that lead back to the environment go on leading there."""
+        """A deep copy of the attributes, in which references to the environment itself stay as they are."""
         return copy.deepcopy(vars(self._game), {id(self._game): self._game})
 
     def restore(self, moment: Moment) -> None:
-        """Put a copy of the copy back, since one moment may be put back often."""
+        """Restore a copy of the copy, since one moment may be restored many times."""
         fresh = copy.deepcopy(moment, {id(self._game): self._game})
         vars(self._game).clear()
         vars(self._game).update(fresh)
@@ -174,13 +174,13 @@ class CopyKeeper:
 
 
 class ReplayKeeper:
-    """Keeps an environment by what was done with it since it was seeded (`began`, and so on), and does it again."""
+    """Saves an environment as the list of all resets and actions since it was seeded (`began`), and repeats them."""
 
     def __init__(self, game: gym.Env, began: Done):
         self._game, self._done = game, [began]
 
     def note(self, done: Done) -> None:
-        """Remember it; what was before a seed does not matter."""
+        """Remember it; what was done before a reset with a seed is dropped."""
         if done.action is None and done.options["seed"] is not None:
             self._done.clear()
         self._done.append(done)
@@ -205,7 +205,7 @@ class ReplayKeeper:
 
 
 def _choose(env: gym.Env, began: Done) -> Keeper:
-    """Who can keep the game of `env`, whose episode just began."""
+    """A keeper that can restore the game of `env`, whose episode just began; RuntimeError if there is none."""
     game = env.unwrapped
     if hasattr(game, "ale"):
         return EmulatorKeeper(env)
@@ -214,8 +214,8 @@ def _choose(env: gym.Env, began: Done) -> Keeper:
         if _faithful(keeper, env):
             return keeper
     raise RuntimeError(
-        f"{game} can't be branched: it can't be copied, and played again from its seed it goes another way (was the "
-        "first reset without a seed? does it use random numbers other than self.np_random?)"
+        f"{game} can't be branched: it can't be copied, and when played again from its seed it goes differently (was "
+        "the first reset without a seed? does it use random numbers other than self.np_random?)"
     )
 
 
@@ -225,7 +225,7 @@ def _step(game: gym.Env, action: int) -> Stepped:
 
 
 def _faithful(keeper: Keeper, env: gym.Env) -> bool:
-    """Whether the same steps after `restore` lead to the same again; the game is left as it was."""
+    """Whether the same steps after `restore` have the same results; the game is left as it was."""
     space = env.action_space
     assert isinstance(space, gym.spaces.Discrete)
     try:
@@ -234,14 +234,14 @@ def _faithful(keeper: Keeper, env: gym.Env) -> bool:
         for _ in range(2):
             tries.append(_walk(keeper, int(space.n)))
             keeper.restore(before)
-    except Exception:  # environments refuse to be copied or replayed in as many ways as there are
+    except Exception:  # an environment that can't be copied or replayed may raise anything
         return False
     same = [a[:2] == b[:2] and np.array_equal(a[2], b[2]) for a, b in zip(*tries, strict=False)]
     return len(tries[0]) == len(tries[1]) and all(same)
 
 
 def _walk(keeper: Keeper, actions: int) -> list[Stepped]:
-    """What `CHECKED` steps bring, or fewer if the game ends."""
+    """The results of `CHECKED` steps, or of fewer if the game ends."""
     steps: list[Stepped] = []
     while len(steps) < CHECKED and not (steps and steps[-1][1]):
         steps.append(keeper.step(len(steps) % actions))

@@ -1,4 +1,4 @@
-"""Where an Atari game is played and how it flickers, measured on random play instead of looked up."""
+"""The playing field of an Atari game and how it flickers, measured on random play."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ import numpy as np
 from sqair_wm.games.policies import RepeatingAgent
 
 FRAMES, EPISODE, HOLD = 7200, 1800, 4
-"""Raw frames played, at most so many of one episode, and how long an action lasts. 60 are a second of play."""
+"""Raw frames that are played, most of them in one episode, and how many an action lasts. 60 are a second of play."""
 
 BOOT, AFTERWARDS, FLASH = 60, 8, 0.5
-"""Raw frames of an episode in which games set up their picture; raw frames after a reward or a lost life in which score
-and lives are redrawn; the share of rows that change together when the whole picture flashes."""
+"""Raw frames at the start of an episode in which games set up their picture; raw frames after a reward or a lost life
+in which score and lives are redrawn; the share of rows that change together when the whole picture flashes."""
 
 USUAL = 0.5
-"""The share of the frames that have to lie between rewards, or there is no telling score from play."""
+"""Share of the frames that must lie away from rewards and lost lives; otherwise score can't be told from play."""
 
 DEEPEST, GAP, SEPARATOR = 0.2, 8, 3
-"""The share of the height that may be cut off at one edge; most rows between the score and the lives; a row of a single
-colour has to follow within so many rows."""
+"""Largest share of the height that is cut off at one edge; most rows between the score and the lives; and the number of
+rows below them within which one of a single colour has to follow."""
 
-CHUNK, NEAR, EVERY, VANISHING = 300, 5, 5, 0.04
-"""Raw frames that share a background; how far in pixels a sprite is looked for that vanished; frames from one look to
-the next, no multiple of a period of flicker; the share of looks with such a sprite from which on a game flickers."""
+CHUNK = 300
+"""Raw frames that share a background."""
+
+NEAR, EVERY, VANISHING = 5, 5, 0.04
+"""For flicker: distance in pixels within which a vanished sprite has to return; raw frames from one check to the next
+(not a multiple of a period of flicker); and the share of checks with a vanished sprite from which a game flickers."""
 
 
 class Field(NamedTuple):
-    """How to look at a game.
+    """How a game is shown.
 
     Attributes:
         crop: (first, last) raw row of what is shown; None for the whole picture.
@@ -81,11 +84,11 @@ class Rows(NamedTuple):
 def measure_field(game: str) -> Field:
     """The playing field and the flicker of an Atari game such as `Pong`; equal on every call.
 
-    What is cut off at the top and at the bottom changes only when a reward comes or a life is lost (score and lives),
-    and a row of a single colour separates it from the rest. No sprite is ever seen there. Where nothing says so, the
-    whole picture is shown. An observation is the maximum over four raw frames where sprites vanish for two raw frames
-    or more and return, over two where they do so for a single one, else it is one raw frame: what moves is then seen as
-    large as it is.
+    Rows are cut off at the top and at the bottom if they change only when a reward comes or a life is lost (score and
+    lives), no sprite is ever seen there, and a row of a single colour separates them from the rest. If there are no
+    such rows, the whole picture is shown. An observation is the maximum over four raw frames where sprites vanish for
+    two raw frames or more and return, and over two where they do so for a single one. Otherwise it is one raw frame, so
+    that a moving sprite is not blurred.
     """
     rows, looks = [], []
     for play in _random_play(game):
@@ -136,7 +139,7 @@ def _after(events: np.ndarray) -> np.ndarray:
 
 
 def vanishing(play: Play, frames: int) -> tuple[int, int]:
-    """Looks at which a sprite is missing for so many raw frames in a row and returns near by; and looks in all."""
+    """The number of checks at which a sprite is missing for `frames` raw frames in a row and returns, and of all."""
     kernel, looks, gone = np.ones((2 * NEAR + 1,) * 2, np.uint8), 0, 0
 
     def around(mask: np.ndarray) -> np.ndarray:

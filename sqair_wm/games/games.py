@@ -29,8 +29,8 @@ def make_game(
         name: an Atari game such as `MsPacman`, `Bouncing`, or the id of a registered environment that shows pictures
             and takes discrete actions; see `find_game`.
         size: height and width of an observation in pixels.
-        pool, crop, sticky, frame_skip: see `make_atari`; for Atari games only. By default as the name asks for, else
-            what `make_atari` does.
+        pool, crop, sticky, frame_skip: see `make_atari`; for Atari games only. By default what the name asks for, or
+            else the defaults of `make_atari`.
         kwargs: passed on to `gymnasium.make`.
 
     Raises:
@@ -62,7 +62,7 @@ def check_field(game: Game, crop: tuple[int, int] | None, pool: int | None) -> N
 
 
 def choose_field(game: Game, crop: tuple[int, int] | None, pool: int | None) -> Field:
-    """How to look at a game: as chosen, else as measured; nothing for a game that is shown as it is."""
+    """How a game is shown: as chosen, else as measured; both None for a game without raw frames."""
     check_field(game, crop, pool)
     if not game.atari or (crop and pool):
         return Field(crop, pool)

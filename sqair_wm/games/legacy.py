@@ -1,4 +1,4 @@
-"""How games were looked at before fields were measured: for descriptions of models and recordings that do not say."""
+"""How games were shown before playing fields were measured: for older descriptions of models and recordings."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ FIELDS = {
     "Pong": (34, 194),
     "SpaceInvaders": (20, 196),
 }
+"""(first, last) raw row of what was shown of a game."""
+
 OWN = ("", "ale_py", "gymnasium", "sqair_wm")
-"""Modules that a game may be named with and that are here anyway."""
+"""Modules in the id of a game (`module:game`) that are imported anyway."""
 
 WHOLE = (0, 210)
-"""First and last raw row that a game was shown from unless told otherwise, and of all other games."""
+"""(first, last) raw row of the games that are not in `FIELDS`."""
 
 FLICKERING = ("MsPacman", "SpaceInvaders", "Pacman", "Asteroids")
-"""Games of which a frame was the maximum of four raw frames; two of others."""
+"""Games of which a frame was the maximum of four raw frames; of other games it was that of two."""
 
 
 def completed(description: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a `Source` or a `Recording` as JSON gives them, with everything said.
+    """The settings of a `Source` or a `Recording`, read from JSON, with those added that older versions did not write.
 
-    Descriptions without a frame skip are older: their `crop` and `pool` of None stood for the tables here.
+    Descriptions without a frame skip are older: a `crop` or `pool` of None then meant what the tables here say.
     """
     settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in description.items()}
     if "frame_skip" in settings:
         return settings
-    if str(settings["game"]).rpartition(":")[0] not in OWN:  # reading a description imports nobody's module
+    if str(settings["game"]).rpartition(":")[0] not in OWN:  # reading a description imports no module
         return settings | {"frame_skip": None, "crop": None, "pool": None}
     game = find_game(settings["game"])
     settings |= {"game": game.name, "frame_skip": None}

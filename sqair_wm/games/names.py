@@ -16,14 +16,14 @@ gym.register_envs(ale_py)
 
 BOUNCING, BOUNCING_ID = "Bouncing", "sqair_wm/Bouncing-v0"
 FRAME_SKIP, STICKY = 4, 0.0
-"""Raw frames an action lasts, and the probability that an Atari game repeats the last action, if nobody asks."""
+"""Defaults: raw frames an action lasts, and the probability that an Atari game repeats the last action."""
 
 ALE_STICKY = 0.25
-"""The probability where an Atari id does not say it."""
+"""The probability that ale-py uses for an Atari id that does not set it."""
 
 KEPT = {"game", "frameskip", "repeat_action_probability"}
 USUAL = {"full_action_space": False, "max_num_frames_per_episode": 108_000, "obs_type": "rgb"}
-"""Settings of an Atari id that a `Game` keeps; and those that it can't keep, with the only value that they may have."""
+"""Settings of an Atari id that a `Game` has; and those that it lacks, with the only value that they may have."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Game:
     Attributes:
         name: the one that is saved and compared: `Pong`, `Bouncing`, or an id of Gymnasium such as `My/Game-v0`, after
             the module that registers it if that has to be imported (`mygame:My/Game-v0`).
-        atari: whether it has raw frames to skip, rows to crop, and actions to repeat.
+        atari: whether it is an Atari game, with raw frames to skip, rows to crop, and actions to repeat.
         sticky: probability that the game repeats the last action; None if the spelling does not say.
         frame_skip: raw frames an action lasts; None if the spelling does not say.
     """
@@ -59,8 +59,8 @@ def games() -> list[str]:
 def find_game(text: str) -> Game:
     """The game that `text` means, whatever its spelling.
 
-    `Pong`, `pong`, `ALE/Pong-v5`, `PongNoFrameskip-v4` and `PongDeterministic-v4` are one game; the ids ask for their
-    own frame skip and stickiness. `mygame:My/Game-v0` imports `mygame`, which registers the game.
+    `Pong`, `pong`, `ALE/Pong-v5`, `PongNoFrameskip-v4` and `PongDeterministic-v4` are one game; the ids differ in the
+    frame skip and stickiness that they ask for. `mygame:My/Game-v0` imports `mygame`, which registers the game.
 
     Raises:
         ValueError: if there is no such game (the nearest are named), its module can't be imported, or an id asks for
@@ -75,7 +75,7 @@ def find_game(text: str) -> Game:
         return game_of(gym.registry[name], module)
     match = re.fullmatch(r"(\w+)Deterministic-v([04])", name)
     if match and match[1] in games():
-        # As the ids were registered before ale-py 0.12; actions of Space Invaders lasted three frames.
+        # How these ids were registered before ale-py 0.12: an action of Space Invaders lasted three frames.
         return Game(match[1], True, 0.25 if match[2] == "0" else 0.0, 3 if match[1] == "SpaceInvaders" else 4)
     raise ValueError(_unknown(text, name, module))
 
@@ -103,7 +103,7 @@ def game_of(spec: EnvSpec, module: str = "") -> Game:
 
 
 def name_of(spec: EnvSpec) -> str:
-    """The name of a registered or running game, whatever settings it has; no module."""
+    """The name of a registered or running game, whatever settings it has, without a module."""
     if spec.entry_point == gym.registry[BOUNCING_ID].entry_point:
         return BOUNCING
     rom = spec.kwargs.get("game") if str(spec.entry_point).startswith("ale_py") else None
@@ -111,15 +111,16 @@ def name_of(spec: EnvSpec) -> str:
 
 
 def settle(game: Game, sticky: float | None, frame_skip: int | None = None) -> tuple[float, int | None]:
-    """Stickiness and frame skip of a game: what its spelling asks for, what the user asks for, or the usual.
+    """Stickiness and frame skip of a game: what its spelling asks for, else what the user asks for, else the default.
 
     Args:
-        game: as it was called.
+        game: the game, with what its spelling asks for.
         sticky: what the user asks for; None for nothing.
-        frame_skip: the same.
+        frame_skip: what the user asks for; None for nothing.
 
     Raises:
-        ValueError: if the two contradict one another, or a game that is not Atari's can't do what the user asks for.
+        ValueError: if spelling and user ask for different values, or the user asks for something that only Atari games
+            have.
     """
     if not game.atari:
         if sticky or frame_skip:
@@ -155,7 +156,7 @@ def _import(module: str, text: str) -> None:
 
 
 def _unknown(text: str, name: str, module: str) -> str:
-    """What to say about a game that nobody knows."""
+    """The error message for a game that does not exist."""
     if module:
         near = difflib.get_close_matches(name, list(gym.registry), 3, 0.6)
         hint = f"did you mean {' or '.join(f'{module}:{n}' for n in near)}?" if near else "look for gym.register in it"

@@ -1,4 +1,4 @@
-"""Play at random: what makes up a recording, and what stands still in the game."""
+"""The settings of a recording, and the initial background of its game, from random play."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from sqair_wm.games.games import make_game
 from sqair_wm.games.policies import RepeatingAgent
 
 WARM_UP = 1500
+"""Frames of random play from which the initial background is taken."""
+
 OPENINGS, LASTING = 8, 120
-"""Episodes that are begun to see what stands still at first, and their frames."""
+"""Episodes that are begun to see what stands still at first, and for how many frames each is played."""
 
 VERSION = 9
-"""To be raised when equal settings no longer give equal recordings; older ones are then made again."""
+"""Raise it when equal settings no longer give equal recordings: older recordings are then made again."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,13 @@ class Recording:
         frames: number of frames.
         size: height and width in pixels.
         seed: of the game and of the random agent.
-        memory: frames after which something that stands still is background.
+        memory: when the scene has changed, frames after which what stands still is background, see `RunningMode`.
         crop: (first, last) raw row of what is shown; None for the whole picture.
         pool: raw frames an observation is the maximum of; None for 2, or where there are no raw frames.
         sticky: probability that the game repeats an action.
         frame_skip: raw frames an action lasts; None for 4, or where there are no raw frames.
         streams: games that are played side by side, each for an equal part of the frames.
-        player: who plays: `random`, or a name for whoever was given to `record`.
+        player: who plays: `random`, or the name of the player that was given to `record`.
     """
 
     game: str
@@ -73,7 +75,7 @@ class Recording:
         if self.frames < 1:
             raise ValueError(f"a recording needs at least one frame, got {self.frames}")
         if self.streams < 1 or self.frames % self.streams:
-            raise ValueError(f"{self.frames} frames can't be shared out evenly to {self.streams} games side by side")
+            raise ValueError(f"{self.frames} frames can't be divided evenly among {self.streams} games side by side")
         if self.crop is not None:
             object.__setattr__(self, "crop", tuple(self.crop))  # configurations give a list
 
@@ -101,17 +103,17 @@ class Recording:
 
 
 def initial_background(recording: Recording) -> np.ndarray:
-    """What is behind the objects when an episode begins, `[H, W, 3]` uint8.
+    """The background when an episode begins, `[H, W, 3]` uint8.
 
-    The colour each pixel shows most in `WARM_UP` frames of play; but what stood still at the beginning of any of
-    `OPENINGS` episodes is there in every episode, even if it is gone most of the time (pellets that are eaten).
+    It is the colour that each pixel shows most often in `WARM_UP` frames of play. A pixel that stood still at the
+    beginning of one of `OPENINGS` episodes has the colour it had there, even if that is soon gone (eaten pellets).
     """
     return _background(replace(recording, frames=1, memory=Recording.memory, streams=1, player="random")).copy()
 
 
 @lru_cache(maxsize=8)
 def _background(recording: Recording) -> np.ndarray:
-    """See `initial_background`; how many frames are recorded, and for how long one is remembered, does not matter."""
+    """See `initial_background`; cached for settings that differ only in what does not matter for it."""
     play = warm_up(recording, WARM_UP + 1)
     mode = RunningMode(next(play)[0], memory=WARM_UP, known=False)
     for frame, _ in play:

@@ -1,4 +1,4 @@
-"""Who plays: anybody with stable-baselines3's `predict`, and a player that acts at random."""
+"""Players of games: policies with the `predict` of stable-baselines3, and players that act at random."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONGEST_HOLD = 8
 
 
 class Policy(Protocol):
-    """Whoever chooses actions for a batch of observations: a model of stable-baselines3, a planner."""
+    """Chooses actions for a batch of observations: a model of stable-baselines3, a planner."""
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
@@ -20,10 +20,10 @@ class Policy(Protocol):
 
 
 class Player(Protocol):
-    """Whoever plays `B` games side by side by what they show."""
+    """Plays `B` games side by side from what they show."""
 
     def act(self, frames: np.ndarray, fresh: np.ndarray) -> np.ndarray:
-        """Actions `[B]` after the frames `[B, H, W, 3]` uint8; `fresh` `[B]` bool: with which an episode begins."""
+        """Actions `[B]` after the frames `[B, H, W, 3]` uint8; `fresh` `[B]` bool, those that begin an episode."""
 
 
 class RandomPlayer:
@@ -33,7 +33,7 @@ class RandomPlayer:
         self._agents = [RepeatingAgent(actions, seed + i) for i in range(number)]
 
     def act(self, frames: np.ndarray, fresh: np.ndarray) -> np.ndarray:
-        """See `Player.act`; the frames do not matter."""
+        """See `Player.act`; the frames are ignored."""
         return np.array([agent.act() for agent in self._agents])
 
 

@@ -15,7 +15,7 @@ from sqair_wm.nn.packing import Rows
 from sqair_wm.nn.where import window
 
 WIDE = 0.15
-"""Share of a frame that windows span from which it is cheaper to paint whole frames."""
+"""Share of a frame: where the largest windows span more than this, it is cheaper to paint whole frames."""
 
 
 class Appearance(nn.Module):
@@ -40,7 +40,7 @@ class Appearance(nn.Module):
         return glimpses.view(*what.shape[:-1], *glimpses.shape[1:])
 
     def glimpses(self, slots: Slots) -> Tensor:
-        """Each object as it is painted, `[B, N, C, h, w]`; zero where there is none."""
+        """Each object as it is painted, `[B, N, C, h, w]`; zero in empty slots."""
         return self.decode(slots.what) * slots.presence[:, :, None, None, None]
 
     def paint(self, slots: Slots, dense: bool) -> Tensor:
@@ -63,7 +63,7 @@ class Appearance(nn.Module):
         return windows(rows.numbers() // slots.presence.shape[1], glimpses, scale, centre, self.config.frame_size)
 
     def _mean(self, slots: Slots) -> Tensor:
-        """The learned mean image where objects are painted, as released."""
+        """The learned mean image where objects are painted, as in the released code."""
         assert self.mean_image is not None
         ones = slots.presence[:, :, None, None, None].expand(-1, -1, 1, *self.config.glimpse)
         covered = place_whole(ones, *window(slots.where), self.config.frame_size)
@@ -121,7 +121,7 @@ class PaintedError(torch.autograd.Function):
 
 
 class WholeError(torch.autograd.Function):
-    """The same for objects that span much of a frame, each painted all over it."""
+    """The same error for objects that span much of a frame: each is painted on a whole frame."""
 
     @staticmethod
     def forward(ctx: Any, tall: Tensor, columns: Tensor, scene: Tensor, frames: Tensor, copies: int) -> Tensor:

@@ -15,22 +15,22 @@ from sqair_wm.nn.distributions import Normal, positive
 from sqair_wm.nn.networks import linear, mlp
 
 LONGEST = 64
-"""Steps since the last change of what is seen that are told apart."""
+"""Number of times since the last change that the network tells apart, in steps; longer ones count as the last."""
 
 WAYS, LEAST_STD, SELDOM = 8, 0.02, -4.0
-"""Alternatives for a new object, the floor of their deviations, and the initial logit of a birth."""
+"""Components of the mixture for a new object, the floor of their standard deviations, and a birth's initial logit."""
 
 WHICH = 0.02
-"""Weight of which object it is, beside whether there is one: it has many more dimensions."""
+"""Weight in the loss of which object is born, relative to whether one is: the first has many more dimensions."""
 
 
 class Expected(NamedTuple):
-    """Whether a new object appears with the step, and which.
+    """The distribution of what a step brings: whether a new object appears, and, as a mixture, which.
 
     Attributes:
         logit: `[B]`, of a birth.
-        ways: `[B, K]`, logits of the alternatives.
-        object: `[B, K, 4 + W + 2]`, where, what and velocity of each.
+        ways: `[B, K]`, logits of the components of the mixture.
+        object: `[B, K, 4 + W + 2]`, where, what and velocity under each component.
     """
 
     logit: Tensor
@@ -50,7 +50,7 @@ class Expected(NamedTuple):
         """Presence `[B]`, where `[B, 4]`, what `[B, W]` and velocity `[B, 2]` of at most one new object.
 
         Args:
-            noise: of the slots that may be discovered. Its second number in [0, 1) chooses among the alternatives, the
+            noise: of the slots that may be discovered. The second number of its `presence` chooses the component, the
                 likeliest first.
         """
         presence = (noise.presence[:, 0] < self.logit.sigmoid()).to(noise.what.dtype)
@@ -66,9 +66,10 @@ class Expected(NamedTuple):
 
 
 class Births(nn.Module):
-    """Says what new object appears with a step.
+    """Predicts whether a new object appears with a step, and which.
 
-    It goes by the objects there, what the dynamics remembers of them, the action, and the time since the last change.
+    Its inputs are the objects present, what the dynamics remembers of them, the action and the time since the last
+    change.
 
     Args:
         config: of the model.
@@ -91,8 +92,8 @@ class Births(nn.Module):
         Args:
             sight: the scenes.
             memory: `[B, N, P]` of the dynamics.
-            since: `[B]` steps since the last change.
-            action: `[B]`.
+            since: `[B]` int64, steps since the last change, see `Slots`.
+            action: `[B]` int64.
         """
         inputs = torch.cat([sight.own, sight.rows.take(memory.flatten(0, 1))], -1).detach()
         there = sight.rows.put(self.each(inputs)).unflatten(0, sight.shape).sum(1)
@@ -102,13 +103,13 @@ class Births(nn.Module):
 
 
 def birth_loss(expected: Expected, new: Tensor, target: tuple[Tensor, ...], weight: Tensor) -> Tensor:
-    """Negative log density of whether an object appeared, `new` `[B]` bool, and of which.
+    """Negative log density, a scalar, of whether an object appeared (mean over scenes) and of which (mean over births).
 
     Args:
-        expected: see there.
-        new: see above.
-        target: where, what, velocity and whether that is known, see `Expected.log_prob`.
-        weight: `[B]`, how much each scene counts for whether.
+        expected: the prediction for `B` scenes.
+        new: `[B]` bool, whether an object appeared.
+        target: where, what and velocity of that object and whether its velocity is known, see `Expected.log_prob`.
+        weight: `[B]`, how much each scene counts for whether an object appeared.
     """
     born = new.to(weight.dtype)
     whether = F.binary_cross_entropy_with_logits(expected.logit, born, weight)

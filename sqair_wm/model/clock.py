@@ -1,4 +1,4 @@
-"""The time: how long nothing came or went in a scene, and how old its episode is."""
+"""The time: how long ago an object last came or went in a scene, and how old the episode is."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch import Tensor
 from sqair_wm.model.slots import Slots
 
 CLOCK = 4
-"""Numbers that tell the time, see `clock`."""
+"""How many numbers `clock` gives for each scene."""
 
 
 def clock(slots: Slots) -> Tensor:
-    """The time as networks are shown it, `[B, CLOCK]`: since the last change on three scales, and in the episode."""
+    """The time as networks are shown it, `[B, CLOCK]`: since the last change, on three scales, and since the start."""
     since, step = (x.to(slots.where.dtype) for x in (slots.since, slots.step))
     return torch.tanh(torch.stack([since / 8, since / 24, since / 72, step / 72], -1))
 

@@ -1,4 +1,4 @@
-"""What has to be known to build a model; saved as JSON beside its weights."""
+"""The settings from which a model is built; saved as JSON beside its weights."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ CELLS = 9
 """Height and width of the crop of the scenery around an object, in cells: about three objects."""
 
 LEAST_OBJECT = 0.25
-"""Pixels that the typical object spans each way, at least."""
+"""Least height and width of the typical object, in pixels."""
 
 SPECK = 0.2
-"""What covers a smaller share of the typical object is a speck and no object, unless such things are seen to travel."""
+"""Foreground smaller than this share of the typical object is a speck, not an object, unless such specks are seen to
+travel (`sqair_wm.data.specks`)."""
 
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """What can be chosen about a SQAIR; what may be `auto` follows from the data or from other choices.
+    """What can be chosen about a SQAIR; `auto` derives a setting from the data or from other settings.
+
+    The paper is Kosiorek et al. 2018; "released" is the authors' code, which differs from the paper in places.
 
     Attributes:
         architecture: `sqair`; or a baseline: `air` (single frames) or `vrnn` (no objects).
@@ -29,36 +32,36 @@ class ModelSettings:
             `auto`: `interactive` for guided inference on data with actions.
         discovery_prior: p of new objects: `paper`, or `measured` (sizes start from `object_size`, and there are never
             more of them than free slots); `auto`: see `discovery_prior_of`.
-        inference: q: `guided`, `paper`, or, to see what each half is worth, `guided_discovery` (with the published
-            tracking) or `guided_tracking` (with the published discovery).
-        encoder: what the published inference and the VRNN read images with: `mlp` or `conv`, as published.
+        inference: q: `guided`, `paper`, or, as ablations, `guided_discovery` (with the published tracking) or
+            `guided_tracking` (with the published discovery).
+        encoder: image network of the published inference and of the VRNN: `mlp` or `conv`, the two published variants.
         decoder: p of the image of an object: `mlp` or `conv`, the two published variants.
         decoder_width: of the `mlp` decoder; 0 for `hidden`.
-        residual: predict changes of position and appearance; otherwise both anew, as released.
+        residual: predict changes of position and appearance; otherwise predict both anew, as released.
         pairs: what the `interactive` dynamics is shown of two objects: `contact` (place, velocity, and whether and how
             they touch now or, if both go on, in the next step), `intent` (the same if both do what they are about to do
             under the action) or `place` (without contact, and with one layer less).
         changing: the background changes in imagination where objects pass (eaten pellets); else it stays.
         births: new objects in imagination are learned from play; else they are drawn from the discovery prior.
-        lasting: with `interactive` dynamics an object leaves imagination when it is last seen, as play shows in
-            hindsight; tracking has to wait for it, see `patience`.
+        lasting: with `interactive` dynamics an object leaves imagination at the step in which it was last seen, which
+            training knows in hindsight; tracking gives it up only after `patience` frames.
         clock: `interactive` dynamics and heads are told the time, in the episode and since something came or went.
         smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`; `auto`: with
             `interactive` dynamics.
         inertia: a smoothed velocity is `kept` unless the dynamics is sure that it changes, or `free`: multiplied by a
             factor each step.
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
-            the temporal state's, as published) or `steady` (the prior's, corrected in units of its deviation, which
-            starts small: what does not change costs next to nothing; the prior expects the code to stay).
-        size: how guided tracking updates an object's size: `free` (the predicted size, changed as much as pays), `held`
-            (the last size, changed as much as pays: the dynamics has no part in it) or `steady` (as `appearance`); the
-            last two need `residual`. `auto`: `steady` in a crowd, else `held` with `interactive` dynamics.
+            the temporal state's, as published) or `steady` (the prior's, which expects the code to stay, corrected in
+            units of its standard deviation, which starts small: an object that does not change costs next to nothing).
+        size: how guided tracking updates an object's size: `free` (starts from the predicted size), `held` (starts from
+            the last size: the dynamics has no part in it) or `steady` (as `appearance`); the last two need `residual`.
+            `auto`: `steady` in a crowd, else `held` with `interactive` dynamics, else `free`.
             `free_or_steady` is what `auto` was until 0.6.0: `steady` in a crowd, else `free`.
         slots: most objects in one scene; `auto`: measured.
         object_size: (height, width) in pixels of a typical object; guided inference and the scale prior start from it;
             `auto`: measured.
-        speck: where frames have opacity, what would fill a smaller share of the typical object is no object to guided
-            inference; `auto`: measured, see `sqair_wm.data.specks`.
+        speck: where frames have opacity, guided inference ignores foreground that would fill a smaller share of the
+            typical object; `auto`: measured, see `sqair_wm.data.specks`.
         what: length of the appearance code.
         glimpse: (height, width) of a glimpse.
         hidden: width of the networks.
@@ -70,8 +73,8 @@ class ModelSettings:
         no_discovery_bias: initial logit for "nothing new" after the first frame.
         conditional_discovery: guided discovery knows the objects that are there already, as published (so does p);
             `auto`: unless there is a crowd.
-        certainty: largest logit that what guided inference learns of presence comes to; 0 for no limit.
-        gradient_outside: what lies outside the frame passes its gradient on to earlier frames in training.
+        certainty: bound of the presence logits that guided inference learns; 0 for no bound.
+        gradient_outside: objects outside the frame pass gradients on to earlier frames in training.
         patience: guided inference drops an object after so many frames without foreground that only it explains.
         search_radius: standard deviation of the search around a predicted place, in object sizes, see `search_size`.
     """
@@ -135,12 +138,12 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class ModelConfig(ModelSettings):
-    """`ModelSettings` in which nothing is `auto`, and what the data decide: all it takes to build a SQAIR.
+    """`ModelSettings` without any `auto`, and what follows from the data: all it takes to build a SQAIR.
 
     Attributes:
         frame_size: (height, width) of a frame in pixels.
         channels: of the foreground, which the model explains.
-        scenery: channels of the background; only the `interactive` dynamics looks at them.
+        scenery: channels of the background; only the `interactive` dynamics uses them.
         actions: number of discrete actions; 0 if there are none.
     """
 
@@ -184,7 +187,7 @@ class ModelConfig(ModelSettings):
         if not 0 <= self.speck <= 1:
             raise ValueError(f"model.speck is a share of the typical object, from 0 to 1, got {self.speck}")
         if self.certainty < 0:
-            raise ValueError(f"model.certainty is {self.certainty}: a logit that is not exceeded, or 0 for none")
+            raise ValueError(f"model.certainty is {self.certainty}; it takes a positive bound of logits, or 0 for none")
         if self.slots < 1 or not 0 < self.output_std < math.inf:
             raise ValueError(f"slots ({self.slots}) must be at least 1 and output_std ({self.output_std}) positive")
 
@@ -195,18 +198,18 @@ class ModelConfig(ModelSettings):
 
     @property
     def search_size(self) -> tuple[float, float]:
-        """(height, width) in pixels of an object as far as it is searched for: in games at least the mean of both.
+        """(height, width) in pixels of an object for the search; in games neither is less than the mean of both.
 
-        There the typical object may be a thin paddle, and a ball is no slower along its thin side.
+        In games the typical object may be a thin paddle, and a ball is no slower along the paddle's thin side.
         """
         least = 0.5 * sum(self.object_size) if self.scenery else 0.0
         return max(self.object_size[0], least), max(self.object_size[1], least)
 
     @property
     def surprise(self) -> float:
-        """Least standard deviation of a place where objects meet, in cells of the matching.
+        """Least standard deviation of a predicted place where objects meet, in cells of `Matcher`.
 
-        In games they bounce, however sure the dynamics is of where they go.
+        In games it is larger: objects that meet may bounce, however sure the dynamics is of where they go.
         """
         return 3.0 if self.scenery else 0.5
 
@@ -227,10 +230,10 @@ class ModelConfig(ModelSettings):
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> ModelConfig:
-        """The inverse of `to_json`; descriptions that older versions wrote are understood, see `upgrade`.
+        """The inverse of `to_json`; it also reads what older versions wrote, see `upgrade`.
 
         Raises:
-            ValueError: for unknown keys, or values that cannot be.
+            ValueError: for unknown keys or invalid values.
         """
         data = upgrade(data)
         unknown = set(data) - set(ModelConfig.__dataclass_fields__)

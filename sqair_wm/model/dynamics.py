@@ -19,18 +19,23 @@ from sqair_wm.nn.packing import Rows
 from sqair_wm.nn.where import held_shift, window
 
 MOST_INTENT = 2.0
-"""Bound of how far objects are steered in a step, beside their last one, in units of `Dynamics.reach`."""
+"""Bound of how far an action steers an object away from its last step, in units of `Dynamics.reach`."""
 
 ABSENT = -88.0
-"""Logit of the presence of what is not there."""
+"""Presence logit of an empty slot."""
 
 
 class Prediction(NamedTuple):
     """p(z_t of every tracked object | its past), which every dynamics gives.
 
-    `memory` `[B, N, P]`, `stay_logit` `[B, N]` (very negative for empty slots), `where` and `what` Gaussians;
-    `lasts_logit` `[B, N]` that the object is seen now or later, if the dynamics tells it apart from being tracked on;
-    `intent` `[B, N, 2]`, by how much (y, x) each object is about to move if nothing is in its way, if anybody asks.
+    Attributes:
+        memory: `[B, N, P]`, the memory of the dynamics after the step.
+        stay_logit: `[B, N]`, that the object goes on being tracked; very negative for empty slots.
+        where: Gaussian over `[B, N, 4]`.
+        what: Gaussian over `[B, N, W]`.
+        lasts_logit: `[B, N]`, that the object is seen at this step or later; None if the dynamics does not predict it.
+        intent: `[B, N, 2]`, by how much (y, x) each object is about to move if nothing is in its way, in half frames;
+            None if the dynamics does not predict it.
     """
 
     memory: Tensor
@@ -62,17 +67,20 @@ class DynamicsModel(Protocol):
 
 
 class Dynamics(nn.Module):
-    """A GRU for each object; what it reads out is the distribution of the object's next state.
+    """A GRU for each object; its readout is the distribution of the object's next state.
 
     Without `surroundings` (`dynamics="paper"`) each object is by itself, blind to the action and to other objects. With
     them (`interactive`) the GRU is also shown the object's surroundings. With `config.residual`, the next place is the
     last one moved on by its velocity times a learned factor plus a learned change, both bounded, and the next what is
-    the last one plus a change; otherwise both are read out anew, as released. With `config.smooth`, the velocity is not
-    the last difference of places but smoothed, see `Motion`, and a part of the memory.
+    the last one plus a change; otherwise both are read out anew, as in the released code. With `config.smooth`, the
+    velocity is not the last difference of places but a smoothed one that is part of the memory, see `Motion`.
 
     Args:
         config: of the model.
         surroundings: what the GRU is shown beside the object itself; None for nothing.
+
+    Attributes:
+        reach: size of a typical object, the larger side, in half frames; bounds the learned change of a place.
     """
 
     reach: Tensor
@@ -100,7 +108,7 @@ class Dynamics(nn.Module):
             self.readout.bias.data[8 + w : 8 + 2 * w] = -3.0 if config.appearance == "steady" else -1.0
 
     def forward(self, slots: Slots, action: Tensor | None, dense: bool) -> Prediction:
-        """Predict every object one step ahead under `action` `[B]`, which only the surroundings look at."""
+        """Predict every object one step ahead under `action` `[B]`, which only the surroundings use."""
         b, n = slots.presence.shape
         sight = Sight.of(slots, self.config, dense) if self.surroundings is not None else None
         rows = Rows(slots.presence.detach().flatten() > 0, dense) if sight is None else sight.rows
@@ -131,7 +139,7 @@ class Dynamics(nn.Module):
         return Prediction(memory, logits[0], Normal(rest[0], rest[1] + 1), Normal(rest[2], rest[3] + 1), lasting, going)
 
     def _going(self, sight: Sight | None, velocity: Tensor, memory: Tensor, action: Tensor | None) -> Tensor | None:
-        """By how much each object is about to move, `[B, N, 2]`; None where nothing asks for it."""
+        """By how much each object is about to move, `[B, N, 2]`; None unless `pairs` is `intent`."""
         if self.intent is None or sight is None:
             return None
         going = velocity + MOST_INTENT * self.reach * self.intent(sight, memory, action)
@@ -172,7 +180,7 @@ def nothing_to_predict(slots: Slots) -> Prediction:
 
 
 def move_on(slots: Slots, prediction: Prediction, presence: Tensor, noise: Noise | None = None) -> Slots:
-    """The imagined step of the objects there are: what `prediction` makes of them, without new ones (paper, eq. 3).
+    """One imagined step of the present objects under `prediction`, without new objects (paper, eq. 3).
 
     Args:
         slots: `B` scenes.

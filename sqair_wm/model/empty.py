@@ -10,7 +10,7 @@ from sqair_wm.model.slots import Slots
 
 
 def empty_scenes(config: ModelConfig, batch: int, like: Tensor) -> Slots:
-    """`batch` scenes without any object, of the kind and on the device of the tensor `like`."""
+    """`batch` scenes without any object, with the type and on the device of the tensor `like`."""
     b, n, c = batch, config.slots, config
     whole = torch.zeros((), dtype=torch.int64, device=like.device)
     return Slots(

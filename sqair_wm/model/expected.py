@@ -1,4 +1,4 @@
-"""What frames a model expects."""
+"""Checks that frames fit a model."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from sqair_wm.model.config import ModelConfig
 
 
 def check_frame(frame: Frame, config: ModelConfig) -> None:
-    """Raise TypeError for what is no frame, and ValueError for frames that are not of the size of the model's."""
+    """Check that `frame` is one that a model of `config` takes.
+
+    Raises:
+        TypeError: if it is not a `Frame`.
+        ValueError: if its channels or its size are not those of the model.
+    """
     if not isinstance(frame, Frame):
         raise TypeError(
-            f"a model is shown a Frame(foreground, background), got {type(frame).__name__}: Frame(tensor) is one "
-            "without a background"
+            f"a model is shown a Frame(foreground, background), got {type(frame).__name__}; for a frame without "
+            "background write Frame(tensor)"
         )
     expected = [(n, *config.frame_size) for n in (config.channels, config.scenery)]
     shapes = [tuple(x.shape[1:]) for x in (frame.foreground, frame.background)]

@@ -1,7 +1,7 @@
-"""The parts of a model by the names that the configuration gives them; one more is one more line here.
+"""The parts of a model by the names that the configuration gives them; a new part is one more line here.
 
-From outside the package, `DYNAMICS.register("mine", build)` does the same. What a builder is called with and what it
-has to give stands beside each registry.
+From outside the package, `DYNAMICS.register("mine", build)` does the same. The text below each registry says what its
+builders are called with and what they return.
 """
 
 from __future__ import annotations
@@ -82,4 +82,4 @@ INFERENCE: Registry[InferenceModel] = Registry(
     guided_discovery=_guided_discovery,
     guided_tracking=_guided_tracking,
 )
-"""Called with the `ModelConfig` and the decoder (which it may use and does not train): a module that infers a step."""
+"""Called with the `ModelConfig` and the decoder, which it may use but not train: a module that infers a step."""

@@ -11,13 +11,13 @@ from sqair_wm.model.sight import CONTACT, Sight
 from sqair_wm.nn.networks import linear, mlp
 
 NEVER = -1e9
-"""Added to what a hidden unit takes in, keeps it at zero behind a ReLU."""
+"""Added to the input of a ReLU, keeps its output at zero."""
 
 
 class Relation(nn.Module):
-    """What the other objects of its scene mean to each object: a sum over pairs.
+    """A code of the other objects of its scene for each object: a sum over pairs.
 
-    There is one hidden layer for each pair, and with `ModelConfig.pairs` of `contact` a second one, which can tell a
+    There is one hidden layer for each pair and, unless `ModelConfig.pairs` is `place`, a second one, which can tell a
     hit from a miss.
     """
 
@@ -29,7 +29,7 @@ class Relation(nn.Module):
         self.meeting = linear(width, width) if contact else None
 
     def forward(self, sight: Sight, relation: Tensor | None = None) -> Tensor:
-        """`[R, width]`, one for each object that is present; `relation` is that of `sight` unless it is given."""
+        """`[R, width]`, one for each object that is present; `relation` as `Sight.relate` gives it, else `sight`'s."""
         relation = sight.relation if relation is None else relation
         weight, sent = self.between.weight, self.sender(sight.code)
         weight = torch.cat([weight, weight.new_full((weight.shape[0], 1), NEVER)], 1)
@@ -87,7 +87,7 @@ class Surroundings(nn.Module):
 class Intent(nn.Module):
     """How far each object is about to move under the action, if nothing is in its way.
 
-    An object that is steered moves by other steps than its last one; whether it is hit in this step shows only then.
+    A steered object does not move on as in its last step. Whether it is hit in this step depends on where it goes.
 
     Args:
         config: of the model.
@@ -102,7 +102,7 @@ class Intent(nn.Module):
         self.out = mlp(width, width, 2, zero=True, activation=nn.ReLU)
 
     def forward(self, sight: Sight, memory: Tensor, action: Tensor | None) -> Tensor:
-        """What is added to the last step of each object that is present, `[R, 2]` in [-1, 1]."""
+        """Change of the last step (y, x) of each object that is present, `[R, 2]` in [-1, 1]; the caller scales it."""
         hidden = self.object(torch.cat([sight.own, memory], -1))
         if self.action is not None and action is not None:
             hidden = hidden + self.action(action).index_select(0, sight.scene)

@@ -1,4 +1,4 @@
-"""How much objects that leave the frame teach of the frames before."""
+"""Scales the gradient that objects pass on to earlier frames while they leave the frame."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sqair_wm.nn.where import in_frame, window
 
 
 def as_far_as_seen(slots: Slots) -> Slots:
-    """The same scenes, whose objects pass their gradient on to earlier frames as far as their windows lie in the frame.
+    """The same scenes; the gradient to earlier frames is scaled by the share of each window that lies in the frame.
 
-    What has left the frame is looked for on guesses alone, each from the one before: while it is away its
+    An object outside the frame is tracked by guesses alone, each based on the one before. While it is away its
     gradient can grow a hundredfold, and one such object outweighs all others of a batch.
     """
     seen = in_frame(*window(slots.where.detach())).unsqueeze(-1)

@@ -1,4 +1,4 @@
-"""The end of a step: new objects get their identities and join those that were followed."""
+"""The end of a step: new objects get their identities and join the tracked ones."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ def merge(tracked: Slots, discovered: Slots, slots: int, dense: bool) -> Slots:
     """Join both halves of a step into at most `slots` slots: objects first, empty ones last, order otherwise kept.
 
     Args:
-        tracked: the objects followed; discovered: the new ones; of any number of slots each.
+        tracked: the tracked objects, in any number of slots.
+        discovered: the new objects, in any number of slots.
         slots: most slots of the result.
-        dense: do the same work whatever is there; otherwise what is in order already is left as it is.
+        dense: do the same work whatever the scenes hold; otherwise slots that are in order already are not sorted.
     """
     nothing_new = not dense and not discovered.presence.shape[1]
     presence = (tracked.presence if nothing_new else torch.cat([tracked.presence, discovered.presence], 1)).detach()

@@ -1,4 +1,4 @@
-"""How an object moves on: a velocity smoothed over the frames it was seen in, for a place is never seen exactly."""
+"""How an object moves on: a velocity smoothed over the frames, because a place is never seen exactly."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ MOTION = 4
 """Units of an object's memory: how far (y, x) it was expected to move, and its smoothed velocity."""
 
 FEATURES = 12
-"""What `Motion.features` shows."""
+"""Length of `Motion.features`."""
 
 TOUCHING = 0.25
 """In object sizes, the finer of two scales on which the distance to an edge of the frame saturates."""
 
 FINE = 0.1
-"""Share of an object's size at which a surprise saturates: what is more is no jitter, the object turned or jumped."""
+"""Share of an object's size at which a surprise saturates: a larger one is not jitter, the object turned or jumped."""
 
 MOST_INERTIA, FIRST_INERTIA = 1.25, 0.67
-"""Bound of the factor on the velocity, which may turn negative (an object bounces), and the start of its tanh: 0.73, as
-velocities are uncertain."""
+"""Bound of the factor on the velocity, which may turn negative (an object bounces), and the initial input of its tanh:
+the factor starts at 0.73, because velocities are uncertain."""
 
 HARDLY = 0.02
 """Slope of `firm` at zero."""
 
 OUTPUTS = 8
-"""What `Motion.move` takes from the network, for y and for x: inertia, turn, doubt of the place and of the velocity."""
+"""Outputs of the network for `Motion.move`, each for y and x: inertia, turn, doubt of the place and of the velocity."""
 
 FIRST_DOUBT = -2.0
 """Initial logit of the share of a surprise that is put down to jitter."""
@@ -36,12 +36,12 @@ FIRST_DOUBT = -2.0
 class Motion(NamedTuple):
     """What is known of the motion of `R` objects; all `[R, 2]` (y, x), in units of half a frame.
 
-    A prediction that comes true, as in imagination, leaves no surprise. What surprises is shared out between jitter
-    and true motion. A shift of place alone, as by what overshoots a wall, does not change the velocity.
+    A prediction that comes true, as in imagination, leaves no surprise. A surprise is divided between jitter of the
+    place and true motion. A shift of the place alone, as after a bounce off a wall, does not change the velocity.
 
     Attributes:
-        surprise: where it is seen, less where it was expected.
-        velocity: smoothed, before this surprise.
+        surprise: where the object is seen, less where it was expected.
+        velocity: the smoothed velocity before this surprise.
     """
 
     surprise: Tensor
@@ -64,11 +64,11 @@ class Motion(NamedTuple):
         """How far each object is expected to move, `[R, 2]`, and the memory of it, `[R, 4]`.
 
         Args:
-            out: `[R, OUTPUTS]` of a network, 0 to begin with.
+            out: `[R, OUTPUTS]` of a network, 0 at the start of training.
             shift: `[R, 2]` change of place alone.
             reach: unit of the memory and bound of a turn.
-            kept: whether objects keep their velocity unless `out` says clearly that they do not, see `firm`; else the
-                velocity is multiplied by a factor that is free.
+            kept: whether objects keep their velocity unless `out` says clearly that they do not, see `firm`; otherwise
+                the velocity is multiplied by a free factor.
         """
         inertia, turn, place, velocity = out.chunk(4, -1)
         if kept:
@@ -83,5 +83,5 @@ class Motion(NamedTuple):
 
 
 def firm(x: Tensor) -> Tensor:
-    """`x` less most of its tanh: next to nothing near zero, so that objects go on as they do; far off, `x` less 1."""
+    """`x` less most of its tanh: nearly 0 near 0, so that objects move on unchanged; far from 0, one closer to it."""
     return x - (1 - HARDLY) * torch.tanh(x)

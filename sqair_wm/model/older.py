@@ -12,7 +12,7 @@ BEFORE: dict[str, Any] = {
     "lasting": False,
     "inertia": "free",
 }
-"""What models did whose description does not say it."""
+"""How models behave whose description, written by an older version, lacks a setting."""
 
 
 def upgrade(data: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Reward and ending of a step, predicted from the sets of objects before and after it; and how sure that is."""
+"""Reward and ending of a step, predicted from the objects before and after it; and how uncertain the step is."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Outcome(NamedTuple):
         reward: expected reward, unclipped, in the game's units.
         nonzero: probability that the reward is not zero.
         ends: probability that the episode ends with this step.
-        uncertainty: disagreement of the members about where the objects go, in object sizes: the worst of the objects.
-        reward_logits: `[E, B, BINS]` of each member.
-        end_logits: `[E, B]`.
+        uncertainty: the members' disagreement about where an object goes, in object sizes; the largest of all objects.
+        reward_logits: `[E, B, BINS]`, logits of the reward's bins, of each member.
+        end_logits: `[E, B]`, logit of the end, of each member.
         moves: `[E, B, N, 2]` displacement (y, x) of each object as each member sees it, in object sizes.
     """
 
@@ -73,7 +73,7 @@ class SetCode(nn.Module):
 
 
 class Moves(nn.Module):
-    """Where each object goes, as `members` small networks see it that share nothing but their inputs."""
+    """Displacement of each object, predicted by `members` small networks that share nothing but their inputs."""
 
     def __init__(self, inputs: int, members: int, width: int = 32):
         super().__init__()
@@ -88,7 +88,7 @@ class Moves(nn.Module):
 
 
 class OutcomeHeads(nn.Module):
-    """A small ensemble of heads on the objects before a step (and what became of them) and on those after it.
+    """A small ensemble of heads that read the objects before a step, what became of them, and the objects after it.
 
     Args:
         config: of the model.

@@ -1,4 +1,4 @@
-"""Boxes of what is painted: a window is as wide as the model likes, the object is where its ink is."""
+"""Boxes of painted objects: the model may choose a window of any size; the object is where its ink is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def outlines(glimpses: Tensor, where: Tensor, config: ModelConfig) -> Tensor:
 
     Returns:
         `[..., 4]` (top, left, height, width) in pixels from the frame's upper left corner; zero where nothing is
-        painted, of no height or width where nothing of it lies in the frame.
+        painted; height or width is zero where no part of the object lies in the frame.
     """
     scale, centre = window(where)
     length = constant(config.frame_size, scale)[:, None]

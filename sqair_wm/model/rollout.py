@@ -9,7 +9,7 @@ Said = TypeVar("Said")
 
 
 class RolloutStep(NamedTuple):
-    """One step of a rollout: the scenes `before` and `after` it, and what `said` the step about it."""
+    """One step of a rollout: the scenes `before` and `after` it, and whatever else the step returned (`said`)."""
 
     before: Any
     after: Any

@@ -1,4 +1,4 @@
-"""How objects change the background that they pass: what was eaten or broken is gone, in imagination too."""
+"""How objects change the background that they pass: pellets eaten or bricks broken in imagination are gone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SELDOM = -5.0
 
 
 class SceneryChange(nn.Module):
-    """The scenery one step on: around each object, cells turn by some share into a colour.
+    """The scenery one step on: the cells around each object turn, each by a share of its own, into one colour.
 
     Args:
         config: of the model.

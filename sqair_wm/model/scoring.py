@@ -1,4 +1,4 @@
-"""Log densities of inferred steps; no step waits for them, so those of a whole sequence are computed at once."""
+"""Log densities of inferred steps; no step needs those of an earlier one, so a whole sequence is computed at once."""
 
 from __future__ import annotations
 
@@ -22,10 +22,14 @@ class Inferred:
     """One step of inference, still to be scored.
 
     Attributes:
-        before: the objects as they were; tracked: what became of them; found: new ones; after: both.
+        before: the objects before the step.
+        tracked: these objects after it.
+        found: new objects.
+        after: tracked and new objects together.
         prediction: p of the tracked objects.
-        embedding: `[B, hidden]` summary of the tracked objects, wherever something was found.
-        log_q: `[B]` log q of all that was sampled; log_q_discrete: of its discrete part.
+        embedding: `[B, hidden]` summary of the tracked objects, in scenes where something was found.
+        log_q: `[B]` log q of all that was sampled.
+        log_q_discrete: `[B]` the part of `log_q` that belongs to presence.
     """
 
     before: Slots

@@ -1,4 +1,4 @@
-"""Each identity gets a row of its own and keeps it for as long as the object lives: for agents, and for learning."""
+"""Rows for objects: each identity keeps a row of its own while the object lives, for agents and for learning."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sqair_wm.nn.packing import flat_rows, take_rows
 
 
 class Seating(NamedTuple):
-    """Who sits where in `B` scenes.
+    """The rows of the objects in `B` scenes.
 
     Attributes:
-        slot: `[B, N]` int64, the slot whose object sits in each row.
-        empty: `[B, N]` bool, rows in which nobody sits.
+        slot: `[B, N]` int64, the slot whose object has each row.
+        empty: `[B, N]` bool, the rows without an object.
     """
 
     slot: Tensor
@@ -24,7 +24,7 @@ class Seating(NamedTuple):
 
     @staticmethod
     def of(slots: Slots, seats: Tensor) -> Seating:
-        """Every object where it sat before, and new ones in free rows, in their order; see `seat`."""
+        """Every object in the row that it had before, and new ones in free rows, in their order; see `seat`."""
         identity = slots.identity
         there = (identity >= 0) & (slots.presence.detach() > 0)
         stays = (seats[:, :, None] == identity[:, None, :]) & there[:, None, :]
@@ -40,14 +40,14 @@ class Seating(NamedTuple):
         return Seating(torch.arange(n, device=device).expand(b, n), slots.presence.detach() <= 0)
 
     def move(self, *fields: Tensor, empty: float = 0) -> list[Tensor]:
-        """`fields` `[B, N, ...]` of the slots as rows, `empty` where nobody sits."""
+        """`fields` `[B, N, ...]` of the slots as rows, with the value `empty` in rows without an object."""
         rows, shape = flat_rows(self.slot, self.slot.shape[1]), self.slot.shape
         moved = [take_rows(x, rows, shape) for x in fields]
         return [x.masked_fill(self.empty.reshape(shape + (1,) * (x.dim() - 2)), empty) for x in moved]
 
 
 def seat(slots: Slots, seats: Tensor) -> Slots:
-    """Put every object where it sat before, and new ones into free rows, in their order.
+    """Put every object into the row that it had before, and new ones into free rows, in their order.
 
     Args:
         slots: `B` scenes of `N` slots, objects in any order.

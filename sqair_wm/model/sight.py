@@ -1,4 +1,4 @@
-"""What there is to see around each object of a scene, before any network looks at it: worked out once for all."""
+"""What surrounds each object of a scene, as numbers that networks take; computed once and shared by all networks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ NEAR, FAR = 1.0, 4.0
 """Distances, in objects, at which the two scales of a relation saturate."""
 
 TOUCHING, CONTACT, SLOW = 0.25, 14, 0.02
-"""The finer of the two scales of a contact; numbers that describe one; the speed, in objects a step, below which two
-objects do not close in on one another."""
+"""The finer of the two scales of a contact, in object sizes; how many numbers describe one; and the least speed, in
+object sizes a step, at which two objects are taken to approach each other."""
 
 
 class Sight:
@@ -52,7 +52,7 @@ class Sight:
 
     @staticmethod
     def of(slots: Slots, config: ModelConfig, dense: bool) -> Sight:
-        """The sight of `slots`, the same for all who ask; with gradients, and dense, nothing is kept or reused."""
+        """The sight of `slots`, kept in their `memo` and reused; with gradients, or dense, it is always a new one."""
         if dense or torch.is_grad_enabled():
             return Sight(slots, config, dense)
         if config not in slots.memo:
@@ -69,13 +69,13 @@ class Sight:
 
     @property
     def relation(self) -> Tensor:
-        """Where each slot of its scene is to an object and how it moves there, see `relate`; in the last step."""
+        """`relate` under the assumption that each object moves on as in the last step."""
         if self._relation is None:
             self._relation = self.relate(self._speed)
         return self._relation
 
     def relate(self, going: Tensor) -> Tensor:
-        """Where each slot of its scene is to an object and how it moves there, `[R, N, D + 1]`.
+        """Place and motion of every slot of a scene relative to each object in it, `[R, N, D + 1]`.
 
         Place and velocity (y, x) relative to the object, in object sizes, the place on two scales, squashed (D = 6);
         unless `ModelConfig.pairs` is `place`, `touches` as well (D = 6 + CONTACT). Last, 1 where the slot is empty or
@@ -93,7 +93,11 @@ class Sight:
 
     @cached_property
     def _pairs(self) -> tuple[Tensor, Tensor, Tensor | None]:
-        """What `relate` takes of pairs however they move on: place and velocity, who is nobody, how far both reach."""
+        """What `relate` needs of pairs that does not depend on their next step.
+
+        Relative place and velocity `[R, N, 6]`; whether the other slot is empty or the object itself, `[R, N]` bool;
+        and half the sizes of both windows together, `[R, N, 2]`, None if `ModelConfig.pairs` is `place`.
+        """
         place = self.centre / sum(self.config.object_share)
         apart = self._apart(torch.cat([place / NEAR, place / FAR, self._speed], -1))
         myself = torch.arange(self.shape[1], device=place.device) == (self.number % self.shape[1])[:, None]

@@ -16,7 +16,7 @@ PER_SLOT = ("what", "where", "presence", "identity", "velocity", "unseen", "temp
 
 
 class _Memo(TensorRecord):
-    """What goes along with a state without being a part of it."""
+    """Holds what is kept with a state without being a part of it."""
 
     __slots__ = ("memo",)
 
@@ -27,7 +27,7 @@ class _Memo(TensorRecord):
 class Slots(_Memo):
     """Objects of a batch of scenes, `N` slots each; the state that `observe` and `imagine` carry from frame to frame.
 
-    A state is not changed in place (`replace` makes another one): others may have worked things out from it.
+    Do not change a state in place: `memo` holds results derived from it. `replace` makes a changed copy.
     A slot whose `presence` is 0 is empty and its other fields mean nothing. Objects may lie in any order and may move
     between slots from one frame to the next; `identity` says which is which.
 
@@ -37,7 +37,7 @@ class Slots(_Memo):
         presence: `[B, N]` 0 or 1.
         identity: `[B, N]` int64, unique within a scene and constant for as long as an object lives; -1 if empty.
         velocity: `[B, N, 2]` change of the centre (y, x) since the last frame, in units of half a frame; 0 if new.
-        unseen: `[B, N]` int64, frames since there was foreground that only this object explains.
+        unseen: `[B, N]` int64, frames since its window last held foreground that no object before it explains.
         temporal: `[B, N, H]` memory of the inference network.
         prior: `[B, N, P]` memory of the dynamics.
         scenery: `[B, h, w, S]` the background when it was last seen, reduced to `ModelConfig.scenery_shape`, with a
@@ -45,7 +45,7 @@ class Slots(_Memo):
         step: `[B]` int64, frames seen or imagined so far.
         since: `[B]` int64, steps since an object last came into sight or went out of it.
         last_identity: `[B]` int64, the newest identity handed out; -1 before the first.
-        memo: what others derived from this state and may want again; no field, it stays behind.
+        memo: results derived from this state, kept for reuse; not a field, so that a changed copy starts without it.
     """
 
     what: Tensor
@@ -71,13 +71,13 @@ class Slots(_Memo):
 
     @property
     def window(self) -> tuple[Tensor, Tensor]:
-        """Scale and centre of each slot, `[B, N, 2]` both, see `sqair_wm.nn.where.window`; kept where nobody learns."""
+        """Scale and centre of each slot, both `[B, N, 2]`, see `sqair_wm.nn.where.window`; kept without gradients."""
         if torch.is_grad_enabled():
             return window(self.where)
         return self._kept("window", lambda: window(self.where))
 
     def _kept(self, name: str, work: Callable[[], Any]) -> Any:
-        """What `work` gives, worked out once."""
+        """What `work` returns; it is called once."""
         if name not in self.memo:
             self.memo[name] = work()
         return self.memo[name]
@@ -101,7 +101,7 @@ class Slots(_Memo):
         return Slots(**{name: choose(name) for name in field_names(Slots)})
 
     def trim(self) -> Slots:
-        """Without the empty slots behind the last object of any scene (one slot at least); waits for the device."""
+        """Without the slots at the end that are empty in every scene (at least one stays); waits for the device."""
         n = self._kept("used", self._used)
         if n == self.presence.shape[1]:
             return self
@@ -132,7 +132,7 @@ class Slots(_Memo):
 
 @dataclass
 class StepTerms(TensorRecord):
-    """Log densities of one step, each `[B]`, in nats; the training bound is made of nothing else.
+    """Log densities of one step, each `[B]`, in nats; the training bound is computed from them alone.
 
     Attributes:
         log_likelihood: log p(x_t | z_t).
@@ -187,7 +187,7 @@ class Noise(TensorRecord):
         return Noise(like.new_zeros(b, 2 * n, 4), like.new_zeros(b, 2 * n, w), like.new_full((b, 2 * n), 0.5))
 
     def nearer(self, share: float) -> Noise:
-        """Places and looks of tracked slots only `share` as far from the likeliest; what is new is drawn as before."""
+        """Noise of tracked slots' places and appearances times `share`; that of new objects is left as it is."""
         n = self.where.shape[1] // 2
         where, what = (torch.cat([x[:, :n] * share, x[:, n:]], 1) for x in (self.where, self.what))
         return self.replace(where=where, what=what)
@@ -200,15 +200,15 @@ class Noise(TensorRecord):
 
 @dataclass
 class Exploration:
-    """What early training does to inference so that it tries things out.
+    """How early training perturbs inference so that it tries more than it would choose.
 
     Attributes:
         presence_margin: discovery probabilities in the first frame are kept in [margin, 1 - margin].
         may_discover: `[B]` bool, whether a scene may discover after its first frame; None means all may.
         may_leave: `[B]` bool, whether tracked objects of a scene may vanish; None means all may. Until they
             may, a hidden or blinking object can only be explained by its appearance, and learns to keep its identity.
-        duplicates: guided discovery may accept what shows nothing that other objects do not explain. In training it
-            may, since what is refused teaches nothing.
+        duplicates: guided discovery may accept an object of which other objects explain all that is seen. Training
+            allows it, because a refused proposal teaches nothing.
     """
 
     presence_margin: float = 0.0

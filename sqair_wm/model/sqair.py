@@ -31,14 +31,14 @@ from sqair_wm.nn.packing import Rows
 
 
 class Rendering(NamedTuple):
-    """`frame` `[B, C, H, W]`, the mean image; `glimpses` `[B, N, C, h, w]`, one an object, zero where absent."""
+    """`frame` `[B, C, H, W]`, the mean image; `glimpses` `[B, N, C, h, w]`, one for each slot, zero if it is empty."""
 
     frame: Tensor
     glimpses: Tensor
 
 
 class SQAIR(nn.Module):
-    """Attend, infer, repeat over time.
+    """Sequential attend, infer, repeat: a generative model of videos of objects, and its inference network.
 
     Args:
         config: sizes, and the names of the parts, see `sqair_wm.model.factories`.
@@ -46,7 +46,7 @@ class SQAIR(nn.Module):
             an object; by default off the CPU. Both give the same numbers.
 
     Raises:
-        ValueError: if there is no part of a name, or parts do not fit together.
+        ValueError: if `config` names a part that does not exist, or parts that do not fit together.
     """
 
     def __init__(self, config: ModelConfig, dense: bool | None = None):
@@ -64,7 +64,7 @@ class SQAIR(nn.Module):
 
     @property
     def dense(self) -> bool:
-        """Whether all slots are computed, see above."""
+        """Whether all slots are computed, see `SQAIR`."""
         return self.appearance.output_scale.device.type != "cpu" if self._dense is None else self._dense
 
     def initial(self, batch: int) -> Slots:
@@ -85,11 +85,11 @@ class SQAIR(nn.Module):
 
         Args:
             slots: `B` scenes as they were before this frame.
-            frame: `B` of them, or `B / K` when K neighbouring scenes share a frame (particles).
+            frame: `B` frames, or `B / K` when K neighbouring scenes share a frame (particles).
             action: `[B]` the action that led to this frame; None if there is none.
             noise: the random numbers; fresh by default, `Noise.none(slots)` for means and likeliest presences.
             explore: perturbations of early training; none by default.
-            pad: return all `N` slots; otherwise empty ones behind the last object may be left away.
+            pad: return all `N` slots; otherwise empty ones behind the last object may be left out.
 
         Returns:
             The scenes after this frame, and the log densities of the step.
@@ -112,7 +112,7 @@ class SQAIR(nn.Module):
 
         Raises:
             ValueError: if the frame does not fit the model or the batch.
-            FloatingPointError: if a density is not finite: presences decided by it mean nothing.
+            FloatingPointError: if `checked` and a density is not finite: presences decided by it mean nothing.
         """
         after, step = self.infer(slots, self.view(frame, slots.presence.shape[0]), action, Noise.none(slots))
         if checked:
@@ -120,7 +120,7 @@ class SQAIR(nn.Module):
         return after.pad(self.config.slots)
 
     def view(self, frame: Frame, scenes: int) -> FrameView:
-        """A frame as `infer` and `score` take it, for so many scenes; see `observe`."""
+        """A frame as `infer` and `score` take it, for that number of scenes; see `observe`."""
         check_frame(frame, self.config)
         foreground, background = frame.foreground, frame.background
         if not self.config.scenery:
@@ -137,7 +137,7 @@ class SQAIR(nn.Module):
         noise: Noise | None = None,
         explore: Exploration | None = None,
     ) -> tuple[Slots, Inferred]:
-        """`observe` without the log densities that nothing later depends on; see `score`."""
+        """`observe` without the log densities that no later step depends on; `score` computes them."""
         noise, explore = noise or Noise.draw(slots, self.config.slots), explore or Exploration()
         slots = slots.trim() if self.inference.packs and not self.dense else slots
         if not self.config.gradient_outside and slots.where.requires_grad:
@@ -154,10 +154,10 @@ class SQAIR(nn.Module):
         return after, Inferred(slots, tracked, found, after, prediction, embedding, log_q, log_q_discrete)
 
     def score(self, steps: Sequence[Inferred], view: FrameView) -> StepTerms:
-        """The log densities of `T` steps of `B` scenes at once, each `[T * B]`, step by step.
+        """The log densities of `T` steps of `B` scenes at once, each `[T * B]`, ordered by step.
 
         Args:
-            steps: what `infer` returned.
+            steps: what `infer` returned for each step.
             view: the frames of all steps, in order.
         """
         return score(steps, view, self.appearance, self.discovery_prior, self.dense)
@@ -165,7 +165,7 @@ class SQAIR(nn.Module):
     def imagine(
         self, slots: Slots, action: Tensor | None = None, *, noise: Noise | None = None, discover: bool = True
     ) -> Slots:
-        """Prior step: the same without a frame (paper, eq. 3).
+        """Prior step: one step without a frame (paper, eq. 3).
 
         Args:
             slots: `B` scenes.
@@ -200,7 +200,7 @@ class SQAIR(nn.Module):
         return self.dynamics(slots, action, self.dense)
 
     def _born(self, tracked: Slots, expected: Expected, noise: Noise) -> Slots:
-        """The new object of each scene, if there is one, and a free slot."""
+        """The new object of each scene, if one is born and a slot is free."""
         presence, where, what, velocity = (x[:, None] for x in expected.draw(noise))
         presence = presence * (tracked.count < self.config.slots)[:, None]
         temporal, prior = self.inference.memory(what, where)
@@ -231,7 +231,7 @@ class SQAIR(nn.Module):
         )
 
     def _draw(self, tracked: Slots, stay_logit: Tensor, presence: Tensor, noise: Noise) -> list[Tensor]:
-        """What, where and first memories of the new objects `presence` `[B, M]` says there are, `[B, M, ...]`."""
+        """What, where and first memories of the new objects, `[B, M, ...]`; `presence` `[B, M]` says which exist."""
         rows, most = Rows(presence[:, 0] > 0, self.dense), presence.shape[1]
         embedding = rows.take(self.set_encoder.of(tracked, rows, self.dense))
         what, places = rows.take(noise.what[:, :most]), rows.take(noise.where[:, :most])
@@ -243,7 +243,7 @@ class SQAIR(nn.Module):
         return Rendering(self.appearance.paint(slots, self.dense), self.appearance.glimpses(slots))
 
     def _join(self, before: Slots, tracked: Slots, found: Slots) -> Slots:
-        """Number the new objects and merge both halves of a step."""
+        """Give the new objects identities and merge both halves of a step."""
         identity, last = new_identities(found.presence, tracked.last_identity)
         found = found.replace(identity=identity, last_identity=last, step=tracked.step + 1)
         after = merge(tracked, found, self.config.slots, self.dense)

@@ -1,4 +1,4 @@
-"""How pixels get from the frame to a glimpse of a window, see `where`, and back."""
+"""Reads glimpses of windows from frames and draws them back, see `where`."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ R = TypeVar("R")
 
 
 class FrameView:
-    """A batch of frames laid out for reading many small windows; particles share the frame of their example.
+    """A batch of frames laid out for reading many small windows; particles of a sequence share its frame.
 
     Args:
         frame: `[B, C, H, W]` in [0, 1].
-        rows: number of scenes that look at it, a multiple of B; scene r sees frame r // (rows / B).
-        scenery: `[B, h, w, S]`, the background behind the frame, see `Slots`; None if nobody asks for it.
+        rows: number of scenes that see the frames, a multiple of B; scene r sees frame r // (rows / B).
+        scenery: `[B, h, w, S]`, the reduced background of the frame, see `Slots`; None if it is not needed.
 
     Attributes:
-        memo: what others derived from the frames and may want again.
-        whole: the view that this one is a part of, its number and the number of parts.
+        memo: results derived from the frames, kept for reuse.
+        whole: the view of which this one is a part, its number and the number of parts; None if it is not a part.
+
+    Raises:
+        ValueError: if `rows` is not a multiple of B.
     """
 
     def __init__(self, frame: Tensor, rows: int, scenery: Tensor | None = None):
@@ -75,10 +78,12 @@ class FrameView:
         """Places of the rows and columns of glimpses in the frame's coordinates [-1, 1].
 
         Args:
-            scale: `[R, 2]`; centre: `[R, 2]`; shape: (h, w); see `read`.
+            scale: `[R, 2]`, see `read`.
+            centre: `[R, 2]`, see `read`.
+            shape: (h, w) of a glimpse.
 
         Returns:
-            `[R, 2, max(h, w)]`, of y and of x; what exceeds the shorter side means nothing.
+            `[R, 2, max(h, w)]`, of y and of x; entries beyond the shorter side have no meaning.
         """
         return torch.addcmul(centre[:, :, None], scale[:, :, None], self._axes(shape).unit)
 
@@ -137,8 +142,9 @@ def place_whole(glimpses: Tensor, scale: Tensor, centre: Tensor, size: tuple[int
     """Draw all glimpses of a scene into its frame and add them up; every pixel of every glimpse is computed.
 
     Args:
-        glimpses: `[B, N, C, h, w]`, absent ones zero.
-        scale: `[B, N, 2]`; centre: `[B, N, 2]`.
+        glimpses: `[B, N, C, h, w]`, zero for empty slots.
+        scale: `[B, N, 2]`, see `FrameView.read`.
+        centre: `[B, N, 2]`.
         size: (H, W) of the frame.
 
     Returns:
@@ -166,16 +172,17 @@ def whole_factors(glimpses: Tensor, scale: Tensor, centre: Tensor, size: tuple[i
 def windows(
     rows: Tensor, glimpses: Tensor, scale: Tensor, centre: Tensor, size: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
-    """Pixels of glimpses in their frames: only those of their windows.
+    """Glimpses as pixels of their frames, only those in their windows.
 
     Args:
         rows: `[R]` int64, the scene of each glimpse.
         glimpses: `[R, C, h, w]`.
-        scale: `[R, 2]`; centre: `[R, 2]`.
+        scale: `[R, 2]`, see `FrameView.read`.
+        centre: `[R, 2]`.
         size: (H, W) of a frame.
 
     Returns:
-        `[M]` int64 places in a flattened `[B, H, W]` and `[M, C]` what is added there; places may repeat.
+        `[M]` int64, indices into a flattened `[B, H, W]`, and `[M, C]`, the values to add there; indices may repeat.
     """
     (height, width), (_, c, h, w) = size, glimpses.shape
     ys, weight_y = _window_axis(scale[:, 0], centre[:, 0], height, h)
@@ -191,7 +198,7 @@ def _window_axis(scale: Tensor, centre: Tensor, length: int, n: int) -> tuple[Te
     """Pixels of an axis that the widest window covers, `[R, P]`, and the weights of the samples there, `[R, P, n]`."""
     reach = 0.5 * (length - 1) * scale.detach() * (1 + 2 / (n - 1))
     widest = torch.ceil(2 * reach.max()).item()
-    span = int(widest) + 1 if widest < length else length  # all of it where a scale is not a number
+    span = int(widest) + 1 if widest < length else length  # the whole axis if a scale is NaN
     middle = 0.5 * (length - 1) * (centre.detach() + 1)
     first = (middle - reach).ceil().long().clamp(0, length - span)
     pixels = first[:, None] + torch.arange(span, device=scale.device)

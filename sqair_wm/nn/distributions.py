@@ -1,4 +1,4 @@
-"""Log densities without argument checks: torch.distributions would wait for the device in every call."""
+"""Log densities without checks of arguments: torch.distributions would wait for the device in every call."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MOST_STD = 0.5
-"""Bound of the standard deviation of q of a place and its size: what is not seen could else be anywhere, and networks
-that are shown such places call the next one more uncertain still."""
+"""Bound of the standard deviation of q of places and sizes. Without this bound, the uncertainty of unseen objects grows
+without limit: networks that are shown uncertain places predict the next one to be even more uncertain."""
 
 
 class Normal(NamedTuple):
@@ -44,7 +44,7 @@ def positive(raw: Tensor, least: float | Tensor = 0.01) -> Tensor:
 
 
 def bounded(std: Tensor) -> Tensor:
-    """A standard deviation that stays below `MOST_STD`, and as it is where it is much smaller."""
+    """A standard deviation bent so that it stays below `MOST_STD`; one that is much smaller hardly changes."""
     return MOST_STD * torch.tanh(std / MOST_STD)
 
 

@@ -1,4 +1,4 @@
-"""The plain networks everything is made of."""
+"""The basic layers and networks from which all others are built."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Linear(nn.Linear):
-    """A linear layer whose product may run in low precision (autocast); its result is as precise as its weights."""
+    """A linear layer whose product may run in low precision (autocast); its result has the type of its weights."""
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., inputs]` to `[..., outputs]`."""
@@ -18,7 +18,7 @@ class Linear(nn.Linear):
 
 
 def linear_beside(x: Tensor, rest: Tensor | None, layer: nn.Linear) -> Tensor:
-    """A linear layer of `x` `[R, n]` and, behind it, `rest` `[R, m]`, which takes no gradient; zero if None."""
+    """A linear layer of `x` `[R, n]` concatenated with `rest` `[R, m]`, which gets no gradient; None means zeros."""
     if torch.compiler.is_compiling() or any(map(torch.is_autocast_enabled, ("cpu", "cuda"))):
         missing = layer.in_features - x.shape[1]
         return layer.forward(nn.functional.pad(x, (0, missing)) if rest is None else torch.cat([x, rest], 1))
@@ -26,7 +26,7 @@ def linear_beside(x: Tensor, rest: Tensor | None, layer: nn.Linear) -> Tensor:
 
 
 class _Beside(torch.autograd.Function):
-    """`linear_beside` without the products that nobody needs: with zeros, and those for the gradient of `rest`."""
+    """`linear_beside` without products that are not needed: those with zeros, and those of the gradient of `rest`."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, rest: Tensor | None, weight: Tensor, bias: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ class _Beside(torch.autograd.Function):
 
 
 class MLP(nn.Sequential):
-    """Linear layers and activations, called without what a call of a module costs beside them: many are small."""
+    """Linear layers and activations, called without the overhead of calling a module: many of them are small."""
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., inputs]` to `[..., outputs]`."""
@@ -75,8 +75,8 @@ def mlp(
     """Linear layers with an activation between them.
 
     Args:
-        sizes: widths, input first.
-        out: whether the last layer is a plain output; otherwise it is followed by an activation too.
+        sizes: widths, that of the input first.
+        out: whether the last layer is a plain output; otherwise an activation follows it as well.
         bias: initial bias of the last layer.
         zero: start with the last layer's weights at zero.
         activation: ELU as published, or another.
@@ -93,7 +93,7 @@ def mlp(
 
 
 class VanillaCell(nn.Module):
-    """tanh(W x + b + U h + c)."""
+    """A plain recurrent cell: tanh(W x + b + U h + c)."""
 
     def __init__(self, inputs: int, hidden: int):
         super().__init__()
@@ -167,7 +167,7 @@ class Encoder(nn.Module):
         return self.head(x.flatten(1) if self.trunk is None else self.trunk(x))
 
     def beside(self, x: Tensor, rest: Tensor | None) -> Tensor:
-        """The same for channels `x` and further ones `rest` that take no gradient, zero if None; without a trunk."""
+        """The code of channels `x` and further ones `rest`, which get no gradient (None: zeros). Without a trunk."""
         first, *layers = self.head
         x = linear_beside(x.flatten(1), None if rest is None else rest.flatten(1), cast(nn.Linear, first))
         for layer in layers:
@@ -176,7 +176,7 @@ class Encoder(nn.Module):
 
 
 class SubPixelDecoder(nn.Module):
-    """What-code to glimpse by convolutions and depth-to-space, twice doubled.
+    """Appearance code to glimpse by convolutions and depth-to-space, which doubles height and width twice.
 
     Raises:
         ValueError: if a side of a glimpse is not a multiple of 4.
@@ -202,7 +202,7 @@ class SubPixelDecoder(nn.Module):
 
 
 class MLPDecoder(nn.Module):
-    """What-code to glimpse by two hidden ELU layers."""
+    """Appearance code to glimpse by two hidden ELU layers."""
 
     def __init__(self, what: int, channels: int, size: tuple[int, int], hidden: int):
         super().__init__()

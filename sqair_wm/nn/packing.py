@@ -1,4 +1,4 @@
-"""Compute only what is there: rows that hold an object are gathered, processed and scattered back."""
+"""Computes only rows that hold an object: they are gathered, processed and scattered back."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch import Tensor
 
 
 class Rows:
-    """The rows of a batch that are worth computing.
+    """The `R` rows of a batch of `M` that are computed.
 
-    Packed (CPU): `take` gathers them and `put` scatters the results, so absent rows cost nothing. Dense (GPU): all rows
-    are computed and `put` masks the results; shapes are static and nothing waits for the device. Both give the same
-    numbers.
+    Packed (CPU): `take` gathers the rows that count and `put` scatters the results, so that other rows cost nothing.
+    Dense (GPU): all rows are computed and `put` masks the results; shapes are static and nothing waits for the device.
+    Both give the same numbers.
 
     Args:
         mask: `[M]` bool, the rows that count.
-        dense: keep all rows and mask.
+        dense: compute all rows and mask the results.
     """
 
     def __init__(self, mask: Tensor, dense: bool):
@@ -53,18 +53,18 @@ class Rows:
         return [w.squeeze(1) if x.dim() == 1 else w for w, x in zip(whole, tensors, strict=True)]
 
     def numbers(self) -> Tensor:
-        """The row number of each of the `R` rows."""
+        """The numbers of the `R` rows in the batch, `[R]` int64."""
         if self._numbers is None:
             self._numbers = torch.arange(self.mask.shape[0], device=self.mask.device)
         return self._numbers
 
 
 def flat_rows(index: Tensor, number: int) -> Tensor:
-    """Places in a flattened `[B, number]` of what `index` `[B, M]` names in each row: `[B * M]`."""
+    """Indices into a flattened `[B, number]` of the entries `index` `[B, M]` of each row: `[B * M]`."""
     first = torch.arange(0, index.shape[0] * number, number, device=index.device)
     return (index + first[:, None]).flatten()
 
 
 def take_rows(x: Tensor, rows: Tensor, shape: torch.Size) -> Tensor:
-    """The `rows` (see `flat_rows`) of `x` `[B, N, ...]`, as `[*shape, ...]`: whole rows move, faster than `gather`."""
+    """The `rows` (see `flat_rows`) of `x` `[B, N, ...]`, as `[*shape, ...]`; faster than `gather`: rows are whole."""
     return x.flatten(0, 1).index_select(0, rows).unflatten(0, shape)

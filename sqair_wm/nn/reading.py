@@ -10,10 +10,11 @@ from torch import Tensor
 
 
 def differences(padded: Tensor) -> Tensor:
-    """Each pixel of `[B, H + 3, W + 3, C]` beside its changes to the right, downwards and diagonally.
+    """Each pixel of `[B, H + 3, W + 3, C]` with its differences to the right, downwards and diagonally.
 
     Returns:
-        `[B, H + 2, W + 2, 4 * C]`: a, b, c and d of a + x b + y (c + x d), the image a fraction (y, x) further on.
+        `[B, H + 2, W + 2, 4 * C]`: a, b, c and d of a + x b + y (c + x d), the bilinear value at a fraction (y, x) of a
+        pixel from it.
     """
     right = padded[:, :, 1:] - padded[:, :, :-1]
     here, right, below, below_right = padded[:, :-1, :-1], right[:, :-1], padded[:, 1:, :-1], right[:, 1:]
@@ -21,7 +22,7 @@ def differences(padded: Tensor) -> Tensor:
 
 
 class Axes(NamedTuple):
-    """Of y and x: places of glimpse samples in [-1, 1] `[2, n]`, the last pixel `[2, 1]` and half the way to it."""
+    """For y and x: places of glimpse samples in [-1, 1] `[2, n]`, number of the last pixel `[2, 1]`, and half of it."""
 
     unit: Tensor
     last: Tensor
@@ -29,7 +30,7 @@ class Axes(NamedTuple):
 
 
 def axes_of(shape: tuple[int, int], size: tuple[int, int], like: Tensor) -> Axes:
-    """For glimpses of `shape` from frames of `size`; the shorter axis is filled up with zeros."""
+    """The axes for glimpses of `shape` from frames of `size`; the shorter axis is padded with zeros."""
     units = [torch.linspace(-1, 1, n, dtype=like.dtype, device=like.device) for n in shape]
     unit = torch.stack([F.pad(u, (0, max(shape) - len(u))) for u in units])
     last = torch.stack([unit.new_full((1,), side - 1) for side in size])
@@ -52,7 +53,7 @@ class Read(torch.autograd.Function):
     ) -> Tensor:
         unit, last, half = axes
         raw = torch.addcmul(half, torch.addcmul(centre[:, :, None], scale[:, :, None], unit), half)
-        position = torch.fmin(raw, last + 1).clamp_(min=-1)  # a window that is not a number is read at the end
+        position = torch.fmin(raw, last + 1).clamp_(min=-1)  # a place that is NaN is read at the last pixel
         floor = torch.minimum(position.floor(), last)
         y, x = (position - floor).unbind(1)
         y, x = y[:, : shape[0], None, None], x[:, None, : shape[1], None]
@@ -75,7 +76,7 @@ class Read(torch.autograd.Function):
 
 
 def _entries(table: Tensor, index: Tensor) -> Tensor:
-    """Rows `[M, D]` of a table by their numbers `[M]`; on the CPU four floats move as one number, thrice as fast."""
+    """Rows `[M, D]` of a table by their numbers `[M]`; on the CPU four floats are moved as one, three times as fast."""
     if (
         table.dtype != torch.float32
         or table.shape[1] != 4

@@ -1,10 +1,11 @@
-"""Where an object is: between the latent `where` and the window that a glimpse spans.
+"""Converts between the latent `where` of an object and the window that its glimpse spans.
 
-`where` is (scale y, scale x, shift y, shift x) in an unbounded space; the scale is the share of the frame that the
-glimpse spans, the shift is its centre in units of half a frame. Pixel centres of an axis of length L lie at
-linspace(-1, 1, L), as in the published spatial transformer. There the centre is tanh(shift); here it goes on straight
-where that bends to the edge, since the centre of an object that leaves lies outside: one that is held inside has to
-change its looks instead. It ends where the window has just left the frame, so that what returns is found again.
+`where` is (scale y, scale x, shift y, shift x) in an unbounded space. The sigmoid of the scale is the share of the
+frame that the window spans; the shift gives its centre in units of half a frame. Pixel centres of an axis of length L
+lie at linspace(-1, 1, L), as in the published spatial transformer. There the centre is tanh(shift), which ends at the
+edge of the frame. Here tanh goes on as a straight line from `RIM` on, because the centre of an object that leaves lies
+outside: if it were held inside, its appearance would have to change instead. The centre ends where the window has just
+left the frame, so that an object that returns is found again.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ import torch
 from torch import Tensor
 
 LEAST_SCALE = 1e-4
+"""Least share of the frame that a window spans along an axis."""
+
 RIM, OUTSIDE = 0.9, 2.0
-"""From which distance from the middle on a centre goes on straight, and the largest there can be."""
+"""Distance from the middle, in half frames, from which tanh goes on as a straight line; and the largest distance."""
 
 RIM_SHIFT, RIM_SLOPE = math.atanh(RIM), 1 - RIM**2
 
 
 def window(where: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale and centre of a glimpse: `[..., 4]` to `[..., 2]` in (0, 1) and `[..., 2]` up to 1 + scale, both (y, x)."""
+    """Scale and centre of a window: `[..., 4]` to `[..., 2]` in (0, 1) and `[..., 2]` up to 1 + scale, both (y, x)."""
     if where.requires_grad:
         return _Window.apply(where)
     scale = where[..., :2].sigmoid().clamp(min=LEAST_SCALE)
@@ -32,19 +35,19 @@ def window(where: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _bent(shift: Tensor) -> tuple[Tensor, Tensor]:
-    """tanh(shift) that goes on straight from `RIM` on, and the nearest value of tanh(shift) within it."""
+    """tanh(shift) that goes on as a straight line from `RIM` on; and tanh(shift) clamped to `RIM`."""
     inner = shift.clamp(-RIM_SHIFT, RIM_SHIFT)
     bent = inner.tanh()
     return torch.add(bent, shift - inner, alpha=RIM_SLOPE), bent
 
 
 def _held(centre: Tensor, scale: Tensor) -> Tensor:
-    """No farther out than where the window has just left the frame."""
+    """The centre, clamped to where the window has just left the frame."""
     return torch.maximum(torch.minimum(centre, 1 + scale), -1 - scale)
 
 
 class _Window(torch.autograd.Function):
-    """`window` with a gradient that passes the least scale and the farthest centre straight through."""
+    """`window` with a straight-through gradient at the least scale and the farthest centre."""
 
     @staticmethod
     def forward(ctx: Any, where: Tensor) -> tuple[Tensor, Tensor]:
@@ -73,17 +76,17 @@ def to_shift(centre: Tensor) -> Tensor:
 
 
 def held_shift(centre: Tensor, scale: Tensor) -> Tensor:
-    """`to_shift` of a centre `[..., 2]` held where a window of that scale, which learns nothing, has left the frame."""
+    """`to_shift` of a centre `[..., 2]` clamped to where a window of that scale has left; scale gets no gradient."""
     return to_shift(_held(centre, scale.detach()))
 
 
 def slope(centre: Tensor) -> Tensor:
-    """How far a centre of `window` moves with its shift, `[..., 2]`."""
+    """The derivative of the centre of `window` by its shift, `[..., 2]`."""
     return 1 - centre.clamp(-RIM, RIM).square()
 
 
 def constant(values: Sequence[float], like: Tensor) -> Tensor:
-    """Known `values` as a vector of the kind of `like`, which no GPU is waited for."""
+    """Known `values` as a vector with the type and on the device of `like`, without waiting for a GPU."""
     if like.device.type == "cpu":
         return like.new_tensor(values)
     return torch.stack([like.new_full((), value) for value in values])
@@ -101,6 +104,6 @@ def boxes(where: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def boxes_of(scale: Tensor, centre: Tensor, size: tuple[int, int]) -> Tensor:
-    """`boxes` of what `window` gives."""
+    """`boxes` from the scale and the centre that `window` returns."""
     length = constant(size, scale)
     return torch.cat([0.5 * (length - 1) * (centre - scale + 1), (length + 1) * scale], -1)

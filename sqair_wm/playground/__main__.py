@@ -21,13 +21,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The options of a command line."""
     parser = argparse.ArgumentParser(prog="python -m sqair_wm.playground", description=__doc__)
     parser.add_argument(
-        "models", type=Path, nargs="*", metavar="MODEL", help="folder or name of a trained model; several too",
+        "models", type=Path, nargs="*", metavar="MODEL", help="folder or name of a trained model, or several",
     )  # fmt: skip
     parser.add_argument(
         "--agent", type=Path, action="append", default=[], metavar="RUN",
-        help="run of a trained agent, such as runs/Pong-dream, to watch or to play in turns with; more than once too",
+        help="run of a trained agent, such as runs/Pong-dream, to watch or to take turns with; may be given repeatedly",
     )  # fmt: skip
-    parser.add_argument("--port", type=int, default=PORT, help=f"of 127.0.0.1 ({PORT}); 0 for any that is free")
+    parser.add_argument("--port", type=int, default=PORT, help=f"on 127.0.0.1 ({PORT}); 0 for any free port")
     parser.add_argument("--seed", type=int, default=0, help="of the first game (0)")
     parser.add_argument("--no-browser", action="store_true", help="do not open the page")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""What a page may ask of a session, as JSON: one answer for every question."""
+"""The questions of a page to a session, as JSON: one answer for every question."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LONGEST = 4096
 def answer(session: Session, text: str) -> str:
     """The answer to a question, both JSON objects.
 
-    A question names in `do` one of `COMMANDS`, and what that needs beside it. The answer has a `type`: `state` (see
-    `Session.snapshot`), `futures`, `file`, or `error` with a `message` for people.
+    A question names one of `COMMANDS` as `do`, with the values that it needs. The answer has a `type`: `state` (see
+    `Session.snapshot`), `futures`, `file`, or `error` with a `message` to show.
     """
     try:
         message = _read(text)
@@ -34,7 +34,7 @@ def _read(text: str) -> Message:
     try:
         message = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"that is no JSON ({error}): ask for example {{'do': 'look'}}") from error
+        raise ValueError(f"that is not JSON ({error}): ask for example {{'do': 'look'}}") from error
     name = message.get("do") if isinstance(message, dict) else None
     if not isinstance(name, str) or name not in COMMANDS:
         raise ValueError(f"there is nothing to do called {name!r}: choose one of {', '.join(COMMANDS)}")
@@ -77,7 +77,7 @@ COMMANDS: dict[str, Callable[[Session, Message], Message | None]] = {
     "futures": _futures,
     "save": _save,
 }
-"""Questions, and what they do; None: the answer is the state afterwards."""
+"""Questions, and the functions that answer them; None: the answer is the state afterwards."""
 
 
 def _whole(message: Message, name: str) -> int:

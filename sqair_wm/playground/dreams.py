@@ -1,4 +1,4 @@
-"""Steps inside the model, and scenes that somebody changed."""
+"""Steps inside the model, and scenes in which the user moved an object."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ ENDS = 0.5
 
 
 class Dreamer:
-    """Goes on inside a model.
+    """Takes steps inside a model.
 
     Args:
         world: the model.
-        seed: of drawn futures.
+        seed: of sampled futures.
 
     Attributes:
-        drawn: whether the future is drawn; otherwise it is the likeliest one.
+        drawn: whether the future is sampled; otherwise it is the likeliest one.
     """
 
     def __init__(self, world: WorldModel, seed: int = 0):
@@ -40,7 +40,7 @@ class Dreamer:
 
     @torch.inference_mode()
     def step(self, side: Side, action: int) -> Side:
-        """One imagined step on."""
+        """The dream one imagined step later."""
         world, scenes = self.world, bare(side.scenes)
         state = scenes.state
         if not world.config.actions:
@@ -54,26 +54,26 @@ class Dreamer:
 
 
 def fall_asleep(real: Side) -> Side:
-    """The first moment of a dream that begins at what is seen in a real game."""
+    """The first moment of a dream that begins at a moment of the real game."""
     return Side(bare(real.scenes), real.behind)
 
 
 @torch.inference_mode()
 def moved(world: WorldModel, scenes: Scenes, identity: int, y: float, x: float) -> Scenes:
-    """The scenes with the box of one object centred elsewhere; its velocity, size and looks stay.
+    """The scenes with the box of one object centred elsewhere; its velocity, size and appearance stay.
 
     Args:
-        world: that paints the object.
+        world: the model that paints the object.
         scenes: a batch of one.
         identity: of the object.
-        y, x: where its middle is to be, in pixels from the upper left corner of the frame.
+        y, x: the new centre of its box, in pixels from the upper left corner of the frame.
 
     Raises:
         ValueError: if there is no such object, or the place lies outside the frame.
     """
     height, width = world.config.frame_size
     if not (0 <= y <= height and 0 <= x <= width):
-        raise ValueError(f"({y:g}, {x:g}) is no place in the frame: choose y up to {height} and x up to {width}")
+        raise ValueError(f"({y:g}, {x:g}) is outside the frame: choose y from 0 to {height} and x from 0 to {width}")
     state = scenes.state
     there = (state.identity[0] == identity) & (state.presence[0] > 0)
     if not there.any():
@@ -90,7 +90,7 @@ def moved(world: WorldModel, scenes: Scenes, identity: int, y: float, x: float) 
 
 
 def _shifted(where: Tensor, slot: int, way: Tensor) -> Tensor:
-    """`where` `[1, N, 4]` with the centre of a slot moved by `way` (y, x), in halves of the frame."""
+    """`where` `[1, N, 4]` with the centre of a slot moved by `way` (y, x), in half frames."""
     centre = window(where)[1][0, slot] + way
     after = where.clone()
     after[0, slot, 2:] = to_shift(centre)

@@ -1,4 +1,4 @@
-"""What the model thinks each action would bring, if it were held for a while."""
+"""The imagined futures of all actions, each held for some steps."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def imagine_futures(dreamer: Dreamer, side: Side, actions: tuple[str, ...], step
     """The imagined future of every action, held for `steps` steps.
 
     Args:
-        dreamer: who imagines.
-        side: the moment from which it does.
-        actions: their names.
+        dreamer: imagines the futures.
+        side: the moment from which they start.
+        actions: names of the actions.
         steps: from 1 to `MOST_STEPS`.
 
     Returns:
@@ -68,7 +68,7 @@ def _numbers(outcome: Outcome) -> list[dict[str, float]]:
 
 
 def _paths(scenes: Slots, size: tuple[int, int]) -> dict[int, list[list[float]]]:
-    """Where the objects of one scene go in `T` steps: by identity, (y, x) in pixels while it is there."""
+    """Paths of the objects of one scene over `T` steps: by identity, (y, x) in pixels while the object is there."""
     half = 0.5 * (scenes.where.new_tensor(size) - 1)
     centres = half * (scenes.window[1] + 1)
     paths: dict[int, list[list[float]]] = {}

@@ -1,4 +1,4 @@
-"""Lets in only pages that this server gave out itself."""
+"""Accepts only requests of pages that this server served itself."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ HTTP_DEFAULT = 80
 
 
 class Guard:
-    """Refuses requests that are not for this server by its own name, and those of other sites' pages.
+    """Refuses requests to other names than this server's, and requests of other sites' pages.
 
-    A page of another site can send requests to 127.0.0.1, and by a name of its own that leads there. The browser says
-    truthfully in `Host` by which name it came, and in `Origin` whose page asks. A WebSocket needs an `Origin`.
+    A page of another site can send requests to 127.0.0.1, also by a host name of its own that resolves to it (DNS
+    rebinding). The browser's headers tell: `Host` is the name that was asked for, `Origin` the site of the page. A
+    WebSocket needs an `Origin`.
 
     Args:
-        app: that is guarded.
+        app: the application to guard.
         port: on which it is served.
     """
 

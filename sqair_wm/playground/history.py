@@ -1,4 +1,4 @@
-"""What was played and imagined: moments that follow one another, and branch."""
+"""The history of a session: moments of play and imagination, in branches."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from sqair_wm.world.scenes import Scenes
 
 KEPT = 3000
-"""Moments of a branch that one can go back to: more than three minutes of an Atari game."""
+"""Moments of a branch to which one can go back: more than three minutes of an Atari game."""
 
 BRANCHES = 12
-"""Branches that are kept; then the oldest goes. So it does where more than twice `KEPT` moments were played in all."""
+"""Branches that are kept. If there are more, or more than twice `KEPT` moments in all, the oldest is dropped."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Side:
 
     Attributes:
         scenes: the objects; not to be changed in place.
-        behind: `[H, W, 3]` uint8, what is behind them; None where nothing is.
-        reward: that the last step brought, in a dream expected.
+        behind: `[H, W, 3]` uint8, the background; None for data without one.
+        reward: of the last step; in a dream, the expected one.
         score: sum of the rewards since the game or the dream began.
-        over: whether the game has ended; of a dream, whether the model thought so at some step.
-        ends: probability that the last step ended the game; of the real game 0 or 1.
+        over: whether the game has ended; of a dream, whether the model predicted an end at some step.
+        ends: probability that the last step ended the game; 0 or 1 for the real game.
         uncertainty: of the last imagined step, see `Outcome`.
     """
 
@@ -45,12 +45,12 @@ class Moment:
 
     Attributes:
         number: of the frame, from 0 on; the same moment of several branches has the same number.
-        action: that led to it; None at the start of a game.
+        action: the action that led to it; None at the start of a game.
         real: the real game.
         picture: PNG of what the real game shows.
         kept: the state of the reality, for `Reality.put_back`.
-        dream: None where nobody dreams.
-        dream_from: number of the frame at which the dream began; None where nobody dreams.
+        dream: the dream; None if there is none.
+        dream_from: number of the frame at which the dream began; None if there is none.
     """
 
     number: int
@@ -63,11 +63,11 @@ class Moment:
 
     @property
     def side(self) -> Side:
-        """The dream, where there is one, else the real game: where one is."""
+        """The current world: the dream if there is one, else the real game."""
         return self.dream or self.real
 
     def dreaming(self, dream: Side) -> Moment:
-        """The same moment inside the model, from now on or from where the dream began."""
+        """The same moment with this dream, which begins here unless it began earlier."""
         return replace(self, dream=dream, dream_from=self.number if self.dream_from is None else self.dream_from)
 
     def awake(self) -> Moment:
@@ -77,12 +77,12 @@ class Moment:
 
 @dataclass
 class Branch:
-    """A row of moments. Branches share the moments from before they parted.
+    """A sequence of moments. Branches share the moments before they parted.
 
     Attributes:
-        number: its name.
-        moments: without gaps; the first ones may have been forgotten.
-        parted: number of the frame at which it left another branch; None for the first.
+        number: of the branch.
+        moments: without gaps; the first ones may have been dropped.
+        parted: number of the frame at which it left another branch; None for the first branch.
     """
 
     number: int
@@ -106,13 +106,13 @@ class Branch:
 
 
 class History:
-    """All branches, and where one is in them.
+    """All branches, and the current place in them.
 
     Args:
         start: the first moment.
 
     Attributes:
-        branch: the one in which one is.
+        branch: the current branch.
     """
 
     def __init__(self, start: Moment):
@@ -123,16 +123,16 @@ class History:
 
     @property
     def now(self) -> Moment:
-        """Where one is."""
+        """The current moment."""
         return self.branch.moments[self._index]
 
     def at(self, number: int) -> Moment | None:
-        """The moment of a frame of this branch; None if there is none, or it was forgotten."""
+        """The moment of a frame of this branch; None if there is none, or it was dropped."""
         index = number - self.branch.first
         return self.branch.moments[index] if 0 <= index < len(self.branch.moments) else None
 
     def append(self, moment: Moment) -> None:
-        """Go on to the next moment. In the past, a new branch begins here, and what was is kept in the old one."""
+        """Add the next moment. In the past, this begins a new branch; the later moments stay in the old one."""
         if self._index + 1 < len(self.branch.moments):
             self.fork()
         self.branch.moments.append(moment)
@@ -141,13 +141,13 @@ class History:
         self._forget()
 
     def replace(self, moment: Moment) -> None:
-        """Put another moment in place of this one; in the past, in a new branch."""
+        """Replace the current moment; in the past, in a new branch."""
         if self._index + 1 < len(self.branch.moments):
             self.fork()
         self.branch.moments[-1] = moment
 
     def fork(self) -> None:
-        """Begin a new branch here, with the same past; not where one has just begun and nothing came of it yet."""
+        """Begin a new branch here, with the same past; nothing is done if the branch begins here and has no moments."""
         if self.branch.parted == self.now.number == self.branch.last:
             return
         self.branch = Branch(self._next, self.branch.moments[: self._index + 1], self.now.number)
@@ -159,7 +159,7 @@ class History:
         """Go to a frame of this branch.
 
         Raises:
-            ValueError: if there is none of that number, or it was forgotten.
+            ValueError: if there is no such frame, or it was dropped.
         """
         if self.at(number) is None:
             known = f"{self.branch.first} to {self.branch.last}"
@@ -170,7 +170,7 @@ class History:
         """Go to the end of another branch.
 
         Raises:
-            ValueError: if there is none of that number, or it was forgotten.
+            ValueError: if there is no such branch, or it was dropped.
         """
         found = next((b for b in self.branches if b.number == number), None)
         if found is None:
@@ -178,11 +178,11 @@ class History:
         self.branch, self._index = found, len(found.moments) - 1
 
     def between(self, first: int, last: int) -> list[Moment]:
-        """The moments of this branch from frame `first` to frame `last`; of those that are kept."""
+        """The moments of this branch from frame `first` to frame `last` that are still kept."""
         return [m for m in self.branch.moments if first <= m.number <= last]
 
     def _forget(self) -> None:
-        """Let the oldest branches go where there are too many, or too much was played in them."""
+        """Drop the oldest branches if there are too many, or too many moments in them."""
         while len(self.branches) > BRANCHES or (
             len(self.branches) > 1 and sum(branch.own for branch in self.branches) > 2 * KEPT
         ):

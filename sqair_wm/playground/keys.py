@@ -1,4 +1,4 @@
-"""Which action a set of pressed keys stands for."""
+"""The action for every combination of pressed keys."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Sequence
 
 KEYS = ("UP", "DOWN", "LEFT", "RIGHT", "FIRE")
-"""What the arrows and the space bar stand for, in the order in which the page names those that are pressed."""
+"""Names of the arrows and the space bar, in the order in which the page names pressed keys."""
 
 INSTEAD = {"UP": "RIGHT", "DOWN": "LEFT"}
-"""What an arrow stands for in games that know only left and right, such as Pong, whose paddle goes up by RIGHT."""
+"""What an arrow stands for in games that have only left and right, such as Pong, whose paddle goes up by RIGHT."""
 
 SAMES = {"NOOP": ""}
 """Other spellings of names of actions."""
@@ -18,8 +18,8 @@ SAMES = {"NOOP": ""}
 def key_actions(names: Sequence[str]) -> dict[str, int]:
     """The action of every combination of keys.
 
-    A combination that is no action is the one with most of its keys; of several, the one with those named first in
-    `KEYS`. No key is the action `NOOP`, or else the first.
+    A combination that is not an action stands for the action with most of its keys; of several, for the one whose keys
+    come first in `KEYS`. No key stands for `NOOP`, or the first action if there is no `NOOP`.
 
     Args:
         names: of the game's actions, as `get_action_meanings` of an Atari game gives them.
@@ -38,7 +38,7 @@ def key_actions(names: Sequence[str]) -> dict[str, int]:
 
 
 def _keys_of(name: str) -> set[str]:
-    """The keys that a name such as `UPRIGHTFIRE` is made of; the name itself if it is made of others."""
+    """The keys in the name of an action, such as `UPRIGHTFIRE`; the name itself if it contains anything else."""
     rest, found = SAMES.get(name.upper(), name.upper()), set()
     for key in KEYS:
         if key in rest:

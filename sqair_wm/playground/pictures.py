@@ -1,4 +1,4 @@
-"""Pictures for the page: PNG, GIF and MP4, and what a scene looks like as the model paints it."""
+"""Pictures for the page: PNG, GIF and MP4, and scenes as the model paints them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
 
 TYPES = {"gif": "image/gif", "mp4": "video/mp4"}
-"""Kinds of moving pictures."""
+"""Formats of films, and their media types."""
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -35,13 +35,13 @@ def from_png(encoded: bytes) -> np.ndarray:
 
 
 def data_url(encoded: bytes, kind: str = "image/png") -> str:
-    """A file as an address that a page can show without asking for it."""
+    """A file as a data URL, which a page can show without a request."""
     return f"data:{kind};base64,{base64.b64encode(encoded).decode()}"
 
 
 @torch.inference_mode()
 def painted(world: WorldModel, slots: Slots, behind: np.ndarray | None) -> list[np.ndarray]:
-    """`B` scenes as the model paints them, before the background, `[H, W, 3]` uint8 each."""
+    """`B` scenes as the model paints them on the background `behind`, `[H, W, 3]` uint8 each."""
     frames = world.render(slots).frame.cpu()
     if behind is None:
         return [figures.to_picture(frame) for frame in frames]

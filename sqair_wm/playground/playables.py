@@ -1,4 +1,4 @@
-"""What can be played: world models, and agents with the world model they see through."""
+"""What can be played: world models, and agents with the world model through which they see."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from sqair_wm.world.scenes import Scenes
 from sqair_wm.world.world_model import WorldModel, load
 
 SAMPLED, LENGTH = 8, 30
-"""Films that a model without data draws itself, and their length."""
+"""Number of films that a model without data samples itself, and their length in frames."""
 
 FILM = 100
 """Most frames of a film of held-out data."""
 
 
 class Stage:
-    """Where one is, in the game or in a dream, for agents that do not go by observations, as `RealGames` shows it.
+    """The present moment, in the game or in a dream, for agents that need more than observations; as `RealGames`.
 
     Attributes:
         number: of games.
-        slots: the scene that a planner plans from.
-        picture: gives the picture `[H, W, 3]` uint8 that an agent of pixels sees.
+        slots: the scene from which a planner plans.
+        picture: returns the picture `[H, W, 3]` uint8 that an agent on pixels sees.
     """
 
     number = 1
@@ -53,11 +53,11 @@ class Playable:
     """A model that can be played with.
 
     Attributes:
-        name: for the page.
+        name: shown on the page.
         world: the model.
-        reality: makes what is played beside the dream, given a seed.
-        policies: those who can play instead of a person, by name.
-        drawn: names of those whose actions are drawn, as they are in training; the others take the likeliest.
+        reality: makes the `Reality` that is played beside the dream, given a seed.
+        policies: policies that can play instead of the user, by name.
+        drawn: names of the policies whose actions are sampled, as in training; the others take the likeliest action.
     """
 
     name: str
@@ -67,19 +67,19 @@ class Playable:
     drawn: frozenset[str] = frozenset()
 
     def player(self, name: str) -> Player:
-        """Who plays under this name.
+        """The player with this name.
 
         Raises:
-            ValueError: if there is nobody.
+            ValueError: if there is none.
         """
         if name not in self.policies:
-            raise ValueError(f"nobody here is called {name!r}: choose one of {', '.join(self.policies)}")
+            raise ValueError(f"there is no player {name!r}: choose one of {', '.join(self.policies)}")
         stage = Stage()
         return Player(self.policies[name](stage), stage, Layout.of(self.world.config), name not in self.drawn)
 
 
 class Player:
-    """Plays one game, or in one dream, by what a model sees or imagines there."""
+    """Plays in one game or in one dream, from what a model sees or imagines there."""
 
     def __init__(self, policy: Policy, stage: Stage, layout: Layout, deterministic: bool):
         self._policy, self._stage, self._layout, self._deterministic = policy, stage, layout, deterministic
@@ -87,7 +87,7 @@ class Player:
         self._fresh = True
 
     def forget(self) -> None:
-        """What comes next does not follow what was before."""
+        """Forget the past: the next scene does not follow the last one."""
         self._memory, self._fresh = None, True
 
     def act(self, scenes: Scenes, picture: Callable[[], np.ndarray]) -> int:
@@ -95,7 +95,7 @@ class Player:
 
         Args:
             scenes: a batch of one.
-            picture: gives what is to be seen, `[H, W, 3]` uint8.
+            picture: returns the present picture, `[H, W, 3]` uint8.
         """
         self._stage.slots, self._stage.picture = scenes.slots, picture
         seen = self._layout.observe(scenes.state, scenes.seating)
@@ -105,7 +105,7 @@ class Player:
 
 
 def open_playable(folder: Path) -> Playable:
-    """A trained model, by its folder or its name, with its game, its held-out data, or films that it draws itself.
+    """A trained model, by its folder or its name, with its game, its held-out data, or films that it samples itself.
 
     Raises:
         FileNotFoundError: if there is no model in the folder.
@@ -114,7 +114,7 @@ def open_playable(folder: Path) -> Playable:
     folder = find_folder(folder, (WEIGHTS,), "no trained model")
     world = load(folder)
     if world.config.architecture == "vrnn":
-        raise ValueError(f"the model in {folder} is a VRNN, which knows no objects: there is nothing to play with")
+        raise ValueError(f"the model in {folder} is a VRNN, which has no objects: there is nothing to play with")
     if world.source is not None:
         return game_playable(folder.name, world)
     frames = _films(folder, world)
@@ -122,14 +122,14 @@ def open_playable(folder: Path) -> Playable:
 
 
 def game_playable(name: str, world: WorldModel) -> Playable:
-    """A model of a game, which a random player can play too."""
+    """A model of a game, with a random player."""
     actions = world.config.actions
     policies: Policies = {"random": lambda stage: RandomPolicy(1, actions, 0)} if actions else {}
     return Playable(name, world, lambda seed: GameReality(world, seed), policies)
 
 
 def open_agent(folder: Path) -> Playable:
-    """The run of an agent, by its folder or its name, with the world model that it sees through.
+    """The run of an agent, by its folder or its name, with the world model through which it sees.
 
     Raises:
         ValueError: if there is no such run, or it cannot be used.
@@ -140,21 +140,22 @@ def open_agent(folder: Path) -> Playable:
     run = kinds.open_run(folder)
     world, kind = run.world(), kinds.KINDS[run.settings.kind]
     plain = game_playable(folder.name, world)
-    kind.policy(run, world, Stage())  # what is missing is missed now
+    kind.policy(run, world, Stage())  # fails here, not during play, if anything is missing
     policies: Policies = {folder.name: lambda stage: kind.policy(run, world, stage), **plain.policies}
     drawn = frozenset() if kind.deterministic else frozenset([folder.name])
     return Playable(folder.name, world, plain.reality, policies, drawn)
 
 
 def _films(folder: Path, world: WorldModel) -> Frame:
-    """Held-out data of a run; where they can't be had, films that the model draws."""
-    from sqair_wm.reporting.gallery import long_batch, open_model  # games start in half the time without
+    """Held-out data of a run; if they can't be read, films that the model samples."""
+    # imported here, because games do not need it and start twice as fast without
+    from sqair_wm.reporting.gallery import long_batch, open_model
 
     try:
         sequences = open_model(folder)[1]
         return long_batch(sequences, FILM, world.background.device).frames
     except (ValueError, OSError) as error:
-        print(f"{folder}: its held-out data can't be read ({error}); it shows films that it draws itself instead")
+        print(f"{folder}: its held-out data can't be read ({error}); it shows films that the model samples instead")
         return drawn_films(world)
 
 

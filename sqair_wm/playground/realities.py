@@ -1,4 +1,4 @@
-"""What is played beside the dream: a real game, or a film whose frames follow one another."""
+"""What is played beside the dream: a real game, or a film."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sqair_wm.world.scenes import Scenes, Tracker
 from sqair_wm.world.world_model import WorldModel
 
 USUAL_FPS = 15.0
-"""Frames a second where there are no raw frames: those of an Atari game whose actions last four."""
+"""Frames a second of a game without raw frames: as an Atari game with four raw frames an action."""
 
 FILM_FPS = 8.0
 ONE = np.ones(1, bool)
@@ -32,9 +32,9 @@ class Shown(NamedTuple):
 
     Attributes:
         picture: `[H, W, 3]` uint8.
-        behind: `[H, W, 3]` uint8, the background behind what moves; None where there is none.
-        scenes: what the model sees.
-        reward: that the step brought, in the game's units.
+        behind: `[H, W, 3]` uint8, the background; None if there is none.
+        scenes: the scenes that the model sees.
+        reward: of the step, in the game's units.
         over: whether the game, or the film, has ended.
     """
 
@@ -46,10 +46,10 @@ class Shown(NamedTuple):
 
 
 class Reality(Protocol):
-    """Whatever goes on by itself under actions, and is seen by a model. It can be put back to where it was.
+    """Something that goes on under actions and is seen by a model. Its state can be saved and restored.
 
     Attributes:
-        actions: their names.
+        actions: names of the actions.
         fps: frames a second at the usual speed.
     """
 
@@ -57,23 +57,23 @@ class Reality(Protocol):
     fps: float
 
     def begin(self, seed: int | None = None) -> Shown:
-        """Start the next game or film; that of a seed, if one is given."""
+        """Start the next game or film, or the one of `seed`."""
 
     def step(self, action: int) -> Shown:
-        """One step on."""
+        """Take one step."""
 
     def keep(self) -> Any:
         """Its state, for `put_back`."""
 
     def put_back(self, kept: Any) -> None:
-        """Be where it was when `keep` gave this."""
+        """Restore the state that `keep` returned."""
 
 
 class GameReality:
     """The real game of a world model.
 
     Args:
-        world: that was trained on a game.
+        world: a model that was trained on a game.
         seed: of the first game.
     """
 
@@ -96,7 +96,7 @@ class GameReality:
         return self._see(picture, np.array([action]), float(reward), terminated or truncated)
 
     def keep(self) -> Any:
-        """See `Reality`; the background that the eyes remember takes little room when packed."""
+        """See `Reality`; the background that the eyes remember is compressed to save memory."""
         eyes = zlib.compress(pickle.dumps(self._tracker.eyes[0]), 1)
         return self._env.save(), _counters(self._env), eyes, bare(self._tracker.scenes)
 
@@ -123,7 +123,7 @@ class FilmReality:
     """Films that a model watches, one after the other; the only action is to wait.
 
     Args:
-        world: that watches.
+        world: the model.
         frames: `[T, B, ...]`, `B` films of `T` frames.
     """
 
@@ -165,14 +165,14 @@ class FilmReality:
 
 
 def bare(scenes: Scenes) -> Scenes:
-    """The same scenes without what was derived from them, which takes more room than they do."""
+    """The same scenes without the results derived from them, which take more memory than the scenes."""
     same = Scenes(scenes.state.map(lambda x: x))
     same.seating = scenes.seating
     return same
 
 
 def _shown(frame: Frame) -> tuple[np.ndarray, np.ndarray | None]:
-    """A frame of a batch of one as a picture, and what is behind it, if it has anything there."""
+    """A frame of a batch of one as a picture, and its background; None if it has none."""
     first = frame[0].to("cpu")
     if not len(first.background):
         return figures.to_picture(first.foreground), None
@@ -188,6 +188,6 @@ def _wrappers(env: gym.Env) -> list[gym.Wrapper]:
 
 
 def _counters(env: gym.Env) -> list[dict[str, Any]]:
-    """What wrappers count and remember, such as the steps of a time limit: `Branching` passes it by."""
+    """The counters of wrappers, such as the steps of a time limit, which `Branching` does not save."""
     kinds = (bool, int, float, deque)
     return [{n: copy.copy(v) for n, v in vars(w).items() if type(v) in kinds} for w in _wrappers(env)]

@@ -1,4 +1,4 @@
-"""The server of the page: files, a list of models, and a WebSocket for every player of one."""
+"""The server of the page: files, a list of models, and a WebSocket for every session."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from sqair_wm.playground.session import Session
 
 STATIC = Path(__file__).parent / "static"
 MOST = 8
-"""Sessions at once: each keeps its past in memory."""
+"""Most sessions at the same time: each keeps its history in memory."""
 
 TRY_LATER = 1013
-"""Code with which a WebSocket is closed where there are too many."""
+"""Code with which a WebSocket is closed if there are too many sessions."""
 
 T = TypeVar("T")
 
 
 class Room:
-    """Where sessions run: in threads of their own, so that the server goes on answering.
+    """Runs the sessions in threads, so that the server can always answer.
 
     Args:
         playables: what can be played.
         seed: of the first game of every session.
-        threads: that compute; each session uses one at a time.
+        threads: number of threads; each session uses one at a time.
     """
 
     def __init__(self, playables: Sequence[Playable], seed: int = 0, threads: int = 2):
@@ -54,11 +54,11 @@ class Room:
         return FileResponse(STATIC / "index.html")
 
     async def models(self, request: Request) -> Response:
-        """The names of what can be played, in the order of their numbers."""
+        """The names of the playables, in the order of their numbers."""
         return JSONResponse([p.name for p in self.playables])
 
     async def play(self, websocket: WebSocket) -> None:
-        """A session with the model of a number: an introduction, then an answer to every question, see `answer`."""
+        """A session with the playable of a number: an introduction, then an answer to every question, see `answer`."""
         number = websocket.path_params["number"]
         if number >= len(self.playables):
             await websocket.close()
@@ -83,7 +83,7 @@ class Room:
             while True:
                 question = await websocket.receive_text()
                 await websocket.send_text(await self._work(partial(answer, session, question)))
-        except (WebSocketDisconnect, KeyError):  # KeyError: what came was no text
+        except (WebSocketDisconnect, KeyError):  # KeyError: the message was not text
             pass
 
     async def _work(self, work: Callable[[], T]) -> T:
@@ -109,10 +109,10 @@ def build_app(playables: Sequence[Playable], port: int, seed: int = 0) -> Starle
 
 
 def listen(port: int) -> socket.socket:
-    """A socket of this machine alone.
+    """A socket that only this machine can reach.
 
     Args:
-        port: to listen on; 0 for any that is free.
+        port: to listen on; 0 for any free port.
 
     Raises:
         OSError: if the port is taken.

@@ -1,4 +1,4 @@
-"""One person's play: in the real game or inside the model, forwards, backwards and along branches."""
+"""The session of one user: play in the real game or inside the model, forwards, backwards and along branches."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ LONGEST_FILM = 900
 
 
 class Session:
-    """Plays one model, whose real game goes on beside its dream under the same actions.
+    """Plays with one model; its real game goes on beside the dream under the same actions.
 
     Args:
-        playable: the model, and what belongs to it.
-        seed: of the first game and of drawn dreams.
+        playable: the model with its reality and its players.
+        seed: of the first game and of sampled dreams.
 
     Attributes:
-        history: what was played and imagined.
-        playing: name of who plays; `YOU` for actions that are given.
+        history: the moments of play and imagination.
+        playing: name of the player; `YOU` if the user gives the actions.
     """
 
     def __init__(self, playable: Playable, seed: int = 0):
@@ -44,12 +44,12 @@ class Session:
 
     @property
     def now(self) -> Moment:
-        """Where one is."""
+        """The current moment."""
         return self.history.now
 
     @property
     def introduction(self) -> dict[str, Any]:
-        """What a page has to know before the first frame; can be written as JSON."""
+        """What a page needs before the first frame, for JSON."""
         height, width = self.world.config.frame_size
         return {
             "name": self.playable.name,
@@ -62,12 +62,12 @@ class Session:
         }
 
     def act(self, action: int | None = None) -> None:
-        """One frame on, in the real game and, where one dreams, in the dream; from the past, in a new branch.
+        """Take a step in the real game and, if there is one, in the dream; from the past, in a new branch.
 
-        After the end of a real game the next one begins; in a dream the real side stays as it ended.
+        After the end of a real game the next one begins; while there is a dream, the real game stays as it ended.
 
         Args:
-            action: number of the action; not needed where somebody else than `YOU` plays.
+            action: number of the action; not needed if a policy plays.
 
         Raises:
             ValueError: if the game has no such action.
@@ -88,7 +88,7 @@ class Session:
         self._lived = after
 
     def toggle_dream(self) -> None:
-        """Go on inside the model from this moment, or in the real game if one dreams."""
+        """Begin a dream at this moment, or end the present one."""
         now = self.now
         self.history.replace(now.dreaming(fall_asleep(now.real)) if now.dream is None else now.awake())
         self._forget()
@@ -111,7 +111,7 @@ class Session:
         """Put an object elsewhere in the dream, in a new branch; a dream begins if there is none. See `moved`.
 
         Raises:
-            ValueError: if there is no such object, or no such place.
+            ValueError: if there is no such object, or the place is outside the frame.
         """
         now = self.now
         dream = now.dream or fall_asleep(now.real)
@@ -121,7 +121,7 @@ class Session:
         self._forget()
 
     def new_game(self, seed: int | None = None) -> None:
-        """Begin the next game, or that of a seed, in a new branch."""
+        """Begin the next game, or the one of `seed`, in a new branch."""
         now = self.now
         shown = self.reality.begin(seed)
         self.history.fork()
@@ -130,32 +130,33 @@ class Session:
         self._forget()
 
     def play(self, name: str) -> None:
-        """Let somebody play: `YOU`, or one of the policies.
+        """Choose the player: `YOU`, or the name of a policy.
 
         Raises:
-            ValueError: if nobody has that name.
+            ValueError: if there is no such player.
         """
         self._player = None if name == YOU else self.playable.player(name)
         self.playing = name
 
     def draw(self, drawn: bool) -> None:
-        """Draw the future of dreams, or imagine the likeliest one."""
+        """Sample the future of dreams, or imagine the likeliest one."""
         self.dreamer.drawn = drawn
 
     def futures(self, steps: int) -> list[dict[str, Any]]:
-        """What each action would bring from here, if it were held; see `imagine_futures`."""
+        """The imagined future of each action from this moment; see `imagine_futures`."""
         return imagine_futures(self.dreamer, self.now.side, self.reality.actions, steps)
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything that is to be seen at this moment; can be written as JSON."""
+        """All that the page shows of this moment, for JSON; see `views.snapshot`."""
         extra = {"playing": self.playing, "drawn": self.dreamer.drawn}
         return snapshot(self.world, self.history) | extra
 
     def film(self, first: int, last: int, kind: str) -> bytes:
-        """A stretch of this branch as `gif` or `mp4`: left the real game, right the dream or what the model sees.
+        """Frames `first` to `last` of this branch as `gif` or `mp4`: left the real game, right the dream or what the
+        model sees.
 
         Raises:
-            ValueError: if there is nothing in that stretch, it is too long, or for another kind.
+            ValueError: if there are no such frames, or too many, or the kind is another one.
         """
         moments = self.history.between(first, last)
         if len(moments) > LONGEST_FILM:
@@ -176,24 +177,24 @@ class Session:
         return action
 
     def _picture(self) -> np.ndarray:
-        """What is to be seen where one is, `[H, W, 3]` uint8: the real game, or the dream."""
+        """The picture of the current moment, `[H, W, 3]` uint8: of the dream, or else of the real game."""
         now = self.now
         if now.dream is None:
             return pictures.from_png(now.picture)
         return pictures.painted(self.world, now.dream.scenes.state, now.dream.behind)[0]
 
     def _return_to(self, moment: Moment) -> None:
-        """Let the reality be where it was at a moment, if it is elsewhere."""
+        """Restore the state of the reality at a moment, unless it is there already."""
         if moment.kept is not self._lived.kept:
             self.reality.put_back(moment.kept)
 
     def _moment(self, number: int, action: int | None, shown: Shown, before: Side | None = None) -> Moment:
-        """A moment of what a reality shows after `before`; None where a game begins."""
+        """The moment of what a reality shows after `before`, which is None if a game begins."""
         behind, score = shown.behind, shown.reward
         if before is not None:
             score += before.score
             if behind is not None and before.behind is not None and np.array_equal(behind, before.behind):
-                behind = before.behind  # one picture for all moments that share it
+                behind = before.behind  # keep one copy for all moments that share it
         real = Side(shown.scenes, behind, shown.reward, score, shown.over, float(shown.over))
         return Moment(number, action, real, pictures.png(shown.picture), self.reality.keep())
 
@@ -205,6 +206,6 @@ class Session:
         return figures.beside(drawn)
 
     def _forget(self) -> None:
-        """Who plays learns that what comes does not follow what was before."""
+        """Tell the player, if any, that the next moment does not follow the last one."""
         if self._player is not None:
             self._player.forget()

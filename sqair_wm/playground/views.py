@@ -1,4 +1,4 @@
-"""What a page is told about a moment, as data: pictures without boxes, and the boxes beside them."""
+"""The data of a moment for the page: pictures without boxes, and the boxes beside them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sqair_wm.world.world_model import WorldModel
 
 
 def snapshot(world: WorldModel, history: History) -> dict[str, Any]:
-    """Where one is, and what is to be seen there; can be written as JSON.
+    """The current moment and its place in the branches, for JSON.
 
     Returns:
         `frame`, `first`, `last`: the number of this frame, and of the first and last of this branch. `branch`, and
-        `branches` with `number`, `first`, `last` and `parted` each. `action`: what led here. `dream_from`: the frame at
-        which the dream began, None in the real game. `real` and `dream` (None without one): see `_side`. `seen`: the
-        real frame as the model paints what it sees in it. `apart`: see `apart`.
+        `branches` with `number`, `first`, `last` and `parted` each. `action`: the action that led here. `dream_from`:
+        the frame at which the dream began, None in the real game. `real` and `dream` (None without one): see `_side`.
+        `seen`: the model's reconstruction of the real frame. `apart`: see `apart`.
     """
     now, branch = history.now, history.branch
     real = _side(world, now.real) | {"picture": pictures.data_url(now.picture)}
@@ -43,7 +43,7 @@ def snapshot(world: WorldModel, history: History) -> dict[str, Any]:
 
 
 def boxes_of(world: WorldModel, scenes: Scenes) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes `[N, 4]` (top, left, height, width; pixels) and identities `[N]` (-1: nobody) of a batch of one."""
+    """Boxes `[N, 4]` (top, left, height, width; pixels) and identities `[N]` (-1: none) of a batch of one."""
     who = Layout.of(world.config).info(scenes.state, scenes.seating, world)
     return who["boxes"][0], who["identities"][0]
 
@@ -52,8 +52,8 @@ def objects(world: WorldModel, scenes: Scenes) -> list[dict[str, Any]]:
     """The objects of a batch of one, in the rows in which agents see them.
 
     Returns:
-        A record each: `row`, `identity`, `box` (top, left, height, width) of what is painted, `place` (y, x), `size`
-        (height, width) of the window, `velocity` (y, x) a step; all in pixels.
+        A record for each: `row`, `identity`, `box` (top, left, height, width) of what is painted, `place` (y, x) and
+        `size` (height, width) of the window, `velocity` (y, x) a step; all in pixels.
     """
     seen: Any = Layout.of(world.config, units="pixels").observe(scenes.state, scenes.seating)
     boxes, identities = boxes_of(world, scenes)
@@ -89,7 +89,7 @@ def apart(real: list[dict[str, Any]], dream: list[dict[str, Any]], shared: set[i
 
 
 def _side(world: WorldModel, side: Side) -> dict[str, Any]:
-    """The objects of a side and what the last step brought."""
+    """The objects of a side, and the reward and ending of its last step."""
     return {
         "objects": objects(world, side.scenes),
         "reward": round(side.reward, 3),

@@ -1,4 +1,4 @@
-"""The card of a shared model: what it is, its figures and limits, and a header that model hubs read."""
+"""The card (`README.md`) of a shared model: what it is, its figures and limits, and a header that model hubs read."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from sqair_wm.reporting.subjects import DIGITS, GAME, VIDEO, Subject
 from sqair_wm.reporting.table import number
 
 TEXTS = PAGES.overlay(autoescape=False)
-"""The templates of plain text, which is not escaped as HTML is."""
+"""Templates of plain text, without the escaping of HTML."""
 
 DATA = {
     GAME: ("{game}, held-out random play", "gymnasium"),
     DIGITS: ("Moving MNIST, digits of the test set", "moving-mnist"),
     VIDEO: ("the part of a video that was not trained on", "video"),
 }
-"""What figures were measured on: name and type."""
+"""The data on which figures were measured: name and type."""
 
 VIEW = {
     "size": "height and width of a frame (pixels)",
@@ -30,7 +30,7 @@ VIEW = {
     "sticky": "probability that the game repeats an action",
     "frame_skip": "raw frames an action lasts",
 }
-"""What is said of how a game is shown to its model."""
+"""The settings of how a game is shown to its model, and their titles."""
 
 
 def model_card(subject: Subject, licence: str) -> str:
@@ -60,7 +60,7 @@ def model_card(subject: Subject, licence: str) -> str:
 
 
 def _header(subject: Subject, licence: str, questions: list[Question]) -> dict[str, Any]:
-    """What the hub reads of a card."""
+    """The header of a card, which hubs read."""
     game = subject.described.get("data.game")
     tags = ["world-model", "object-centric", "sqair", *(["reinforcement-learning", str(game)] if game else [])]
     if game in games():
@@ -82,6 +82,6 @@ def _header(subject: Subject, licence: str, questions: list[Question]) -> dict[s
 
 
 def _data(subject: Subject) -> tuple[str, str]:
-    """Name and type of the data that the figures were measured on."""
+    """Name and type of the data on which the figures were measured."""
     name, kind = DATA.get(subject.kind, ("held-out data", "other"))
     return name.format(game=subject.described.get("data.game")), kind

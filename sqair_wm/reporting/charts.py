@@ -14,12 +14,12 @@ LEFT, RIGHT, TOP, BOTTOM = 50, 12, 10, 36
 """Size of a chart and its margins, in units of the SVG."""
 
 MOST = 300
-"""Points of a curve; where there are more, means of neighbours."""
+"""Most points of a curve; if there are more, neighbours are averaged."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: what it is, and a value at each x of the chart; None where there is none."""
+    """One curve: its label, and its value at each x of the chart; None where there is none."""
 
     label: str
     values: Sequence[float | None]
@@ -27,7 +27,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Tick:
-    """A number at an axis, and where."""
+    """A number at an axis, and its place in units of the SVG."""
 
     place: float
     text: str
@@ -39,10 +39,10 @@ class Chart:
 
     Attributes:
         title: what is drawn.
-        over: what x is.
-        xs: rising.
+        over: the title of the x axis.
+        xs: the values of x, rising.
         lines: the curves.
-        marked: whether every point is drawn as a shape, which few points need.
+        marked: whether every point is also drawn as a shape, for curves of few points.
     """
 
     title: str
@@ -67,17 +67,17 @@ class Chart:
         return _widened(low, high)
 
     def x(self, value: float) -> float:
-        """Where an x is, in units of the SVG."""
+        """The place of an x in units of the SVG."""
         low, high = self.x_range
         return round(LEFT + (WIDTH - LEFT - RIGHT) * (value - low) / (high - low), 1)
 
     def y(self, value: float) -> float:
-        """Where a y is, in units of the SVG."""
+        """The place of a y in units of the SVG."""
         low, high = self.y_range
         return round(HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * (value - low) / (high - low), 1)
 
     def points(self, line: Line) -> list[tuple[float, float]]:
-        """Where the known points of a curve are."""
+        """The places of the known points of a curve, in units of the SVG."""
         return [(self.x(x), self.y(v)) for x, v in zip(self.xs, line.values, strict=True) if v is not None]
 
     def path(self, line: Line) -> str:
@@ -86,18 +86,18 @@ class Chart:
 
     @property
     def x_ticks(self) -> list[Tick]:
-        """Numbers below."""
+        """The numbers of the x axis."""
         chosen = self.xs if self.marked else ticks(*self.x_range)
         return [Tick(self.x(v), _short(v)) for v in chosen]
 
     @property
     def y_ticks(self) -> list[Tick]:
-        """Numbers at the side."""
+        """The numbers of the y axis."""
         return [Tick(self.y(v), _short(v)) for v in ticks(*self.y_range)]
 
     @property
     def readings(self) -> dict[str, Any]:
-        """What the script needs to say the values at a place."""
+        """The data from which the page's script shows the values at a place."""
         lines = [
             {"label": line.label, "values": [None if v is None else f"{v:.3g}" for v in line.values]}
             for line in self.lines
@@ -144,7 +144,7 @@ def thinned(points: Sequence[tuple[float, float]], most: int = MOST) -> tuple[li
 
 
 def ticks(low: float, high: float, about: int = 4) -> list[float]:
-    """About so many round numbers from `low` to `high`."""
+    """Round numbers from `low` to `high`, about as many as `about` says."""
     rough = (high - low) / about
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * m for m in (1, 2, 5, 10) if unit * m >= rough * 0.999)

@@ -1,4 +1,4 @@
-"""Runs side by side: their figures, what is better, and where their settings differ."""
+"""Comparison of runs: their figures, which is better, and the settings that differ."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from sqair_wm.reporting.subjects import AGENT, Subject
 from sqair_wm.reporting.table import number
 
 SIGMAS = 1.96
-"""Standard errors from a mean to its limits of 95 %."""
+"""Standard errors from a mean to the limits of its 95 % confidence interval."""
 
 PLACES = ("name", "runs", "data.name", "data.folder", "data.mnist", "device", "threads")
-"""Settings that change nothing about a run."""
+"""Settings that do not change the results of a run."""
 
 Limits = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Line:
-    """A figure of all that are compared.
+    """One figure of all runs that are compared.
 
     Attributes:
         figure: its name in the files.
-        title: what it is, with its unit.
+        title: its meaning, with its unit.
         better: `HIGHER`, `LOWER` or `NEITHER`.
-        values: of each; None where it was not measured.
-        limits: of 95 %, of each; None where there are none.
-        best: index of the one that is better than all others; None if nobody can say.
+        values: of each run; None where it was not measured.
+        limits: of the 95 % confidence interval, of each run; None where there is none.
+        best: index of the run that is better than all others; None if that can't be told.
     """
 
     figure: str
@@ -55,10 +55,10 @@ class Comparison:
     """Runs side by side.
 
     Attributes:
-        subjects: that are compared.
+        subjects: the runs that are compared.
         lines: their figures.
-        differences: (setting, value of each as text) where not all have the same; empty text where one has it not.
-        notes: what the reader has to know.
+        differences: (setting, value in each run as text) of settings that differ; an empty text where a run lacks it.
+        notes: sentences for the reader about what can be compared.
     """
 
     subjects: list[Subject]
@@ -78,10 +78,10 @@ def compare(subjects: Sequence[Subject], everything: bool = False) -> Comparison
 
     Args:
         subjects: two or more.
-        everything: all figures that two of them have; otherwise those of `QUESTIONS`.
+        everything: compare all figures that at least two of them have; otherwise those of `QUESTIONS`.
 
     Raises:
-        ConfigError: if they have nothing in common that could be compared.
+        ConfigError: if they have no figure in common.
     """
     kinds = {subject.kind for subject in subjects}
     if AGENT in kinds and len(kinds) > 1:
@@ -115,7 +115,7 @@ def _limits(question: Question, figures: dict[str, float]) -> Limits | None:
 
 
 def _best(values: list[float | None], limits: list[Limits | None], better: str) -> int | None:
-    """Who is better than all others that have the figure, by more than the limits allow for."""
+    """The index of the run that is better than all others that have the figure, without overlapping limits."""
     if better not in (HIGHER, LOWER):
         return None
     sign = 1 if better == HIGHER else -1
@@ -131,7 +131,7 @@ def _best(values: list[float | None], limits: list[Limits | None], better: str) 
 
 
 def _others(subjects: Sequence[Subject], asked: Sequence[Question]) -> list[Question]:
-    """Every other figure that at least two have, with what it means."""
+    """All other figures that at least two runs have, with their meanings."""
     known = {name for q in asked for name in (q.figure, q.low, q.high, q.error)}
     names = dict.fromkeys(name for subject in subjects for name in subject.figures if name not in known)
     shared = [name for name in names if sum(name in subject.figures for subject in subjects) > 1]
@@ -139,7 +139,7 @@ def _others(subjects: Sequence[Subject], asked: Sequence[Question]) -> list[Ques
 
 
 def _differences(subjects: Sequence[Subject]) -> list[tuple[str, list[str]]]:
-    """The settings that differ; of the runs, or of the models where one comes without its run."""
+    """The settings that differ; of the runs, or only of the models if one of them has no settings of its run."""
     whole = all(subject.settings for subject in subjects)
     told = [subject.settings if whole else subject.described for subject in subjects]
     if not all(told):
@@ -152,7 +152,7 @@ def _differences(subjects: Sequence[Subject]) -> list[tuple[str, list[str]]]:
 def _notes(subjects: Sequence[Subject], lines: Sequence[Line], kinds: set[str], alike: bool) -> list[str]:
     notes = [note for subject in subjects for note in subject.notes]
     if len(kinds) > 1:
-        notes.append("These runs are of different kinds; only what both measure is shown.")
+        notes.append("These runs are of different kinds; only the figures that they share are shown.")
     if not alike:
         notes.append("Nothing is marked as better: the figures were not measured on the same data.")
         return notes

@@ -1,4 +1,4 @@
-"""A comparison for people: tables on the terminal, and one self-contained page."""
+"""A comparison to read: tables on the terminal, and one self-contained page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqair_wm.reporting.page import PAGES
 from sqair_wm.reporting.subjects import Subject
 
 MARK = "*"
-"""Stands behind what is better; it tells as much in black and white."""
+"""Marks the better value without colour."""
 
 CURVES = {
     ("training", "loss"): ("loss a frame (nats)", "iteration"),
@@ -28,11 +28,11 @@ CURVES = {
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 STYLES = ("-", "--", ":", "-.")
-"""Colours that colour-blind people tell apart (Okabe and Ito 2008), and lines that differ without any."""
+"""Colours that colour-blind people can tell apart (Okabe and Ito 2008), and line styles that differ without colour."""
 
 
 def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
-    """Print figures, then the settings that differ, then what the reader has to know."""
+    """Print the figures, then the settings that differ, then the notes."""
     console = console or Console()
     table = _table("", comparison.subjects)
     table.add_row("", *(s.about for s in comparison.subjects), style="dim")
@@ -67,7 +67,7 @@ def write_page(comparison: Comparison, path: Path) -> None:
 
 
 def draw(comparison: Comparison, kind: str, statistic: str) -> bytes:
-    """One statistic over training, a line for each, as a PNG; nothing unless two of them have it."""
+    """One statistic over training, a line for each run, as a PNG; empty unless two of them have it."""
     from matplotlib.figure import Figure
 
     records = {subject.name: subject.curves.get(kind, []) for subject in comparison.subjects}

@@ -1,4 +1,4 @@
-"""How a model of moving digits fares with ever more of them: `python -m sqair_wm.reporting.crowds runs/crowd`."""
+"""How a model of moving digits does as their number grows: `python -m sqair_wm.reporting.crowds runs/crowd`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ COLUMNS = {
 
 
 def crowd_figures(model: WorldModel, sequences: MovingMNIST, many: int, length: int = LENGTH) -> dict[str, float]:
-    """What a model makes of sequences, each observed once and deterministically, beside connected components.
+    """Figures of a model on sequences, each observed once and deterministically, and those of connected components.
 
     Args:
         model: in evaluation mode.
@@ -48,8 +48,8 @@ def crowd_figures(model: WorldModel, sequences: MovingMNIST, many: int, length: 
     Returns:
         `counting_error`, mean distance from the true number of digits, hidden ones included; `counting_accuracy`, share
         of frames with that number; `mota`, `idf1`, `hota`, `switches_per_100`, see `tracking_figures`; `milliseconds`
-        of computing for one frame of one sequence, observed together with others; `components_...`: the same figures
-        for connected components, linked.
+        of computing for one frame of one sequence, in a batch of sequences; `components_...`: the same figures for
+        linked connected components.
     """
     errors = []
     for batch in sequences.parts(many, length, model.background.device):
@@ -66,7 +66,7 @@ def crowd_figures(model: WorldModel, sequences: MovingMNIST, many: int, length: 
 
 
 def crowds(run: Path, digits: list[int], many: int, length: int = LENGTH, mnist: str | None = None) -> dict[str, dict]:
-    """`crowd_figures` of a finished run for every number of `digits`, with sizes and frames as it was trained on.
+    """`crowd_figures` of a finished run for every number of `digits`, in frames like those it was trained on.
 
     Raises:
         ConfigError: if there is no finished run.
@@ -97,7 +97,7 @@ def crowds(run: Path, digits: list[int], many: int, length: int = LENGTH, mnist:
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m sqair_wm.reporting.crowds", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of a finished run on moving digits, or a file of --json")
+    parser.add_argument("run", type=Path, help="folder of a finished run on moving digits, or a file that --json wrote")
     parser.add_argument("--digits", type=int, nargs="+", default=[1, 2, 3, 4, 6, 8, 10, 12], help="how many there are")
     parser.add_argument("--sequences", type=int, default=200, help="sequences for each number (200)")
     parser.add_argument("--length", type=int, default=LENGTH, help=f"frames of a sequence ({LENGTH})")

@@ -1,4 +1,7 @@
-"""Counting against minutes: `python -m sqair_wm.reporting.curves results/moving_mnist/* --out curves.png`."""
+"""Curves of counting accuracy over minutes of training.
+
+`python -m sqair_wm.reporting.curves results/moving_mnist/* --out curves.png`
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ AFTER = "counting_accuracy_after_"
 
 
 def curve(figures: dict[str, float]) -> list[tuple[float, float]]:
-    """(minutes of computing, counting accuracy) of one run: of its snapshots, and at its end."""
+    """(minutes of computing, counting accuracy) of the snapshots of one run and of its end."""
     points = [(float(name.removeprefix(AFTER)), value) for name, value in figures.items() if name.startswith(AFTER)]
     return sorted([*points, (figures["computing_minutes"], figures["counting_accuracy"])])
 
@@ -22,7 +25,7 @@ def curves(folders: list[Path]) -> dict[str, list[list[tuple[float, float]]]]:
 
     Raises:
         FileNotFoundError: if a folder holds no results.
-        ValueError: if none of them has counted anything.
+        ValueError: if none of them has a counting accuracy.
     """
     found: dict[str, list[list[tuple[float, float]]]] = {}
     for folder in folders:
@@ -35,7 +38,7 @@ def curves(folders: list[Path]) -> dict[str, list[list[tuple[float, float]]]]:
 
 
 def draw(found: dict[str, list[list[tuple[float, float]]]], out: Path) -> None:
-    """One line a seed, one colour a folder; the share of wrong counts on a logarithmic scale."""
+    """Draw a line for each seed and a colour for each folder; the share of wrong counts on a logarithmic scale."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.5), layout="constrained")

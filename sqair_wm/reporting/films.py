@@ -1,4 +1,4 @@
-"""Pictures that move, for a page: every panel is one image that holds all its frames, and boxes are drawn over it."""
+"""Films for a page: every panel is one image that holds all its frames, and a script draws boxes over it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from PIL import Image
 from sqair_wm.common import figures
 
 MOST_BYTES = 3_200_000
-"""Of all images of a page together, before they are written as text, which makes four bytes of three."""
+"""Most bytes of all images of a page together; writing them as text makes four bytes of three."""
 
 QUALITY = 60
-"""Of images where MOST_BYTES do not hold all of them without loss."""
+"""Quality of the images if they exceed `MOST_BYTES` without loss."""
 
 
 class Box(NamedTuple):
-    """Whose box it is, and where, in pixels of a picture."""
+    """The box of an object, by its identity, in pixels of a picture."""
 
     identity: int
     top: float
@@ -38,9 +38,10 @@ class Panel:
     Attributes:
         title: what it shows.
         pictures: `[T, H, W, 3]` uint8. Panels that hold the very same array share its image.
-        boxes: those of each picture; None if there are none.
-        inside: whether the number of a box is written into it, or else beside it.
-        dream: the first picture that is imagined, if one is; dream_title: what it shows from there on.
+        boxes: of each picture; None if there are none.
+        inside: whether the number of a box is written inside instead of beside it.
+        dream: number of the first imagined picture; None if no picture is imagined.
+        dream_title: the title from that picture on.
     """
 
     title: str
@@ -56,10 +57,10 @@ class Film:
     """Panels beside one another that move together.
 
     Attributes:
-        title: the line above.
-        alt: what there is to see, for those who do not see it.
-        panels: of equally many pictures.
-        milliseconds: that a picture stays.
+        title: the line above the film.
+        alt: a description for readers who do not see it.
+        panels: all with the same number of pictures.
+        milliseconds: for which each picture is shown.
     """
 
     title: str
@@ -69,7 +70,7 @@ class Film:
 
 
 def boxes_of(places: np.ndarray, identities: np.ndarray) -> list[list[Box]]:
-    """Boxes of `T` pictures, from places `[T, N, 4]` (top, left, height, width) and identities `[T, N]`, or -1."""
+    """Boxes of `T` pictures, from places `[T, N, 4]` (top, left, height, width) and identities `[T, N]`, -1: none."""
     return [
         [
             Box(int(identity), *(round(float(x), 1) for x in place))
@@ -86,7 +87,7 @@ def tiles(glimpses: Sequence[np.ndarray], identities: np.ndarray, slots: int) ->
     Args:
         glimpses: of `T` frames, `[N, h, w, 3]` uint8 each.
         identities: `[T, N]`, -1 for empty slots.
-        slots: for how many glimpses there is room.
+        slots: number of glimpses for which there is room.
 
     Returns:
         `[T, H, W, 3]` uint8, nearly square, and the boxes of each.
@@ -107,9 +108,9 @@ def tiles(glimpses: Sequence[np.ndarray], identities: np.ndarray, slots: int) ->
 
 
 def album(films: Sequence[Film], most: int = MOST_BYTES) -> dict[str, Any]:
-    """What the page's script needs to show films, of `most` bytes of images together.
+    """The data from which the page's script shows films, with at most `most` bytes of images.
 
-    If the images are too large they lose detail; if that is not enough, the last films are left out.
+    If the images are larger, they are compressed with loss; if that is not enough, the last films are left out.
 
     Returns:
         `strips`, the images: `source` (a data URL), `height` and `width` of a picture, `columns` of pictures; `films`:
@@ -131,7 +132,7 @@ def album(films: Sequence[Film], most: int = MOST_BYTES) -> dict[str, Any]:
 
 
 def strip(pictures: np.ndarray, quality: int | None = None) -> bytes:
-    """Pictures `[T, H, W, 3]` uint8 in rows of `columns_of(T)`, as one WebP: without loss, or of some quality."""
+    """Pictures `[T, H, W, 3]` uint8 in rows of `columns_of(T)`, as one WebP: without loss, or of a given `quality`."""
     number, height, width = pictures.shape[:3]
     columns = columns_of(number)
     rows = math.ceil(number / columns)
@@ -145,7 +146,7 @@ def strip(pictures: np.ndarray, quality: int | None = None) -> bytes:
 
 
 def columns_of(number: int) -> int:
-    """Pictures beside one another in the image of `number` pictures."""
+    """Number of pictures in a row of the image of `number` pictures."""
     return math.ceil(math.sqrt(number))
 
 

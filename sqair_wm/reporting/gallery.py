@@ -1,9 +1,9 @@
-"""Figures of a finished run on digits or a video: `python -m sqair_wm.reporting.gallery runs/NAME --out FOLDER`.
+"""Pictures of a finished run on digits or a video: `python -m sqair_wm.reporting.gallery runs/NAME --out FOLDER`.
 
 `inference` (frames, reconstructions and boxes by identity), `long` (the same for many more frames than it was trained
-on), `samples` (sequences from the prior) and `futures` (what happened beside what was imagined after the first frames),
-each as a strip (PNG) and moving (GIF). With `--against RUN`, `hard`: two runs on the frames with most overlap and most
-half-visible objects.
+on), `samples` (sequences from the prior) and `futures` (what happened and, beside it, what was imagined after the first
+frames), each as a strip (PNG) and as a film (GIF). With `--against RUN`, `hard`: both runs on the sequences with most
+overlap and most half-visible objects.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sqair_wm.runs.run_folder import open_run
 from sqair_wm.world.world_model import WorldModel, load
 
 ROWS, SHOWN = 4, 10
-"""Sequences in a figure; frames of a strip."""
+"""Sequences in a picture; frames of a strip."""
 
 Film = list[list[np.ndarray]]
 """Pictures of the same size: `film[t][row]`."""
@@ -87,13 +87,13 @@ def comparison_film(first: WorldModel, second: WorldModel, batch: Batch) -> Film
 
 
 def strip(film: Film, shown: int = SHOWN) -> np.ndarray:
-    """Up to `shown` moments, evenly spread, beside one another: `[H, W, 3]` uint8."""
+    """Up to `shown` moments, spread evenly over time, side by side: `[H, W, 3]` uint8."""
     times = np.linspace(0, len(film) - 1, min(shown, len(film))).round().astype(int)
     return figures.beside([_below(film[t]) for t in times], gap=4)
 
 
 def write_film(folder: Path, name: str, film: Film) -> None:
-    """Write `NAME.png` and `NAME.gif`: the rows of the strip stand beside one another where pictures move."""
+    """Write the strip `NAME.png` and the film `NAME.gif`, in which the rows of the strip are side by side."""
     from PIL import Image
 
     Image.fromarray(strip(film)).save(folder / f"{name}.png")
@@ -103,22 +103,22 @@ def write_film(folder: Path, name: str, film: Film) -> None:
 def write_gallery(
     run: Path, out: Path, against: Path | None = None, data: Path | None = None, frames: int = 100, seed: int = 0
 ) -> list[str]:
-    """Draw everything there is to see of a run.
+    """Draw all pictures of a run.
 
     Args:
         run: folder of a finished run on data without actions.
         out: folder for the pictures; made if it is not there.
         against: another run, for `hard`.
-        data: where the MNIST files or the foreground of videos are kept; by default as in the run.
+        data: folder of the MNIST files or of the foreground of videos; by default as in the run.
         frames: length of `long`.
         seed: of everything sampled.
 
     Returns:
-        The names of the figures.
+        The names of the pictures.
 
     Raises:
         ConfigError: if a run is missing or not finished, or its data have actions.
-        ValueError: if the models do not take the same frames, or there is no truth to find hard frames by.
+        ValueError: if the models do not take the same frames, or there is no truth from which to find hard sequences.
     """
     model, sequences = open_model(run, data)
     device, length = model.background.device, min(SHOWN, _longest(sequences))
@@ -166,7 +166,7 @@ def _longest(sequences: Sequences) -> int:
 
 
 def _fullest(batch: Batch, number: int) -> Tensor:
-    """The `number` sequences with most light in their first frame."""
+    """The `number` sequences with the brightest first frames."""
     light = batch.frames.foreground[0].flatten(1).sum(1)
     return light.topk(min(number, len(light))).indices.sort().values
 
@@ -193,7 +193,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/moving_mnist")
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     parser.add_argument("--against", type=Path, help="another run, such as one of model=air")
-    parser.add_argument("--data", type=Path, help="where the data are (by default as in the run)")
+    parser.add_argument("--data", type=Path, help="folder of the data (by default as in the run)")
     parser.add_argument("--frames", type=int, default=100, help="length of the long sequences")
     parser.add_argument("--seed", type=int, default=0, help="of everything sampled")
     options = parser.parse_args(arguments)

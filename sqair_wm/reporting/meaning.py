@@ -10,9 +10,9 @@ BASELINES = ("components_", "difference_")
 ONCE = "when every frame is seen once and no later one is known"
 
 MEANING = {
-    "decision_share": "share of what choosing well could gain that choosing in imagination gains (0: a blind choice)",
-    "decision_share_low": "lower limit of the share of what could be gained (95 %, bootstrap over states)",
-    "decision_share_high": "upper limit of the share of what could be gained",
+    "decision_share": "share of the possible gain that choosing in imagination achieves (0: a random choice)",
+    "decision_share_low": "lower limit of the share of the possible gain (95 %, bootstrap over states)",
+    "decision_share_high": "upper limit of the share of the possible gain (95 %, bootstrap over states)",
     "decision_correlation": "correlation of the imagined returns of plans with the true ones, mean over states",
     "decision_states": "states of the game in which plans bring different rewards, so that the choice matters",
     "contact_identity": "share of moving objects that touch another one and still have their identity 4 frames later",
@@ -23,7 +23,7 @@ MEANING = {
     "deaths_seen": "number of true objects that vanish",
     "standing_seen": "share of frames in which an object is seen that has moved and then stood still for 60 frames",
     "standing_frames": "number of frames with an object that has moved and then stood still for 60 frames",
-    "recall_worst_class": "share that is found of the class of moving objects that is found least",
+    "recall_worst_class": "recall of the class of moving objects of which the smallest share is found",
     "turn_recall_5": "share of the objects turning within 5 steps that are imagined to turn, the same way",
     "turn_precision_5": "share of the objects imagined to turn within 5 steps that do turn, the same way",
     "turns_seen": "number of turns that imagination had to foresee",
@@ -38,22 +38,22 @@ MEANING = {
     "objects_per_frame": "mean number of objects that the model sees in a frame",
     "discovered_per_frame": "mean number of new identities in a frame, after the first frame of a sequence",
     "identity_survival_8": "share of the objects that still have their identity 8 frames later",
-    "iterations": "steps of the first training, of seeing",
-    "imagination_iterations": "steps of the second training, of imagining movement, reward and ending",
+    "iterations": "steps of the first training, in which the model learns to see",
+    "imagination_iterations": "steps of the second training, in which the model learns to imagine",
     "wall_minutes": "minutes of training by the clock, without recording and evaluation",
-    "computing_minutes": "minutes of training in which the machine was not busy with something else",
-    "frames_per_second": "frames that training takes in a second",
+    "computing_minutes": "minutes of computing in training, without those in which the machine did something else",
+    "frames_per_second": "frames that training processes in a second",
     "starts": "number of scenes from which imagination was compared with what happened",
     "against_truth": "whether places are compared with the game's true boxes (1) or with the model's own tracks (0)",
     "moving_matched": "share of the moving true objects that the model sees when imagination begins",
     "rewards_seen": "number of recorded steps with a reward",
     "endings_seen": "number of recorded endings of an episode",
     "reward_precision": "share of the rewards predicted one step ahead that came",
-    "reward_recall": "share of the rewards that came that were predicted one step ahead",
+    "reward_recall": "share of the true rewards that were predicted one step ahead",
     "reward_f1": "how well rewards are predicted one step ahead (F1: harmonic mean of precision and recall)",
     "reward_ece": "how far the probability of a reward is off on average (expected calibration error)",
     "ending_precision": "share of the endings predicted one step ahead that came",
-    "ending_recall": "share of the endings that came that were predicted one step ahead",
+    "ending_recall": "share of the true endings that were predicted one step ahead",
     "ending_f1": "how well endings are predicted one step ahead (F1: harmonic mean of precision and recall)",
     "ending_ece": "how far the probability of an ending is off on average (expected calibration error)",
     "counting_accuracy": "share of frames with the true number of objects, hidden ones included (weighted particles)",
@@ -63,9 +63,9 @@ MEANING = {
     "counting_accuracy_last": f"share of tenth frames with the true number of objects, {ONCE}",
     "counting_error": f"mean difference of the number of objects from the true one, {ONCE}",
     "discovered_after_first": f"mean number of new identities in a frame after the first, {ONCE}",
-    "counting_quarter": "share of frames counted right if being in the crop by a quarter is enough, instead of by half",
-    "counting_quarter_once": f"share of frames counted right if being in the crop by a quarter is enough, {ONCE}",
-    "counting_half_once": f"share of frames counted right if what the edge cuts by more than half is left out, {ONCE}",
+    "counting_quarter": "share of frames counted right if people of whom a quarter (not half) is in the crop count",
+    "counting_quarter_once": f"share of frames counted right if people of whom a quarter is in the crop count, {ONCE}",
+    "counting_half_once": f"share of frames counted right without objects that the edge cuts by more than half, {ONCE}",
     "counting_uncut": f"share of frames counted right, of those in which the crop cuts nobody off, {ONCE}",
     "counting_bias": f"mean of the number found less the true one, {ONCE}",
     "counting_constant": "share of frames counted right by always saying the number that is right most often",
@@ -82,19 +82,19 @@ MEANING = {
     "addition_accuracy": "share of frames from whose codes a classifier gets the sum of the sequence's digits right",
     "addition_accuracy_sequence": "share of sequences whose sum a classifier gets right, their frames voting",
     "addition_accuracy_learned": "share of right sums of digits in the frames that the classifier learned from",
-    "addition_accuracy_objects": "share of frames whose sum a classifier gets right that reads one object at a time",
-    "milliseconds_per_frame": "milliseconds of computing for a frame of one sequence, observed together with others",
-    "uncertainty_correlation": "rank correlation (Spearman) of the model's uncertainty with its next error of a place",
+    "addition_accuracy_objects": "share of frames whose sum is right by a classifier that reads one object at a time",
+    "milliseconds_per_frame": "milliseconds of computing for a frame of one sequence, in a batch of sequences",
+    "uncertainty_correlation": "rank correlation (Spearman) of the model's uncertainty and its error one step ahead",
     "f": "how well objects are found (F: harmonic mean of precision and recall)",
     "precision": "share of the objects found that are there (centre within half a diagonal of the true box)",
     "recall": "share of the true objects that are found",
     "ap": "average precision of the boxes found, mean over overlaps (IoU) of 0.1 to 0.9",
-    "f_moving_kept": "how well moving objects are found (F) if what is kept unseen in a frame counted as found in it",
-    "exact_count": "share of frames with exactly as many moving objects as there are",
-    "exact_count_relevant": "share of frames with exactly as many relevant objects as there are",
+    "f_moving_kept": "how well moving objects are found (F) if those that are kept unseen in a frame count as found",
+    "exact_count": "share of frames in which exactly the true number of moving objects is found",
+    "exact_count_relevant": "share of frames in which exactly the true number of relevant objects is found",
     "mota": "tracking accuracy: 1 less misses, false objects and identity switches per true object (of games: moving)",
     "idf1": "share of objects in frames that are found and followed under one identity (F1)",
-    "hota": "tracking accuracy of a higher order (HOTA), of finding and following alike",
+    "hota": "higher-order tracking accuracy (HOTA), in which finding and following count equally",
     "switches_per_100": "changes of identity per 100 true objects in frames",
     "fewshot_1": "share of objects whose class is told right from the appearance code, by 1 labelled example a class",
     "fewshot_4": "share of objects whose class is told right, by 4 labelled examples a class",
@@ -103,7 +103,7 @@ MEANING = {
     "fewshot_guess": "share of objects whose class is told right by always guessing the most frequent one",
     "ami": "how well clusters of the codes fit the classes of objects (adjusted mutual information)",
 }
-"""Phrases by name; `meaning` makes sentences of them."""
+"""Phrases by the names of figures; `meaning` makes sentences of them."""
 
 AMONG = {
     "_imagined": " (the scene after the step is imagined too)",
@@ -112,7 +112,7 @@ AMONG = {
     "_iou": ", by overlap (IoU of 0.5) instead of centres",
     "_long": ", in longer sequences",
 }
-"""Endings of names, and what they add."""
+"""Suffixes of names, and what they add to the phrase."""
 
 FORECASTS = {"": "", "_still": " if all stood still", "_velocity": " if all kept their velocity"}
 HORIZON = {
@@ -123,21 +123,21 @@ HORIZON = {
     "invented": "share of the imagined objects that are not there",
     "image_error": "squared error of the imagined foreground, as a share of its squared intensity",
 }
-"""Figures that there are for every number of imagined steps, and of which there are forecasts without a model."""
+"""Figures that exist for every number of imagined steps; the errors also exist for the forecasts without a model."""
 
 
 def meaning(name: str) -> str:
-    """What the figure `name` means, a sentence; nothing if nobody says."""
+    """The meaning of the figure `name`, a sentence; empty if it is unknown."""
     return _sentence(_phrase(name))
 
 
 def horizon_meaning(row: str) -> str:
-    """What a figure means that there is for every number of imagined steps, such as `position_error_still_median`."""
+    """The meaning of a figure that exists for every number of imagined steps, such as `position_error_still_median`."""
     found = re.fullmatch(r"(.+?)(_still|_velocity)?(_median|_objects)?", row)
     if found is None or found[1] not in HORIZON:
         return ""
     if found[3] == "_objects":
-        return "Number of objects that the errors are means of."
+        return "Number of objects over which the errors are averaged."
     kind = "median " if found[3] else ""
     return _sentence(kind + HORIZON[found[1]] + FORECASTS[found[2] or ""])
 
@@ -167,7 +167,7 @@ def _phrase(name: str) -> str:
 
 
 def _of_decisions(name: str) -> str:
-    """What a figure such as `decision_share_8_low_better` means."""
+    """The meaning of a figure such as `decision_share_8_low_better`."""
     parts = re.fullmatch(r"(decision_[a-z]+?)(?:_(\d+))?(_low|_high)?(_better)?", name)
     said = MEANING.get(parts[1] + (parts[3] or ""), "") if parts else ""
     if not parts or not said:

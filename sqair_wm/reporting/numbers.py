@@ -1,4 +1,4 @@
-"""The five numbers at the top of a report, with what they mean in a sentence each."""
+"""The five numbers at the top of a report, each with a sentence that says what it means."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from sqair_wm.evaluation.metrics.summary import SURVIVAL
 from sqair_wm.reporting.trust import Trust
 
 UNKNOWN = "–"
-"""The value of what was not measured."""
+"""The text for a value that was not measured."""
 
 MEASURE = "python -m sqair_wm.evaluate measures it."
 PER_CENT = "\N{NO-BREAK SPACE}%"
 SHARES = re.compile(r"decision_share(_\d+)?")
-"""Names of the shares of what can be gained, on a random player's play."""
+"""Names of the shares of the possible gain, on a random player's play."""
 
 
 class Number(NamedTuple):
-    """A figure for people: what it is of, the value, and what that means."""
+    """A figure of a report: its title, its value as text, and a sentence that says what it means."""
 
     title: str
     value: str
@@ -32,8 +32,8 @@ def five_numbers(metrics: Mapping[str, float], trust: Trust | None, plays: bool)
     """Objects found, identities kept, decisions, imagined steps that can be trusted, time.
 
     Args:
-        metrics: of a run, as many as there are.
-        trust: see `sqair_wm.reporting.trust`; None if nothing is known.
+        metrics: the figures of a run; they may be incomplete.
+        trust: see `sqair_wm.reporting.trust`; None if it is not known.
         plays: whether the data have actions and rewards.
     """
     return [
@@ -46,7 +46,7 @@ def five_numbers(metrics: Mapping[str, float], trust: Trust | None, plays: bool)
 
 
 def objects_found(metrics: Mapping[str, float], plays: bool) -> Number:
-    """How well objects are found, or how many there are if nobody knows the true ones."""
+    """How well objects are found, or how many the model sees if the true ones are not known."""
     title = "Objects found"
     if "f_moving" in metrics:
         found, real = metrics.get("recall_moving", math.nan), metrics.get("precision_moving", math.nan)
@@ -82,15 +82,15 @@ def identities_kept(metrics: Mapping[str, float]) -> Number:
 
 
 def decisions(metrics: Mapping[str, float]) -> Number:
-    """What choosing by imagination gains of what could be gained."""
+    """The share of the possible gain that choosing by imagination achieves."""
     title = "Decisions"
     for name in sorted(filter(SHARES.fullmatch, metrics), key=len):
         number = name.rpartition("_")[2]
         steps = int(number) if number.isdigit() else DecisionSettings().main
         low, high = metrics.get(f"{name}_low", math.nan), metrics.get(f"{name}_high", math.nan)
         said = (
-            f"Share of what choosing well could gain: {share(0)} is a blind choice among many plans, {share(1)} the "
-            f"plan that brings most in the real game after {steps} steps. The model chooses in imagination. "
+            f"Share of the possible gain: {share(0)} is a random choice among many plans, {share(1)} the plan that "
+            f"brings most in the real game after {steps} steps. The model chooses in imagination. "
             f"95{PER_CENT} interval: {share(low)} to {share(high)}."
         )
         return Number(title, share(metrics[name]), said)
@@ -105,7 +105,7 @@ def decisions(metrics: Mapping[str, float]) -> Number:
 
 
 def counted(metrics: Mapping[str, float]) -> Number:
-    """How often objects are counted right; where nobody knows the true number, how much of a frame they explain."""
+    """How often objects are counted right; if the true number is not known, how much of a frame they explain."""
     if "counting_accuracy" in metrics:
         said = "Share of the frames in which the model sees the true number of objects."
         if "counting_constant" in metrics:
@@ -118,7 +118,7 @@ def counted(metrics: Mapping[str, float]) -> Number:
 
 
 def trusted_steps(trust: Trust | None) -> Number:
-    """For how many imagined steps places are right."""
+    """For how many imagined steps places can be trusted."""
     title = "Imagined steps to trust"
     if trust is None:
         said = "Not known: no object was followed long enough to compare its imagined place with a later one."
@@ -136,7 +136,7 @@ def time_taken(metrics: Mapping[str, float]) -> Number:
     """How long training took."""
     wall, busy = metrics.get("wall_minutes"), metrics.get("computing_minutes")
     if wall is None:
-        return Number("Time", UNKNOWN, "Nobody noted how long training took.")
+        return Number("Time", UNKNOWN, "It is not known how long training took.")
     said = "Training by the clock, without recording and evaluation"
     said += "." if busy is None else f"; the machine computed for {duration(busy)} of it."
     steps = [f"{metrics[name]:,.0f} steps of {what}" for name, what in STEPS.items() if name in metrics]
@@ -147,14 +147,14 @@ STEPS = {"iterations": "learning to see", "imagination_iterations": "learning to
 
 
 def share(value: float) -> str:
-    """A share in per cent; with a decimal where it is nearly all."""
+    """A share in per cent; with one decimal if it is nearly 100 %."""
     if not math.isfinite(value):
         return UNKNOWN
     return f"{100 * value:.{1 if 0.985 <= value < 0.9995 else 0}f}{PER_CENT}"
 
 
 def duration(minutes: float) -> str:
-    """Seconds, minutes or hours, whichever is readable."""
+    """A duration as text, in seconds, minutes or hours, whichever is easiest to read."""
     if minutes < 1:
         return f"{60 * minutes:.0f} s"
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"

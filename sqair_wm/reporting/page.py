@@ -1,4 +1,4 @@
-"""What all reports share: one template, one style sheet, one script, and nothing that asks the network."""
+"""What all reports share: one template, one style sheet and one script; they need no network."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from sqair_wm.reporting.numbers import Number
 PAGES = jinja2.Environment(
     loader=jinja2.PackageLoader("sqair_wm.reporting"), autoescape=True, undefined=jinja2.StrictUndefined
 )
-"""The templates of pages, in the folder `templates` beside this file; `base.html` is what reports extend."""
+"""The templates of pages, in the folder `templates` beside this file; reports extend `base.html`."""
 
 PAGES.filters |= {"meaning": meaning, "horizon_meaning": horizon_meaning}
 
 
 @dataclass(frozen=True)
 class Page:
-    """What stands on every report.
+    """The contents of every report.
 
     Attributes:
         name: of the run.
         films: the first is shown at the top.
-        numbers: with what they mean.
+        numbers: the numbers at the top, with their meanings.
         charts: by the heading above them; groups without a chart are left out.
         configuration: as text.
-        machine: where the run was trained; empty if nobody wrote it down.
+        machine: the machine on which the run was trained; empty if it was not noted.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Page:
 
 
 def write_page(path: Path, page: Page, template: jinja2.Template, **more: Any) -> Path:
-    """Fill in a template that extends `base.html`, with what only it needs as `more`; returns `path`."""
+    """Render a template that extends `base.html` to `path`, with its own variables as `more`; returns `path`."""
     films = album(page.films) if page.films else {"strips": [], "films": []}
     charts = {heading: charts for heading, charts in page.charts.items() if charts}
     text = template.render(page=page, album=films, charts=charts, **more)

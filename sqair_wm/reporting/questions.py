@@ -1,4 +1,4 @@
-"""What runs are asked when they are compared: figures with their units, and which side is the better one."""
+"""The rows of a comparison of runs: figures with their units, and whether higher or lower is better."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Question:
 
     Attributes:
         figure: its name in `metrics.json` or `evaluation.json`.
-        title: what it is, with its unit.
+        title: its meaning, with its unit.
         better: `HIGHER`, `LOWER` or `NEITHER`.
         alike: other figures that have to be equal for a comparison to be fair.
-        low, high: figures that are its limits of 95 %, if there are any.
-        error: the figure that is its standard error, if there is one.
+        low, high: names of the limits of its 95 % confidence interval, if there is one.
+        error: name of its standard error, if there is one.
     """
 
     figure: str
@@ -42,7 +42,7 @@ def _place(steps: int) -> Question:
 
 def _followed(whose: str) -> list[Question]:
     return [
-        Question("mota", f"{whose} followed (MOTA; 1: without a fault)", HIGHER),
+        Question("mota", f"{whose} followed (MOTA; 1: without an error)", HIGHER),
         Question("idf1", f"{whose} followed under one identity (IDF1, share)", HIGHER),
         Question("switches_per_100", "Identity switches per 100 objects", LOWER),
     ]
@@ -50,7 +50,7 @@ def _followed(whose: str) -> list[Question]:
 
 LOOKS = [
     Question("unexplained_energy", "Foreground that the reconstruction misses (share of squared intensity)", LOWER),
-    Question("objects_per_frame", "Objects held (per frame)"),
+    Question("objects_per_frame", "Objects that the model sees (per frame)"),
 ]
 EFFORT = [
     Question("iterations", "Training of objects (iterations)"),
@@ -71,9 +71,9 @@ QUESTIONS: dict[str, list[Question]] = {
         Question("identity_survival_8", "Objects that keep their identity for 8 frames (share)", HIGHER),
         *(_place(steps) for steps in (1, 5, 10, 20)),
         Question("position_error_velocity_10", "Error after 10 steps at constant velocity (baseline, pixels)"),
-        Question("reward_f1", "Rewards predicted, from frames seen (F1)", HIGHER),
-        Question("reward_f1_imagined", "Rewards predicted, from frames imagined (F1)", HIGHER),
-        Question("ending_f1_imagined", "Endings predicted, from frames imagined (F1)", HIGHER),
+        Question("reward_f1", "Rewards predicted from seen scenes (F1)", HIGHER),
+        Question("reward_f1_imagined", "Rewards predicted from imagined scenes (F1)", HIGHER),
+        Question("ending_f1_imagined", "Endings predicted from imagined scenes (F1)", HIGHER),
         *LOOKS,
         *EFFORT,
     ],
@@ -81,7 +81,7 @@ QUESTIONS: dict[str, list[Question]] = {
         *COUNTS,
         Question("log_px", "Bound on log p(x) of a sequence (nats)", HIGHER, error="log_px_error"),
         *_followed("Digits"),
-        Question("addition_accuracy", "Sums of digits read off the codes (share of frames right)", HIGHER),
+        Question("addition_accuracy", "Sums of digits told from the codes (share of frames right)", HIGHER),
         *LOOKS,
         *EFFORT,
     ],
@@ -92,7 +92,7 @@ QUESTIONS: dict[str, list[Question]] = {
         _interval("human_normalised", "Score on the scale random play = 0, human = 1", HIGHER),
         Question("games_played", "Games played for the evaluation"),
         Question("steps_mean", "Length of a game (steps)"),
-        Question("real_steps", "Learned from (real steps, beside those of the world model)"),
+        Question("real_steps", "Learned from (real steps, besides those of the world model)"),
         Question("imagined_steps", "Learned from (imagined steps)"),
         Question("minutes", "Training (minutes)"),
     ],

@@ -1,4 +1,4 @@
-"""A run's `report.html`, self-contained: pictures that move, five numbers, the curves, and all figures."""
+"""A run's `report.html`, self-contained: films, five numbers, the curves, and all figures."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def write_report(
     Args:
         folder: of the run.
         model: trained.
-        batch: held-out sequences of at least `seen + 2` frames; the `scenes` liveliest of them are shown, first the
-            one with most objects when imagination begins.
+        batch: held-out sequences of at least `seen + 2` frames; the `scenes` of them that change most are shown, first
+            the one with most objects when imagination begins.
         metrics: the figures to show.
         records: (iteration, statistics) of each kind of training.
         configuration: the resolved configuration as text.
         seen: frames that the model sees before it imagines how they go on.
         scenes: how many sequences to show.
-        machine: where the run was trained, in words.
+        machine: the machine on which the run was trained, in words.
 
     Returns:
         The path of the report.
@@ -76,7 +76,7 @@ def write_report(
 
 
 def trust_in(sights: Sights, metrics: Mapping[str, float]) -> trust.Trust | None:
-    """How long imagination stays near: as measured on held-out play, else as the films show it."""
+    """For how many steps imagined places can be trusted, by the figures of held-out play, else by the films."""
     config, rows = sights.model.config, split_by_horizon(dict(metrics))[0]
     found = trust.measured(rows, config.object_size, bool(metrics.get("against_truth")))
     if found is not None:
@@ -92,5 +92,5 @@ def charts_of(records: Records, metrics: Mapping[str, float]) -> dict[str, list[
 
 
 def write_metrics(folder: Path, metrics: dict[str, float]) -> None:
-    """Write `metrics.json`: flat names and numbers."""
+    """Write `metrics.json`: figures by name."""
     write_atomically(folder / "metrics.json", lambda path: path.write_text(json.dumps(metrics, indent=1) + "\n"))

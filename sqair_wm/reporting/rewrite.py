@@ -1,4 +1,4 @@
-"""Write reports of finished runs again, with their figures as they are: `python -m sqair_wm.reporting.rewrite RUN`."""
+"""Write the reports of finished runs again, from their saved figures: `python -m sqair_wm.reporting.rewrite RUN`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqair_wm.world.world_model import WorldModel, load
 
 
 def report_run(folder: RunFolder, model: WorldModel, batch: Batch, metrics: dict[str, float]) -> Path:
-    """Write the report of a run whose model is trained; its path.
+    """Write the report of a run whose model is trained, and return its path.
 
     Args:
         folder: of the run.
@@ -29,11 +29,11 @@ def report_run(folder: RunFolder, model: WorldModel, batch: Batch, metrics: dict
 
 
 def rewrite(run: Path, data: Path | None = None, device: str = "cpu") -> Path:
-    """Write the report of a finished run again; its path.
+    """Write the report of a finished run again, and return its path.
 
     Args:
         run: folder of the run.
-        data: where recordings are kept; by default where the run kept them. The test recording is made if it is gone.
+        data: folder of the recordings; by default that of the run. The test recording is made again if it is gone.
         device: where to compute.
 
     Raises:
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m sqair_wm.reporting.rewrite", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="folders of finished runs, such as runs/MsPacman")
-    parser.add_argument("--data", type=Path, help="where recordings, MNIST files or foregrounds are kept")
+    parser.add_argument("--data", type=Path, help="folder of recordings, MNIST files or foregrounds")
     options = parser.parse_args(arguments)
     with in_one_line("stopped; reports that are written stay"):
         for run in options.runs:

@@ -1,4 +1,4 @@
-"""Figures for people, on the terminal: five numbers first, then tables in which every row is a sentence."""
+"""Figures on the terminal: five numbers first, then tables in which every row has a sentence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GROUPS = {
     "Training": r"(.*_)?iterations|.*_minutes|frames_per_second",
     "Objects": r".*",
 }
-"""Headings, in the order of the tables, and which figures stand under them: the first that fits."""
+"""Headings, in the order of the tables, and patterns of the names of their figures; the first that matches counts."""
 
 
 def split_by_horizon(metrics: Mapping[str, float]) -> tuple[dict[str, dict[int, float]], dict[str, float]]:
@@ -39,7 +39,7 @@ def split_by_horizon(metrics: Mapping[str, float]) -> tuple[dict[str, dict[int, 
 
 
 def grouped(figures: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """Figures by the heading that they stand under; headings without any are left out."""
+    """Figures by their headings, see `GROUPS`; headings without any are left out."""
     groups: dict[str, dict[str, float]] = {heading: {} for heading in GROUPS}
     for name, value in figures.items():
         plain = next((name.removeprefix(b) for b in BASELINES if name.startswith(b)), name)
@@ -48,7 +48,7 @@ def grouped(figures: Mapping[str, float]) -> dict[str, dict[str, float]]:
 
 
 def print_run(run: Path, metrics: Mapping[str, float], console: Console | None = None) -> None:
-    """The five numbers of a run's report and what they mean, and then all its figures.
+    """Print the five numbers of a run's report with their meanings, and then all its figures.
 
     Args:
         run: folder of a run with a model.
@@ -62,7 +62,7 @@ def print_run(run: Path, metrics: Mapping[str, float], console: Console | None =
 
 
 def print_numbers(numbers: Sequence[Number], console: Console) -> None:
-    """A row for every number: what it is of, the value, and a sentence that says what that means."""
+    """Print a row for every number: its title, its value, and a sentence that says what it means."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for column in (Number._fields[0], Number._fields[1]):
         table.add_column(column, no_wrap=True, style="bold", justify="left" if column == "title" else "right")
@@ -74,7 +74,7 @@ def print_numbers(numbers: Sequence[Number], console: Console) -> None:
 
 
 def print_tables(metrics: Mapping[str, float], console: Console | None = None) -> None:
-    """All figures, group by group, with what they mean; those of imagined steps in a table over the steps.
+    """Print all figures, group by group, with their meanings; those of imagined steps in a table over the steps.
 
     Args:
         metrics: see `world_metrics`.
@@ -93,7 +93,7 @@ def print_tables(metrics: Mapping[str, float], console: Console | None = None) -
 
 
 def _print_horizons(rows: Mapping[str, Mapping[int, float]], console: Console) -> None:
-    """The figures of imagined steps, and below them a line for each that says what it is."""
+    """Print the figures of imagined steps, and below them a line for each that says what it means."""
     console.print("Imagination, step by step", style="bold")
     ahead = _table("steps ahead", *map(str, HORIZONS))
     for name, values in rows.items():
@@ -109,7 +109,7 @@ def _print_horizons(rows: Mapping[str, Mapping[int, float]], console: Console) -
 
 
 def _rest(metrics: Mapping[str, float]) -> Table:
-    """A row for every figure; those of the baselines stand beside the model's."""
+    """A table with a row for every figure; those of the baselines are beside the model's."""
     beside = [b for b in BASELINES if any(name.startswith(b) for name in metrics)]
     rest = _table("figure", "value", *(b.removesuffix("_") for b in beside), "meaning")
     for name, value in metrics.items():

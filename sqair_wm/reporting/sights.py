@@ -19,7 +19,7 @@ from sqair_wm.world.world_model import WorldModel
 def real_frames(frames: Frame) -> Tensor:
     """Frames as the game showed them, `[..., H, W, 3]` uint8; without a background, the foreground on black.
 
-    What is painted darker than black or brighter than white is shown as these.
+    Values below 0 or above 1 are clipped.
     """
     if frames.background.shape[-3]:
         return compose(frames)
@@ -38,9 +38,9 @@ class Sights:
     """Films of sequences that a model has watched.
 
     Args:
-        model: of them.
+        model: the model.
         batch: the sequences, `T` frames each.
-        watched: what the model made of them.
+        watched: the sequences seen through the model, see `watch`.
         seen: frames that it sees before it imagines how they go on.
 
     Attributes:
@@ -56,7 +56,7 @@ class Sights:
         self._boxes = [boxes_of(places[:, s], who[:, s]) for s in range(batch.frames.batch)]
 
     def fullest(self) -> list[int]:
-        """The sequences, those first in which most objects are there when imagination begins."""
+        """Numbers of the sequences, those first that have most objects when imagination begins."""
         objects = (self.watched.identities()[self.seen - 1] >= 0).sum(1)
         return [int(s) for s in objects.argsort(descending=True, stable=True)]
 
@@ -77,7 +77,7 @@ class Sights:
         return Film(f"Sequence {scene + 1}: objects", alt + "the glimpse that is kept of each object.", panels)
 
     def imagination(self, scene: int) -> Film:
-        """What happened beside what the model sees for `seen` frames and imagines from there on."""
+        """What happens, and beside it what the model sees for `seen` frames and imagines from there on."""
         pictures, boxes = self._seen(scene)
         more, later = self._imagined(scene)
         panels = [
@@ -97,7 +97,7 @@ class Sights:
         return Film(f"Sequence {scene + 1}: imagination", alt, panels)
 
     def _glimpses(self, scene: int) -> list[np.ndarray]:
-        """Of every frame, `[N, h, w, 3]` uint8."""
+        """The glimpses of every frame, `[N, h, w, 3]` uint8."""
         found = []
         for state in self.watched.states:
             one = state.select(torch.tensor([scene], device=state.presence.device))
@@ -105,13 +105,13 @@ class Sights:
         return found
 
     def _seen(self, scene: int) -> tuple[np.ndarray, list[list[Box]]]:
-        """The reconstructions of the first frames before their background, and the boxes."""
+        """The reconstructions of the first frames on their backgrounds, and the boxes."""
         before = _row(self.batch.frames, scene)
         painted = Frame(self.watched.reconstructions[: self.seen, scene], before.background[: self.seen])
         return real_frames(painted).cpu().numpy(), self._boxes[scene][: self.seen]
 
     def _imagined(self, scene: int) -> tuple[np.ndarray, list[list[Box]]]:
-        """The imagined frames before the last background that was seen, and the boxes."""
+        """The imagined frames on the last background that was seen, and the boxes."""
         background, pictures, boxes = self.batch.frames.background[self.seen - 1, scene], [], []
         for whole in self.futures:
             state = whole.select(torch.tensor([scene], device=whole.presence.device))

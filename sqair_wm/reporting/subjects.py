@@ -1,4 +1,4 @@
-"""What is compared: a world model or an agent, recognised by the files of its folder."""
+"""The subjects of a comparison: world models and agents, recognised by the files of their folders."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from sqair_wm.world.world_model import DESCRIPTION, read_description
 
 AGENT, GAME, DIGITS, VIDEO = "agent", "atari", "moving_mnist", "video"
 EVALUATION, PROGRESS = "evaluation.json", "progress.jsonl"
-"""What is compared; what a run of an agent leaves, as `agents.evaluate` and `agents.loop` call it."""
+"""The kinds of subjects; and the files of an agent's run, as `agents.evaluate` and `agents.loop` call them."""
 
 PROTOCOL = ("frame_skip", "sticky", "noop_steps", "rewards", "episode")
-"""What has to be the same of two evaluations of agents, beside the game."""
+"""Settings that have to be equal in evaluations of agents that are compared, besides the game."""
 
 AGAIN = "the command that wrote it writes it again"
 
@@ -38,20 +38,20 @@ Curve = list[tuple[float, dict[str, float]]]
 
 @dataclass(frozen=True)
 class Subject:
-    """One of those that are compared.
+    """A world model or an agent that is compared.
 
     Attributes:
         name: of its folder.
         path: its folder.
-        kind: `AGENT`, or the kind of data that a world model was trained on.
-        about: what it is, such as `world model of Pong`.
-        data: what its figures were measured on, equal for those that can be held against one another; None if that is
-            not on record.
+        kind: `AGENT`, or the kind of data on which a world model was trained.
+        about: a short description, such as `world model of Pong`.
+        data: a text that is equal for subjects whose figures were measured on the same data; None if the data are not
+            on record.
         figures: by name.
         settings: of its configuration, by key; empty if it has none.
-        described: the settings of the model by itself, by key; empty for agents.
-        curves: (where, statistics) of each kind of training.
-        notes: what the reader has to know.
+        described: the settings of the model alone, by key; empty for agents.
+        curves: (iteration or step, statistics) of each kind of training.
+        notes: sentences for the reader about what can be compared.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Subject:
 
 
 def open_subjects(given: Sequence[Path]) -> list[Subject]:
-    """The runs or models of these folders or names; where two are called the same, by their paths.
+    """The runs or models of these folders or names; if two have the same name, their paths are used as names.
 
     Raises:
         ConfigError: if one is given twice, or a configuration cannot be read.
@@ -92,7 +92,7 @@ def open_subject(given: Path) -> Subject:
 
 
 def _agent_config(path: Path) -> dict[str, Any]:
-    """The settings of the run of an agent, by key, with its `kind`; nothing for other runs."""
+    """The settings of the run of an agent, by key, with its `kind`; empty for other runs."""
     try:
         config = OmegaConf.to_container(OmegaConf.load(path / CONFIG))
     except (YAMLError, OmegaConfBaseException, ValueError, TypeError, OSError, RecursionError) as error:
@@ -129,7 +129,7 @@ def _agent(path: Path, config: dict[str, Any]) -> Subject:
 
 
 def _progress(path: Path) -> Curve:
-    """(real steps, what a round brought); damaged lines are left out."""
+    """(real steps, statistics) of each round of an agent; damaged lines are left out."""
     found: Curve = []
     for line in path.read_bytes().splitlines() if path.exists() else ():
         with suppress(ValueError, TypeError, KeyError, AttributeError):
@@ -141,7 +141,7 @@ def _progress(path: Path) -> Curve:
 def _world_model(path: Path) -> Subject:
     """A world model: `metrics.json`, and `config.yaml` and the journals of its run if they are there."""
     if not (path / METRICS).exists():
-        why = "; its training is not finished, the same command goes on" if (path / CHECKPOINT).exists() else ""
+        why = "; its training is not finished, the same command continues it" if (path / CHECKPOINT).exists() else ""
         raise FileNotFoundError(f"{path} has no figures: {METRICS} is missing{why}")
     config, settings = DictConfig({}), {}
     if (path / CONFIG).exists():
@@ -157,7 +157,7 @@ def _world_model(path: Path) -> Subject:
     game = source.game if source is not None else config.get("env")
     names = {GAME: str(game), DIGITS: "moving digits", VIDEO: "a video"}
     data = _data(config, source) if settings else None
-    missing = f"{path.name} comes without {CONFIG}: which held-out data its figures are of is not on record"
+    missing = f"{path.name} comes without {CONFIG}: the held-out data of its figures is not on record"
     curves = {name: [(float(i), r) for i, r in folder.records(name)] for name in ("training", "imagination")}
     return Subject(
         path.name, path, kind, f"world model of {names.get(kind, kind)}", data, folder.metrics(), settings, described,
@@ -166,7 +166,7 @@ def _world_model(path: Path) -> Subject:
 
 
 def _data(config: DictConfig, source: Source | None) -> str:
-    """The held-out data of a run, equal for equal data; no game is looked up, which may import a module of its own."""
+    """A text for the held-out data of a run, equal for equal data; it looks up no game, which might import a module."""
     if config.data.kind == GAME:
         view = {name: config.data[name] for name in LOOKS if name in config.data} if source is None else asdict(source)
         return f"{config.env} {view} {config.data.test_frames} frames, seed {config.seed}"

@@ -1,4 +1,4 @@
-"""The table of the docs from the files under `results/`: `python -m sqair_wm.reporting.table results/world_model`."""
+"""A table of results from the files under `results/`: `python -m sqair_wm.reporting.table results/world_model`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read(folder: Path) -> dict[tuple[str, int], dict[str, float]]:
     """The figures of every seed under `folder`, laid out as `NAME/seedK.json` (a game, a model) or as `seedK.json`.
 
     Raises:
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if there are no results.
     """
     files = sorted(folder.glob("*/seed*.json")) or sorted(folder.glob("seed*.json"))
     if not files:
@@ -38,7 +38,7 @@ def markdown(results: dict[tuple[str, int], dict[str, float]], columns: dict[str
 def table(
     titles: Sequence[str], results: Mapping[tuple[str, ...], Mapping[str, float]], columns: dict[str, str]
 ) -> str:
-    """A markdown table: what each row is, under `titles`, and its figures."""
+    """A Markdown table: the names of each row, under `titles`, and its figures."""
     rows = [[*titles, *columns.values()], ["---"] * (len(titles) + len(columns))]
     for names, figures in results.items():
         rows.append([*names, *(number(figures[c]) if c in figures else "" for c in columns)])
@@ -46,7 +46,7 @@ def table(
 
 
 def number(value: float) -> str:
-    """Three digits, or four of shares near one and all of those before the point."""
+    """A number with three digits; four decimals for shares near one, and all digits before the point."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.4f}" if 0.95 <= value < 1 else f"{value:.3g}"
 
 

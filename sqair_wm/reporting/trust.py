@@ -15,13 +15,13 @@ BASELINES = {"_velocity": "constant velocity", "_still": "standing still"}
 
 @dataclass(frozen=True)
 class Trust:
-    """How long imagination stays near.
+    """For how many steps imagined places stay near the true ones.
 
     Attributes:
-        steps: for how many steps the mean error is below the bound, such as `14` or `20 or more`.
+        steps: for how many steps the mean error is within the bound, such as `14` or `20 or more`.
         bound: in pixels.
         where: the true places, in words that end a sentence: "imagined objects are near where ...".
-        others: the same steps of guesses that know no dynamics, by their names.
+        others: the same number of steps for baselines without a model, by name.
     """
 
     steps: str
@@ -37,7 +37,7 @@ def bound_of(object_size: Sequence[float]) -> float:
 
 
 def measured(rows: Mapping[str, Mapping[int, float]], object_size: Sequence[float], true: bool) -> Trust | None:
-    """What the figures of held-out play say; None if there are none.
+    """The trust by the figures of held-out play; None if there are none.
 
     Args:
         rows: figures by name and horizon, see `split_by_horizon`.
@@ -60,7 +60,7 @@ def measured(rows: Mapping[str, Mapping[int, float]], object_size: Sequence[floa
 def shown(
     seen: Sequence[Slots], imagined: Sequence[Slots], size: tuple[int, int], object_size: Sequence[float]
 ) -> Trust | None:
-    """What a few sequences say: imagined objects against the same objects as the model sees them later.
+    """The trust by a few sequences: imagined objects against the same objects as the model sees them later.
 
     Args:
         seen: scenes `[B]`, from the last one before imagination on: one more than `imagined`.
@@ -73,7 +73,7 @@ def shown(
     """
     errors: dict[int, float] = {}
     identity = seen[0].identity
-    if not (identity >= 0).any():  # nor do all baselines know where their objects are
+    if not (identity >= 0).any():  # the scenes of a VRNN never have objects
         return None
     for step, (real, dreamt) in enumerate(zip(seen[1:], imagined, strict=True), 1):
         place, there = same_objects(identity, real, centres(real, size))

@@ -1,4 +1,4 @@
-"""Whether every file of a run, a recording, a model or an agent is whole, and what can be recovered."""
+"""Checks whether every file of a run, a recording, a model or an agent is undamaged, and says what can be recovered."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from sqair_wm.training.rounds import PLAY
 from sqair_wm.world.world_model import DESCRIPTION, load
 
 WHOLE, OLDER, DAMAGED, LEFT = "whole", "whole as far as can be told", "DAMAGED", "left over"
-"""States: as it was written; readable, of a version or a kind that keeps no checksum; not what was written; half
-written by a process that was killed."""
+"""States of a file: as it was written; readable, but without a checksum (of an older version or another kind of file);
+not what was written; half written by a process that was killed."""
 
 AGAIN = "the command that began the run"
 MODEL_AGAIN = (
@@ -40,9 +40,9 @@ REMEDIES = {
     DESCRIPTION: MODEL_AGAIN,
     "config.yaml": "if it is a run's: write the settings that it was begun with into it, or use the model as it is",
     "metrics.json": f"delete it, and {AGAIN} measures again",
-    "progress.jsonl": "delete the lines that are damaged: they only tell how far the agent was",
-    "training.jsonl": "only the curves of the report lack something: the records that are damaged are left out",
-    "imagination.jsonl": "only the curves of the report lack something: the records that are damaged are left out",
+    "progress.jsonl": "delete the lines that are damaged: they only record how far the agent was",
+    "training.jsonl": "only the curves of the report are affected: they leave out the records that are damaged",
+    "imagination.jsonl": "only the curves of the report are affected: they leave out the records that are damaged",
     "state.pt": "delete the folder it is in, and the agent's run begins anew; agent.zip, if whole, plays as it is",
     "agent.zip": f"delete it; {AGAIN} writes it again",
 }
@@ -52,20 +52,20 @@ OTHERWISE = "copy it again from where it came from, or delete it and have it mad
 PLAYED = f"delete its folder and imagination.pt, and {AGAIN} plays and learns imagination anew"
 PLAYED_BY_AGENT = "the agent's run can't go on without it: begin another one; agent.zip plays as it is"
 SCENES = "scenes.safetensors"
-"""What a folder holds that an agent has played."""
+"""The file by which a folder of an agent's play is told from others."""
 
-RECORDED = "delete the folder: the same settings give the same recording, to the bit"
+RECORDED = "delete the folder: the same settings give the same recording, bit for bit"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known of a file or of a folder of arrays.
+    """The state of a file or of a folder of arrays.
 
     Attributes:
-        path: of it.
+        path: of the file or the folder.
         state: `WHOLE`, `OLDER`, `DAMAGED` or `LEFT`.
-        why: what is wrong.
-        remedy: what can be done.
+        why: what is wrong; empty if nothing is.
+        remedy: what to do about it.
     """
 
     path: Path
@@ -75,10 +75,10 @@ class Finding:
 
 
 def check_path(path: Path) -> list[Finding]:
-    """What is known of a file, or of everything in a folder, which may be called by its name, see `find_folder`.
+    """The state of a file, or of everything in a folder; of a folder the name is enough, see `find_folder`.
 
     Raises:
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if there is no such file or folder.
     """
     return list(_walk(find_folder(path, missing="nothing to check")))
 
@@ -95,7 +95,7 @@ def _walk(path: Path) -> Iterator[Finding]:
 
 
 def _remedy(path: Path) -> str:
-    """What can be done about a folder of arrays: what a model or an agent has played can't be played again."""
+    """What to do about a damaged folder of arrays: play of a model or an agent can't be recorded again as it was."""
     if path.parent.name == PLAY:
         return PLAYED_BY_AGENT if (path / SCENES).exists() else PLAYED
     return RECORDED if (path / NOTE).exists() else OTHERWISE
@@ -112,7 +112,7 @@ def _folder(path: Path) -> Iterator[Finding]:
 
 
 def _examine(path: Path, look: Callable[[Path], bool], remedy: str) -> Finding:
-    """What `look` finds: whether there is a checksum, or an error."""
+    """The finding of `look`, which returns whether there is a checksum or raises an error."""
     try:
         return Finding(path, WHOLE if look(path) else OLDER)
     except (DamagedError, ValueError, OSError, YAMLError, OmegaConfBaseException) as error:
@@ -128,7 +128,7 @@ def _arrays(path: Path) -> bool:
 
 
 def _model(path: Path) -> bool:
-    """Raises ValueError unless weights and description of a model belong together, and all weights are numbers."""
+    """Raises ValueError unless weights and description of a model belong together, and all weights are finite."""
     for name, weight in load(path).state_dict().items():
         if weight.is_floating_point() and not torch.isfinite(weight).all():
             raise ValueError(f"{path / WEIGHTS}: {name} has numbers that are not finite; its training diverged")
@@ -166,11 +166,11 @@ def _lines(path: Path) -> None:
         except ValueError:
             bad.append(number)
     if bad:
-        raise DamagedError(f"{path} is damaged: lines {', '.join(map(str, bad[:5]))} are no JSON")
+        raise DamagedError(f"{path} is damaged: lines {', '.join(map(str, bad[:5]))} are not JSON")
 
 
 def _settings(path: Path) -> None:
-    """Raises an error unless a file is a configuration; that of a run is understood whole."""
+    """Raises an error unless a file is a configuration; every setting of a run's configuration has to be known."""
     if path.name == "config.yaml" and path.with_name("checkpoint.pt").exists():
         complete(read_saved(path), path)
     else:

@@ -20,17 +20,21 @@ class RunSettings:
     """The configuration of a run.
 
     Attributes:
-        model, training, imagination: see there.
+        model: see `ModelSettings`.
+        training: see `TrainingSettings`.
+        imagination: see `ImaginationConfig`.
         data: the settings of a kind of data, see `sqair_wm.evaluation.kinds`.
-        env: the game, for data that are play of one.
-        name: of the run's folder; by default that of the data, and the seed if it is not 0.
-        runs: folder of the run's folder.
-        agent: settings of the agent that is trained on the world model afterwards, which the run does not keep.
-        steps: real steps that the agent learns from, which the run does not keep either; None for the agents' default.
+        env: the game, for data that are play of a game.
+        name: of the run's folder; by default the name of the data, and the seed if it is not 0.
+        runs: the folder that holds the folders of all runs.
+        agent: settings of the agent that is trained on the world model afterwards; they are not saved with the run.
+        steps: real steps that the agent learns from, not saved with the run either; None for the agents' default.
         seed: of the game, the weights and the training.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
         precision: `32-true`, or `bf16-mixed` on a GPU.
-        processes: of each machine; nodes: machines; threads: CPU threads of a process.
+        processes: on each machine.
+        nodes: number of machines.
+        threads: CPU threads of a process.
     """
 
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -59,7 +63,7 @@ class RunSettings:
 
 
 def run_name(data: object, seed: int) -> str:
-    """What a run is called unless it is given a name, such as `Pong`, `Pong-seed1` or, of an id, `ALE-Pong-v5`."""
+    """The default name of a run, such as `Pong`, `Pong-seed1` or, for the id of a game, `ALE-Pong-v5`."""
     name = str(data).replace("/", "-").replace(":", "-")
     return f"{name}-seed{seed}" if seed else name
 

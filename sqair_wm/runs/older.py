@@ -1,4 +1,4 @@
-"""Runs of older versions: what their configuration means to this one."""
+"""Runs of older versions: their configurations in the settings of this version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sqair_wm.runs.config import RunSettings
 REMEDY = "python -m sqair_wm.check FOLDER says what can be recovered; else delete its folder"
 
 FIRST = "0.1.0"
-"""The version of runs that do not say theirs."""
+"""The version of runs whose configuration does not name one."""
 
 BEFORE_020: dict[str, Any] = {
     "model.what": 50,
@@ -34,9 +34,9 @@ BEFORE_020: dict[str, Any] = {
     "model.conditional_discovery": True,
     "training.particles": 5,
 }
-"""What the code of 0.1.0 and before did where a run does not say it, as far as it is not the default of this version.
+"""Values of settings that runs of 0.1.0 and before lack, where the code then did not do what is the default now.
 
-Whoever adds a setting whose default changes what a run does adds what the code did before to a table like this one.
+When you add a setting whose default changes what a run does, add what the code did before to a table like this one.
 """
 
 BEFORE_030: dict[str, Any] = {
@@ -71,7 +71,7 @@ BEFORE_070: dict[str, Any] = {"model.pairs": "contact", "imagination.intent": 0.
 """The same of 0.6.0 and before."""
 
 GONE = ("training.compile",)
-"""Settings of 0.1.0 that this version does not have; they were off unless somebody asked for them."""
+"""Settings of 0.1.0 that this version does not have; they were off by default."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ class Saved:
     """The configuration of a run in the settings of this version; by key, such as `training.batch`.
 
     Attributes:
-        version: that the run was made with.
-        settings: their values; what is missing has this version's default.
-        said: the keys that the file gives a value to.
-        respelled: values as they stand in the file, of settings that are written otherwise today.
+        version: the version with which the run was made.
+        settings: values by key; a key that is missing has this version's default.
+        said: the keys to which the file gives a value.
+        respelled: values as they stand in the file, for settings that are written in another way today.
     """
 
     version: str
@@ -92,7 +92,7 @@ class Saved:
 
 
 def read_saved(path: Path) -> Saved:
-    """Understand a saved configuration, whatever version wrote it.
+    """Read a saved configuration, whatever version wrote it.
 
     Raises:
         ConfigError: if it is damaged, or has a setting that this version cannot go on with.
@@ -133,7 +133,7 @@ def _to_020(settings: dict[str, Any], said: set[str], path: Path) -> None:
         said.remove("dynamics")
         said.add("model.dynamics")
     width = settings.get("model.decoder", 0)
-    if isinstance(width, int):  # what the decoder is followed from the encoder
+    if isinstance(width, int):  # the encoder decided the kind of the decoder
         settings["model.decoder"] = "conv" if settings.get("model.encoder") == "conv" else "mlp"
         settings["model.decoder_width"] = width
         if "model.decoder" in said:
@@ -147,9 +147,9 @@ def _to_020(settings: dict[str, Any], said: set[str], path: Path) -> None:
 
 
 def _to_030(settings: dict[str, Any], said: set[str]) -> None:
-    """Bring the settings of 0.2.0 up to 0.3.0; `said` loses what was the default then, and is another one now."""
+    """Bring the settings of 0.2.0 up to 0.3.0; `said` loses settings with the default of then, if it has changed."""
     _was(BEFORE_030, settings, said)
-    if settings.get("data.memory") == "auto":  # was measured; see `Source.memory` for what a model was trained with
+    if settings.get("data.memory") == "auto":  # it was measured; the model's `Source.memory` has the value
         settings["data.memory"] = Recording.memory
         said.discard("data.memory")
 
@@ -161,7 +161,7 @@ def _was(defaults: dict[str, Any], settings: dict[str, Any], said: set[str]) -> 
 
 
 def _look_up(settings: dict[str, Any]) -> None:
-    """What 0.1.0 looked up about a game is said; what it did unless asked is `auto` now."""
+    """Write out what 0.1.0 looked up about a game; its default of stickiness is `auto` now."""
     game = str(settings.get("env"))
     if settings.setdefault("data.sticky", 0.0) == 0:
         settings["data.sticky"] = "auto"
@@ -174,7 +174,7 @@ def _look_up(settings: dict[str, Any]) -> None:
 
 
 def complete(saved: Saved, path: Path) -> DictConfig:
-    """The whole configuration of a saved run, typed; what it lacks is as this version has it.
+    """The whole configuration of a saved run, typed; settings that it lacks have this version's defaults.
 
     Raises:
         ConfigError: if it has settings that this version does not know.
@@ -196,18 +196,19 @@ def complete(saved: Saved, path: Path) -> DictConfig:
 
 
 def resume(config: DictConfig, saved: Saved, path: Path, named: Collection[str], free: Collection[str]) -> DictConfig:
-    """The configuration with which a run goes on.
+    """The configuration with which a run is continued.
 
-    A setting that the saved run does not have, and that nobody asks for now, keeps the value that the code had then.
+    A setting that the saved run lacks, and that is not asked for now, keeps the value that the code had then.
 
     Args:
-        config: as it is asked for now.
-        saved: that the run began with; path: of its file.
-        named: keys that the command line gives values to.
+        config: the configuration that is asked for now.
+        saved: the configuration with which the run began.
+        path: its file.
+        named: keys to which the command line gives values.
         free: keys that may change.
 
     Raises:
-        ConfigError: if anything else is another one than it was.
+        ConfigError: if any other setting has changed.
     """
     old, new = (flat(OmegaConf.to_container(c, resolve=True)) for c in (complete(saved, path), config))
     differ = [k for k in sorted(old.keys() | new.keys()) if k not in free and old.get(k) != new.get(k)]

@@ -1,4 +1,4 @@
-"""A run's folder: whose it is, how far it got, what came out."""
+"""A run's folder: its configuration, its progress and its results."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from sqair_wm.training.trainer import CHECKPOINT
 METRICS, REPORT, MACHINE = "metrics.json", "report.html", "machine.txt"
 PARTS = ("*.pt", "*.jsonl", "*.safetensors", "model.json", METRICS, REPORT, MACHINE, SNAPSHOTS, PLAY, "tensorboard")
 ASIDE = "earlier"
-"""What a run leaves in its folder, beside the configuration; what the folder is called that keeps it where a new run
-begins there."""
+"""The files of a run besides its configuration; and the name of the folder to which they are moved if a new run begins
+in the same folder."""
 
 FREE = ("device", "threads", "runs", "name", "data.name")
-"""Settings that may change when a run is continued, beside the places of its data."""
+"""Settings that may change when a run is continued, besides the places of its data."""
 
 
 class RunFolder:
@@ -43,7 +43,7 @@ class RunFolder:
 
     Args:
         path: of the folder.
-        config: of the run, with which it goes on.
+        config: with which the run is continued.
     """
 
     def __init__(self, path: Path, config: DictConfig):
@@ -61,11 +61,15 @@ class RunFolder:
 
     @property
     def report(self) -> Path:
-        """Where the report is."""
+        """Path of the report."""
         return self.path / REPORT
 
     def metrics(self) -> dict[str, float]:
-        """What `metrics.json` says."""
+        """The figures in `metrics.json`, by name.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
         path = self.path / METRICS
         figures = read_json(path, f"delete it, and the command that began {self.path} makes it again")
         if not isinstance(figures, dict) or not all(isinstance(value, int | float) for value in figures.values()):
@@ -74,16 +78,16 @@ class RunFolder:
 
     @property
     def machine(self) -> str:
-        """Where the run was trained, in words; empty if nobody wrote it down."""
+        """The machine on which the run was trained, in words; empty if it was not noted."""
         path = self.path / MACHINE
         return path.read_text(errors="replace").strip() if path.exists() else ""
 
     def note_machine(self, device: torch.device) -> None:
-        """Write down that the run is trained on this machine."""
+        """Note that the run is trained on this machine."""
         write_atomically(self.path / MACHINE, lambda target: target.write_text(machine(device) + "\n"))
 
     def recorder(self, kind: str) -> OnRecord:
-        """What adds statistics to the curves of one kind of training."""
+        """A function that adds statistics to the curves of one kind of training."""
 
         def append(iteration: int, record: dict[str, float]) -> None:
             with (self.path / f"{kind}.jsonl").open("a") as file:
@@ -92,7 +96,7 @@ class RunFolder:
         return append
 
     def records(self, kind: str) -> list[tuple[int, dict[str, float]]]:
-        """The curves of one kind; where a run was continued from an older checkpoint, its later records count."""
+        """The curves of one kind of training: (iteration, statistics), in order; of repeated iterations, the last."""
         found: dict[int, dict[str, float]] = {}
         path = self.path / f"{kind}.jsonl"
         if path.exists():
@@ -104,12 +108,11 @@ class RunFolder:
 
 
 def begin_run(config: DictConfig, named: Collection[str] = ()) -> RunFolder:
-    """The folder of the run that a configuration asks for; one that is there already is continued.
+    """The folder of the run that a configuration asks for; a run that is there already is continued.
 
     Args:
         config: of the run.
-        named: keys that the command line gives values to. What an older run lacks and nobody names stays as the code
-            was then, see `resume`.
+        named: keys to which the command line gives values; for the others see `resume`.
 
     Raises:
         ConfigError: if the folder cannot be written to, holds something else or the run of another configuration.
@@ -134,9 +137,9 @@ def begin_run(config: DictConfig, named: Collection[str] = ()) -> RunFolder:
 
 
 def set_aside(path: Path) -> None:
-    """Put what is left in a run's folder of a run without a checkpoint into a folder of its own, and say so.
+    """Move what a run without a checkpoint left in a run's folder into a folder of its own, and print that.
 
-    Nothing of it may pass for a part of the run that begins, and nothing of it is lost.
+    So no part of it is taken for a part of the new run, and nothing is lost.
     """
     left = [part for pattern in PARTS for part in sorted(path.glob(pattern))]
     if not left:
@@ -150,7 +153,7 @@ def set_aside(path: Path) -> None:
 
 
 def open_run(run: Path) -> RunFolder:
-    """A finished run, whatever version it is of, by its folder or its name, see `find_folder`.
+    """A finished run of any version, by its folder or its name, see `find_folder`.
 
     Raises:
         ConfigError: if it is not finished, or the folder holds none.

@@ -27,17 +27,17 @@ from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.world.world_model import WorldModel
 
 CROWD = 20
-"""Most objects in a frame with which `training.particles=auto` means five, `model.size=auto` free and
-`model.conditional_discovery=auto` true. Objects that may grow swallow others in a crowd; and a crowd that jumps is
-found anew late in an episode, when other objects appeared in most of the training."""
+"""More slots than this are a crowd. In a crowd `training.particles=auto` means 2, not 5; `model.size=auto` is `steady`,
+because objects that may grow swallow others; and `model.conditional_discovery=auto` is false, because discovery would
+learn that it is late in an episode, when other objects appear, and a crowd that jumps is then found late."""
 
 DEVICES = ("auto", "cpu", "cuda", "gpu", "mps")
 
 STRETCHES, STRETCH = 100, 10
-"""Stretches of frames, and frames of each, in which it is looked for small things that travel."""
+"""Stretches of frames, and frames of each, in which small objects that travel are searched for."""
 
 CUT_SHORT = 0.1
-"""Share of the scenes of a crowd that exploring presence may leave unfinished."""
+"""Share of the scenes of a crowd in which exploration of presence may end discovery too early."""
 
 
 def check_values(config: DictConfig) -> None:
@@ -57,7 +57,7 @@ def check_values(config: DictConfig) -> None:
 
 
 def check_bounds(config: DictConfig) -> None:
-    """Raise ValueError for a number that a setting can't have; quick, for a configuration that a file holds."""
+    """Raise ValueError for a number out of its limits; quick, so that it also serves for saved configurations."""
     kind = kind_of(config).settings
     check_limits(RunSettings, {key: config[key] for key in limits_of(RunSettings)})
     check_limits(kind, {**config.data}, "data")
@@ -68,10 +68,10 @@ def check_bounds(config: DictConfig) -> None:
 
 
 def check_machine(config: DictConfig) -> None:
-    """Raise ConfigError for a device that cannot be, or no process or thread to train with."""
+    """Raise ConfigError for an unknown device, or if there is no process or thread to train with."""
     kind, _, number = str(config.device).partition(":")
     if kind not in DEVICES or (":" in str(config.device) and not (kind in ("cuda", "gpu") and number.isdigit())):
-        raise ConfigError(f"device={config.device} is no device: choose auto, cpu, cuda or cuda:1, ...")
+        raise ConfigError(f"device={config.device} is not a device: choose auto, cpu, cuda or cuda:1, ...")
     for name in ("processes", "nodes", "threads"):
         if config[name] < 1:
             raise ConfigError(f"{name} must be at least 1, got {config[name]}")
@@ -80,9 +80,9 @@ def check_machine(config: DictConfig) -> None:
 def training_config(config: DictConfig, slots: int = 0) -> TrainingConfig:
     """The schedule of SQAIR for frames of up to `slots` objects.
 
-    AIR is trained on single frames, whatever the schedule says of lengths. `particles=auto` means 5, and 2 in a crowd:
-    there a step with 5 takes so long that minutes are spent on few of them. A crowd is found one by one, so there the
-    `presence_margin` is small enough for most scenes to be found whole.
+    AIR is trained on single frames, whatever the schedule says of lengths. `particles=auto` means 5, and 2 in a crowd,
+    where steps with 5 particles are so slow that few of them fit into the minutes. Objects are discovered one by one,
+    so in a crowd the `presence_margin` is reduced until discovery is complete in most scenes.
     """
     chosen: dict[str, Any] = {"lengths": [[0, 1]]} if config.model.architecture == "air" else {}
     if config.training.particles == "auto":
@@ -98,7 +98,7 @@ def imagination_config(config: DictConfig) -> ImaginationConfig:
 
 
 def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
-    """The model's settings; `measured` replaces what is `auto` and adds what the data decide."""
+    """The model's settings; `measured` replaces `auto` and adds the settings that follow from the data."""
     settings = _with_auto({**config.model}, measured)
     inference = settings["inference"]
     interacts = measured["actions"] and inference == "guided"
@@ -112,7 +112,7 @@ def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
 
 
 def _size(settings: dict[str, Any], crowd: bool) -> str:
-    """How the size of objects is updated, see `ModelSettings`; `auto` and `free_or_steady` are decided."""
+    """The value of `ModelSettings.size`, without `auto` and `free_or_steady`."""
     size = str(settings["size"])
     if size not in ("auto", "free_or_steady"):
         return size
@@ -122,12 +122,12 @@ def _size(settings: dict[str, Any], crowd: bool) -> str:
 
 
 def _with_auto(settings: dict[str, Any], decided: dict[str, Any]) -> dict[str, Any]:
-    """Settings in which what is `auto`, or no setting, is what was decided."""
+    """`settings`, with the `decided` values for those that are `auto` or missing."""
     return settings | {k: v for k, v in decided.items() if settings.get(k, "auto") == "auto"}
 
 
 def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
-    """A fresh model; what is `auto` is measured on the data. Seeds the weights."""
+    """A new model; settings that are `auto` are measured on the data. The seed of the run decides the weights."""
     frames = sequences.first(500, 1, torch.device("cpu")).frames.foreground[0]
     measured = measure_objects(frames)
     settings = model_config(
@@ -151,7 +151,7 @@ def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
 
 
 def measure_specks(config: DictConfig, sequences: Sequences, measured: ObjectStatistics) -> float:
-    """See `measure_speck`; `SPECK` where frames have no opacity, or sequences are too short to see what travels."""
+    """See `measure_speck`; `SPECK` if frames have no opacity, or if sequences are too short to see objects travel."""
     if not sequences.scenery or config.model.speck != "auto":
         return SPECK
     try:
@@ -162,7 +162,7 @@ def measure_specks(config: DictConfig, sequences: Sequences, measured: ObjectSta
 
 
 def training_sequences(model: WorldModel, sequences: Sequences) -> Sequences:
-    """What a model is trained on: for AIR the frames of the sequences one by one."""
+    """The sequences on which a model is trained: for AIR single frames."""
     return SingleFrames(sequences) if model.config.architecture == "air" else sequences
 
 
@@ -196,7 +196,7 @@ def build_fabric(config: DictConfig) -> Fabric:
 
 
 def leave(fabric: Fabric) -> None:
-    """End what processes do together; one that just ends may bring down another that still listens to it."""
+    """Wait for the other processes and end communication; without it, a process that ends may crash another one."""
     fabric.barrier()
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

@@ -1,6 +1,7 @@
-"""Models that are passed on: folders that model hubs take, and how one becomes a model of this machine.
+"""Sharing models: exports them to folders that model hubs take, and installs shared models on this machine.
 
-Nothing that runs code when it is read is written or taken: weights are safetensors, everything else is JSON or text.
+Files that run code when they are read are neither written nor accepted: weights are safetensors, everything else is
+JSON or text.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from sqair_wm.world.world_model import DESCRIPTION, load
 CARD = "README.md"
 SUMMED = (WEIGHTS, DESCRIPTION, METRICS)
 SHARED = (*SUMMED, SUMS, CARD)
-"""The files of a shared model whose checksums are listed, and all of them; no other file is taken."""
+"""The files of a shared model whose checksums are listed, and all its files; other files are ignored."""
 
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib", ".zip", ".npz")
-"""How files end that may hold pickles, which run code when they are read."""
+"""Suffixes of files that may hold pickles, which run code when they are read."""
 
 HUB = re.compile(r"hf://([\w.-]+/[\w.-]+?)(?:@([\w./-]+))?")
 NAME = re.compile(r"\w[\w.-]*")
@@ -63,18 +64,18 @@ def export_model(path: Path, target: Path, card: str) -> None:
 
 
 def import_model(source: str, name: str) -> Path:
-    """Check a shared model and put it where it is found by its name, see `common.places`.
+    """Check a shared model and install it, so that it is found by its name, see `common.places`.
 
     Args:
         source: a folder that `export_model` wrote, or `hf://owner/name`, `hf://owner/name@revision` on the Hugging
-            Face hub, the only case in which anything is asked for over the network.
-        name: that it gets here.
+            Face hub, the only case that uses the network.
+        name: of the model on this machine.
 
     Returns:
         The folder of the model.
 
     Raises:
-        ConfigError: if the name can't be one or is taken, or the hub can't be reached.
+        ConfigError: if the name is not valid or is taken, or the hub can't be reached.
         FileNotFoundError: if there is no shared model.
         ValueError: if a file is not what was exported.
     """
@@ -93,14 +94,14 @@ def import_model(source: str, name: str) -> Path:
 
 
 def check_shared(folder: Path) -> None:
-    """Raise an error unless a folder holds a shared model, whole and as it was exported; see `import_model`."""
+    """Raise an error unless a folder holds a complete shared model, unchanged since its export; see `import_model`."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}: name one, or a repository as hf://owner/name")
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
     if pickles and not (folder / WEIGHTS).exists():
         raise ConfigError(
             f"{folder} has no {WEIGHTS}, only {', '.join(pickles)}: such files may run code when they are read and are "
-            "not taken; ask for a model that was written by python -m sqair_wm.share export"
+            "not accepted; ask for a model that was written by python -m sqair_wm.share export"
         )
     for file in (WEIGHTS, DESCRIPTION, SUMS):
         if not (folder / file).exists():
@@ -116,7 +117,7 @@ def check_shared(folder: Path) -> None:
 
 
 def _fetch(source: str) -> Path:
-    """The folder into which the hub's client has put the files of a repository, none but `SHARED`."""
+    """The folder into which the hub's client downloaded the files of a repository that are in `SHARED`."""
     match = HUB.fullmatch(source)
     if match is None:
         raise ConfigError(f"{source} names no repository: write hf://owner/name or hf://owner/name@revision")
@@ -126,6 +127,6 @@ def _fetch(source: str) -> Path:
         raise ConfigError(f"{source} needs the hub's client: pip install huggingface_hub") from error
     try:
         return Path(hub.snapshot_download(repo_id=match[1], revision=match[2], allow_patterns=list(SHARED)))
-    except Exception as error:  # of many libraries: no network, no such repository, no right to read it
+    except Exception as error:  # errors of many libraries: no network, no such repository, no access
         why = " ".join(str(error).split())[:300]
         raise ConfigError(f"{source} could not be fetched: {type(error).__name__}: {why}") from error

@@ -1,4 +1,4 @@
-"""The training loss of a batch of sequences, made of `observe` and `StepTerms` alone."""
+"""The training loss of a batch of sequences, computed from the `StepTerms` of each step alone."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from sqair_wm.training.rehearsal import Rehearsal
 from sqair_wm.training.vimco import iwae, vimco_objective
 
 SCORED_AT_ONCE = 2**20
-"""Values of frames, particles included, whose likelihood is computed together: about what a cache holds."""
+"""Pixel values, particles included, whose likelihood is computed at once: about what fits into the CPU's cache."""
 
 
 @dataclass(frozen=True)
 class Annealing:
-    """How far early training departs from the bound; the defaults are the bound itself.
+    """How early training departs from the bound; the defaults are the bound itself.
 
     Attributes:
         kl_weight: factor on log q - log p.
         presence_margin: discovery probabilities in the first frame stay in [margin, 1 - margin].
         discovery_dropout: share of sequences that may not discover after their first frame.
         keep: share of sequences whose objects may not leave.
-        practise: whether drawing is practised, see `Rehearsal`.
+        practise: whether the loss includes that of `Rehearsal`.
     """
 
     kl_weight: float | Tensor = 1.0
@@ -40,7 +40,7 @@ class Annealing:
     practise: bool = True
 
     def on(self, device: torch.device) -> Annealing:
-        """The same with what changes all the time as tensors on a device, which is not waited for."""
+        """The same, with the values that change during training as tensors on a device, without waiting for it."""
         varying = (self.kl_weight, self.discovery_dropout, self.keep)
         kl_weight, dropout, keep = (torch.full((), float(x), device=device) for x in varying)
         return replace(self, kl_weight=kl_weight, discovery_dropout=dropout, keep=keep)
@@ -65,7 +65,8 @@ def run(
         recompute: trade time for memory, see `TrainingConfig`.
 
     Returns:
-        The `T` states, batch B * K, without empty slots behind the last object, and the terms, each `[T, B * K]`.
+        The `T` states, each of `B * K` scenes and without empty slots behind the last object, and the terms, each
+        `[T, B * K]`.
     """
     if model.dense or not isinstance(model, SQAIR):
         return _run_step_by_step(model, frames, actions, particles, explore, recompute)
@@ -100,7 +101,7 @@ def _run_step_by_step(
     explore: Exploration | None,
     recompute: bool,
 ) -> tuple[list[Slots], StepTerms]:
-    """`run` with `observe`: nothing is put off, as a GPU and a model without objects want it."""
+    """`run` by one `observe` a frame: for dense computation, and for models that have no `infer` and `score`."""
     slots = model.initial(frames.batch * particles)
     states, terms = [], []
     for t in range(len(frames)):
@@ -116,14 +117,14 @@ def _run_step_by_step(
 
 
 class SequenceBound(nn.Module):
-    """The negative bound a frame of a batch, ready to be minimised.
+    """The negative bound of a batch, per frame: the loss that training minimises.
 
     Args:
         model: the model.
         particles: K of the bound.
-        estimator: `vimco` or `released`.
+        estimator: `vimco` or `released`, see `vimco_objective`.
         recompute: trade time for memory, see `TrainingConfig`.
-        rehearsal: drawing practice, of which each step does some; None for none.
+        rehearsal: encodes and draws remembered objects again in each step; None for none.
     """
 
     def __init__(
@@ -139,7 +140,7 @@ class SequenceBound(nn.Module):
         self.model, self.particles, self.estimator, self.recompute = model, particles, estimator, recompute
 
     def forward(self, frames: Frame, actions: Tensor | None, annealing: Annealing) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss and what it is made of, as tensors on the device; nothing is synchronised.
+        """Loss and statistics of its terms, as scalar tensors on the device, without waiting for it.
 
         Args:
             frames: `[T, B, ...]`.

@@ -1,4 +1,4 @@
-"""Writing and reading the state of a training run so that nothing already saved is ever lost."""
+"""Writing and reading the state of a training run without ever losing what is already saved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import nn
 from sqair_wm.common.checksums import DamagedError, check_zip
 from sqair_wm.common.files import write_atomically
 
-REMEDY = "python -m sqair_wm.check FOLDER says what is whole; delete it to start again"
+REMEDY = "python -m sqair_wm.check FOLDER says what is whole; delete the file to start again"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -24,7 +24,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read what `save_checkpoint` wrote, onto the CPU; nothing but tensors and plain data is accepted.
 
     Raises:
-        ValueError: if the file is not a whole checkpoint, or a byte of it is another one than was written.
+        ValueError: if the file is not a complete checkpoint, or a byte of it has changed since it was written.
     """
     check_zip(path, REMEDY)
     try:
@@ -38,7 +38,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def fingerprint(module: nn.Module) -> str:
-    """A text that is the same for the same weights only, for what is trained on top of them."""
+    """A checksum of the weights, 8 hexadecimal digits; kept with what is trained on top of them."""
     total = 0
     for name, x in sorted(module.state_dict().items()):
         total = zlib.crc32(x.cpu().contiguous().flatten().view(torch.uint8).numpy(), zlib.crc32(name.encode(), total))

@@ -1,4 +1,4 @@
-"""When something happens in play: objects meet or appear."""
+"""Events of play: when objects meet, appear and leave."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOUCH = 0.15
 """Objects touch if the gap between their windows is smaller than this along both axes, in object sizes."""
 
 CHUNK = 2000
-"""Frames whose pairs of objects are looked at together."""
+"""Frames whose pairs of objects are compared at once."""
 
 
 def meetings(states: Slots, part: Tensor, unit: float) -> Tensor:
@@ -32,13 +32,13 @@ def meetings(states: Slots, part: Tensor, unit: float) -> Tensor:
 
 
 def arrivals(states: Slots, part: Tensor) -> Tensor:
-    """Which objects of `F` frames are new and seen, `[F, N]` bool; those that an episode begins with are not."""
+    """Which objects of `F` frames are new and seen, `[F, N]` bool; objects of the first frame of a part are not new."""
     new = newly_seen(states.map(lambda x: x[:-1]), states.map(lambda x: x[1:])) & (part[1:] == part[:-1])[:, None]
     return torch.cat([torch.zeros_like(new[:1]), new])
 
 
 def hindsight(states: Slots, part: Tensor, new: Tensor) -> Tensor:
-    """Velocities `[F, N, 2]`, of `new` objects `[F, N]` those of the next frame, if they are still there then."""
+    """Velocities `[F, N, 2]`; `new` objects `[F, N]` have that of the next frame, if they are still there then."""
     stays = torch.zeros_like(new)
     stays[:-1] = (states.identity[1:] == states.identity[:-1]) & (part[1:] == part[:-1])[:, None]
     return torch.where((new & stays)[..., None], states.velocity.roll(-1, 0), states.velocity)
@@ -47,12 +47,12 @@ def hindsight(states: Slots, part: Tensor, new: Tensor) -> Tensor:
 def departed(states: Slots, part: Tensor) -> Tensor:
     """Which objects of `F` frames are still tracked although they are not seen any more, now or later, `[F, N]` bool.
 
-    Of those that are out of sight when a part ends it is not known.
+    An object that is out of sight when its part ends does not count: it might have been seen later.
     """
     frame = torch.arange(len(part))[:, None].expand_as(states.identity)
     new = torch.ones_like(states.identity, dtype=torch.bool)
     new[1:] = (states.identity[1:] != states.identity[:-1]) | (part[1:] != part[:-1])[:, None]
-    stay = new.cumsum(0) - 1  # which stay of its row, from coming to going, a frame belongs to
+    stay = new.cumsum(0) - 1  # numbers the objects that hold a row one after the other
     nothing = torch.full_like(frame, -1)
     last_seen = nothing.scatter_reduce(0, stay, torch.where(states.unseen > 0, -1, frame), "amax").gather(0, stay)
     last = nothing.scatter_reduce(0, stay, frame, "amax").gather(0, stay)

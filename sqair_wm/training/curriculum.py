@@ -19,15 +19,16 @@ class TrainingSettings(Schedule):
         estimator: `vimco` or `released`.
         optimizer: `adam` (AMSGrad) or `rmsprop` (as published: momentum 0.9, squared gradients starting at one).
         lengths: [[iteration, frames], ...]: from then on sequences have that many frames.
-        brief: every other step has sequences of so many frames instead, and as many more of them: appearances are
-            learned from more objects; 0 for none.
-        rehearsal: objects seen before that each step draws again, to practise drawing alone, from when on tracked
-            objects may leave; 0 for none. Without guided discovery there is none.
-        kl_start: weight of the KL terms at first; it rises to 1 at iteration `warm_up`.
+        brief: every other step takes sequences of this many frames instead, and more of them in proportion, so that
+            appearances are learned from more objects; 0 for none.
+        rehearsal: remembered objects that each step encodes and draws again, once tracked objects may leave (see
+            `keep`); 0 for none. It needs guided discovery.
+        kl_start: initial weight of the KL terms; it rises to 1 at iteration `warm_up`.
         warm_up: iterations with annealed KL terms and explored presence; discovery dropout ends at four times that.
         presence_margin: discovery probabilities in the first frame stay in [margin, 1 - margin] during warm-up.
-        discovery_dropout: share of sequences that at first may not discover after their first frame.
-        keep: [a, b]: before iteration a tracked objects never leave; until b that holds for ever fewer sequences.
+        discovery_dropout: initial share of sequences that may not discover after their first frame.
+        keep: [a, b]: before iteration a, tracked objects never leave; from a to b, those of a shrinking share of the
+            sequences do not.
         recompute: keep only the state between frames and compute each step again in the backward pass: less memory.
     """
 
@@ -84,22 +85,22 @@ class TrainingConfig(TrainingSettings):
         if not self.lengths or self.lengths[0][0] != 0:
             raise ValueError("training.lengths must start at iteration 0, as in [[0, 1], [400, 2]]")
         if not paired(self.lengths, self.decay, [self.keep]):
-            raise ValueError("training.lengths and training.decay take pairs of numbers, and training.keep is one")
+            raise ValueError("training.lengths and training.decay take pairs of numbers, training.keep takes one pair")
         if min(frames for _, frames in self.lengths) < 1:
             raise ValueError(f"training.lengths is {self.lengths}: a sequence has at least one frame")
 
     @property
     def longest(self) -> int:
-        """Frames of the longest sequences."""
+        """Frames of the longest sequences of the schedule."""
         return max(length for _, length in self.lengths)
 
     def length(self, iteration: int) -> int:
-        """Frames a sequence at that iteration."""
+        """Frames of each sequence at that iteration."""
         scheduled = self._scheduled(iteration)
         return min(self.brief, scheduled) if self.brief and iteration % 2 else scheduled
 
     def sequences(self, iteration: int) -> int:
-        """Sequences of the step at that iteration."""
+        """Number of sequences at that iteration."""
         return self.batch * self._scheduled(iteration) // self.length(iteration)
 
     def _scheduled(self, iteration: int) -> int:

@@ -1,4 +1,4 @@
-"""What is said where numbers stop being finite: what is left, and what helps."""
+"""The error message of a training whose numbers are no longer finite: what is saved, and what may help."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqair_wm.training.schedule import Schedule
 
 @contextmanager
 def telling(schedule: Schedule, checkpoint: Path, saved: Callable[[], int | None]) -> Iterator[None]:
-    """A part of a training in which an error of numbers says what to do.
+    """A context in which a FloatingPointError of a training also says what is saved and what to do.
 
     Args:
         schedule: of the training.
@@ -19,7 +19,7 @@ def telling(schedule: Schedule, checkpoint: Path, saved: Callable[[], int | None
         saved: gives the iteration whose weights are in it; None if there is none.
 
     Raises:
-        FloatingPointError: as it came, and with more to say.
+        FloatingPointError: with the original message and this advice.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""A recording as the model sees it: the scene of every frame, for learning what happens next without images."""
+"""A recording as the model sees it: the scene of every frame, from which imagination is learned without images."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from sqair_wm.training.contacts import arrivals, departed, hindsight, meetings
 from sqair_wm.world.world_model import WorldModel
 
 STREAMS, SHORTEST = 32, 64
-"""Most parts of a recording that are looked at side by side, and the fewest frames of a part."""
+"""Most parts of a recording that are encoded side by side, and the fewest frames of a part."""
 
 KNOWN = 0.5
-"""Share of the stretches in which velocities of new objects are known, as they are where one is imagined."""
+"""Share of the stretches in which the velocities of new objects are known, as in imagination."""
 
 WHITE = 255.0
-"""What the largest value of the scenery is kept as, in a byte."""
+"""The byte as which the largest value of the scenery is stored."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Play:
         states: the scenes, every tensor `[T, B, ...]`; an object keeps its row while it lives.
         actions: `[T, B]` int64, the action that led to each frame.
         rewards: `[T, B]`, the reward that came with each frame.
-        ends: `[T, B]` bool, whether the game ended with this frame; a time limit is no ending.
+        ends: `[T, B]` bool, whether the game ended with this frame; a time limit does not count.
         departed: `[T, B, N]` bool, objects that are tracked but not seen any more, now or later.
         weight: `[B]`, how much each stretch counts where a probability is learned: less if it was drawn more often.
     """
@@ -56,19 +56,20 @@ class Play:
 
 
 class EncodedPlay:
-    """Stretches of a recording whose frames were all looked at once.
+    """A recording of `F` frames, encoded once as scenes, from which stretches are drawn.
 
     Args:
-        states: the scene of every frame, each tensor `[F, ...]`; the scenery may be kept in bytes, 0 to 255.
+        states: the scene of every frame, each tensor `[F, ...]`; the scenery may be stored in bytes, 0 to 255.
         part: `[F]` int64; frames with the same number follow one another.
-        actions, rewards, ends: `[F]`.
+        actions, rewards, ends: `[F]`, see `Play`.
         unit: size of a typical object, in units of half a frame.
 
     Attributes:
         departed: `[F, N]` bool, see `Play`.
-        hindsight: `[F, N, 2]` velocities as if those of new objects had been known; see `Births`.
-        crowd: objects of a frame, on average.
-        events: `[K, F]` bool, what happens in a frame: objects meet or appear, a reward, a negative one, an ending.
+        hindsight: `[F, N, 2]` velocities, of new objects that of the next frame, see `hindsight`.
+        crowd: mean number of objects in a frame.
+        events: `[K, F]` bool, what happens in a frame: objects meet or appear; a positive reward; a negative one; an
+            ending.
     """
 
     def __init__(self, states: Slots, part: Tensor, actions: Tensor, rewards: Tensor, ends: Tensor, unit: float):
@@ -83,7 +84,7 @@ class EncodedPlay:
 
     @staticmethod
     def join(plays: Sequence[EncodedPlay]) -> EncodedPlay:
-        """Several recordings, seen by the same model, as one."""
+        """Several recordings, encoded by the same model, as one."""
         parts, last = [], 0
         for play in plays:
             parts.append(play.part + last)
@@ -118,13 +119,17 @@ class EncodedPlay:
         """`batch` random stretches of `length` frames.
 
         Args:
-            batch, length: see above.
+            batch: number of stretches.
+            length: frames of each.
             generator: of the random numbers.
-            device: where to put them.
-            first: of a stretch, the first frame that counts as eventful.
-            eventful: share of the stretches that are drawn among those in which something happens, where these are
-                fewer than that: of every kind of event as many as the root of its number, so that rare ones are seen.
-            cleared: whether in `KNOWN` of the stretches what has departed is left out, as in imagination.
+            device: where to put the stretches.
+            first: number of the frame in a stretch from which on events count.
+            eventful: share of the stretches that are drawn from those with an event, if fewer than this share have one.
+                Each kind of event is drawn in proportion to the square root of its number, so that rare ones are seen.
+            cleared: whether departed objects are left out of a share `KNOWN` of the stretches, as in imagination.
+
+        Raises:
+            ValueError: if no part has `length` frames.
         """
         starts = self.starts(length)
         chosen = torch.randint(len(starts), (batch,), generator=generator)
@@ -144,7 +149,7 @@ class EncodedPlay:
         return self.cut(starts[chosen], length, device, weight, known, cleared=cleared)
 
     def _happens(self, starts: Tensor, first: int, length: int) -> Tensor:
-        """What happens in the stretches from `starts` on, as of their frame `first`, `[K, S]` bool."""
+        """Which kinds of events happen in the stretches at `starts`, from their frame `first` on, `[K, S]` bool."""
         so_far = F.pad(self.events.cumsum(1), (1, 0))
         return so_far[:, starts + length] > so_far[:, starts + first]
 
@@ -161,12 +166,13 @@ class EncodedPlay:
         """The stretches that begin at `starts` `[B]`.
 
         Args:
-            starts: see above.
-            length: of each, in frames.
-            device: where to put them.
+            starts: `[B]` int64, numbers of the first frames.
+            length: frames of each.
+            device: where to put the stretches.
             weight: `[B]`, see `Play`; 1 by default.
-            known: `[B]` bool, in which the velocities of new objects are known, as in imagination; by default in none.
-            cleared: whether what has departed is left out of these too.
+            known: `[B]` bool, the stretches in which velocities of new objects are known, as in imagination; by default
+                none.
+            cleared: whether departed objects are left out of these stretches as well.
         """
         index = torch.arange(length)[:, None] + starts
         states = self.states.map(lambda x: x[index].to(device))
@@ -184,16 +190,16 @@ class EncodedPlay:
 
 @torch.no_grad()
 def encode(model: WorldModel, sequences: PlaySequences, device: torch.device, progress: bool = True) -> EncodedPlay:
-    """Look at every frame of a recording, many stretches of it side by side.
+    """Filter every frame of a recording, many parts of it side by side.
 
-    Deterministic, as agents see it: sampled places were too noisy to tell which pellet was eaten (reward F1 on held-out
-    MsPacman, heads trained alike on one run: 0.60 with samples, 0.73 with means).
+    Filtering is deterministic, as it is for agents. Sampled places were too noisy to tell which pellet was eaten: on
+    held-out frames of MsPacman the F1 of rewards was 0.60 with samples and 0.73 with means (one run).
 
     Args:
-        model: whose eyes these are.
+        model: the model that filters.
         sequences: the recording.
         device: of the model.
-        progress: show a bar.
+        progress: show a progress bar.
     """
     frames = len(sequences)
     streams = max(1, min(STREAMS, frames // SHORTEST))
@@ -224,13 +230,13 @@ def reduced(slots: Slots) -> Slots:
 
 
 def restored(slots: Slots) -> Slots:
-    """With the scenery in numbers up to 1 again, see `reduced`."""
+    """With the scenery in [0, 1] again, see `reduced`."""
     if slots.scenery.dtype != torch.uint8:
         return slots
     return slots.replace(scenery=slots.scenery.to(slots.where.dtype) / WHITE)
 
 
 def _room(slots: Slots, frames: int) -> dict[str, Tensor]:
-    """Room on the CPU for `frames` scenes like those of `slots`."""
+    """Empty tensors on the CPU for `frames` scenes like those of `slots`."""
     tensors = {f.name: getattr(reduced(slots), f.name) for f in fields(Slots)}
     return {name: x.new_zeros((frames, *x.shape[1:]), device="cpu") for name, x in tensors.items()}

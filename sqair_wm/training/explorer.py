@@ -1,4 +1,4 @@
-"""Play that shows what decides: short plans in imagination, for reward and for what is not yet understood."""
+"""A player that collects data: it plans in imagination for reward and for steps that the model does not know well."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from sqair_wm.world.scenes import Tracker
 from sqair_wm.world.world_model import WorldModel
 
 LEAST_RETURN, SLOWLY = 1e-3, 0.05
-"""Returns are divided by the largest that was imagined of late, but by no less; the rate at which that is forgotten."""
+"""Returns are divided by the largest one imagined recently, but at least by `LEAST_RETURN`; `SLOWLY` is the share of
+that largest return that is forgotten with each plan."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,15 @@ class Exploring:
     """How `Explorer` plays.
 
     Attributes:
-        sequences: of actions imagined for each game; steps: of each; hold: steps for which an action is held.
+        sequences: action sequences imagined for each game.
+        steps: of each sequence.
+        hold: steps for which an action is held.
         every: steps played until the next plan.
-        discount: of later steps.
-        curiosity: worth of a step about which the model's members disagree by one object size, beside the largest
-            return.
+        discount: of later steps, for each step.
+        curiosity: value of a step on which the model's members disagree by one object size; the largest recent return
+            has the value 1.
         skilled: share of the stretches in which it plans; in the others it plays at random.
-        stretch: [least, most] steps of a stretch.
+        stretch: [least, most + 1] steps of a stretch.
     """
 
     sequences: int = 24
@@ -42,13 +45,13 @@ class Exploring:
 
 
 class Explorer:
-    """Plays games side by side, by stretches planning in imagination and at random. A `Player`.
+    """A `Player` of several games side by side: in some stretches it plans in imagination, in others it acts at random.
 
     Args:
-        world: in evaluation mode; it is only read.
+        world: the model, in evaluation mode; it is not changed.
         number: of games.
-        seed: of its choices.
-        how: see there.
+        seed: of its random choices.
+        how: its settings; by default `Exploring()`.
     """
 
     def __init__(self, world: WorldModel, number: int, seed: int, how: Exploring | None = None):
@@ -91,11 +94,11 @@ class Explorer:
         return first
 
     def _worth(self, outcome: Outcome) -> Tensor:
-        """What each imagined sequence is worth, `[B]`; nothing counts after an ending."""
+        """The value of each imagined sequence, `[B]`; nothing counts after an ending."""
         goes_on = (outcome.ends < 0.5).to(outcome.reward.dtype)
         counts = torch.cat([torch.ones_like(goes_on[:1]), goes_on[:-1]]).cumprod(0)
         counts = counts * self.how.discount ** torch.arange(len(counts), device=counts.device)[:, None]
         returns, curious = (outcome.reward * counts).sum(0), (outcome.uncertainty.clamp(max=1) * counts).sum(0)
         self._largest = max(LEAST_RETURN, (1 - SLOWLY) * self._largest, float(returns.abs().max()))
-        chance = torch.from_numpy(self._random.random(len(returns))).to(returns)  # decides between equals
+        chance = torch.from_numpy(self._random.random(len(returns))).to(returns)  # breaks ties
         return returns / self._largest + self.how.curiosity * curious + 1e-4 * chance

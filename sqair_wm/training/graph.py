@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 BEFORE = 3
-"""Steps of a kind that run as usual before one is recorded: what is set up on first use is set up by then."""
+"""Steps of a kind that run without a graph before one is recorded, so that all set-up on first use is done."""
 
 Compute = Callable[..., dict[str, Tensor]]
 
@@ -19,13 +19,13 @@ Compute = Callable[..., dict[str, Tensor]]
 class GraphedSteps:
     """Computes gradients as `compute` does; on a GPU each kind of step is recorded once and replayed from then on.
 
-    Steps are of one kind if their arguments have the same shapes and whatever is no tensor is equal: tensors may change
-    from step to step, other values are a part of what is recorded. Random numbers go on as they would without graphs.
-    Recordings share memory, and the gradients of a step are good until the next one.
+    Steps are of one kind if their tensors have the same shapes and all other arguments are equal: the values of tensors
+    may change from step to step, other values are part of the recording. Random numbers go on as they would without
+    graphs. Recordings share memory, and the gradients of a step are valid until the next one.
 
     Args:
-        compute: given arguments (tensors, dataclasses and tuples of them, or hashable values), leaves gradients in
-            `.grad` of the parameters, where there were none, and returns statistics, each a tensor of no axis.
+        compute: given arguments (tensors, dataclasses and tuples of them, or hashable values), it leaves gradients in
+            `.grad` of the parameters, which was None before, and returns statistics, each a scalar tensor.
         parameters: whose gradients it computes.
     """
 
@@ -61,7 +61,7 @@ class _Recording:
                 self._values = torch.stack(list(statistics.values()))
         except RuntimeError as error:
             raise RuntimeError(
-                f"the step cannot be recorded as a CUDA graph ({error}); it is launched as usual with "
+                f"the step cannot be recorded as a CUDA graph ({error}); to run without CUDA graphs, set "
                 "training.graphs=false imagination.graphs=false"
             ) from error
         self._names, self._gradients = tuple(statistics), [p.grad for p in parameters]
@@ -85,7 +85,7 @@ def tensors_in(x: Any) -> Iterator[Tensor]:
 
 
 def kind_of(x: Any) -> Hashable:
-    """What two `x` must have in common for the same computation: shapes, dtypes, and values that are no tensors."""
+    """A key that two arguments share if one recording serves both: shapes, dtypes, and values that are not tensors."""
     if isinstance(x, Tensor):
         return Tensor, tuple(x.shape), x.dtype
     parts = _parts(x)
@@ -93,7 +93,7 @@ def kind_of(x: Any) -> Hashable:
 
 
 def cloned(x: Any) -> Any:
-    """The same with tensors of its own."""
+    """A copy whose tensors are copies too."""
     if isinstance(x, Tensor):
         return x.clone()
     if isinstance(x, tuple | list):

@@ -1,4 +1,4 @@
-"""What changes while imagination is trained: how many steps it goes without a look."""
+"""The settings of the training of imagination, and how its horizon grows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqair_wm.common.limits import Limits, paired
 from sqair_wm.training.schedule import Schedule
 
 FEWEST = 16
-"""Stretches of an iteration, however many objects there are, unless `batch` is less."""
+"""Least number of stretches of an iteration, however many objects there are, unless `batch` is less."""
 
 
 @dataclass(frozen=True)
@@ -18,28 +18,30 @@ class ImaginationConfig(Schedule):
 
     Attributes:
         context: frames that are seen before imagination begins.
-        steps: [[iteration, steps], ...]: from then on so many steps are imagined.
-        rounds: [[iteration, frames], ...]: after so many iterations as many frames of a game are played, by planning
-            with what was learned, and learned from as well; none after the last iteration. Data that are no game can't
-            be played.
-        streams: games that are played side by side then.
-        curiosity: of whoever plays then, see `Exploring`.
-        objects: of all stretches of an iteration together, about. Where scenes hold many objects there are fewer
-            stretches than `batch`, at least `FEWEST`, so that as many iterations fit into the minutes; 0 for no limit.
+        steps: [[iteration, steps], ...]: from that iteration on, so many steps are imagined.
+        rounds: [[iteration, frames], ...]: after that iteration, so many frames of the game are played, by planning
+            with what was learned, and added to the data; rounds after the last iteration are ignored. Data that are not
+            a game have no rounds.
+        streams: games that are played side by side in a round.
+        curiosity: of the player in a round, see `Exploring`.
+        objects: about how many objects all stretches of an iteration hold together. Where scenes hold many objects
+            there are fewer stretches than `batch`, at least `FEWEST`, so that as many iterations fit into the minutes;
+            0 for no limit.
         density: weight of the negative log density of the next state (the prior's term of the bound).
-        stay: weight of losing and keeping objects.
-        look: weight of the error of size and appearance, beside that of position.
+        stay: weight of the cross entropy of which objects stay.
+        look: weight of the error of size and appearance; the error of position has weight 1.
         scenery: weight of the error of the background around objects.
-        births: weight of when and where new objects appear.
-        intent: weight of what objects are about to do, with `model.pairs=intent`.
-        outcome: weight of reward and ending after steps that were seen.
-        dreamt: weight of the same after steps that were imagined.
+        births: weight of the loss of when and where new objects appear.
+        intent: weight of the error of where objects are about to go, with `model.pairs=intent`.
+        outcome: weight of the losses of reward and ending after steps that were seen.
+        dreamt: weight of the same losses after steps that were imagined.
         astray: in object sizes, how far from where it was seen an object may be imagined before it is put back there;
             0 for any distance.
-        missed: how many times as much a step counts, beside its distance, that leads an object astray.
-        eventful: share of the stretches and of the single steps that are drawn where something happens: objects meet, a
-            reward comes, something ends.
-        singles: single steps from all over the recording that reward and ending are learned from, a batch.
+        missed: additional weight of a step that leads an object astray; other steps have weight 1.
+        eventful: share of the stretches and of the single steps that are drawn where something happens: objects meet or
+            appear, a reward comes, the game ends.
+        singles: number of single steps in an iteration, from the whole recording, from which reward and ending are
+            learned.
     """
 
     iterations: int = 1600
@@ -102,8 +104,8 @@ class ImaginationConfig(Schedule):
             raise ValueError(f"imagination.singles must be at least 1, got {self.singles}")
         if any(frames < self.streams or frames % self.streams for _, frames in self.rounds):
             raise ValueError(
-                f"imagination.rounds is {self.rounds}: the frames of each are shared out evenly to "
-                f"imagination.streams={self.streams} games"
+                f"imagination.rounds is {self.rounds}: the frames of each have to be a multiple of "
+                f"imagination.streams={self.streams}"
             )
         if not self.steps or self.steps[0][0] != 0 or min(n for _, n in self.steps) < 1:
             raise ValueError("imagination.steps must start at iteration 0, as in [[0, 2], [500, 10]]")

@@ -1,4 +1,4 @@
-"""Training of imagination: the dynamics over many steps without a look, and the heads for reward and ending."""
+"""Training of imagination: the dynamics over many steps without frames, and the heads for reward and ending."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHECKPOINT = "imagination.pt"
 
 
 class ImaginationLoss(nn.Module):
-    """What imagination gets wrong, step for step, along with what it makes of reward and ending.
+    """The error of imagined steps, and of the reward and the ending that are predicted for them.
 
     For `context` frames the dynamics is shown what was seen; then it goes on from its own predictions. Positions
     count by their distance, in object sizes, for as long as an object is there and in sight.
@@ -37,6 +37,9 @@ class ImaginationLoss(nn.Module):
     Args:
         world: the model whose dynamics and heads learn.
         config: weights and context.
+
+    Raises:
+        ValueError: if the model was built for data without actions.
     """
 
     unit: Tensor
@@ -53,11 +56,11 @@ class ImaginationLoss(nn.Module):
         self.register_buffer("unit", torch.tensor(sum(world.config.object_share)), persistent=False)
 
     def forward(self, play: Play, singles: Play) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss and what it is made of, as tensors on the device.
+        """Loss and its terms, as scalar tensors on the device.
 
         Args:
             play: stretches to imagine.
-            singles: stretches of two frames to learn reward and ending from.
+            singles: stretches of two frames, from which reward and ending are learned.
         """
         c = self.config
         before, after, terms, scenery = [], [], [], []
@@ -87,8 +90,8 @@ class ImaginationLoss(nn.Module):
         return total, {"loss": total.detach()} | statistics
 
     def _rollout(self, play: Play) -> Iterator[RolloutStep]:
-        """The likeliest steps from the first scenes on, with what they go by, what was seen then, and how much of the
-        scenery was missed; see above."""
+        """The likeliest steps from the first scenes on; each says its prediction, the scene seen, and the error of the
+        scenery."""
 
         def step(t: int, slots: Slots) -> tuple[Slots, tuple[Prediction, Slots, Tensor]]:
             target = play.scene(t + 1)
@@ -106,7 +109,7 @@ class ImaginationLoss(nn.Module):
         return roll_out(play.scene(0), len(play) - 1, step, correct)
 
     def _scenery(self, slots: Slots, prediction: Prediction, target: Slots) -> tuple[Tensor, Tensor]:
-        """The imagined scenery, which passes no gradient on, and its error around the objects of a scene."""
+        """The imagined scenery, without gradient, and its error around the objects, per scene."""
         if self.scenery is None:
             return slots.scenery, prediction.memory.new_zeros(())
         sight = Sight.of(slots, self.model, self.dense)
@@ -115,9 +118,9 @@ class ImaginationLoss(nn.Module):
         return changed(slots.scenery, sight, added.detach()), missed
 
     def _births(self, play: Play, before: list[Slots]) -> Tensor:
-        """Loss of the objects that appear while scenes are seen; of several at once, of that in the first slot.
+        """Loss of the objects that appear during the context; of several at once only the one in the first slot counts.
 
-        The first scenes are left out: what the dynamics remembers of them is of before this training.
+        The first scenes are left out, because their memory of the dynamics was computed before this training.
         """
         losses = [play.weight.new_zeros(())]
         if self.births is None:
@@ -137,14 +140,14 @@ class ImaginationLoss(nn.Module):
 
     @staticmethod
     def _seen(imagined: Slots, target: Slots) -> Slots:
-        """The scenes as they were seen, with the memory that the dynamics has of objects it already followed."""
+        """The scenes as they were seen, with the imagined memory of the dynamics for objects that were there before."""
         followed = (imagined.identity == target.identity) & (target.identity >= 0)
         return target.replace(prior=torch.where(followed[..., None], imagined.prior, target.prior))
 
     def _put_back(self, imagined: Slots, target: Slots) -> Slots:
-        """The scenes with what was imagined too far from where it was seen put there; see `ImaginationConfig.astray`.
+        """The scenes with objects put back where they were seen, if they are too far off (`ImaginationConfig.astray`).
 
-        Who went on from a wrong place would be taught to come back from it: that a ball that passed a paddle returns.
+        Going on from a wrong place would teach objects to come back from it: a ball that passed a paddle would return.
         """
         if not self.config.astray:
             return imagined
@@ -157,9 +160,9 @@ class ImaginationLoss(nn.Module):
     def _terms(
         self, slots: Slots, imagined: Slots, target: Slots, prediction: Prediction, weight: Tensor
     ) -> tuple[Tensor, ...]:
-        """Distance, look, density and stay of one step, each the mean over the objects that count.
+        """Distance, look, density, stay and intent of one step, each the mean over the objects that count.
 
-        Of the last two, which are learned as probabilities, the objects of a scene count with its `weight` `[B, 1]`.
+        Density and stay are learned as probabilities: the objects of a scene count with its `weight` `[B, 1]`.
         """
         alive = imagined.presence
         seen = alive * (target.unseen == 0)
@@ -184,11 +187,11 @@ class ImaginationLoss(nn.Module):
 
 
 class ImaginationTrainer(Loop):
-    """Trains dynamics and heads of a model on a recording that it has looked at.
+    """Trains dynamics and heads of a model on an encoded recording.
 
     Args:
         world: the model.
-        sequences: the recording; every frame of it is looked at first.
+        play: the recording, encoded by the model, see `encode`.
         config: the schedule.
         folder: of the run; holds the checkpoint and the TensorBoard log.
         fabric: devices, precision and processes.
@@ -214,7 +217,7 @@ class ImaginationTrainer(Loop):
         super().__init__(loss, optimizer, config, folder / CHECKPOINT, fabric, seed, follows)
 
     def extend(self, play: EncodedPlay) -> None:
-        """Learn from more play too, from now on."""
+        """Add `play` to the data of training."""
         self.play = EncodedPlay.join([self.play, play])
 
     def _length(self, position: int) -> int:

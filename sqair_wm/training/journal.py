@@ -1,4 +1,4 @@
-"""What training tells: a progress bar, TensorBoard, and records for the report."""
+"""What training reports: a progress bar, TensorBoard, and records for the report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Journal:
 
     Args:
         folder: of the run; None writes and shows nothing (all processes but the first).
-        iteration: where training stands; iterations: where it ends.
+        iteration: at which training starts or continues.
+        iterations: at which it ends.
         every: steps between records.
         on_record: called with the iteration and the means.
         title: of the progress bar and of the curves in TensorBoard.
@@ -85,14 +86,14 @@ class Journal:
             self._on_record(self.iteration, means)
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Close the progress bar and the log."""
         self._bar.close()
         if self._log is not None:
             self._log.close()
 
 
 def check_finite(statistics: dict[str, float], iteration: int) -> None:
-    """Raise FloatingPointError that names the terms that are not finite."""
+    """Raise FloatingPointError with the names of the terms that are not finite, if there are any."""
     bad = [name for name, value in statistics.items() if not abs(value) < float("inf")]
     if bad:
         raise FloatingPointError(f"iteration {iteration}: {', '.join(bad)} not finite")

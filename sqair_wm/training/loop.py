@@ -1,4 +1,4 @@
-"""The training loop: sample, step, record, checkpoint; stops and continues to the bit."""
+"""The training loop: sample, step, record, checkpoint; a training that was stopped continues bit for bit."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ SNAPSHOTS = "snapshots"
 
 
 class Loop(ABC):
-    """Minimises a loss; what the loss is and where its batches come from is up to the kinds of training.
+    """Minimises a loss; subclasses say which, and where its batches come from.
 
     Args:
-        loss: a module whose `forward(*arguments)` gives the loss and its statistics.
+        loss: a module whose `forward(*arguments)` returns the loss and statistics, scalar tensors by name.
         optimizer: of its parameters.
         config: the schedule.
         checkpoint: the file that holds the state of the run; read if it is there.
         fabric: devices, precision and processes.
         seed: of sampling and noise.
-        follows: the `fingerprint` of the weights that the training before this one ended with, if there was one.
+        follows: the `fingerprint` of the weights with which the training before this one ended; empty if there was
+            none.
     """
 
     title = "training"
@@ -87,7 +88,7 @@ class Loop(ABC):
 
     @abstractmethod
     def arguments(self, batch: Any, position: int) -> tuple[Any, ...]:
-        """What the loss is called with."""
+        """The arguments with which the loss is called."""
 
     @abstractmethod
     def frames(self, position: int) -> int:
@@ -95,7 +96,7 @@ class Loop(ABC):
 
     @property
     def kept(self) -> nn.Module:
-        """What a snapshot holds: the loss, unless it has more than weights."""
+        """The module that a snapshot holds: the loss, unless it has more than weights."""
         module: nn.Module = self.loss.module
         return module
 
@@ -106,7 +107,7 @@ class Loop(ABC):
 
     @property
     def position(self) -> int:
-        """Where in the schedule training is, in iterations; ahead of `iteration` where minutes are short."""
+        """Where in the schedule training is, in iterations; ahead of `iteration` if the minutes are short."""
         return self.iteration + self._lead
 
     def train(self, until: int | None = None, on_record: OnRecord | None = None) -> None:
@@ -221,15 +222,15 @@ class Loop(ABC):
     def _restore(self, state: dict[str, Any]) -> None:
         if self.follows and state.get("follows", self.follows) != self.follows:
             raise ValueError(
-                f"{self.checkpoint} goes on from other weights than those that this run has been trained to: delete "
-                f"it, and {self.title} begins anew"
+                f"{self.checkpoint} continues from other weights than those that this run has now: delete it, and "
+                f"{self.title} begins anew"
             )
         try:
             self.loss.module.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError, KeyError) as error:
             raise ValueError(
-                f"{self.checkpoint} does not fit this model ({error}): was it another configuration?"
+                f"{self.checkpoint} does not fit this model ({error}): was the configuration changed?"
             ) from error
         self.iteration, self.seconds, self.computing = (state[n] for n in ("iteration", "seconds", "computing"))
         self._saved = self.iteration

@@ -13,12 +13,12 @@ Sample = Callable[[int, torch.Generator], Batch]
 
 
 class Prefetcher:
-    """Samples one batch ahead in a thread; what is sampled is the same as without it.
+    """Samples one batch ahead in a thread; the batches are the same as without it.
 
     Args:
         sample: draws the batch of an iteration from a generator.
         generator: of the draws.
-        ahead: whether to work ahead at all; without it, `next` draws on the spot.
+        ahead: whether to work ahead; otherwise `next` draws the batch when it is called.
     """
 
     def __init__(self, sample: Sample, generator: torch.Generator, ahead: bool):
@@ -29,7 +29,7 @@ class Prefetcher:
 
     @property
     def state(self) -> torch.Tensor:
-        """State of the generator before any batch that was not handed out yet."""
+        """State of the generator before it drew the batch that was not handed out yet."""
         return self._state if self._pending else self._generator.get_state()
 
     def set_state(self, state: torch.Tensor) -> None:

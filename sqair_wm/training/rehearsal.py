@@ -1,4 +1,4 @@
-"""Practice in drawing: objects that were seen before are encoded and drawn again, alone and where they were."""
+"""Rehearsal: objects that were seen before are encoded and drawn again, each alone and where it was."""
 
 from __future__ import annotations
 
@@ -12,24 +12,27 @@ from sqair_wm.nn.attention import FrameView
 from sqair_wm.nn.where import window
 
 REMEMBERED = 4096
-"""Objects that are kept; the latest replace the oldest."""
+"""Objects that are remembered; the newest replace the oldest."""
 
 
 class Rehearsal(nn.Module):
-    """The bound of one object that stays in view for some frames, given where it is, on objects found before.
+    """The bound of a single remembered object, given where it is, if it stayed in view for some frames.
 
-    Most of a training step is spent on where objects are and who is who; encoder and decoder learn little from it,
-    since it shows few objects. Here they learn from many more: each step remembers an object of each sequence, cut out
-    of the first frame, and draws `number` of those remembered, at the cost of encoding and decoding alone.
+    A training step spends most of its time on where objects are and which is which. It shows few objects, so that
+    encoder and decoder learn little from it. Here they learn from many more: each step remembers one object of each
+    sequence, cut out of the first frame, and draws `number` remembered objects, at the cost of encoding and decoding
+    alone.
 
     Args:
         model: the model; its discovery is guided.
-        number: objects practised in a step.
-        frames: for how many frames an object is taken to stay in view; its code is paid for once.
+        number: objects drawn in a step.
+        frames: frames for which an object is assumed to stay in view; the KL term of its code counts once.
 
     Attributes:
         images: `[REMEMBERED, C, H, W]` uint8, frames that show one object and are black elsewhere.
-        where: `[REMEMBERED, 4]` of it; filled: `[REMEMBERED]` 1 where there is one; oldest: place of the next.
+        where: `[REMEMBERED, 4]`, where that object is.
+        filled: `[REMEMBERED]`, 1 where an object is stored, else 0.
+        oldest: scalar int64, the index at which the next object is stored.
     """
 
     images: Tensor
@@ -48,7 +51,7 @@ class Rehearsal(nn.Module):
 
     @torch.no_grad()
     def remember(self, frame: Tensor, slots: Slots) -> None:
-        """Keep an object of each scene that stands alone inside the frame, if there is one.
+        """Remember an object of each scene that lies inside the frame and overlaps no other, if there is one.
 
         Args:
             frame: `[B, C, H, W]` in [0, 1].
@@ -74,7 +77,7 @@ class Rehearsal(nn.Module):
         self.oldest.copy_((self.oldest + len(frame)) % REMEMBERED)
 
     def forward(self, model: SQAIR, kl_weight: float) -> Tensor:
-        """The negative bound a frame, averaged over the objects practised; no gradient reaches where they are."""
+        """The negative bound per frame, a scalar: the mean over the objects drawn; no gradient reaches their places."""
         chosen = torch.randint(REMEMBERED, (self.number,), device=self.where.device)
         where, filled = self.where[chosen], self.filled[chosen]
         view = FrameView(self.images[chosen].float() / 255, self.number)
@@ -90,7 +93,7 @@ class Rehearsal(nn.Module):
 
 
 def _alone(scale: Tensor, centre: Tensor, presence: Tensor) -> Tensor:
-    """Whether the window of each object `[B, N]` meets that of no other one present."""
+    """Whether the window of each object overlaps no other object's, `[B, N]` bool."""
     apart = (centre[:, :, None] - centre[:, None]).abs() - scale[:, :, None] - scale[:, None]
     others = presence[:, None] * (1 - torch.eye(presence.shape[1], device=presence.device))
     return ~((apart < 0).all(3) & (others > 0)).any(2)

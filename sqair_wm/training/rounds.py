@@ -1,4 +1,4 @@
-"""Imagination learns, plays by what it learned, and learns from that as well."""
+"""Training of imagination in rounds: it learns, plays by planning with what it learned, and learns from that too."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from sqair_wm.training.journal import OnRecord
 from sqair_wm.world.world_model import WorldModel
 
 PLAY, ROUND = "play", 10_000
-"""Folder of a run for what was played in its rounds; how far apart their seeds are."""
+"""Folder in a run for what was played in its rounds; the difference between the seeds of two rounds."""
 
 
 def train_in_rounds(
     loop: ImaginationTrainer, world: WorldModel, play: PlaySequences, folder: Path, on_record: OnRecord | None = None
 ) -> None:
-    """Train to the end, and play in between as `ImaginationConfig.rounds` says, if `play` is that of a game.
+    """Train to the end, and play in between as `ImaginationConfig.rounds` says, if `play` is a recording of a game.
 
-    What is played stays in `folder`, so that a stopped training goes on with the same.
+    What is played is stored in `folder`, so that a stopped training continues with the same data.
 
     Args:
         loop: the training of imagination.
         world: the model that it trains.
-        play: the first recording, which the loop has.
+        play: the first recording, on which the loop already trains.
         folder: of the run.
         on_record: see `Loop.train`.
     """

@@ -1,4 +1,4 @@
-"""What every kind of training has: how long, how fast, how often it is written down."""
+"""What every kind of training has: its length, its learning rate, and how often it is recorded and saved."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from sqair_wm.common.limits import Limits
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast.
+    """How long and how fast to train.
 
     Attributes:
         iterations: length of training.
-        minutes: stop earlier when the training thread has computed for so long (0: never), which on an idle machine
-            is the time that went by, and on a GPU always is. On a slow machine everything that is said in iterations
-            comes sooner; see `lead`.
+        minutes: stop earlier when the training thread has computed for so long; 0 for no limit. On a GPU, wall-clock
+            time is counted. On a machine too slow for all iterations, everything scheduled in iterations comes sooner,
+            so that the whole schedule fits into the minutes; see `lead`.
         batch: sequences a step, of each process.
         learning_rate: of the optimiser.
         decay: [[share of the iterations, factor], ...]: from then on the learning rate is multiplied by the factor.
         clip: largest gradient norm; 0 for none.
         log_every: iterations between records.
         save_every: iterations between checkpoints.
-        snapshots: minutes of computing after which the weights are kept apart, to see later how far training was by
-            then: `snapshots/TITLE-MINUTES.safetensors` in the run's folder.
+        snapshots: minutes of computing after which a copy of the weights is kept, to measure later how far training
+            was: `snapshots/TITLE-MINUTES.safetensors` in the run's folder.
         graphs: record steps as CUDA graphs, see `sqair_wm.training.graph`; only on a single GPU.
     """
 
@@ -59,10 +59,10 @@ class Schedule:
                 raise ValueError(f"{self.group}.{name} must be at least 1, got {getattr(self, name)}")
 
     def lead(self, iteration: int, minutes: float) -> int:
-        """Iterations by which the schedule has to be ahead of `iteration` after `minutes`, to end with them.
+        """Iterations by which the schedule has to be ahead of `iteration` after `minutes`, to end in time.
 
-        Where the machine is too slow for all iterations, what is left of the schedule is spread over what is left of
-        the minutes; 0 where it is fast enough.
+        If the machine is too slow for all iterations, the rest of the schedule is spread over the rest of the minutes;
+        0 if it is fast enough.
         """
         return max(0, int(self.iterations * minutes / self.minutes) - iteration) if self.minutes > 0 else 0
 

@@ -8,7 +8,7 @@ from sqair_wm.training.loop import Loop
 
 
 def total(loops: Sequence[Loop]) -> dict[str, float]:
-    """How long trainings took that followed one another; the iterations of later ones stand under their titles."""
+    """The summed times of trainings that followed one another, and the iterations of each, later ones by title."""
     summaries = [loop.summary() for loop in loops]
     names = ["iterations", *(f"{loop.title}_iterations" for loop in loops[1:])]
     iterations = {name: summary.pop("iterations") for name, summary in zip(names, summaries, strict=True)}

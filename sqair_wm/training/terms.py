@@ -1,4 +1,4 @@
-"""What the loss of imagination is made of."""
+"""The terms of the loss of imagination."""
 
 from __future__ import annotations
 
@@ -14,53 +14,62 @@ from sqair_wm.training.encoded import Play
 
 
 def pick(x: Tensor, slot: Tensor) -> Tensor:
-    """What `x` `[B, N, ...]` says of one `slot` `[B, 1]` of each scene, `[B, ...]`."""
+    """The values of `x` `[B, N, ...]` for one `slot` `[B, 1]` int64 of each scene, `[B, ...]`."""
     return x[torch.arange(len(x), device=x.device), slot.squeeze(1)]
 
 
 def mean_where(x: Tensor, weight: Tensor) -> Tensor:
-    """Mean of `x` where `weight` is one; 0 if it is nowhere."""
+    """The sum of `x` where `weight`, of the same shape, is positive, over the sum of `weight` or 1; a scalar.
+
+    With weights of 0 and 1 it is the mean of `x` where they are 1, or 0 if they are nowhere.
+    """
     return torch.where(weight > 0, x, 0).sum() / weight.sum().clamp(min=1)
 
 
 def reward_loss(outcome: Outcome, target: Tensor, weight: Tensor) -> Tensor:
-    """Cross entropy of the rewards, as two-hot distributions `[B, BINS]`, over all members."""
+    """Cross entropy of the rewards, a scalar: the mean over all members and scenes.
+
+    Args:
+        outcome: the predictions.
+        target: `[B, BINS]`, the rewards as two-hot distributions.
+        weight: `[B]`, how much each scene counts.
+    """
     return -(weight * (target * outcome.reward_logits.log_softmax(-1)).sum(-1)).mean()
 
 
 def ending_loss(outcome: Outcome, ends: Tensor, weight: Tensor) -> Tensor:
-    """Cross entropy of the endings `[B]` bool over all members."""
+    """Cross entropy of the endings `ends` `[B]` bool, each counted by `weight` `[B]`; the mean over all members."""
     logits = outcome.end_logits
     return F.binary_cross_entropy_with_logits(logits, ends.to(logits.dtype).expand_as(logits), weight.expand_as(logits))
 
 
 def displacements(before: Slots, after: Slots, unit: Tensor) -> tuple[Tensor, Tensor]:
-    """How far each object went, in object sizes, `[B, N, 2]`, and whether it was in sight `[B, N]`."""
+    """How far each object went, in object sizes, `[B, N, 2]`, and whether it was seen both times, `[B, N]` bool."""
     same = (before.identity == after.identity) & (before.identity >= 0)
     weight = same & (before.unseen == 0) & (after.unseen == 0)
     return (window(after.where)[1] - window(before.where)[1]) / unit, weight
 
 
 def members_loss(outcome: Outcome, moves: Tensor, weight: Tensor) -> Tensor:
-    """Error of every member on a random half of the examples, so that members differ where there are few."""
+    """Mean error of the members, each on its own random half of the objects, so that they differ where data are few."""
     errors = (outcome.moves - moves).abs().sum(-1)
     chosen = weight & (torch.rand(errors.shape, device=errors.device) < 0.5)
     return mean_where(errors, chosen.to(errors.dtype))
 
 
 def presence_loss(logit: Tensor, there: Tensor) -> Tensor:
-    """Cross entropy of who is `there` 0 or 1, of the same shape as `logit`."""
+    """Cross entropy of whether each object is `there`, 0 or 1; all of the same shape."""
     return F.binary_cross_entropy_with_logits(logit.clamp(-20, 20), there, reduction="none")
 
 
 def intent_error(slots: Slots, prediction: Prediction, centre: Tensor, unit: Tensor) -> Tensor:
-    """How far each object went from where it was about to go, `[B, N]`, in object sizes; 0 if nobody asked for that.
+    """Distance of each object from where it was about to go, `[B, N]`, in object sizes; 0 without an intent.
 
     Args:
         slots: the scenes before the step.
         prediction: of the step.
         centre: `[B, N, 2]`, where the objects were seen after it.
-        unit: size of an object.
+        unit: size of a typical object, in half frames.
     """
     if prediction.intent is None:
         return torch.zeros_like(slots.presence)
@@ -79,11 +88,11 @@ def outcome_losses(
     """Losses of the heads, on steps that were seen and on steps that were imagined.
 
     Args:
-        heads: that learn.
-        play: `T` frames of stretches that were imagined.
-        before, after: the `T - 1` imagined steps.
+        heads: the heads that learn.
+        play: the stretches of `T` frames that were imagined.
+        before, after: the scenes before and after the `T - 1` imagined steps.
         singles: steps that were seen.
-        unit: size of an object.
+        unit: size of a typical object, in half frames.
         dense: see `SQAIR`.
     """
     first, second = singles.scene(0), singles.scene(1)

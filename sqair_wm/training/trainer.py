@@ -41,11 +41,11 @@ class Trainer(Loop):
 
     @property
     def kept(self) -> nn.Module:
-        """The bound without what it remembers to practise on."""
+        """The bound without the objects that it remembers for rehearsal."""
         return SequenceBound(self.loss.module.model)
 
     def _graphs(self) -> bool:
-        """Computing steps again needs the state of the random numbers, which no graph can give."""
+        """Not with `recompute`: it restores the state of the random numbers, which a CUDA graph can't do."""
         return super()._graphs() and not self.config.recompute
 
     def sample(self, position: int, generator: torch.Generator) -> Batch:
@@ -66,8 +66,9 @@ class Trainer(Loop):
 def make_optimizer(model: SQAIR, config: TrainingConfig) -> torch.optim.Optimizer:
     """Adam, or RMSProp as published: momentum 0.9, not centred, squared gradients starting at one.
 
-    Adam as Reddi et al. (2018) mend it: what decides presence is certain of nearly everything after a while and learns
-    from one scene in a hundred, and would be thrown far off by it if the gradients of before were forgotten.
+    Adam is used in the variant of Reddi et al. (2018, AMSGrad). The networks of presence are soon certain of nearly
+    everything and learn from one scene in a hundred; if earlier gradients were forgotten, its step would be far too
+    large.
     """
     if config.optimizer == "adam":
         return torch.optim.Adam(model.parameters(), config.learning_rate, amsgrad=True, fused=True)

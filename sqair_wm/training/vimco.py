@@ -38,7 +38,10 @@ def vimco_objective(log_weight: Tensor, log_q_discrete: Tensor, estimator: str =
             the original code: mean over k of (log w_k - baseline_k) * log q_k).
 
     Returns:
-        `[B]`; its value is not the bound's.
+        `[B]`; its value is not that of the bound.
+
+    Raises:
+        ValueError: if there is only one particle or no such estimator.
     """
     bound, detached = iwae(log_weight), log_weight.detach()
     baseline = leave_one_out(detached)

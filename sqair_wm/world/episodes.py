@@ -1,4 +1,4 @@
-"""Episodes inside the model: they begin at given scenes and end at a horizon, in doubt, or where the game would."""
+"""Imagined episodes: they begin at given scenes and end at a horizon, in uncertainty, or where the game would."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class EpisodeRules:
         horizon: steps after which an episode is truncated, at least 2.
         stochastic: sample the future; otherwise the likeliest one.
         discover: whether new objects may appear.
-        max_uncertainty: an episode is truncated where the model's ensemble disagrees more about where an object
-            goes, in object sizes; None for never.
-        ends: an episode terminates where its predicted probability exceeds one half (`threshold`), or is drawn with it
-            (`sample`).
+        max_uncertainty: an episode is truncated where `Outcome.uncertainty`, in object sizes, is larger; None for
+            never.
+        ends: an episode terminates where the predicted probability of the end exceeds one half (`threshold`), or with
+            that probability (`sample`).
     """
 
     horizon: int = 15
@@ -53,7 +53,7 @@ class EpisodeStep(NamedTuple):
     Attributes:
         reward: float64, expected, unclipped, in the game's units.
         terminated: bool, the game is predicted to end.
-        truncated: bool, the horizon was reached or the model is not sure enough; never where terminated.
+        truncated: bool, the horizon was reached or the model was too uncertain; never where terminated.
         uncertainty: float64, see `Outcome.uncertainty`.
     """
 
@@ -72,7 +72,7 @@ class Episodes:
         rules: how they go.
 
     Attributes:
-        scenes: where they are.
+        scenes: the current scene of each.
         running: `[B]` bool, whether an episode goes on.
     """
 

@@ -1,4 +1,4 @@
-"""Scenes that go on, with every object in a row of its own; and running games followed by a model."""
+"""Scenes over time, with every object in a row of its own; and running games that a model filters."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sqair_wm.world.world_model import WorldModel, load
 
 
 class Scenes:
-    """`B` scenes as the model left them, and who sits where for agents.
+    """`B` scenes as the model left them, and the row in which agents see each object.
 
     Attributes:
-        state: what the next `observe` or `imagine` takes; may be of inference mode.
+        state: what the next `observe` or `imagine` takes; may be inference tensors (`torch.inference_mode`).
         seating: the row of each object, which it keeps for as long as it lives.
     """
 
@@ -29,7 +29,7 @@ class Scenes:
 
     @property
     def slots(self) -> Slots:
-        """The scenes with every object in its row, for anybody to use, also where gradients are wanted."""
+        """The scenes with every object in its row, as tensors that may also be used with gradients."""
         if self._slots is None:
             seated = take_seats(self.state, self.seating)
             self._slots = seated.map(lambda x: x.clone() if x.is_inference() else x)
@@ -89,9 +89,9 @@ class Tracker:
 
         Args:
             frames: `[B, H, W, 3]` uint8.
-            actions: `[B]` the actions that led there; those of episodes that just began do not count. None at the
-                start of all.
-            rows: the games that went on; all by default.
+            actions: `[B]` the actions that led to these frames, ignored for episodes that just began; None if all
+                episodes did.
+            rows: the games that have a new frame; all by default.
 
         Raises:
             FloatingPointError: if the model's densities are not finite: presences drawn from them mean nothing.
@@ -108,7 +108,7 @@ class Tracker:
 
     @property
     def backgrounds(self) -> Tensor:
-        """What is behind the objects of each game, `[B, 3, H, W]` uint8."""
+        """The background of each game, `[B, 3, H, W]` uint8."""
         return torch.from_numpy(np.stack([eye.background for eye in self.eyes])).permute(0, 3, 1, 2).contiguous()
 
 
@@ -116,7 +116,7 @@ def load_for_game(folder: str | Path, device: str | torch.device = "cpu") -> Wor
     """Load the model of a game; see `sqair_wm.load`.
 
     Raises:
-        TypeError: if `folder` is no path: an environment has to be rebuilt from plain settings.
+        TypeError: if `folder` is not a path: Gymnasium has to be able to rebuild an environment from plain settings.
         ValueError: if the model was not trained on a game, or its weights are not finite.
     """
     if not isinstance(folder, (str, Path)):

@@ -16,7 +16,7 @@ from sqair_wm.games.names import FRAME_SKIP, find_game
 from sqair_wm.games.play import Recording
 
 LOOKS = ("size", "crop", "pool", "sticky", "memory", "frame_skip")
-"""Settings of a `Recording` that a model has to see a game with."""
+"""Settings of a `Recording` that must be the same wherever a model is shown a game."""
 
 ALIASES = {"frameskip": "frame_skip", "repeat_action_probability": "sticky"}
 """What ale-py calls two of the settings of a `Source`."""
@@ -24,7 +24,7 @@ ALIASES = {"frameskip": "frame_skip", "repeat_action_probability": "sticky"}
 
 @dataclass(frozen=True)
 class Source:
-    """Where the frames come from: what it takes to show the model a running game.
+    """Where the frames come from: the settings with which the model is shown a running game.
 
     Attributes:
         game: the one name of the game, see `find_game`.
@@ -32,7 +32,7 @@ class Source:
         crop: (first, last) raw row of what is shown; None for the whole picture.
         pool: raw frames a frame is the maximum of; None for 2, or where there are no raw frames.
         sticky: probability that the game repeats an action.
-        memory: frames after which something that stands still is background.
+        memory: when the scene has changed, frames after which what stands still is background, see `RunningMode`.
         frame_skip: raw frames an action lasts; None for 4, or where there are no raw frames.
     """
 
@@ -51,7 +51,7 @@ class Source:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """How `make_game` makes the game, with nothing left open for an Atari game."""
+        """The arguments with which `make_game` makes the game; for an Atari game none of them is None."""
         own = {name: getattr(self, name) for name in ("size", "crop", "pool", "sticky", "frame_skip")}
         game = find_game(self.game)
         if game.atari:
@@ -61,7 +61,7 @@ class Source:
         return own
 
     def settings_with(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """`settings`, and what else is asked for, which may repeat one of them.
+        """`settings` and the other settings `asked` for, which may repeat one of them.
 
         Raises:
             ValueError: if another value of a setting is asked for than the model was trained with.
@@ -78,18 +78,24 @@ class Source:
 
 
 class Eyes:
-    """Turns the frames of one running game into what the model sees; remembers the background between frames."""
+    """Turns the frames of one running game into what the model sees; remembers the background between frames.
+
+    Args:
+        initial: `[H, W, 3]` uint8, the background at the start of an episode.
+        memory: see `Source`.
+        device: of the model.
+    """
 
     def __init__(self, initial: np.ndarray, memory: int, device: torch.device):
         self._mode, self._device = RunningMode(initial, memory), device
 
     def reset(self) -> None:
-        """Start of an episode."""
+        """Start an episode: the background is the initial one again."""
         self._mode.reset()
 
     @property
     def background(self) -> np.ndarray:
-        """What the last frame was compared with, `[H, W, 3]` uint8."""
+        """The background with which the last frame was compared, `[H, W, 3]` uint8."""
         return self._mode.image.copy()
 
     def __call__(self, frame: np.ndarray) -> Frame:

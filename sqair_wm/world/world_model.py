@@ -1,4 +1,4 @@
-"""The model together with what it needs to look at a running game; saved and loaded as one folder."""
+"""The model together with what it needs to be shown a running game; saved and loaded as one folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class WorldModel(nn.Module):
 
     Args:
         config: of the model.
-        source: of the frames; None for data that are no game.
+        source: of the frames; None if the data are not a game.
         background: `[H, W, 3]` uint8, the background at the start of an episode.
         dense: see `SQAIR`.
     """
@@ -71,10 +71,10 @@ class WorldModel(nn.Module):
         return self.sqair.filter(slots, frame, action, checked=checked)
 
     def filtered(self, frames: Iterable[Frame], actions: Iterable[Tensor | None], batch: int) -> Iterator[Slots]:
-        """The scenes after each frame of `batch` sequences, which begin with the first.
+        """The scenes after each frame of `batch` sequences, starting from empty scenes.
 
         Args:
-            frames: of `batch` sequences, one after the other, such as a `Frame` of `[T, B, ...]`.
+            frames: one frame of all `batch` sequences after the other, such as a `Frame` of `[T, B, ...]`.
             actions: `[B]` the action that led to each of them; None if there is none.
             batch: number of sequences.
         """
@@ -142,7 +142,7 @@ class WorldModel(nn.Module):
         Args:
             slots: `B` scenes.
             actions: `[B]` the action of each step; None if there are no actions.
-            sample: draw the future; otherwise the likeliest one.
+            sample: sample the future; otherwise the likeliest one.
             discover: whether new objects may appear.
         """
         taken = list(actions)
@@ -163,7 +163,7 @@ class WorldModel(nn.Module):
             ValueError: if the model was trained on data without actions.
         """
         if self.heads is None:
-            raise ValueError("this model was trained on data without actions and rewards, so it has no outcome")
+            raise ValueError("this model was trained on data without actions and rewards, so it predicts no outcome")
         return self.heads(slots, action, after, self.sqair.dense)
 
     def make_env(self, **kwargs: Any) -> gym.Env:
@@ -186,7 +186,7 @@ class WorldModel(nn.Module):
 
     def _source(self) -> Source:
         if self.source is None:
-            raise ValueError("this model was not trained on a game, so there is none to look at")
+            raise ValueError("this model was not trained on a game, so it has neither a game nor its background")
         return self.source
 
     def save(self, folder: Path) -> None:
@@ -213,7 +213,7 @@ def load(folder: str | Path, device: str | torch.device = "cpu", dense: bool | N
         if not (folder / name).exists():
             raise FileNotFoundError(f"no trained model in {folder}: {name} is missing (train one with train_wm.py)")
     config, source = read_description(folder)
-    with torch.random.fork_rng(devices=[]):  # the weights are drawn, then read
+    with torch.random.fork_rng(devices=[]):  # building a model draws weights, which must not disturb the caller
         _check_shapes(folder / WEIGHTS, config, source)
         model = WorldModel(config, source, dense=dense)
     read_weights(folder / WEIGHTS, model, REMEDY)
@@ -236,7 +236,7 @@ def read_description(folder: Path) -> tuple[ModelConfig, Source | None]:
 
 
 def _check_shapes(path: Path, config: ModelConfig, source: Source | None) -> None:
-    """Raise ValueError if weights are not those of a model, before there is one that may take all memory."""
+    """Raise ValueError if weights do not fit the description; it builds no model, which might take all memory."""
     try:
         with torch.device("meta"):
             wanted = {name: tuple(x.shape) for name, x in WorldModel(config, source).state_dict().items()}

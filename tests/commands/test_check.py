@@ -85,7 +85,7 @@ def test_lines_of_a_journal_that_are_damaged_are_numbered(run):
     path = run / "training.jsonl"
     path.write_bytes(path.read_bytes() + b'{"iteration": 2, "lo\xff\n')
     (found,) = [f for f in check_path(run) if f.state == DAMAGED]
-    assert "lines 2 are no JSON" in found.why and "curves" in found.remedy
+    assert "lines 2 are not JSON" in found.why and "curves" in found.remedy
 
 
 def test_models_of_older_versions_pass_and_nothing_is_an_error():

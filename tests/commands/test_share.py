@@ -125,5 +125,5 @@ def test_what_can_not_be_exported_is_said(shared, tmp_path):
     pong = ROOT / "pretrained" / "Pong"
     assert "is there already and not empty" in refused("export", pong, shared)
     said = refused("export", ROOT / "pretrained" / "Pong-dream", tmp_path / "agent")
-    assert "only world models are shared" in said and not (tmp_path / "agent").exists()
+    assert "only world models can be shared" in said and not (tmp_path / "agent").exists()
     assert "no run and no model" in refused("export", tmp_path / "nowhere", tmp_path / "x")

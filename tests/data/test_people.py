@@ -29,11 +29,11 @@ def test_boxes_of_pets_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("hello", "no list of boxes"),
+        ("hello", "not a list of boxes"),
         ("<dataset/>", "annotates no frame"),
-        ('<d><frame number="x"/></d>', "no list of boxes"),
-        ('<d><frame number="1"><object id="1"/></frame></d>', "no list of boxes"),
-        ('<d><frame number="1"><object id="1"><box h="1"/></object></frame></d>', "no list of boxes"),
+        ('<d><frame number="x"/></d>', "not a list of boxes"),
+        ('<d><frame number="1"><object id="1"/></frame></d>', "not a list of boxes"),
+        ('<d><frame number="1"><object id="1"><box h="1"/></object></frame></d>', "not a list of boxes"),
     ],
 )
 def test_broken_boxes_are_refused(tmp_path, text, message):
@@ -81,8 +81,8 @@ def test_cameras_can_be_chosen(duke, tmp_path):
         find_footage(duke, (5,))
     with pytest.raises(ValueError, match="holds neither images"):
         find_footage(tmp_path)
-    with pytest.raises(ValueError, match="knows nobody before camera 3"):
+    with pytest.raises(ValueError, match="has no boxes of camera 3"):
         read_people(duke / "ground_truth" / "trainval.mat", 0, 5, camera=3)
     (tmp_path / "other.mat").write_bytes(b"hello")
-    with pytest.raises(ValueError, match="no ground truth of DukeMTMC"):
+    with pytest.raises(ValueError, match="not the ground truth of DukeMTMC"):
         read_people(tmp_path / "other.mat", 0, 5, camera=1)

@@ -113,9 +113,9 @@ def test_a_player_sees_every_frame_and_its_actions_are_played_side_by_side(tmp_p
 
 
 def test_a_player_that_is_not_there_cannot_be_recorded(tmp_path):
-    with pytest.raises(ValueError, match="'somebody', who is not there"):
+    with pytest.raises(ValueError, match="'somebody', but no player was given"):
         record(Recording("Bouncing", frames=10, player="somebody"), tmp_path / "x", BLACK)
-    with pytest.raises(ValueError, match="shared out evenly to 3 games"):
+    with pytest.raises(ValueError, match="divided evenly among 3 games"):
         Recording("Bouncing", frames=10, streams=3)
 
 

@@ -191,15 +191,15 @@ def test_films_in_which_nothing_can_be_found_are_refused(tmp_path):
 
 def test_a_broken_video_is_an_error_in_one_line(tmp_path, monkeypatch):
     (tmp_path / "empty.avi").write_bytes(b"")
-    with pytest.raises(ValueError, match="no video that OpenCV can read"):
+    with pytest.raises(ValueError, match="not a video that OpenCV can read"):
         open_video(settings(tmp_path / "empty.avi"), tmp_path / "data")
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "0.png").write_bytes(b"hello")
-    with pytest.raises(ValueError, match="no image that OpenCV can read"):
+    with pytest.raises(ValueError, match="not an image that OpenCV can read"):
         open_video(settings(tmp_path / "bad"), tmp_path / "data")
     (tmp_path / "text.avi").write_bytes(b"hello" * 500)
     monkeypatch.undo()
-    with pytest.raises(ValueError, match="no video that OpenCV can read"):
+    with pytest.raises(ValueError, match="not a video that OpenCV can read"):
         open_video(settings(tmp_path / "text.avi"), tmp_path / "data")
 
 

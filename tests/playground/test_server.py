@@ -128,8 +128,8 @@ def test_a_model_that_is_not_there_and_too_many_players_are_refused(client, monk
 @pytest.mark.parametrize(
     ("question", "said"),
     [
-        ("no json", "that is no JSON"),
-        ("[" * 3000, "that is no JSON"),
+        ("no json", "that is not JSON"),
+        ("[" * 3000, "that is not JSON"),
         ("[]", "nothing to do called None"),
         ('{"do": ["act"]}', "nothing to do called ['act']"),
         ('{"do": "fly"}', "nothing to do called 'fly': choose one of look, act"),
@@ -138,10 +138,10 @@ def test_a_model_that_is_not_there_and_too_many_players_are_refused(client, monk
         ('{"do": "seek"}', "frame is None: seek needs a whole number"),
         ('{"do": "seek", "frame": 7}', "no frame 7"),
         ('{"do": "move", "identity": 0, "y": "1", "x": 2}', "y is '1': move needs a number"),
-        ('{"do": "move", "identity": 0, "y": NaN, "x": 2}', "no place in the frame"),
+        ('{"do": "move", "identity": 0, "y": NaN, "x": 2}', "outside the frame"),
         ('{"do": "futures", "steps": 9000}', "9000 steps can't be imagined"),
         ('{"do": "select", "branch": 4}', "no branch 4"),
-        ('{"do": "play", "name": "Ann"}', "nobody here is called 'Ann'"),
+        ('{"do": "play", "name": "Ann"}', "there is no player 'Ann'"),
         ('{"do": "save", "kind": "exe", "first": 0, "last": 0}', "choose one of gif, mp4"),
         (" " * (LONGEST + 1), "is too long"),
     ],

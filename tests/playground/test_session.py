@@ -101,7 +101,7 @@ def test_an_object_that_is_moved_is_there_and_the_dream_goes_on_from_there(sessi
 
 
 @pytest.mark.parametrize(
-    ("place", "said"), [((99, 30, 40), "no object 99 now: choose one of"), ((0, 81, 40), "no place in the frame")]
+    ("place", "said"), [((99, 30, 40), "no object 99 now: choose one of"), ((0, 81, 40), "outside the frame")]
 )
 def test_what_can_not_be_moved_is_refused_and_nothing_changes(session, place, said):
     play(session, [0] * 8)
@@ -158,7 +158,7 @@ def test_others_play_too_in_the_game_and_in_the_dream(session):
     play(session, [None] * 20).toggle_dream()
     play(session, [None] * 20)
     assert len({m.action for m in session.history.branch.moments}) > 3
-    with pytest.raises(ValueError, match="nobody here is called 'Ann': choose one of random"):
+    with pytest.raises(ValueError, match="there is no player 'Ann': choose one of random"):
         session.play("Ann")
     session.play("you")
     with pytest.raises(ValueError, match="no action None: choose one from 0 to 5"):

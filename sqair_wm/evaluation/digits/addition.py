@@ -1,4 +1,4 @@
-"""Can the digits of a sequence be added up from what a model keeps of them? (paper, section 4.1)"""
+"""The addition task: can the sum of a sequence's digits be told from a model's codes? (paper, section 4.1)"""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class ProbeConfig:
 
 
 def code(model: WorldModel | SQAIR, slots: Any) -> Tensor:
-    """What a classifier may read of a scene, `[B, F]`: as published, the appearance codes of all slots, zero where
-    empty, one behind the other; of a VRNN its whole code.
+    """The input of a classifier for each scene, `[B, F]`: as published, the concatenated appearance codes of all slots,
+    zero where empty; for a VRNN its whole code.
     """
     if model.config.architecture == "vrnn":
         return slots.what.flatten(1)
@@ -74,8 +74,8 @@ class Probe(nn.Module):
 
 
 class ObjectProbe(Probe):
-    """A classifier of one object at a time, which only the sum teaches: it says how likely each digit is, and sums are
-    as likely as independent digits make them. Unlike `Probe`, it need not have seen a pair of digits to add them.
+    """A classifier of single objects, learned from the sum alone: it predicts the probability of each digit, from which
+    those of the sums follow if digits are independent. Unlike `Probe`, it can add pairs of digits it has never seen.
 
     Args:
         features: `[M, N * F]` training features of N slots, zero where empty.
@@ -119,7 +119,7 @@ def train_probe(
         sums: `[B]` int64, the sum of the digits of each sequence.
         classes: largest possible sum plus one.
         config: the schedule.
-        slots: of which the codes are made, for an `ObjectProbe`; None for a `Probe`.
+        slots: number of slots in the codes, for an `ObjectProbe`; None for a `Probe`.
 
     Raises:
         ValueError: if codes and sums do not belong together, a sum is out of range, or an `ObjectProbe` has no objects.

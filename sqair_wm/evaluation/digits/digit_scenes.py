@@ -1,4 +1,4 @@
-"""Moving digits seen through a model once, as an agent would: where it sees them, and what it keeps of them."""
+"""Moving digits filtered by a model once, as an agent would: the boxes it finds, and the codes it infers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Seen:
     """`B` fixed sequences of `T` frames as a model sees them: means, and the likelier value of every presence.
 
     Attributes:
-        truth: what is really there, on the CPU like all the rest.
-        tracks: where they are; empty without boxes.
-        codes: `[T, B, F]` what a classifier may read; see `addition.code`.
-        milliseconds: computing time of one frame of one sequence, observed together with others.
+        truth: the true digits, on the CPU like all the rest.
+        tracks: the boxes that the model finds; empty without `boxes`.
+        codes: `[T, B, F]` inputs of a classifier; see `addition.code`.
+        milliseconds: computing time per frame of one sequence, in a batch of sequences.
     """
 
     truth: Truth
@@ -45,7 +45,7 @@ def watch_digits(model: WorldModel, sequences: MovingMNIST, number: int, length:
         sequences: the data.
         number: sequences.
         length: frames of a sequence.
-        boxes: whether places are asked for.
+        boxes: whether to find boxes.
     """
     parts, seconds, device = [], 0.0, model.background.device
     for batch in sequences.parts(number, length, device, TOGETHER):

@@ -21,7 +21,7 @@ from sqair_wm.evaluation.metrics.tracks import Tracks, tracking_metrics
 from sqair_wm.world.world_model import WorldModel
 
 MANY = 50
-"""Particles of a second figure of counting: what the model finds likeliest once it has tried more explanations."""
+"""Particles of a second figure of counting: it shows what more sampled explanations are worth."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Sizes:
     """How much is measured; the defaults take about ten minutes on one core.
 
     Attributes:
-        sequences: of test digits that are counted, tracked and added up.
+        sequences: number of sequences of test digits for counting, tracking and the addition task.
         likelihood: how many of them have their likelihood estimated.
         samples: K of that estimate.
-        probe: sequences of training digits that the classifier of the addition task learns from.
+        probe: sequences of training digits from which the classifier of the addition task learns.
         length: frames of a sequence.
         steps: of the training of that classifier.
     """
@@ -61,14 +61,14 @@ def table_metrics(
     sizes: Sizes | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, float]:
-    """Everything that can be said about a model of moving digits.
+    """All figures of a model of moving digits.
 
     Args:
         model: trained, in evaluation mode.
         sequences: of test digits.
         training: of training digits, for the classifier of the addition task.
         sizes: how much is measured.
-        say: is told what each part cost.
+        say: called with a line of text after each part, with its computing time.
 
     Returns:
         `log_px`, `reconstruction`, `kl`, `reconstruction_weighted`, `kl_weighted` (nats a sequence, see `Likelihood`)
@@ -108,8 +108,8 @@ def tracking_figures(tracks: Tracks, truth: Truth, size: tuple[int, int]) -> dic
 
 
 def likelihood_figures(model: WorldModel, sequences: MovingMNIST, sizes: Sizes) -> dict[str, float]:
-    """`log_px`, `reconstruction` and `kl` in both forms, nats a sequence, and the first for equally many sequences with
-    each number of digits, as the data has them in the long run; see `Likelihood`.
+    """`log_px`, `reconstruction` and `kl` in both forms, in nats a sequence, see `Likelihood`; `log_px_balanced`, in
+    which every number of digits counts equally, as it does in the data on average.
     """
     parts, digits = [], []
     for start in range(0, sizes.likelihood, CHUNK):
@@ -123,11 +123,12 @@ def likelihood_figures(model: WorldModel, sequences: MovingMNIST, sizes: Sizes) 
 
 
 def addition_figures(model: WorldModel, seen: Seen, training: MovingMNIST, sizes: Sizes) -> dict[str, float]:
-    """Accuracy of classifiers of the sum of a sequence's digits, trained on what the model sees of other digits.
+    """Accuracy of classifiers of the sum of a sequence's digits, trained on the model's codes of training digits.
 
     Returns:
-        See `addition_metrics`; `addition_accuracy_learned`: of the first sequences that it learned from, as many as
-        are tested; of models with objects `addition_accuracy_objects`: of an `ObjectProbe`, in a quarter of the steps.
+        See `addition_metrics`; `addition_accuracy_learned`: the accuracy on the first of the training sequences, as
+        many as there are test sequences; of models with objects `addition_accuracy_objects`: of an `ObjectProbe`
+        trained for a quarter of the steps.
     """
     lesson = watch_digits(model, training, sizes.probe, sizes.length, boxes=False)
     sums, true_sums = lesson.truth.labels.sum(1), seen.truth.labels.sum(1)
@@ -144,7 +145,7 @@ def addition_figures(model: WorldModel, seen: Seen, training: MovingMNIST, sizes
 
 
 def component_figures(sequences: MovingMNIST, sizes: Sizes) -> dict[str, float]:
-    """Counting and tracking by connected components, linked: what is possible without a model."""
+    """Counting and tracking by linked connected components, the baseline without a model; `components_...`."""
     parts, truths = [], []
     for batch in sequences.parts(sizes.sequences, sizes.length, torch.device("cpu"), TOGETHER):
         assert batch.truth is not None
@@ -167,7 +168,7 @@ def _join_tracks(parts: list[Tracks]) -> Tracks:
 
 
 class _Clock:
-    """Tells what each part of an evaluation cost."""
+    """Reports the computing time of each part of an evaluation."""
 
     def __init__(self, say: Callable[[str], None]):
         self._say, self._last = say, time.process_time()

@@ -1,4 +1,4 @@
-"""Moving digits as tracks: the true ones, a model's, and which of them can be judged."""
+"""Tracks of moving digits: the true ones, and which of a model's tracks can be judged by them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqair_wm.evaluation.metrics.tracks import HIT, Tracks, iou
 from sqair_wm.model.outlines import BRIGHT
 
 SHARE_IN_FRAME = 0.2
-"""A digit of whose box less than this share lies in the frame is neither asked for nor forbidden."""
+"""A digit with less than this share of its box in the frame need not be found, and finding it is no error."""
 
 COMPONENTS = Settings(threshold=BRIGHT**2, least_area=8, merge=1, gate=15.0)
 """Connected components for digits: the same ink, and steps of up to 10 pixels along each axis."""
@@ -27,10 +27,10 @@ def true_tracks(truth: Truth, size: tuple[int, int]) -> Tracks:
 
 
 def judged(found: Tracks, truth: Truth, size: tuple[int, int]) -> Tracks:
-    """Without the objects that may be right but cannot be checked.
+    """`found` without the objects that may be right but cannot be checked: one for each digit that is hardly visible.
 
-    That is: no digit that is asked for claims them (overlap of `HIT`, assigned for the largest sum), and they lie at a
-    digit that is there but hardly visible, or within half its size of it; one object for each such digit.
+    Such an object lies at that digit or within half the digit's size of it, and is not assigned to a visible digit
+    (overlap of at least `HIT`, in the assignment with the largest sum of overlaps).
     """
     visible, boxes = true_tracks(truth, size), truth.boxes.cpu().numpy()
     hidden = truth.presence.cpu().numpy() & ~visible.there
@@ -55,7 +55,7 @@ def component_tracks(frames: Tensor) -> Tracks:
 
 
 def clip(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The parts of boxes `[..., 4]` that lie in a frame of `size`; of no height or width where nothing does."""
+    """The parts of boxes `[..., 4]` that lie in a frame of `size`; with a height or width of 0 if no part does."""
     limit = np.array(size)
     low, high = boxes[..., :2].clip(0, limit), (boxes[..., :2] + boxes[..., 2:]).clip(0, limit)
     return np.concatenate([low, high - low], -1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What a trained model does with moving digits it was not trained on, against what is really there."""
+"""How well a model counts moving digits that it was not trained on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def count_once(model: WorldModel, batch: Batch) -> tuple[Tensor, Tensor]:
 def count_weighted(model: WorldModel, batch: Batch, particles: int) -> tuple[Tensor, Tensor]:
     """Objects of each frame `[T, B, K]` in K sampled explanations, and their normalised importance weights `[B, K]`.
 
-    Of a model whose frames are independent (AIR) every frame is explained by itself: the weights are `[T, B, K]`.
+    A model whose frames are independent (AIR) explains every frame by itself: its weights are `[T, B, K]`.
     """
     b = batch.frames.batch
     slots, counts, log_weights = model.initial(b * particles), [], []
@@ -44,8 +44,8 @@ def count_weighted(model: WorldModel, batch: Batch, particles: int) -> tuple[Ten
 def weighted_counting(
     model: WorldModel, sequences: MovingMNIST, number: int, length: int = LENGTH, particles: int = PARTICLES
 ) -> float:
-    """Share of frames with the true number of digits, hidden ones included, of K sampled explanations of whole
-    sequences by their importance weights (the protocol of the paper's table 1); see `counting`.
+    """Share of frames with the true number of digits, hidden ones included: the mean over K sampled explanations of
+    whole sequences, weighted by importance (the protocol of the paper's Table 1); see `counting`.
     """
     right = []
     for batch in sequences.parts(number, length, model.background.device):
@@ -69,9 +69,10 @@ def counting(
         particles: K of the weighted figure.
 
     Returns:
-        `counting_accuracy`, see `weighted_counting`; `counting_accuracy_once`: of a single deterministic pass, which
-        knows no later frame; `_first` and `_last`: of first and last frames of such a pass; `counting_error`: its mean
-        absolute error; `discovered_after_first`: its new identities a frame after the first, 0 if none is ever lost.
+        `counting_accuracy`, see `weighted_counting`. All others are of a single deterministic pass, which knows no
+        later frame: `counting_accuracy_once`; `counting_accuracy_first` and `_last`, of the first and last frames;
+        `counting_error`, the mean absolute error; `discovered_after_first`, new identities per frame after the first,
+        0 if no digit is ever lost.
     """
     errors, found = [], []
     for batch in sequences.parts(number, length, model.background.device):

@@ -1,4 +1,4 @@
-"""How good choices are that foresight makes: figures of true and foreseen returns."""
+"""How good the choices are that foresight makes: figures of true and foreseen returns."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 DRAWS = 2000
-"""Resamplings of the states, for the limits of a share."""
+"""Bootstrap resamplings of the states, for the confidence interval of a share."""
 
 
 class Choice(NamedTuple):
-    """A state in which something can be chosen: returns `[H, C]` at each horizon, true and foreseen."""
+    """Returns of `C` sequences of actions from one state, `[H, C]` at each horizon: true and foreseen."""
 
     truth: np.ndarray
     guess: np.ndarray
@@ -21,11 +21,12 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Decisions:
-    """What was found in some states.
+    """The choices in some states.
 
     Attributes:
-        choices: the states, also those in which nothing can be chosen.
-        horizons: the steps after which returns are compared; main: the one that stands for all.
+        choices: of all states, including those in which all true returns are equal.
+        horizons: the steps after which returns are compared.
+        main: the horizon whose figures have no number in their names.
     """
 
     choices: Sequence[Choice]
@@ -35,14 +36,15 @@ class Decisions:
     def figures(self, suffix: str = "") -> dict[str, float]:
         """For each horizon N: `decision_share_N`, `..._low`, `..._high`, `decision_correlation_N`, `decision_states_N`.
 
-        The share is what choosing by foresight gains, of what choosing best gains, both beyond the mean of the
-        sequences, over all states: 0 is choosing blindly, 1 is perfect. `low` and `high` are its limits, 95 % of
-        `DRAWS` resamplings of the states. The correlation of true and foreseen returns is a mean over states. A state
-        in which all sequences have the same true return does not count; where none counts, only `decision_states_N`
-        is there. Names without a number are those of the main horizon.
+        The share is the gain of choosing by foresight divided by the gain of the best choice. A gain is a true return
+        less the mean of all sequences, summed over the states: a share of 0 is choosing at random, 1 is perfect. `low`
+        and `high` are the limits of its 95 % confidence interval, from `DRAWS` resamplings of the states. The
+        correlation of true and foreseen returns is a mean over states. A state in which all sequences have the same
+        true return does not count; if no state counts, there is only `decision_states_N`. Names without a number are
+        those of the main horizon.
 
         Args:
-            suffix: of all names.
+            suffix: appended to all names.
         """
         figures: dict[str, float] = {}
         for h, steps in enumerate(self.horizons):
@@ -72,10 +74,10 @@ def _figures(rows: list[Choice]) -> dict[str, float]:
 
 
 def chosen(choice: Choice) -> float:
-    """The true return of what foresight likes best, from returns `[C]`; of what it likes equally well, the mean."""
+    """The true return of the sequence with the largest foreseen return, from returns `[C]`; the mean if several tie."""
     return float(choice.truth[choice.guess == choice.guess.max()].mean())
 
 
 def correlation(choice: Choice) -> float:
-    """Of true and foreseen returns `[C]`; 0 if foresight sees no difference."""
+    """The correlation of true and foreseen returns `[C]`; 0 if all foreseen returns are equal."""
     return float(np.corrcoef(*choice)[0, 1]) if choice.guess.std() > 1e-9 else 0.0

@@ -1,7 +1,7 @@
-"""Does imagination rank what one might do as the game does? `python -m sqair_wm.evaluation.games.decisions MODEL`.
+"""Does imagination rank action sequences as the game does? `python -m sqair_wm.evaluation.games.decisions MODEL`.
 
-From one state many sequences of actions are played in the game itself, which is put back each time, and imagined by the
-model from what it sees. What counts is how much is gained by the choice that imagination would make.
+From one state, many sequences of actions are played in the game itself, which is restored each time, and imagined by
+the model from the scene it sees. The figures say how much an agent gains by the choice that imagination would make.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from sqair_wm.world.scenes import load_for_game
 from sqair_wm.world.world_model import WorldModel
 
 PLAYERS = {"": False, "_better": True}
-"""Endings of the figures' names, and whether a better player plays than a random one."""
+"""Suffixes of the figures' names, and whether the player is the better one (True) or the random one."""
 
 TOGETHER = 4
-"""States that are imagined from at once."""
+"""States from which is imagined at once."""
 
 PATIENCE = 20
-"""Times `every` steps of play at most for a state that is tried: if no episode is long enough for one, play ends."""
+"""Play ends after this many times `every` steps for each state to be tried: episodes may be too short for any."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,14 @@ class DecisionSettings:
     """How decisions are compared.
 
     Attributes:
-        states: that are looked for: in which the sequences differ within the middle one of `horizons`.
-        tries: at most so many states are tried for each of them.
+        states: number of states to find in which the returns of the sequences differ at the middle one of `horizons`.
+        tries: most states that are tried for each of them.
         count: sequences that are compared in a state, at least 2.
         hold: steps for which a random sequence holds an action.
-        horizons: steps after which returns are compared, rising; the middle one stands for all.
-        every: steps of play between two states; seen: frames of an episode that the model sees before the first.
-        seed: of the game, the player and the sequences. Recordings use those from 0 and from 1,000,000 on.
+        horizons: steps after which returns are compared, rising; the middle one is the main horizon.
+        every: steps of play between two states.
+        seen: frames of an episode that the model sees before the first state.
+        seed: of the game, the player and the sequences. Recordings use seeds from 0 and from 1,000,000 on.
         discover: whether new objects may appear in imagination.
     """
 
@@ -70,7 +71,7 @@ class DecisionSettings:
 
     @property
     def main(self) -> int:
-        """The horizon that stands for all."""
+        """The main horizon, see `Decisions`."""
         return self.horizons[len(self.horizons) // 2]
 
 
@@ -80,7 +81,7 @@ def decide(model: WorldModel, settings: DecisionSettings | None = None, *, bette
     Args:
         model: of a game, in evaluation mode.
         settings: how; by default those of `DecisionSettings`.
-        better: whether a better player plays than a random one.
+        better: whether the better player plays (short plans tried in the emulator) instead of the random one.
 
     Raises:
         ValueError: if the model was not trained on a game.
@@ -91,7 +92,7 @@ def decide(model: WorldModel, settings: DecisionSettings | None = None, *, bette
 
 
 def compare(env: gym.Env, foresight: Foresight, settings: DecisionSettings, *, better: bool = False) -> Decisions:
-    """See `decide`; of anybody's foresight in any game, which is closed in the end."""
+    """`decide` for any foresight and any game; `env` is closed at the end."""
     main, tried, found = settings.horizons.index(settings.main), [], 0
     for state in try_states(Branching(env), foresight, settings, better):
         tried.append(state)
@@ -109,7 +110,7 @@ def compare(env: gym.Env, foresight: Foresight, settings: DecisionSettings, *, b
 
 
 class Tried(NamedTuple):
-    """A state in which sequences were tried: what foresight knew, the `plans` `[T, C]`, and true returns `[H, C]`."""
+    """A state in which sequences were tried: its `Foresight.scene`, the `plans` `[T, C]`, and true returns `[H, C]`."""
 
     scene: Any
     plans: np.ndarray
@@ -117,7 +118,7 @@ class Tried(NamedTuple):
 
 
 def try_states(game: Branching, foresight: Foresight, settings: DecisionSettings, better: bool) -> Iterator[Tried]:
-    """States of play that foresight follows, one after the other, and what the game itself makes of the sequences."""
+    """States of play, which foresight follows, with the true returns of random sequences from each."""
     space = game.action_space
     assert isinstance(space, gym.spaces.Discrete)
     actions, random, age = int(space.n), np.random.default_rng(settings.seed), 1
@@ -150,7 +151,7 @@ def returns(rewards: np.ndarray, settings: DecisionSettings) -> np.ndarray:
 
 
 def decision_metrics(model: WorldModel, settings: DecisionSettings | None = None) -> dict[str, float]:
-    """The figures of a model on play of a random player and of a better one (`..._better`), see `Decisions.figures`."""
+    """The figures of a model on play of the random player and of the better one (`..._better`), `Decisions.figures`."""
     figures: dict[str, float] = {}
     for suffix, better in PLAYERS.items():
         figures |= decide(model, settings, better=better).figures(suffix)

@@ -1,4 +1,4 @@
-"""Events on held-out play against the true boxes: what becomes of identities, births, deaths, and what stands still."""
+"""Events in held-out play against the true boxes: identities at contacts, births, deaths, objects that stand still."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ BEFORE, AFTER = 1, 4
 """Frames before and after two objects begin to touch, between which identities are compared."""
 
 TOLERANCE = 2
-"""Frames between a true and a found birth or death at most; in so many at both ends of an episode there is none."""
+"""Most frames between a true birth or death and the found one. As many at both ends of an episode are ignored."""
 
 ENOUGH = 20
-"""Frames in which a class of objects has to move, to be the worst class."""
+"""Frames in which a class of objects has to move to have a recall of its own."""
 
 
 @dataclass(frozen=True)
 class FoundObjects:
-    """Found objects frame by frame, as the recording has them.
+    """Found objects in each frame of a recording, in its order.
 
     Attributes:
-        boxes: `[F, N, 4]`; identity: `[F, N]`, -1 for none, unique within an episode.
-        named: `[F, M]` the identity found of each true object, -1 where it is not found.
+        boxes: `[F, N, 4]` (top, left, height, width) in pixels.
+        identity: `[F, N]`, -1 for none, unique within an episode.
+        named: `[F, M]` the found identity of each true object, -1 where it is not found.
     """
 
     boxes: np.ndarray
@@ -42,7 +43,7 @@ class FoundObjects:
 
 
 def event_metrics(model: WorldModel, sequences: PicturedPlay, truth: GameTruth) -> dict[str, float]:
-    """How well a model keeps up with what decides.
+    """How well a model follows the events that decide a game.
 
     Args:
         model: trained, in evaluation mode.
@@ -50,8 +51,8 @@ def event_metrics(model: WorldModel, sequences: PicturedPlay, truth: GameTruth) 
         truth: where its objects really are.
 
     Returns:
-        See `found_event_metrics`, also of connected components of the foreground (`components_...`, which find what
-        they find), and `imagined_event_metrics`.
+        See `found_event_metrics`, also for connected components of the foreground (`components_...`), and
+        `imagined_event_metrics`.
     """
     events, play = true_events(truth, sequences), whole_episodes(sequences.episodes)
     kept, seen, _ = tracked_objects(model, sequences, play)
@@ -90,7 +91,7 @@ def found_event_metrics(events: TrueEvents, found: FoundObjects, episodes: np.nd
         same found identity `AFTER` frames later as `BEFORE` it; `birth_f1` and `death_f1`, of `births_seen` and
         `deaths_seen`; `standing_seen`, of `standing_frames` in which an object that moved before stands still: the
         share in which it is found; `recall_of_CLASS` of the moving objects of each class with `ENOUGH` frames, and
-        `recall_worst_class`. What can't be said, for want of such events, is left out.
+        `recall_worst_class`. A figure without any such event is left out.
     """
     sets = events.sets
     asked = events.contacts & lives(events.truth.identity, -BEFORE, AFTER)
@@ -120,7 +121,9 @@ def change_metrics(
     Args:
         name: birth or death.
         at: 0 for the first frames of objects, 1 for the last.
-        events: true ones; found: objects; episodes: `[F]`.
+        events: of the true objects.
+        found: the objects to judge.
+        episodes: `[F]` number of the episode of each frame.
     """
     number = np.where(events.sets.relevant, events.truth.identity, -1)
     true = spans(number, episodes, at)
@@ -132,9 +135,9 @@ def change_metrics(
 
 
 def spans(identity: np.ndarray, episodes: np.ndarray, at: int) -> np.ndarray:
-    """First (`at` 0) or last (1) frame and column there of every object of `identity` `[F, N]`: `[K, 2]`.
+    """(frame, column) where every object of `identity` `[F, N]` is first (`at` 0) or last (`at` 1), `[K, 2]`.
 
-    Without those of the first and last `TOLERANCE` frames of an episode, in which nothing appears or vanishes.
+    Those in the first and last `TOLERANCE` frames of an episode are left out: there nothing appears or vanishes.
     """
     frame, column = np.nonzero(identity >= 0)
     keys = np.stack([episodes[frame], identity[frame, column]], 1)
@@ -148,7 +151,7 @@ def spans(identity: np.ndarray, episodes: np.ndarray, at: int) -> np.ndarray:
 
 
 def pairs(true: np.ndarray, mine: np.ndarray, events: TrueEvents, found: FoundObjects) -> int:
-    """How many true changes `[K, 2]` are found among `mine` `[L, 2]`: near in time, by the centre rule; each once."""
+    """How many true changes `[K, 2]` match one of `mine` `[L, 2]`, near in time and by the centre rule; each once."""
     from scipy.optimize import linear_sum_assignment
 
     if not len(mine):

@@ -1,4 +1,4 @@
-"""What sequences of actions would bring, as somebody who follows a game foresees it: a model, or who it is beside."""
+"""Foresight: predicted rewards of action sequences, by a model that follows a game or by another predictor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqair_wm.world.world_model import WorldModel
 
 
 class Foresight(Protocol):
-    """Whoever follows a game and says what sequences of actions would bring."""
+    """Follows a game and predicts the rewards of sequences of actions."""
 
     def begin(self, frame: np.ndarray) -> None:
         """An episode begins with `frame` `[H, W, 3]` uint8."""
@@ -23,14 +23,14 @@ class Foresight(Protocol):
         """The game went on, under `action`."""
 
     def scene(self) -> Any:
-        """What is known now."""
+        """What is known of the present state, for `rewards`."""
 
     def rewards(self, scenes: list[Any], plans: np.ndarray) -> np.ndarray:
         """Expected reward of every step of the plans `[T, K, C]` for the `K` scenes, `[T, K, C]`."""
 
 
 class Imagination:
-    """What a model foresees: its likeliest future; rewards after a predicted ending do not count."""
+    """The foresight of a model: its likeliest future; rewards after a predicted ending do not count."""
 
     def __init__(self, model: WorldModel, discover: bool = False):
         self._model, self._discover, self._tracker = model, discover, Tracker(model, 1)
@@ -45,7 +45,7 @@ class Imagination:
         self._tracker.see(frame[None], np.array([action]))
 
     def scene(self) -> Slots:
-        """What the model sees, one scene."""
+        """The model's scene."""
         return self._tracker.scenes.state
 
     @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""What those who know the true objects of a game tell of them."""
+"""True objects of a game, as the sources of truth give them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import gymnasium as gym
 
 
 class NoTruth(RuntimeError):
-    """There are no true boxes of this game on this machine; the message says why and what helps."""
+    """There are no true boxes of this game on this machine; the message says why and what to do."""
 
 
 class Found(NamedTuple):
-    """An object: its place in the list of all, its class, and (top, left, height, width) in pixels."""
+    """An object: its index in the list of all, its class, and its box (top, left, height, width) in pixels."""
 
     place: int
     kind: str
@@ -21,4 +21,5 @@ class Found(NamedTuple):
 
 
 Look = Callable[[gym.Env, dict[str, Any]], list[Found]]
-"""The objects of an environment and the info of its last step, in pixels of its own frame; one for each episode."""
+"""Given an environment and the info of its last step, its objects, in pixels of its own frame; made anew for each
+episode."""

@@ -1,4 +1,4 @@
-"""Imagination against reality: from observed scenes on, under the actions that were really taken."""
+"""Imagination against reality: it starts from observed scenes and takes the recorded actions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sqair_wm.world.world_model import WorldModel
 HORIZONS = (1, 2, 5, 10, 20)
 LONGEST = HORIZONS[-1]
 SPACING, MOST = 5, 400
-"""Frames between two starts in a row, and how many starts at most."""
+"""Frames between two starts in a row, and the largest number of starts."""
 
 FORECASTS = ("", "_still", "_velocity")
 """The model and the two baselines: objects stand still; they keep the velocity they have at the start."""
@@ -28,7 +28,7 @@ FORECASTS = ("", "_still", "_velocity")
 
 @dataclass
 class Reference:
-    """Where the objects of `K` starts really are, `S` steps on.
+    """The places of the objects of `K` starts in the `S` steps after them, from the truth or from the model's tracks.
 
     Attributes:
         centres: `[K, S + 1, N, 2]` in pixels.
@@ -88,9 +88,9 @@ def gather(chosen: np.ndarray, play: HeldOut, states: list[Slots]) -> Starts:
 
 
 def forecast(start: Slots, imagined: list[Slots], size: tuple[int, int]) -> Tensor:
-    """Where the model and the baselines expect the objects of `K` starts: `[K, 3, S + 1, N, 2]` in pixels.
+    """Places at which the model and the baselines expect the objects of `K` starts: `[K, 3, S + 1, N, 2]` in pixels.
 
-    An object that imagination lets go is expected where it was last. Nothing leaves the frame.
+    An object that imagination removes is expected where it was last. Constant velocity stops at the edge of the frame.
     """
     place, speed = centres(start, size), displacements(start, size)
     last, path = place, [place]
@@ -105,7 +105,7 @@ def forecast(start: Slots, imagined: list[Slots], size: tuple[int, int]) -> Tens
 
 
 def tracked_reference(starts: Starts, size: tuple[int, int]) -> Reference:
-    """The model's own tracks: where it sees the objects later; counted are those that it sees move."""
+    """The model's own tracks: where it sees the objects later. Objects that it sees move are counted."""
     identity = starts.slots.identity
     seen = [same_objects(identity, s, centres(s, size)) for s in (*starts.before, *starts.after)]
     place, there = torch.stack([p for p, _ in seen], 1), torch.stack([t for _, t in seen], 1)
@@ -115,12 +115,13 @@ def tracked_reference(starts: Starts, size: tuple[int, int]) -> Reference:
 
 
 def true_references(model: WorldModel, starts: Starts, truth: GameTruth) -> tuple[Reference, Reference, Tensor]:
-    """The true objects that the model's objects are matched to at the start.
+    """The true objects with which the model's objects are matched at the start.
 
-    A window may lie beside what is painted in it; by how much is seen at the start, and taken from the true places.
+    What is painted in a window need not lie at its centre. The offset at the start is subtracted from the true places.
 
     Returns:
-        Matched among the true objects that move, matched among all, and `[K, 2]` (matched, all) moving true objects.
+        References matched among the true objects that move, and among all; and `[K, 2]`, the number of moving true
+        objects that were matched, and of all of them.
     """
     device, past, size = starts.slots.presence.device, np.arange(1 - WARM_UP, 0), model.config.frame_size
     beside = off_centre(model.render(starts.slots).glimpses, starts.slots.where, model.config)
@@ -143,7 +144,11 @@ def true_references(model: WorldModel, starts: Starts, truth: GameTruth) -> tupl
 
 @torch.no_grad()
 def image_errors(model: WorldModel, sequences: PlaySequences, starts: Starts, imagined: list[Slots]) -> Tensor:
-    """`[K, H, 4]`: squared error of the model's, the still and the moved picture at each horizon, squared intensity."""
+    """Squared errors of three pictures at each horizon, and the squared intensity of the true one, `[K, H, 4]`.
+
+    The pictures are the imagined one, that of the start, and that of the start with all objects moved on at constant
+    velocity.
+    """
     rows = []
     still = model.render(starts.slots).frame
     scale, centre = window(starts.slots.where)
@@ -158,10 +163,10 @@ def image_errors(model: WorldModel, sequences: PlaySequences, starts: Starts, im
 
 @torch.no_grad()
 def fates(model: WorldModel, starts: Starts, actions: Tensor, seed: int = 0) -> Tensor:
-    """What becomes of objects in one sampled future with new objects, against what the model sees happen.
+    """Which objects a sampled future loses and invents, compared with what the model sees happen.
 
     Returns:
-        `[K, H, 4]` for each horizon: lost objects, of so many that are still there; invented ones, of so many imagined.
+        `[K, H, 4]`, numbers of objects at each horizon: lost ones, those still there; invented ones, all imagined ones.
     """
     presence, size, counts = starts.slots.presence, model.config.frame_size, []
     with torch.random.fork_rng(devices=[presence.device] if presence.is_cuda else []):
@@ -175,7 +180,7 @@ def fates(model: WorldModel, starts: Starts, actions: Tensor, seed: int = 0) -> 
 def count_fates(start: Slots, imagined: Slots, seen: Slots, size: tuple[int, int]) -> Tensor:
     """One horizon of `fates`, `[K, 4]`, from the scenes at the start, imagined and observed."""
     stayed, kept = (same_objects(start.identity, s, centres(s, size))[1] for s in (seen, imagined))
-    # Identities given after the start, in imagination and by observation, have nothing to do with each other.
+    # Objects that are new since the start have unrelated identities in imagination and in observation.
     new, unexpected = ((s.presence > 0) & (s.identity > start.last_identity[:, None]) for s in (imagined, seen))
     alone = new | ((imagined.presence > 0) & ~same_objects(imagined.identity, seen, centres(seen, size))[1])
     near = match(centres(imagined, size), reach(imagined, size), centres(seen, size), alone, unexpected) >= 0
@@ -190,7 +195,8 @@ class Futures:
     Attributes:
         forecasts: `[K, 3, S + 1, N, 2]`, see `forecast`.
         references: `tracked`, and with truth `true` (among moving objects) and `true_all`.
-        images: `[K, H, 4]`, see `image_errors`; fates: `[K, H, 4]`, see `fates`.
+        images: `[K, H, 4]`, see `image_errors`.
+        fates: `[K, H, 4]`, see `fates`.
         matched: `[K, 2]` (matched, all) moving true objects at the start; zero without truth.
     """
 

@@ -14,7 +14,7 @@ from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
 
 LENGTH, WARM_UP, TOGETHER = 60, 10, 32
-"""Frames of a row, frames it shares with the row before it, rows that are looked at together."""
+"""Frames of a row, frames that it shares with the row before it, rows that are filtered together."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class HeldOut:
     """Rows of a recording, each within one episode; `T` frames of `B` rows.
 
     Attributes:
-        index: `[T, B]` numbers of the frames; where the episode is over, its last one again.
+        index: `[T, B]` numbers of the frames; where the episode is over, that of its last frame.
         real: `[T, B]` bool, false where the episode is over.
-        counted: `[T, B]` bool, whether the step to this frame is counted here. Over all rows every step of the
-            recording is counted once; before it the model has seen `WARM_UP` frames, or all since the episode's start.
+        counted: `[T, B]` bool, whether the step to this frame is counted in this row. Over all rows every step of the
+            recording is counted once, after the model has seen `WARM_UP` frames, or all since the episode's start.
     """
 
     index: np.ndarray

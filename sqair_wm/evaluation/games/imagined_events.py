@@ -1,4 +1,4 @@
-"""Are events imagined before they happen? Turns, and places where something happened on the way."""
+"""Are events imagined before they happen? Turns of objects, and places of objects that met others on the way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPACING, AHEAD, FAR = 3, 5, 10
 """Frames between two starts in a row; steps within which turns are imagined, and after which places are compared."""
 
 ENOUGH = 5
-"""Turns of a class of objects, to say something of the class."""
+"""Least number of turns of a class of objects for which the class has a figure of its own."""
 
 ALIKE = np.cos(np.pi / 3)
 """Two directions are the same if their cosine is at least this."""
@@ -28,12 +28,13 @@ ALIKE = np.cos(np.pi / 3)
 
 @dataclass
 class Paths:
-    """`K` objects followed in imagination, each matched to a true one that moves where it starts.
+    """`K` objects in imagination, each matched with a true object that moves at the start.
 
     Attributes:
-        frame: `[K]` where it starts; column: `[K]` of the true object.
-        places: `[K, 3, FAR + 1, 2]` centres of the model and the baselines, see `forecast`.
-        gone: `[K]` bool, whether it was let go within `AHEAD` steps.
+        frame: `[K]` number of the frame of the start.
+        column: `[K]` column of the true object.
+        places: `[K, 3, FAR + 1, 2]` centres of the model and the baselines, in pixels, see `forecast`.
+        gone: `[K]` bool, whether imagination removed the object within `AHEAD` steps.
     """
 
     frame: np.ndarray
@@ -46,12 +47,12 @@ def imagined_event_metrics(model: WorldModel, sequences: PlaySequences, events: 
     """Figures of imagination from seen scenes, under the actions that were taken.
 
     Returns:
-        `turn_recall_5`, of `turns_seen` moving objects whose direction is another one `AHEAD` steps later: the share
-        imagined to turn, and into that direction; `turn_precision_5`: of those imagined to turn, the share that does,
-        into that direction; `turn_recall_5_of_CLASS` of each class with `ENOUGH` turns. `position_error_event_10` and
-        `position_error_quiet_10`: mean distance in pixels of imagined and true centres after `FAR` steps, of objects
-        that touch another one or turn on the way (`events_10` of them) and of all others; the baselines' with `_still`
-        and `_velocity` before the number.
+        `turn_recall_5`: of the `turns_seen` moving objects that have another direction `AHEAD` steps later, the share
+        that is imagined to turn into that direction; `turn_precision_5`: of the objects imagined to turn, the share
+        that does turn into that direction; `turn_recall_5_of_CLASS` of each class with `ENOUGH` turns.
+        `position_error_event_10` and `position_error_quiet_10`: mean distance in pixels of imagined and true centres
+        after `FAR` steps, of objects that touch another one or turn on the way (`events_10` of them) and of all others;
+        those of the baselines have `_still` or `_velocity` before the number.
     """
     play, parts = rows_of(sequences.episodes), []
     for part in play.parts():
@@ -68,7 +69,7 @@ def imagined_event_metrics(model: WorldModel, sequences: PlaySequences, events: 
 def follow(
     model: WorldModel, sequences: PlaySequences, play: HeldOut, states: list[Slots], events: TrueEvents
 ) -> Paths | None:
-    """Imagine from every `SPACING`th scene of rows of play that `FAR` frames follow; None if there is none."""
+    """Imagine from every `SPACING`th scene of rows of play that is followed by `FAR` frames; None if there is none."""
     last, device, size = len(play.index) - FAR, states[0].presence.device, model.config.frame_size
     chosen = [(t, np.flatnonzero(play.real[t + FAR])) for t in range(WARM_UP - 1, last, SPACING)]
     chosen = [(t, rows) for t, rows in chosen if len(rows)]
@@ -97,7 +98,7 @@ def follow(
 def turn_metrics(paths: Paths, events: TrueEvents) -> dict[str, float]:
     """See `imagined_event_metrics`; objects that have no direction, before or after, do not turn."""
     boxes, identity = events.truth.boxes, events.truth.identity
-    # From where it came, so that both are asked about the same thing, and where it goes `AHEAD` steps later.
+    # The true direction at the start serves both, so that truth and imagination are compared on the same turns.
     before = direction(ways(boxes, identity, -SPAN, 0))[paths.frame, paths.column]
     after = direction(ways(boxes, identity, AHEAD - SPAN, AHEAD))[paths.frame, paths.column]
     guess = direction(paths.places[:, 0, AHEAD] - paths.places[:, 0, AHEAD - SPAN])
@@ -118,7 +119,7 @@ def turn_metrics(paths: Paths, events: TrueEvents) -> dict[str, float]:
 
 
 def error_metrics(paths: Paths, events: TrueEvents) -> dict[str, float]:
-    """See `imagined_event_metrics`; of the objects that are there all the time."""
+    """See `imagined_event_metrics`; for the objects that are there in all frames."""
     boxes, identity = events.truth.boxes, events.truth.identity
     way = ways(boxes, identity, 0, FAR)[paths.frame, paths.column]
     place = centres_of(boxes)[paths.frame, paths.column] + way

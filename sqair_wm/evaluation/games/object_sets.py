@@ -11,23 +11,23 @@ from sqair_wm.data.sequences import PicturedPlay
 from sqair_wm.evaluation.games.truth import LEAST_MOTION, GameTruth
 
 AROUND = 8
-"""An object moves in a frame if its centre covers `LEAST_MOTION` pixels within so many frames before and behind."""
+"""An object moves in a frame if its centre covers `LEAST_MOTION` pixels within so many frames before and after."""
 
 SCENERY = frozenset({"Block", "Conveyer_Belt", "Ladder", "Pill", "Platform", "Rope", "Wall"})
-"""OCAtari's names for the playing field: pellets, bricks, platforms. They are objects to it, and to nobody's labels."""
+"""OCAtari's classes for parts of the playing field: pellets, bricks, platforms. Here they do not count as objects."""
 
 TRACE = 12
-"""What differs from the background by more than this (of 255) in any channel shows."""
+"""A pixel that differs from the background by more than this (of 255) in any channel shows an object."""
 
 
 @dataclass(frozen=True)
 class ObjectSets:
-    """What is asked about each true object in each frame, `[F, M]` bool.
+    """The sets to which each true object belongs in each frame, `[F, M]` bool.
 
     Attributes:
-        moving: it moves, see `AROUND`, and shows.
-        relevant: it is no scenery (score and lives are no objects in the first place), and it shows if it moves.
-        other: it is there, no scenery, and neither: a detection of it is no mistake in the set of the relevant ones.
+        moving: it moves, see `AROUND`, and can be seen.
+        relevant: it is not scenery (score and lives are not objects at all), and can be seen if it moves.
+        other: it moves according to the game's memory but can't be seen: a detection of it is not an error.
     """
 
     moving: np.ndarray
@@ -39,8 +39,8 @@ def object_sets(truth: GameTruth, sequences: PicturedPlay) -> ObjectSets:
     """The sets of a recording.
 
     OCAtari reads boxes from the memory of the game, where sprites have a place while they are not drawn: all ghosts
-    while Ms. Pac-Man dies, cars that are behind the border of Freeway. So an object that moves has to show too: some
-    pixel of its box differs from the background at the start of the game or from the recent one.
+    while Ms. Pac-Man dies, cars that are behind the border of Freeway. So an object that moves also has to be visible:
+    some pixel of its box differs from the background at the start of the game or from the recent one.
     """
     named = np.array([not _is_scenery(truth.classes[label]) for label in truth.labels], bool)
     there = (truth.identity >= 0) & named
@@ -53,12 +53,13 @@ def moving(boxes: np.ndarray, identity: np.ndarray, around: int = AROUND) -> np.
     """Which objects move.
 
     Args:
-        boxes: `[F, M, 4]`; identity: `[F, M]`, -1 where there is none; an object stays in its column.
-        around: frames before and behind.
+        boxes: `[F, M, 4]`.
+        identity: `[F, M]`, -1 where there is none; an object stays in its column.
+        around: frames before and after.
 
     Returns:
-        `[F, M]` bool: whether the centre covers `LEAST_MOTION` pixels along an axis, in the frames around in which the
-        object lives.
+        `[F, M]` bool: whether the centre covers `LEAST_MOTION` pixels along an axis, in those of the frames around in
+        which the object lives.
     """
     centres = boxes[..., :2] + boxes[..., 2:] / 2
     low, high = centres.copy(), centres.copy()
@@ -72,7 +73,7 @@ def moving(boxes: np.ndarray, identity: np.ndarray, around: int = AROUND) -> np.
 
 
 def shows(truth: GameTruth, sequences: PicturedPlay, asked: np.ndarray) -> np.ndarray:
-    """Whether there is a trace of an object in its box: `[F, M]` bool, false where `asked` `[F, M]` is."""
+    """Whether an object shows in its box, see `TRACE`: `[F, M]` bool, false where `asked` `[F, M]` is."""
     found = np.zeros_like(asked)
     start = sequences.background
     for frame in np.flatnonzero(asked.any(1)):

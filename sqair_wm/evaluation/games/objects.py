@@ -29,7 +29,9 @@ class Sought:
 
     Attributes:
         play: the rows.
-        boxes: `[T, B, M, 4]`; identity: `[T, B, M]`; labels: `[M]`.
+        boxes: `[T, B, M, 4]`, see `GameTruth`.
+        identity: `[T, B, M]`.
+        labels: `[M]`.
         moving, relevant, other: `[T, B, M]` bool, see `ObjectSets`; false where the episode is over.
     """
 
@@ -55,9 +57,9 @@ def object_metrics(model: WorldModel, sequences: PicturedPlay, truth: GameTruth)
         moving objects (`exact_count_relevant` of the others), see `detection_metrics`; `mota`, `idf1`, `hota` and
         `switches_per_100` of moving objects by the centre rule, and by overlap with `_iou`, see `tracking_metrics`;
         `fewshot_N` and `ami` of the relevant objects that were found, see `code_metrics`. The model keeps objects that
-        are hidden for a while; what it does not see in a frame is no detection there (`f_moving_kept`: if it were).
-        `BASELINE_FIGURES` also of connected components of the foreground, `components_...`, and of the difference of
-        two frames, `difference_...`. What can't be said, for want of objects or classes, is left out.
+        are hidden for a while; an object that it does not see in a frame is not a detection there (`f_moving_kept` is
+        F if it were). `BASELINE_FIGURES` also of connected components of the foreground, `components_...`, and of the
+        difference of two frames, `difference_...`. A figure without any objects or classes is left out.
 
     Raises:
         ImportError: if TrackEval is not installed.
@@ -90,10 +92,11 @@ def seek(sequences: PicturedPlay, truth: GameTruth) -> Sought:
 def tracked_objects(
     model: WorldModel, sequences: PlaySequences, play: HeldOut
 ) -> tuple[Tracks, np.ndarray, np.ndarray]:
-    """The model's objects after each frame of some rows, by its means and likelier presences: what it paints of them.
+    """The model's objects after each frame of some rows, filtered deterministically; boxes are those of what it paints.
 
     Returns:
-        All objects; which it sees in the frame itself, `[T, B, N]` bool; their appearance codes, `[T, B, N, W]`.
+        All objects; which of them it sees in the frame itself, `[T, B, N]` bool; their appearance codes,
+        `[T, B, N, W]`.
     """
     placed, names, seen, codes = [], [], [], []
     for state, real in zip(filter_play(model, sequences, play), play.real, strict=True):
@@ -118,7 +121,7 @@ def found_metrics(sought: Sought, found: Tracks) -> dict[str, float]:
 
 
 def detection_figures(sought: Sought, found: Tracks, name: str) -> tuple[dict[str, float], Judged]:
-    """What `detection_metrics` says about the set called `name`, and how each detection of a real frame was judged."""
+    """`detection_metrics` of the set called `name`, and how each detection of a real frame was judged."""
     real, counted = sought.play.real, getattr(sought, name)
     others = (sought.relevant | sought.other) & ~counted
     detections, boxes = detected(found, real), sought.boxes[real]
@@ -127,7 +130,7 @@ def detection_figures(sought: Sought, found: Tracks, name: str) -> tuple[dict[st
 
 
 def _tracking(sought: Sought, found: Tracks, judged: Judged) -> dict[str, float]:
-    """Tracks of moving objects; what is ignored in detection is here too."""
+    """Figures of tracking moving objects; what is ignored in detection is ignored here too."""
     asked = np.zeros(found.identity.shape, bool)
     asked[sought.play.real] = ~judged.ignored
     truth, judged_tracks = Tracks(sought.boxes, sought.identity).only(sought.moving), found.only(asked)
@@ -148,9 +151,9 @@ def class_metrics(sought: Sought, found: Tracks, codes: np.ndarray) -> dict[str,
 
 
 def detected(found: Tracks, real: np.ndarray) -> Detections:
-    """The objects of the frames `real` `[T, B]` as detections; the longer an identity is known the surer they are.
+    """The objects of the frames `real` `[T, B]` as detections; their confidence is the age of their identity.
 
-    Presence itself is 0 or 1 and ranks nothing.
+    Presence is 0 or 1 and cannot rank them.
     """
     return Detections(found.boxes[real], found.there[real], _ages(found.identity)[real])
 

@@ -19,11 +19,13 @@ BINS = 10
 
 @dataclass
 class Steps:
-    """What the model said about `S` recorded steps, and what happened; arrays `[S]`.
+    """What the model predicted for `S` recorded steps, and what happened; arrays `[S]`.
 
     Attributes:
-        rewarded: bool, whether the recorded reward is not zero; ended: bool, whether the episode ended.
-        nonzero: predicted probability of the former; ends: of the latter, both from observed scenes.
+        rewarded: bool, whether the recorded reward is not zero.
+        ended: bool, whether the episode ended.
+        nonzero: predicted probability of a reward, from the observed scenes before and after the step.
+        ends: predicted probability of the end, from the same scenes.
         nonzero_imagined, ends_imagined: the same with the scene after the step imagined.
         uncertainty: the model's, in object sizes, of the imagined step.
         error: distance in pixels between imagined and then observed objects, the mean over a scene; NaN without any.
@@ -46,12 +48,13 @@ class Steps:
 
 @torch.no_grad()
 def foresee(model: WorldModel, sequences: PlaySequences, play: HeldOut, states: list[Slots]) -> Steps:
-    """What the model says about every counted step of `play`.
+    """The model's predictions for every counted step of `play`.
 
     Args:
         model: with heads for rewards and endings.
         sequences: the recording.
-        play: its rows; states: the scenes observed after each of their frames.
+        play: rows of it.
+        states: the scenes observed after each frame of the rows.
     """
     steps, over = [], endings(sequences)
     for t in range(1, len(play.index)):
@@ -81,7 +84,8 @@ def detection(name: str, predicted: np.ndarray, happened: np.ndarray) -> dict[st
 
     Args:
         name: of the event, the beginning of the figures' names.
-        predicted: `[S]` bool; happened: `[S]` bool.
+        predicted: `[S]` bool.
+        happened: `[S]` bool.
 
     Returns:
         `NAME_precision`, `NAME_recall`, `NAME_f1`; 0 where one of them is undefined, and nothing at all if the event
@@ -99,7 +103,8 @@ def calibration_error(probability: np.ndarray, happened: np.ndarray, bins: int =
     and how often the event happened, weighted with the number of predictions in the bin.
 
     Args:
-        probability: `[S]` in [0, 1], of the event; happened: `[S]` bool.
+        probability: `[S]` in [0, 1], of the event.
+        happened: `[S]` bool.
         bins: number of bins.
     """
     where = np.minimum((probability * bins).astype(int), bins - 1)
@@ -113,8 +118,8 @@ def outcome_metrics(steps: Steps) -> dict[str, float]:
     Returns:
         `reward_` and `ending_` `precision`, `recall` and `f1` at a probability of one half, and `ece`, the calibration
         error; with `_imagined` the same from scenes imagined one step ahead. `rewards_seen` and `endings_seen`, how
-        many there were. `uncertainty_correlation`, Spearman's between the model's uncertainty and its next error.
-        What is undefined is left out.
+        many there were. `uncertainty_correlation`, Spearman's rank correlation of the model's uncertainty and its error
+        in the same step. Undefined figures are left out.
     """
     from scipy.stats import spearmanr
 

@@ -24,7 +24,7 @@ def play_metrics(model: WorldModel, play: PlaySequences, truth: GameTruth | None
 
 
 def decisions_if_any(model: WorldModel, settings: DecisionSettings | None) -> dict[str, float]:
-    """See `decision_metrics`; none without a game or `settings`, nor, with a word on standard error, of odd games."""
+    """See `decision_metrics`; empty without a game or `settings`, and, with a message, if it can't be branched."""
     if settings is None or model.source is None:
         return {}
     try:
@@ -35,7 +35,7 @@ def decisions_if_any(model: WorldModel, settings: DecisionSettings | None) -> di
 
 
 def truth_of(play: PlaySequences) -> GameTruth | None:
-    """The true boxes that the frames of a data set come with, if they do."""
+    """The true boxes that come with the frames of a data set; None if there are none."""
     truth = play.take(np.arange(len(play))[:, None], torch.device("cpu")).truth
     if truth is None:
         return None
@@ -45,7 +45,7 @@ def truth_of(play: PlaySequences) -> GameTruth | None:
 
 
 def objects_if_any(model: WorldModel, play: PlaySequences, truth: GameTruth | None) -> dict[str, float]:
-    """The figures of the objects found, or none, and a word on standard error if a library is missing."""
+    """The figures of the objects found; empty without a truth. If a library is missing, standard error says so."""
     if truth is None or not isinstance(play, PicturedPlay):
         return {}
     events = event_metrics(model, play, truth)
@@ -57,7 +57,7 @@ def objects_if_any(model: WorldModel, play: PlaySequences, truth: GameTruth | No
 
 
 def truth_if_any(sequences: AtariSequences) -> GameTruth | None:
-    """The true boxes of a recording, or None and a word on standard error why there are none."""
+    """The true boxes of a recording; if there are none, None, and standard error says why."""
     try:
         return true_boxes(sequences)
     except NoTruth as reason:

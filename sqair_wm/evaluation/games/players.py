@@ -1,4 +1,4 @@
-"""Who plays while a model's decisions are looked at: somebody at random, or somebody who tries out what happens."""
+"""Players and action sequences for measuring decisions; the better player tries short plans in the game itself."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def sequences(random: np.random.Generator, actions: int, count: int, steps: int,
     """Actions to compare, `[steps, count]`: each action held throughout, then random ones held for `hold` steps each.
 
     Args:
-        random: where they are drawn from.
-        actions: of the game; if there are more than `count`, the first.
+        random: draws the random actions.
+        actions: number of actions of the game; if more than `count`, only the first are held throughout.
         count: number of sequences.
         steps: length of each.
         hold: steps for which a random action is held.
@@ -25,20 +25,20 @@ def sequences(random: np.random.Generator, actions: int, count: int, steps: int,
 
 
 class LookingAgent:
-    """Plays well by trying out in the game itself: no agent, since nobody may look ahead in a real game.
+    """The better player: it tries short plans in the game itself. It is not an agent, which could not look ahead there.
 
-    Of `COUNT` random sequences of `STEPS` steps the best is found by playing them, and its first `HOLD` actions are
-    taken. So that states vary, such stretches alternate with stretches of random play.
+    Of `COUNT` random sequences of `STEPS` steps it plays all in a branch, and takes the first `HOLD` actions of the
+    best. Stretches of this alternate with stretches of random play, so that states vary.
 
     Args:
-        game: what is played.
-        actions: how many it has.
-        seed: of all that is random.
+        game: the game that is played.
+        actions: number of its actions.
+        seed: of all random choices.
     """
 
     COUNT, STEPS, HOLD = 12, 24, 4
     LOOKING, AIMLESS = (20, 41), (4, 17)
-    """Least and (excluded) most steps of a stretch."""
+    """Least and most steps of a stretch, the second excluded."""
 
     def __init__(self, game: Branching, actions: int, seed: int):
         self._game, self._actions, self._random = game, actions, np.random.default_rng(seed)
@@ -60,7 +60,7 @@ class LookingAgent:
         return action
 
     def _best(self) -> np.ndarray:
-        """The beginning of the best sequence; of equally good ones, of any."""
+        """The first actions of the best sequence; of equally good ones, of a random one."""
         picked = self._random.integers(0, self._actions, (self.STEPS // self.HOLD, self.COUNT))
         plans = picked.repeat(self.HOLD, 0)
         returns = self._game.try_out(plans).sum(0)

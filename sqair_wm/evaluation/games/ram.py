@@ -15,11 +15,11 @@ import numpy as np
 from sqair_wm.evaluation.games.found import Found, Look, NoTruth
 
 INSTALL = "pip install --no-deps ocatari==2.2.1 termcolor pygame scikit-image lazy-loader"
-"""Without their dependencies: OCAtari's pin numpy<2, which it does not need."""
+"""Installed without dependencies: those of OCAtari pin numpy<2, which it does not need."""
 
 
 def reader(game: str) -> Callable[[], Look]:
-    """What starts an episode of `game`: it returns the function that sees the objects.
+    """A function to call at the start of each episode of `game`: it returns the one that reads the objects.
 
     Raises:
         NoTruth: if OCAtari is not installed or does not know the game.
@@ -37,18 +37,18 @@ def reader(game: str) -> Callable[[], Look]:
     def detect(objects: list[Any], ram: np.ndarray) -> None:
         try:
             detect_objects_ram(objects, ram, game, False)
-        except Exception as error:  # code for 60 games, which fails in as many ways
+        except Exception as error:  # OCAtari's code for a game may raise anything
             raise NoTruth(f"OCAtari cannot read {game}: {type(error).__name__}: {error}") from error
 
     def begin() -> Look:
         objects: list[Any] = init_objects(game, False)
 
         def look(env: gym.Env, info: dict[str, Any]) -> list[Found]:
-            # In bytes its sums overflow.
+            # OCAtari adds values of the memory, which overflow as bytes.
             ram, before = env.unwrapped.ale.getRAM().astype(np.int64), [type(o) for o in objects]  # type: ignore[attr-defined]
             detect(objects, ram)
             if [type(o) for o in objects] != before:
-                # What appears is first put where its class starts; the next call moves it to its place.
+                # A new object is first put at the default place of its class; the next call moves it to its own.
                 detect(objects, ram)
             there = [(i, o) for i, o in enumerate(objects) if o is not None and type(o).__name__ != "NoObject"]
             return [Found(i, type(o).__name__, (float(o.y), float(o.x), float(o.h), float(o.w))) for i, o in there]

@@ -1,4 +1,4 @@
-"""A recording is played again, to see the objects behind its frames."""
+"""Replays a recording to find the true objects of its frames."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from sqair_wm.games.names import find_game
 
 
 def replay(sequences: AtariSequences) -> list[list[Found]]:
-    """Play the recorded actions again and see the objects behind every frame.
+    """Play the recorded actions again and find the true objects of every frame.
 
-    An Atari game's are read from its memory. Another environment says them itself, as `info["boxes"]` `[M, 4]` (top,
-    left, height, width), which may be of no size for what is not there.
+    Those of an Atari game are read from its memory. Other environments give them as `info["boxes"]` `[M, 4]` (top,
+    left, height, width) in pixels; a box of size 0 stands for an object that is not there.
 
     Returns:
         For each frame its objects, in pixels of the model's frame.
 
     Raises:
-        NoTruth: if the environment says nothing, or OCAtari is not installed, does not know the game or can't read it.
+        NoTruth: if the environment gives no boxes, or OCAtari is not installed, does not know the game or can't read
+            it.
         ValueError: if the replay shows other frames than were recorded.
     """
     recording, found = sequences.recording, []
@@ -54,12 +55,12 @@ def replay(sequences: AtariSequences) -> list[list[Found]]:
 
 
 def to_pixels(objects: list[Found], crop: tuple[int, int], width: int, size: int) -> list[Found]:
-    """Boxes in pixels of the model's frame; what has no area or its centre outside (the score) is left away.
+    """Boxes in pixels of the model's frame, without those that have no area or whose centre is outside (the score).
 
     Args:
         objects: in pixels of the environment's own frame.
-        crop: (first, last) row of it that the model's frame shows.
-        width: of it.
+        crop: (first, last) row of that frame that the model's frame shows.
+        width: of that frame.
         size: height and width of the model's frame.
     """
     down, across = size / (crop[1] - crop[0]), size / width
@@ -73,22 +74,22 @@ def to_pixels(objects: list[Found], crop: tuple[int, int], width: int, size: int
 
 
 def looker(game: str) -> Callable[[], Look]:
-    """What starts an episode of `game`: it returns the function that sees the objects.
+    """A function to call at the start of each episode of `game`: it returns the one that finds the objects.
 
     Raises:
-        NoTruth: if nobody knows where they are.
+        NoTruth: if OCAtari is needed and not installed, or does not know the game.
     """
     known = find_game(game)
     return reader(known.name) if known.atari else lambda: from_info
 
 
 def from_info(env: gym.Env, info: dict[str, Any]) -> list[Found]:
-    """The objects that an environment says itself.
+    """The objects that an environment gives as `info["boxes"]`.
 
     Raises:
-        NoTruth: if it says none.
+        NoTruth: if it gives none.
     """
     if "boxes" not in info:
-        raise NoTruth(f"{env.unwrapped} does not say where its objects are: that would be info['boxes']")
+        raise NoTruth(f"{env.unwrapped} does not say where its objects are: it would have to give info['boxes']")
     boxes = [[float(x) for x in box] for box in info["boxes"]]
     return [Found(m, "object", (top, left, tall, wide)) for m, (top, left, tall, wide) in enumerate(boxes)]

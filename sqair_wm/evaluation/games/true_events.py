@@ -1,6 +1,6 @@
-"""What decides in a game, told from the true boxes: objects meet, turn, appear, vanish, and stand still.
+"""Events that decide a game, from the true boxes: objects meet, turn and stand still.
 
-Arrays are over the `F` frames of a recording and the `M` columns of its `GameTruth`, without those of scenery alone.
+Arrays are over the `F` frames of a recording and those `M` columns of its `GameTruth` that hold more than scenery.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from sqair_wm.evaluation.games.object_sets import AROUND, ObjectSets, moving, ob
 from sqair_wm.evaluation.games.truth import GameTruth
 
 TOUCH, PARTS = 0.5, 4
-"""Boxes touch if each is at most so many pixels from the other; and so many places on the way to the next frame are
-looked at, since what meets between two frames may be apart again in both."""
+"""Boxes touch if the gap between them is at most `TOUCH` pixels along both axes. They are compared at `PARTS` places on
+the way to the next frame, since objects that meet between two frames may be apart in both."""
 
 SPAN, LEAST_SPEED, TURN = 2, 1.0, np.cos(np.pi / 4)
-"""A direction is that of the way over `SPAN` frames, if it is at least `LEAST_SPEED` pixels a frame; an object turns if
-the cosine of two directions is below `TURN`."""
+"""The direction of an object is that of its way over `SPAN` frames, if it is at least `LEAST_SPEED` pixels a frame; the
+object turns if the cosine of two directions is below `TURN`."""
 
 STANDING = 60
-"""Frames for which an object stands still, to be called standing."""
+"""An object is standing once it has not moved for this number of frames."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class TrueEvents:
     """Events of the true objects of a recording.
 
     Attributes:
-        truth: the objects; sets: which of them count.
+        truth: the objects.
+        sets: which of them count.
         contacts: `[F, M]` bool, a moving object begins to touch a relevant one, here or on the way to the next frame.
         turns: `[F, M]` bool, a moving object begins to turn.
         standing: `[F, M]` bool, it moved before and has stood still for `STANDING` frames.
@@ -65,12 +66,12 @@ def centres_of(boxes: np.ndarray) -> np.ndarray:
 
 
 def later(array: np.ndarray, steps: int) -> np.ndarray:
-    """What stands `steps` frames behind (or before, if negative) in `array` `[F, ...]`; at the ends, the last one."""
+    """`array` `[F, ...]` shifted: entry `f` is that of frame `f + steps`, or of the first or last frame at the ends."""
     return array[np.clip(np.arange(len(array)) + steps, 0, len(array) - 1)]
 
 
 def lives(identity: np.ndarray, first: int, last: int) -> np.ndarray:
-    """`[F, M]` bool, whether the object of a frame is there from `first` to `last` frames from it, none missing."""
+    """`[F, M]` bool, whether the object of frame `f` is there in all frames from `f + first` to `f + last`."""
     frames = np.arange(len(identity))
     alive = identity >= 0
     for step in range(first, last + 1):
@@ -80,9 +81,9 @@ def lives(identity: np.ndarray, first: int, last: int) -> np.ndarray:
 
 
 def ways(boxes: np.ndarray, identity: np.ndarray, first: int, last: int) -> np.ndarray:
-    """How far (y, x) each object comes from frame `first` to `last`, counted from each frame: `[F, M, 2]`.
+    """Displacement (y, x) of the object of frame `f` from frame `f + first` to `f + last`, in pixels, `[F, M, 2]`.
 
-    NaN where it is not there all the time.
+    NaN if it is not there in all frames between them and `f`.
     """
     centre = centres_of(boxes)
     alive = lives(identity, min(first, 0), max(last, 0))
@@ -96,11 +97,13 @@ def direction(way: np.ndarray) -> np.ndarray:
 
 
 def contacts(boxes: np.ndarray, identity: np.ndarray, moves: np.ndarray, relevant: np.ndarray) -> np.ndarray:
-    """Where a moving object begins to touch another one.
+    """Where a moving object begins to touch another one, `[F, M]` bool.
 
     Args:
-        boxes: `[F, M, 4]`; identity: `[F, M]`.
-        moves: `[F, M]` bool, the objects asked about; relevant: `[F, M]` bool, those that they may touch.
+        boxes: `[F, M, 4]`.
+        identity: `[F, M]`.
+        moves: `[F, M]` bool, the objects asked about.
+        relevant: `[F, M]` bool, the objects that they may touch.
     """
     step = np.nan_to_num(ways(boxes, identity, -1, 0))
     pair = moves[:, :, None] & relevant[:, None, :] & ~np.eye(boxes.shape[1], dtype=bool)
@@ -116,7 +119,7 @@ def contacts(boxes: np.ndarray, identity: np.ndarray, moves: np.ndarray, relevan
 
 
 def turns(boxes: np.ndarray, identity: np.ndarray) -> np.ndarray:
-    """Where an object begins to turn: the ways of `SPAN` frames before and after have other directions, `[F, M]`."""
+    """Where an object begins to turn: its directions over `SPAN` frames before and after differ, `[F, M]` bool."""
     before, after = direction(ways(boxes, identity, -SPAN, 0)), direction(ways(boxes, identity, 0, SPAN))
     turned = (before * after).sum(-1) < TURN  # false where there is no direction
     same = later(turned, -1) & (later(identity, -1) == identity)
@@ -125,7 +128,7 @@ def turns(boxes: np.ndarray, identity: np.ndarray) -> np.ndarray:
 
 
 def standing(boxes: np.ndarray, identity: np.ndarray) -> np.ndarray:
-    """Where an object that moved before has stood still for `STANDING` frames, `[F, M]`."""
+    """Where an object that moved before has stood still for `STANDING` frames, `[F, M]` bool."""
     moves = moving(boxes, identity)
     still, moved = np.zeros(identity.shape, int), np.zeros(identity.shape, bool)
     for f in range(len(identity)):

@@ -1,4 +1,4 @@
-"""Where the objects of a recording really are; for evaluation, never for training."""
+"""The true boxes of the objects of a recording; for evaluation, never for training."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from sqair_wm.evaluation.games.replay import replay
 CACHE, VERSION = "truth.npz", 1
 
 JUMP = 0.18
-"""What moves further than this share of the frame in one step is another object: it left and came back elsewhere. The
+"""A box that moves further than this share of the frame in one step belongs to another object: the first one left. The
 fastest sprites seen, the paddles of Pong and Breakout, move by 0.15."""
 
 LEAST_MOTION = 1.0
-"""An object moves if its centre covers so many pixels, downwards or sideways."""
+"""An object moves if its centre covers this number of pixels along one axis."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class GameTruth:
 
 
 def true_boxes(sequences: AtariSequences) -> GameTruth:
-    """The true boxes of a recording; it is replayed once, after that they are read from the file beside it.
+    """The true boxes of a recording; it is replayed once, and later they are read from a file in its folder.
 
     Raises:
-        NoTruth: if nobody knows where the objects of this game are, see `replay`.
+        NoTruth: if the true objects of this game are not known, see `replay`.
         ValueError: if the replay shows other frames than were recorded.
     """
     path = sequences.folder / CACHE
@@ -69,7 +69,7 @@ def collect(found: list[list[Found]], episode: np.ndarray, size: int) -> GameTru
 
     Args:
         found: the objects of each of `F` frames.
-        episode: `[F]`, no object lives on in another episode.
+        episode: `[F]`, number of the episode of each frame; no object lives in two episodes.
         size: height and width of a frame in pixels.
     """
     columns = sorted({(o.place, o.kind) for objects in found for o in objects})
@@ -85,7 +85,8 @@ def collect(found: list[list[Found]], episode: np.ndarray, size: int) -> GameTru
 
 
 def _identities(boxes: np.ndarray, there: np.ndarray, episode: np.ndarray, furthest: float) -> np.ndarray:
-    """Number the objects in the order in which they appear, `[F, M]`; one that moves beyond `furthest` is a new one."""
+    """Number the objects in the order in which they appear, `[F, M]`; after a move of more than `furthest` pixels it is
+    another object."""
     centre = boxes[..., :2] + boxes[..., 2:] / 2
     near = np.abs(np.diff(centre, axis=0)).max(2, initial=0) <= furthest
     goes_on = np.zeros_like(there)
@@ -133,7 +134,7 @@ def _write(path: Path, truth: GameTruth) -> None:
 
 
 def _read(path: Path) -> GameTruth | None:
-    """What `_write` left; None if another version did, or it is damaged."""
+    """The boxes that `_write` wrote; None if another version wrote them, or the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
             if int(file["version"]) != VERSION:

@@ -14,17 +14,17 @@ from sqair_wm.world.world_model import WorldModel
 
 
 def world_metrics(model: WorldModel, sequences: PlaySequences, truth: GameTruth | None = None) -> dict[str, float]:
-    """Everything that can be said about a world model on held-out play.
+    """All figures of a world model on held-out play.
 
     Args:
         model: trained, in evaluation mode.
         sequences: a recording that was not trained on.
-        truth: where its objects really are; None if nobody knows.
+        truth: the true boxes of its objects; None if they are not known.
 
     Returns:
-        Flat names and numbers, see `position_metrics`, `picture_metrics` and `outcome_metrics`. Position errors are
-        against the true objects (`against_truth` is 1), or else against the model's own tracks (0). What can't be
-        said, for want of objects, rewards or frames, is left out.
+        Numbers by name, see `position_metrics`, `picture_metrics` and `outcome_metrics`. Position errors are against
+        the true objects (`against_truth` is 1), or else against the model's own tracks (0). A figure without any
+        objects, rewards or frames is left out.
 
     Raises:
         ValueError: if the recording has no step.
@@ -64,7 +64,7 @@ def position_metrics(name: str, forecasts: Tensor, reference: Reference, *, brie
         name: beginning of the figures' names.
         forecasts: `[K, 3, S + 1, N, 2]` of the model and of the baselines, in pixels.
         reference: the objects to count and where they are.
-        brief: only means.
+        brief: leave out medians and numbers of objects.
 
     Returns:
         For every horizon N the mean distance in pixels over the objects still there, `NAME_N`, and the median,

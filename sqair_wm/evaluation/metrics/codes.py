@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 SHOTS, DRAWS = (1, 4, 16, 64), 10
-"""Labels a class; random draws of the labelled examples, over which accuracy is averaged."""
+"""Numbers of labels for each class; random draws of the labelled examples, over which accuracy is averaged."""
 
 MOST = 5_000
-"""So many codes are clustered at most, evenly spread over time."""
+"""Most codes that are clustered; if there are more, they are chosen evenly over time."""
 
 
 def code_metrics(codes: np.ndarray, labels: np.ndarray, early: np.ndarray, seed: int = 0) -> dict[str, float]:
     """How well the class of an object can be told from its code (the protocol of SPACE+MOC, Delfosse et al., 2022).
 
     Args:
-        codes: `[D, W]` of objects that were found; labels: `[D]` their true classes.
+        codes: `[D, W]` of objects that were found.
+        labels: `[D]` their true classes.
         early: `[D]` bool, the first part of the recording: labelled examples are drawn from it, accuracy is of the
             rest. Classes that are not in both parts are left out.
         seed: of the draws.

@@ -19,8 +19,8 @@ class Settings:
     Attributes:
         threshold: a pixel belongs to an object if its squared intensity, summed over channels, is larger.
         least_area: parts of fewer pixels are specks.
-        merge: parts with a gap of up to so many pixels between them are one.
-        gate: how far the centre of an object moves in a frame at most.
+        merge: parts with a gap of up to this number of pixels between them are joined.
+        gate: furthest that the centre of an object moves in a frame.
         patience: frames without a part after which an object is gone.
     """
 
@@ -59,7 +59,7 @@ def parts(frame: np.ndarray, settings: Settings) -> np.ndarray:
     mask = (np.square(frame, dtype=np.float32).sum(0) > settings.threshold).astype(np.uint8)
     joined = cv2.dilate(mask, np.ones((settings.merge + 1,) * 2, np.uint8))
     number, labels = cv2.connectedComponents(joined, connectivity=8)
-    labels = labels * mask  # dilated only to join: it adds nothing to a box
+    labels = labels * mask  # dilation joins parts but does not enlarge their boxes
     boxes = []
     for part in range(1, number):
         rows, columns = np.nonzero(labels == part)
@@ -70,10 +70,10 @@ def parts(frame: np.ndarray, settings: Settings) -> np.ndarray:
 
 
 def link(frames: list[np.ndarray], settings: Settings) -> list[np.ndarray]:
-    """Identities of boxes, by the shortest ways between centres in all.
+    """Identities of boxes: those of the frames before, assigned for the least sum of distances between centres.
 
     Args:
-        frames: `[N, 4]` boxes of each frame of a sequence, their number may differ.
+        frames: `[N, 4]` boxes of each frame of a sequence; N may differ between frames.
         settings: its `gate` and `patience`.
 
     Returns:

@@ -25,7 +25,7 @@ class Detections:
     Attributes:
         boxes: `[F, N, 4]` (top, left, height, width) in pixels.
         there: `[F, N]` bool.
-        confidence: `[F, N]`, the surer the higher.
+        confidence: `[F, N]`, higher for more certain detections.
     """
 
     boxes: np.ndarray
@@ -39,7 +39,7 @@ class Judged:
 
     Attributes:
         match: `[F, N]` int64, the counted true object that a detection hits; -1 for none.
-        ignored: `[F, N]` bool, no detection of a counted object but of one that is not asked for: no mistake either.
+        ignored: `[F, N]` bool, whether it detects an object that does not count, which is not an error either.
     """
 
     match: np.ndarray
@@ -47,13 +47,14 @@ class Judged:
 
 
 def judge(truth: np.ndarray, counted: np.ndarray, others: np.ndarray, found: Detections) -> Judged:
-    """Match detections by the centre rule: first with the objects that count, what is left with the others.
+    """Match detections by the centre rule: first with the objects that count, then the remaining ones with the others.
 
-    Each true object, counted or not, takes one detection, so a second box on an object is a mistake always.
+    Each true object, counted or not, takes one detection, so a second box on an object is always an error.
 
     Args:
         truth: `[F, M, 4]` true boxes.
-        counted: `[F, M]` bool, the objects asked for; others: `[F, M]` bool, those that may be found or not.
+        counted: `[F, M]` bool, the objects that have to be found.
+        others: `[F, M]` bool, the objects that may be found or not.
         found: detections in the same frames.
     """
     likeness = np.where(found.there[:, None], centre_similarity(truth, found.boxes), 0)
@@ -63,12 +64,12 @@ def judge(truth: np.ndarray, counted: np.ndarray, others: np.ndarray, found: Det
 
 
 def greedy(likeness: np.ndarray, confidence: np.ndarray, least: float) -> np.ndarray:
-    """Detections take true objects, in each frame the surest first, the likest object that is left.
+    """In each frame, detections in order of confidence take the most similar true object that is left.
 
     Args:
-        likeness: `[F, M, N]` of objects and detections.
-        confidence: `[F, N]`; of equally sure ones the first.
-        least: what likeness has to exceed.
+        likeness: `[F, M, N]`, similarity of objects and detections.
+        confidence: `[F, N]`; of equal ones the first comes first.
+        least: a pair needs a similarity of more than this.
 
     Returns:
         `[F, N]` int64, the object of each detection; -1 for none.
@@ -87,8 +88,10 @@ def detection_metrics(truth: np.ndarray, counted: np.ndarray, found: Detections,
     """The figures of one set of objects.
 
     Args:
-        truth: `[F, M, 4]` true boxes; counted: `[F, M]` bool, those asked for.
-        found: detections; judged: what `judge` says of them.
+        truth: `[F, M, 4]` true boxes.
+        counted: `[F, M]` bool, the objects that have to be found.
+        found: the detections.
+        judged: the result of `judge` for them.
 
     Returns:
         `precision`, `recall`, `f` by the centre rule; `ap`, the mean over `THRESHOLDS` of average precision at 11
@@ -119,7 +122,8 @@ def average_precision(overlap: np.ndarray, counted: np.ndarray, confidence: np.n
     Args:
         overlap: `[F, M, N]` of true boxes with detections.
         counted: `[F, M]` bool, the true boxes that count.
-        confidence: `[F, N]`, minus infinity where there is no detection. Equally sure ones are taken or left together.
+        confidence: `[F, N]`, minus infinity where there is no detection. Detections of equal confidence are included
+            together.
         threshold: of the overlap, for a hit.
     """
     taken = np.isfinite(confidence)

@@ -1,4 +1,4 @@
-"""log p(x) of test sequences by the importance-weighted bound, with as many samples as one has time for."""
+"""log p(x) of test sequences by the importance-weighted bound, with any number of samples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAMPLES, CHUNK, ROWS = 1000, 50, 1000
 
 
 class Observer(Protocol):
-    """What is needed of a model; SQAIR, AIR and VRNN have it."""
+    """The methods of a model that `estimate` calls; SQAIR, AIR and VRNN have them."""
 
     def initial(self, batch: int) -> Any:
         """The state before the first frame."""
@@ -52,11 +52,11 @@ class Likelihood(TensorRecord):
         return {n: float(getattr(self, n).mean()) for n in field_names(Likelihood)} | {"log_px_error": error}
 
     def balanced(self, group: Tensor, groups: range) -> dict[str, float]:
-        """The bound if each of `groups` were as frequent as the others, and not as frequent as it happens to be.
+        """The bound with every group weighted equally, however many sequences it happens to have.
 
         Args:
-            group: `[B]`, of which group each sequence is, such as how many digits it has.
-            groups: all that there are.
+            group: `[B]`, the group of each sequence, such as its number of digits.
+            groups: all groups.
 
         Returns:
             `log_px_balanced`, the mean of the groups' means, and `log_px_balanced_error`, its standard error; nothing
@@ -70,7 +70,7 @@ class Likelihood(TensorRecord):
 
 
 class Running:
-    """Sums over particles that come in chunks; memory does not grow with their number."""
+    """Running sums over particles that are added in chunks; memory does not grow with their number."""
 
     def __init__(self) -> None:
         self.particles = 0
@@ -117,8 +117,8 @@ def estimate(
 ) -> Likelihood:
     """The likelihood of sequences; particles are whole sequences of latents, without resampling (paper, section 4.1).
 
-    A model whose `independent_frames` is true (AIR) says nothing about what follows what: its bound is taken of every
-    frame by itself and summed over the sequence.
+    A model whose `independent_frames` is true (AIR) has no dynamics: its bound is computed for every frame by itself
+    and summed over the sequence.
 
     Args:
         model: trained, in evaluation mode.

@@ -1,4 +1,4 @@
-"""Where the objects of a scene are in pixels, the same object at another time, and which object is which."""
+"""Places of objects in pixels, the same object at another time, and matching of objects by place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import window
 
 MARGIN = 1.0
-"""Pixels by which an object's box is enlarged on every side when something is looked for in it."""
+"""Pixels by which an object's box is enlarged on every side when another object is matched with it."""
 
 
 def centres(slots: Slots, size: tuple[int, int]) -> Tensor:
@@ -29,15 +29,15 @@ def reach(slots: Slots, size: tuple[int, int]) -> Tensor:
 
 
 def same_objects(identity: Tensor, slots: Slots, place: Tensor) -> tuple[Tensor, Tensor]:
-    """Look for objects in a later state of the same scenes.
+    """Find objects again in another state of the same scenes.
 
     Args:
-        identity: `[B, N]` of the objects looked for; -1 for none.
+        identity: `[B, N]` of the objects to find; -1 for none.
         slots: `B` scenes with objects in any order.
-        place: `[B, N', 2]` something about each of them.
+        place: `[B, N', 2]` a value for each of the objects of `slots`, such as its centre.
 
     Returns:
-        `[B, N, 2]` that of the object with the same identity, 0 if it is gone; `[B, N]` bool, whether it is there.
+        `[B, N, 2]` the value of the object with the same identity, 0 if it is gone; `[B, N]` bool, whether it is there.
     """
     same = (identity[:, :, None] == slots.identity[:, None, :]) & (identity >= 0)[:, :, None]
     same = same & (slots.presence > 0)[:, None, :]
@@ -45,12 +45,14 @@ def same_objects(identity: Tensor, slots: Slots, place: Tensor) -> tuple[Tensor,
 
 
 def match(places: Tensor, half: Tensor, others: Tensor, allowed: Tensor, among: Tensor) -> Tensor:
-    """Pair objects with others whose centre lies in their box: as many pairs as can be, of the least distance in all.
+    """Pair objects with others whose centre lies in their box: as many pairs as possible, at the least total distance.
 
     Args:
-        places: `[B, N, 2]` centres; half: `[B, N, 2]` half height and width of the box around each.
+        places: `[B, N, 2]` centres.
+        half: `[B, N, 2]` half height and width of the box around each.
         others: `[B, M, 2]` centres.
-        allowed: `[B, N]` bool, the objects to pair; among: `[B, M]` bool, the others to pair them with.
+        allowed: `[B, N]` bool, the objects to pair.
+        among: `[B, M]` bool, the others to pair them with.
 
     Returns:
         `[B, N]` int64, which of the others; -1 where there is none.
@@ -70,7 +72,7 @@ def match(places: Tensor, half: Tensor, others: Tensor, allowed: Tensor, among: 
 
 
 def pick(places: Tensor, index: Tensor) -> Tensor:
-    """Of `[..., B, M, D]` the entries `index` `[B, N]` (where it is -1, any): `[..., B, N, D]`."""
+    """The entries `index` `[B, N]` of `places` `[..., B, M, D]`: `[..., B, N, D]`; where it is -1, arbitrary ones."""
     wide = index.clamp(min=0)[..., None].expand(*places.shape[:-2], index.shape[1], places.shape[-1])
     return places.gather(-2, wide)
 

@@ -1,4 +1,4 @@
-"""What a trained model does with frames it was not trained on: the numbers of `metrics.json`."""
+"""Figures of a model on frames that it was not trained on, for any kind of data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class Watched:
 
     Attributes:
         states: the scenes after each frame.
-        frames: `[T, B, C, H, W]` the foreground that was shown; reconstructions: the same shape.
+        frames: `[T, B, C, H, W]` the foreground that was shown.
+        reconstructions: `[T, B, C, H, W]` the model's mean images.
         boxes: `[T, B, N, 4]` (top, left, height, width) of what is painted of each object, see `outlines`.
         discovered: `[T, B]` new objects in each frame.
     """

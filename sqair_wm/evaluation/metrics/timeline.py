@@ -1,4 +1,4 @@
-"""How far training was after so many minutes: the figures of the weights that were kept on the way."""
+"""Figures over the course of training, from the snapshots of a run."""
 
 from __future__ import annotations
 

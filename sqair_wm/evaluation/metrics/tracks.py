@@ -19,12 +19,12 @@ INSTALL = "pip install --no-deps trackeval==1.3.0"
 """Without its dependencies: they bring the GUI build of OpenCV, which its metrics do not need."""
 
 HIT = 0.5
-"""Similarity from which on a box may be that of a true object; HOTA averages over 0.05 to 0.95 instead."""
+"""Least similarity of a found and a true box of the same object; HOTA averages over 0.05 to 0.95 instead."""
 
 
 @dataclass(frozen=True)
 class Tracks:
-    """Objects in `T` frames of `B` sequences; in which of the `N` columns an object lies says nothing.
+    """Objects in `T` frames of `B` sequences; the column of an object, among `N`, has no meaning.
 
     Attributes:
         boxes: `[T, B, N, 4]` float32 (top, left, height, width) in pixels; without meaning where there is no object.
@@ -49,7 +49,7 @@ class Tracks:
         return self.identity >= 0
 
     def only(self, chosen: np.ndarray) -> Tracks:
-        """Without the objects that are not in `chosen` `[T, B, N]` bool."""
+        """The tracks with only the objects in `chosen` `[T, B, N]` bool."""
         return Tracks(self.boxes, np.where(chosen, self.identity, -1))
 
 
@@ -57,9 +57,10 @@ def tracking_metrics(truth: Tracks, found: Tracks, similarity: str = "iou") -> d
     """How well found tracks agree with the true ones, over all sequences together.
 
     Args:
-        truth: the true objects; found: those to judge, in the same frames.
+        truth: the true objects.
+        found: the objects to judge, in the same frames.
         similarity: "iou", or "centre" (see `centre_similarity`) for objects of so few pixels that their overlap says
-            nothing. From 0.5 on a found object may be the true one.
+            nothing. A found object may be a true one if their similarity is at least 0.5.
 
     Returns:
         `mota`, `idf1`, `hota` (1 is perfect; MOTA has no lower bound), and `switches_per_100`: how often a true object
@@ -91,14 +92,14 @@ def tracking_metrics(truth: Tracks, found: Tracks, similarity: str = "iou") -> d
 
 
 Similarity = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""How like true boxes `[..., M, 4]` and found ones `[..., N, 4]` are: `[..., M, N]` from 0 to 1."""
+"""Similarity of true boxes `[..., M, 4]` and found ones `[..., N, 4]`: `[..., M, N]` from 0 to 1."""
 
 
 def similarities(name: str) -> Similarity:
     """The function called `name`: "iou" or "centre".
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is no such function.
     """
     known = {"iou": iou, "centre": centre_similarity}
     if name not in known:
@@ -144,7 +145,7 @@ def _sequence(truth: Tracks, found: Tracks, likeness: np.ndarray, b: int) -> dic
 
 
 def _numbered(identity: np.ndarray) -> tuple[list[np.ndarray], int]:
-    """Of `[T, N]`: the objects of each frame with numbers from 0 on, and how many numbers there are."""
+    """The objects `[T, N]` of each frame with identities numbered from 0, and how many identities there are."""
     known = np.unique(identity[identity >= 0])
     frames = [np.searchsorted(known, row[row >= 0]) for row in identity]
     if any(len(np.unique(row)) < len(row) for row in frames):
@@ -153,7 +154,7 @@ def _numbered(identity: np.ndarray) -> tuple[list[np.ndarray], int]:
 
 
 def _trackeval() -> ModuleType:
-    """TrackEval; on import it prints which of its data sets it cannot read, and none is read here."""
+    """The module `trackeval`, imported silently: it prints which of its data sets it cannot read."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             import trackeval

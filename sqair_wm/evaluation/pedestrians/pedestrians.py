@@ -1,6 +1,6 @@
-"""How well people before a static camera are counted and followed, on the part of the video that was not trained on.
+"""How well people in front of a static camera are counted and tracked, on the part of the video not used for training.
 
-Somebody is in a crop if at least half of the true box lies in it (`sqair_wm.data.video.SHARE_IN_CROP`).
+A person is in a crop if at least half of the true box lies in it (`sqair_wm.data.video.SHARE_IN_CROP`).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ SEQUENCES, LONG, LONG_SEQUENCES = 500, 20, 60
 """Sequences of `data.length` frames (the paper: 350), frames of longer ones, and how many of these."""
 
 QUARTER = 0.25
-"""The share of a box that is enough by the wider rule."""
+"""The share of a box that has to lie in the crop by the wider rule."""
 
 LITTLE, NEARLY_ALL = 0.1, 0.9
-"""Somebody of whom a share between these lies in the crop is cut off."""
+"""A person of whom a share between these lies in the crop is cut off."""
 
 BLACK, REACH = 0.02, 0.5
-"""Of the baseline: the largest squared intensity of what is no foreground, and the longest way in a frame as a share
-of an object's height."""
+"""Settings of the baseline: the least squared intensity of foreground, and the furthest that an object moves in a frame
+as a share of its height."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,15 @@ def pedestrian_metrics(
     Args:
         model: in evaluation mode.
         sequences: of the test part.
-        number: sequences of `data.length` frames; long_number: of `LONG` frames, if the test part has so many.
+        number: sequences of `data.length` frames.
+        long_number: sequences of `LONG` frames, if the test part has so many frames.
 
     Returns:
         `unexplained_energy`, and `camera_shift` in pixels of the video. With true boxes also the figures of
         `counting_weighted`, `counting` and `following`, the last once more with `_long` on the longer sequences;
-        `counting_half_once`, the accuracy if found objects count as `half_there` says; `components_...`, those of the
-        baseline; `counting_constant`, the accuracy of always saying the number that is
-        right most often; `uncut_frames`, the share of frames in which nobody is cut off.
+        `counting_half_once`, the accuracy if found objects count as `half_there` says; `components_...`, the figures of
+        the baseline; `counting_constant`, the accuracy of always saying the most frequent number; `uncut_frames`, the
+        share of frames in which nobody is cut off.
     """
     length = sequences.settings.length
     crops = sequences.places(number, length)
@@ -113,12 +114,12 @@ def see(model: WorldModel, sequences: VideoSequences, crops: Crops, length: int)
 
 
 def tracks(watched: Watched) -> Tracks:
-    """What the model sees, its boxes cut off at the edges of the crop."""
+    """The model's objects, their boxes cut off at the edges of the crop."""
     return Tracks(watched.boxes.cpu().numpy(), watched.identities().cpu().numpy())
 
 
 def cut_out(model: WorldModel, watched: Watched) -> Tracks:
-    """The baseline: connected components of the same foreground; it is told the typical size that the model is told."""
+    """The baseline: connected components of the same foreground, given the model's typical size of objects."""
     height, width = model.config.object_size
     settings = Settings(BLACK, least_area=SPECK * height * width, gate=REACH * height)
     return components(watched.frames, settings)
@@ -142,8 +143,8 @@ def counting_weighted(model: WorldModel, batch: Batch, crowd: Crowd, particles: 
 
 
 def half_there(model: WorldModel, found: Tracks) -> np.ndarray:
-    """`[T, B, N]` bool, which found objects count if they have to be in the crop by half, as people have to: all but
-    those that touch its edge and cover less than half of a typical object."""
+    """Which found objects count if they, too, have to lie in the crop by half, `[T, B, N]` bool: all but those that
+    touch its edge and cover less than half of a typical object."""
     (height, width), size = model.config.object_size, np.array(model.config.frame_size)
     low, high = found.boxes[..., :2], found.boxes[..., :2] + found.boxes[..., 2:]
     touches = ((low < 1) | (high > size - 1)).any(-1)
@@ -151,7 +152,7 @@ def half_there(model: WorldModel, found: Tracks) -> np.ndarray:
 
 
 def counting(crowd: Crowd, found: Tracks) -> dict[str, float]:
-    """How well the people in each crop are counted, seen once, without knowing later frames.
+    """How well the people in each crop are counted in a single deterministic pass, which knows no later frames.
 
     Returns:
         `counting_accuracy_once` and `counting_quarter_once`, as in `counting_weighted`; `counting_uncut`, of the frames
@@ -170,9 +171,9 @@ def counting(crowd: Crowd, found: Tracks) -> dict[str, float]:
 
 
 def following(crowd: Crowd, found: Tracks) -> dict[str, float]:
-    """Figures of tracking, see `tracking_metrics`; nothing if nobody is there, or TrackEval is not installed.
+    """Figures of tracking, see `tracking_metrics`; empty if there are no people, or TrackEval is not installed.
 
-    What is found on somebody of whom less than half is in the crop is neither right nor wrong.
+    An object found on a person of whom less than half is in the crop is neither right nor wrong.
     """
     if not crowd.present().any():
         return {}
@@ -184,7 +185,7 @@ def following(crowd: Crowd, found: Tracks) -> dict[str, float]:
 
 
 def on_bystanders(crowd: Crowd, found: Tracks) -> np.ndarray:
-    """`[T, B, N]` bool, which of the found objects fit somebody who does not count better than anybody who does."""
+    """Which found objects overlap a person who does not count more than any who does, `[T, B, N]` bool."""
     likeness = iou(crowd.boxes, found.boxes)
     counts = crowd.present()[..., None]
     others = (crowd.identity >= 0)[..., None] & ~counts

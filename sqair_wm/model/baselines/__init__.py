@@ -1,4 +1,4 @@
-"""SQAIR and what it is compared with, by name; all have `initial`, `observe`, `filter`, `imagine` and `render`."""
+"""SQAIR and the models it is compared with; all have `initial`, `observe`, `filter`, `imagine` and `render`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sqair_wm.model.sqair import SQAIR
 
 
 def build(config: ModelConfig, dense: bool | None = None) -> SQAIR:
-    """A fresh model of `config.architecture`; a `VRNN` is no SQAIR, but is used in the same way.
+    """A new model of the kind `config.architecture`; a `VRNN` is not a SQAIR but is used in the same way.
 
-    For `dense` see `SQAIR`; a `VRNN` has nothing to pack.
+    For `dense` see `SQAIR`; a `VRNN` ignores it.
     """
     if config.architecture == "vrnn":
         return cast(SQAIR, VRNN(config))

@@ -1,4 +1,4 @@
-"""AIR (Eslami et al. 2016): every frame by itself; identities come from linking neighbours afterwards."""
+"""AIR (Eslami et al. 2016): every frame by itself; identities are given afterwards, by linking nearest neighbours."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sqair_wm.nn.attention import FrameView
 from sqair_wm.nn.where import constant, window
 
 REACH = 1.0
-"""Furthest that an object may move from frame to frame and keep its identity, in typical object sizes."""
+"""Largest distance, in typical object sizes, that an object may move from frame to frame and keep its identity."""
 
 
 class AIR(SQAIR):
-    """SQAIR that begins anew in every frame: discovery, decoder and the first frame's prior are all it is.
+    """SQAIR that starts every frame from an empty scene: it uses discovery, decoder and the first frame's prior alone.
 
     Objects are linked to those of the frame before by nearest neighbour, closest pairs first, up to `REACH`; that
     decides `identity` and nothing else.
@@ -51,7 +51,8 @@ def link(before: Slots, after: Slots, share: tuple[float, float]) -> Slots:
     """Give the objects of a frame the identities of their nearest neighbours in the frame before, or new ones.
 
     Args:
-        before: `B` scenes; after: the same one frame later, whatever their identities.
+        before: `B` scenes.
+        after: the same scenes one frame later; their identities are replaced.
         share: (height, width) of a typical object as shares of the frame.
     """
     size = 2 * constant(share, after.where)

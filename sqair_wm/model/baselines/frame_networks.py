@@ -11,7 +11,7 @@ from sqair_wm.model.config import ModelConfig
 from sqair_wm.nn.networks import Linear, mlp
 
 MAPS, STRIDES = (32, 32, 32, 64, 64, 64), (1, 2, 1, 2, 1, 2)
-"""Of the convolutional variant, as published (its medium size)."""
+"""Channels and strides of the convolutions, as published (the medium size)."""
 
 
 class FrameEncoder(nn.Module):
@@ -58,7 +58,7 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """The way back by transposed convolutions."""
+    """Features to pixels by one fully connected ELU layer and transposed convolutions: the mirror of `ConvEncoder`."""
 
     def __init__(self, config: ModelConfig, inputs: int):
         super().__init__()

@@ -21,12 +21,12 @@ from sqair_wm.nn.networks import mlp
 
 @dataclass
 class Scene(TensorRecord):
-    """The state of a VRNN, with as much of `Slots` as its readers need: one slot, always empty.
+    """The state of a VRNN, with the fields of `Slots` that other code reads: one slot, always empty.
 
     Attributes:
         what: `[B, 1, W]` the code of the frame.
         hidden, cell: `[B, H]` of the LSTM when that code was drawn.
-        seen: `[B, H]` features of the frame, as it was shown or, imagined, of its mean.
+        seen: `[B, H]` features of the last frame; if it was imagined, of its mean image.
         step: `[B]` int64, frames seen or imagined so far.
     """
 
@@ -66,7 +66,8 @@ class VRNN(nn.Module):
     The LSTM reads features of the last frame and the last code; from its output come the prior of the code, together
     with the frame the posterior (its mean relative to the prior's), and together with the code the mean image. Of the
     configuration it uses the frame, `what` (length of the code), `hidden`, `encoder`, `output_std` and the first of
-    `least_std`. The encoder `mlp` has two hidden layers in every network, `conv` one and six convolutions each way.
+    `least_std`. With `encoder=mlp` the networks have two hidden layers; with `conv` they have one, and frames are
+    encoded and decoded by six convolutions.
     """
 
     dense = True
@@ -104,9 +105,12 @@ class VRNN(nn.Module):
 
         Args:
             slots: `B` states as they were before this frame.
-            frame: `B` of them, or `B / K` when K neighbouring states share a frame; the background is not looked at.
+            frame: `B` frames, or `B / K` when K neighbouring states share a frame; the background is ignored.
             action: ignored, as are `explore` and `pad`: nothing is discrete here and there are no slots.
-            noise: of which the first `what` is used; fresh by default, `Noise.none(slots)` for means.
+            noise: only `what` of the first slot is used; fresh by default, `Noise.none(slots)` for means.
+
+        Returns:
+            The states after this frame, and the log densities of the step.
 
         Raises:
             ValueError: if the frame does not fit the model or the batch.

@@ -1,4 +1,4 @@
-"""q of new objects, told where to look: the highest peak of the unexplained foreground proposes the next object."""
+"""q of new objects, guided by the residual: the highest peak of the unexplained foreground proposes the next object."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from sqair_wm.nn.packing import Rows
 from sqair_wm.nn.where import to_where, window
 
 LEAST_ENERGY, FAINTEST = 0.3, 0.01
+"""Least squared intensity of a proposal, summed over pixels; and per pixel of the typical object, without opacity."""
+
 WIDE = 1.4
+"""Size of the window in which a proposal is first looked at, relative to the window of a typical object."""
 
 
 class _Step(NamedTuple):
-    """What one discovery step gives every scene; rows that did not take part are zero."""
+    """The result of one discovery step for every scene; rows that did not take part are zero."""
 
     what: Tensor
     where: Tensor
@@ -39,11 +42,10 @@ class _Step(NamedTuple):
 class GuidedDiscovery(nn.Module):
     """Finds objects one after the other, wiping each from the residual, until the first "no" (paper, algorithm 3).
 
-    A peak proposes an object only if its squared intensity is at least `LEAST_ENERGY` and would fill the share
-    `config.speck` of the typical object, or where frames have no opacity, so that objects are thin and faint,
-    `FAINTEST`; and discovery never exceeds the free slots. What shows nothing that objects before it do not explain
-    (see `shows`) is refused, unless `Exploration.duplicates` are allowed, as in training, where what is refused teaches
-    nothing.
+    A peak proposes an object only if its squared intensity is more than `LEAST_ENERGY` and would fill the share
+    `config.speck` of the typical object; where frames have no opacity, objects are thin and faint, and the share is
+    `FAINTEST`. Discovery never exceeds the free slots. A proposal that shows nothing beyond what earlier objects
+    explain (see `shows`) is refused. In training, `Exploration.duplicates` accepts it: a refused one teaches nothing.
     """
 
     packs = True
@@ -95,7 +97,7 @@ class GuidedDiscovery(nn.Module):
         return found, embedding, log_q, log_discrete
 
     def _propose(self, residual: Residual, active: Tensor, dense: bool) -> tuple[Peak, Rows]:
-        """The next place to look at in each active scene, and the scenes that have one."""
+        """The next peak of the residual in each active scene, and the scenes that have one."""
         rows = Rows(active & (residual.map.sum((1, 2)) > self.least_energy), dense)
         if rows.empty:
             return Peak(*(active.new_zeros(0) for _ in Peak._fields)), rows
@@ -117,9 +119,9 @@ class GuidedDiscovery(nn.Module):
         explore: Exploration,
         dense: bool,
     ) -> _Step | None:
-        """Look at the proposal, sample where, what and presence there, and wipe what was accepted.
+        """Look at the proposals, sample where, what and presence there, and wipe the accepted ones from the residual.
 
-        None if all are refused before it takes networks to see it.
+        None if all proposals are refused before the networks of appearance and presence are needed.
         """
         scene, others = rows.numbers(), self._others(rows, tracked, steps, dense)
         copies = 1 if dense or steps else _alike(rows, tracked, view)
@@ -162,7 +164,7 @@ class GuidedDiscovery(nn.Module):
         embedding: Tensor,
         copies: int,
     ) -> tuple[Tensor, Normal]:
-        """The state after a look at the peaks, and q of where; worked out once for `copies` neighbouring rows."""
+        """The state after reading the peaks' windows, and q of where; computed once for `copies` neighbouring rows."""
         scene, peak = rows.numbers()[::copies], Peak(*(x[::copies] for x in peak))
         share = self.share.expand(scene.shape[0], 2)
         wide = self.reader.around(view, scene, (WIDE * share).clamp(max=1), peak.centre, others)
@@ -199,7 +201,7 @@ class GuidedDiscovery(nn.Module):
         return Normal(mean, bounded(positive(raw - 3, self.config.least_std[1])))
 
     def _collect(self, tracked: Slots, steps: list[_Step], dense: bool) -> tuple[Slots, Tensor, Tensor]:
-        """All steps side by side: as many slots as there were steps, without a last one that nothing came of."""
+        """All steps side by side: as many slots as there were steps, without a last step that found nothing."""
         zero = tracked.presence.new_zeros(tracked.presence.shape[0])
         names = ("what", "where", "presence", "unseen", "temporal", "prior")
         log_q = sum((s.log_q for s in steps), zero)
@@ -217,7 +219,7 @@ class GuidedDiscovery(nn.Module):
 
 @torch.no_grad()
 def _hidden(view: FrameView, look: Look, scale: Tensor, others: Others | None) -> Tensor:
-    """Whether new windows of `scale` `[R, 2]` show nothing but what others explain, much smaller ones aside, `[R]`."""
+    """Whether windows of `scale` `[R, 2]` show only what other, not much smaller, objects explain, `[R]` bool."""
     claims = None
     if others is not None and look.cover is not None:
         smaller = LARGER * others.scale.prod(2) < scale.prod(1, keepdim=True)

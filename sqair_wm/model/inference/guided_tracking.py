@@ -1,4 +1,4 @@
-"""q of tracked objects, told where to look: search near the predicted place for foreground that nobody else claims."""
+"""q of tracked objects, guided by a search near the predicted place for foreground that no other object claims."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sqair_wm.nn.packing import Rows
 from sqair_wm.nn.where import held_shift, in_frame, slope, window
 
 SURE = 4.0
-"""Logit of the share of the prior's deviation that a corrected code keeps at first."""
+"""Initial logit of the share of the prior's standard deviation that a corrected code keeps."""
 
 
 class _Packed(NamedTuple):
@@ -35,8 +35,8 @@ class _Packed(NamedTuple):
 class GuidedTracking(nn.Module):
     """Follows each object from the place that the dynamics predicts (paper, algorithm 2, with the search added).
 
-    Unlike the paper's relation network, which takes the objects one after the other, all objects are followed at once:
-    each leaves aside what the others are expected to cover, and is shown what they claim.
+    The paper's relation network takes the objects one after the other; here all are followed at once. The search of
+    each object leaves out what the others are expected to cover, and its networks are shown what they claim.
     """
 
     packs = True
@@ -113,8 +113,8 @@ class GuidedTracking(nn.Module):
 
         Returns:
             What others are expected to cover; displacement and energies of the peak found, `[R, 5]`; and the place
-            between prediction and peak where to look, `[R, 2]`. The prediction learns nothing from that: it learns
-            to be close to q, and the gradient of what is drawn would drown that.
+            between prediction and peak where to look, `[R, 2]`. No gradient reaches the prediction from here: it
+            learns from log p, whose gradient is small beside that of the likelihood.
         """
         predicted_scale, predicted = window(prior.where.mean.detach())
         expected = torch.cat([predicted, predicted_scale], -1)
@@ -132,7 +132,7 @@ class GuidedTracking(nn.Module):
 
     @torch.no_grad()
     def _meet(self, slots: Slots, view: FrameView, prior: Prediction, expected: Tensor, dense: bool) -> Tensor:
-        """The windows `[B, N, 4]` where objects are expected, of neighbours where they look like themselves."""
+        """The `expected` windows `[B, N, 4]`; those of neighbours moved to where the frame looks like them."""
         b, n = slots.presence.shape
         if n == 1:
             return expected
@@ -154,7 +154,7 @@ class GuidedTracking(nn.Module):
     def _others(self, rows: Rows, slots: Slots, expected: Tensor) -> tuple[Others | None, Tensor | None]:
         """Windows where the other objects of each object's scene are expected, and which are older, `[R, N]`.
 
-        `expected` is `[B, N, 4]`. Where scenes have one object each there are none.
+        `expected` is `[B, N, 4]`. Both are None if scenes have a single slot.
         """
         b, n = slots.presence.shape
         if n == 1:
@@ -168,11 +168,11 @@ class GuidedTracking(nn.Module):
     def _unseen(
         self, rows: Rows, slots: Slots, view: FrameView, place: tuple[Tensor, Tensor], glimpses: Tensor
     ) -> Tensor:
-        """Frames since there was foreground in an object's window that nobody before it explains, `[B, N]`.
+        """Frames since an object's window last held foreground that no object before it explains, `[B, N]`.
 
-        Before it come older objects, and of very different sizes the larger one, so that a window that shrank onto a
-        part of another object does not live on; nor does one that shrank to a point. `place` is scale and centre
-        `[R, 2]` of the windows in this frame, `glimpses` `[R, C, h, w]` what is there.
+        Older objects come before it, and much larger ones, so that a window that shrank onto a part of another object
+        is dropped in time; so is one that shrank to a point. `place` is scale and centre `[R, 2]` of the windows in
+        this frame, `glimpses` `[R, C, h, w]` what is there.
         """
         (scale, centre), (b, n) = place, slots.presence.shape
         claims = None
@@ -190,7 +190,7 @@ class GuidedTracking(nn.Module):
         return torch.where(rows.put(seen.to(glimpses.dtype)).view(b, n) > 0, 0, slots.unseen + 1)
 
     def _q_where(self, evidence: Tensor, base: Tensor, scale: Tensor, predicted: Normal) -> Normal:
-        """Around the place found, with a learned offset of at most half a window, and the predicted scale corrected."""
+        """Around the place `base`, with a learned offset of at most half a window; the predicted scale is corrected."""
         grow, move, raw = self.where(evidence).split((2, 2, 4), -1)
         expected = Normal(predicted.mean[:, :2], predicted.std[:, :2])
         predicted_scale = expected.mean.sigmoid()
@@ -217,10 +217,10 @@ class GuidedTracking(nn.Module):
 
 
 def corrected(expected: Normal, move: Tensor, raw: Tensor, seen: Tensor, least: float) -> Normal:
-    """What the prior expects, moved by multiples of its deviation, and at most as uncertain; all `[R, D]`.
+    """What the prior expects, moved by multiples of its standard deviation, and at most as uncertain; all `[R, D]`.
 
-    The less of an object's window lies in the frame, the share `seen` `[R]`, the less it is moved: an object that
-    leaves, and is not quite where it is looked for, would else be taken for a fainter one.
+    The smaller the share `seen` `[R]` of an object's window that lies in the frame, the less it is moved: an object
+    that leaves, and is not quite where it is looked for, would otherwise be taken for a fainter one.
     """
     floor = torch.full_like(raw, least)
     mean = torch.addcmul(expected.mean, expected.std, move * seen.detach().square()[:, None])

@@ -14,63 +14,88 @@ from sqair_wm.nn.attention import FrameView
 
 
 class Tracking(Protocol):
-    """What follows objects into a frame; `packs`: whether empty slots may be left away."""
+    """Follows objects into a frame; `packs`: see `InferenceModel`."""
 
     packs: bool
 
     def __call__(
         self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
     ) -> tuple[Slots, Tensor, Tensor]:
-        """See `Inference.track`."""
+        """See `InferenceModel.track`."""
 
 
 class Discovery(Protocol):
-    """What finds new objects in a frame with a `reader` of glimpses; `packs`: whether empty slots may be left away."""
+    """Finds new objects in a frame; `packs`: see `InferenceModel`."""
 
     packs: bool
 
     @property
     def reader(self) -> nn.Module:
-        """What reads glimpses."""
+        """The network that reads glimpses."""
 
     def __call__(
         self, tracked: Slots, view: FrameView, encoder: SetEncoder, noise: Noise, explore: Exploration, dense: bool
     ) -> tuple[Slots, Tensor, Tensor, Tensor]:
-        """See `Inference.discover`."""
+        """See `InferenceModel.discover`."""
 
     def memory(self, what: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Inference.memory`."""
+        """See `InferenceModel.memory`."""
 
 
 class InferenceModel(Protocol):
-    """q of a step; registered in `sqair_wm.model.factories.INFERENCE`. See `Inference`, whose halves may be chosen.
+    """q of a step; registered in `sqair_wm.model.factories.INFERENCE`. `Inference` makes one from two halves.
 
     Attributes:
-        packs: whether empty slots may be left away.
+        packs: whether the slots that `track` is given may lack the empty ones at the end.
     """
 
     packs: bool
 
     @property
     def reader(self) -> GlimpseReader | None:
-        """See `Inference.reader`."""
+        """The network with which discovery reads an object's appearance; None if it reads more than one window."""
 
     def track(
         self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
     ) -> tuple[Slots, Tensor, Tensor]:
-        """See `Inference.track`."""
+        """Follow the objects of `B` scenes into the next frame.
+
+        Args:
+            slots: the scenes before the frame.
+            view: the frames.
+            prior: p of the objects one step on; `prior.memory` is the new memory of the dynamics.
+            noise: random numbers for the slots, `[B, N, ...]`.
+            explore: perturbations of early training.
+            dense: compute all slots with static shapes, see `SQAIR`.
+
+        Returns:
+            The tracked objects in their slots; log q of all that was sampled, `[B]`; and its discrete part, `[B]`.
+        """
 
     def discover(
         self, tracked: Slots, view: FrameView, encoder: SetEncoder, noise: Noise, explore: Exploration, dense: bool
     ) -> tuple[Slots, Tensor, Tensor, Tensor]:
-        """See `Inference.discover`."""
+        """Find the new objects of `B` scenes.
+
+        Args:
+            tracked: what `track` returned.
+            view: the frames.
+            encoder: makes a summary `[B, hidden]` of the tracked objects.
+            noise: random numbers for the new objects, `[B, N, ...]`.
+            explore: perturbations of early training.
+            dense: compute all slots with static shapes, see `SQAIR`.
+
+        Returns:
+            The new objects, present ones first; the summary `[B, hidden]` of the tracked ones, at least in scenes with
+            new objects; log q of all that was sampled, `[B]`; and its discrete part, `[B]`.
+        """
 
     def memory(self, what: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Inference.memory`."""
+        """First memories (inference, dynamics) of new objects: `[..., W]`, `[..., 4]` to `[..., hidden]`."""
 
 
 class Inference(nn.Module):
-    """q of a step in two halves, each of its own kind.
+    """q of a step in two halves, each guided or as published.
 
     Args:
         tracking: follows objects into a frame.
@@ -84,23 +109,21 @@ class Inference(nn.Module):
 
     @property
     def reader(self) -> GlimpseReader | None:
-        """What discovery reads an object's appearance with; None if it is shown more than a window."""
+        """See `InferenceModel.reader`."""
         return self.discovery.reader if isinstance(self.discovery.reader, GlimpseReader) else None
 
     def track(
         self, slots: Slots, view: FrameView, prior: Prediction, noise: Noise, explore: Exploration, dense: bool
     ) -> tuple[Slots, Tensor, Tensor]:
-        """The tracked objects one frame on, log q of all that was sampled and of its discrete part, `[B]`."""
+        """See `InferenceModel.track`."""
         return self.tracking(slots, view, prior, noise, explore, dense)
 
     def discover(
         self, tracked: Slots, view: FrameView, encoder: SetEncoder, noise: Noise, explore: Exploration, dense: bool
     ) -> tuple[Slots, Tensor, Tensor, Tensor]:
-        """New objects (present ones first), the summary of the tracked ones `[B, hidden]` in scenes that have new ones,
-        log q of all that was sampled and of its discrete part, `[B]`.
-        """
+        """See `InferenceModel.discover`."""
         return self.discovery(tracked, view, encoder, noise, explore, dense)
 
     def memory(self, what: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
-        """First temporal and dynamics memories of new objects: `[..., W]`, `[..., 4]` to two `[..., hidden]`."""
+        """See `InferenceModel.memory`."""
         return self.discovery.memory(what, where)

@@ -1,4 +1,4 @@
-"""Who is who where objects meet: each object's appearance is correlated with the frame, and so is its neighbour's.
+"""Tells objects apart where they meet: the appearances of both neighbours are correlated with the frame.
 
 Nothing here carries a gradient.
 """
@@ -14,15 +14,27 @@ from torch import Tensor
 
 from sqair_wm.nn.attention import FrameView, sample_weights
 
-CANDIDATES, WORTH, ONCE, FARTHEST, BEYOND = 4, 6.0, 1.5, 2.0, -1000.0
-"""Places tried for each object beside the expected one; what a perfect match is worth, where a place one standard
-deviation away from the expected one costs a half; how much of the worth of what two objects share is taken off; most
-standard deviations along an axis, and the score of what lies beyond."""
+CANDIDATES = 4
+"""Places tried for each object besides the expected one."""
 
-CLOSE, CELLS, SPAN, BODY, LEAST_INK = 1.2, 8, 1.6, 1.2, 2.0
-"""Objects are neighbours if their centres are not further apart than so many objects and the search radius; cells to an
-object's shorter side; objects that a template spans, and that its ink spans; squared intensity, summed over pixels,
-below which an appearance says nothing."""
+WORTH, ONCE = 6.0, 1.5
+"""Score of a perfect match (a place one standard deviation from the expected one costs 0.5); and the factor on the
+score that two objects share, which is subtracted."""
+
+FARTHEST, BEYOND = 2.0, -1000.0
+"""Most standard deviations that a place may lie from the expected one along an axis; the score of places beyond."""
+
+CLOSE = 1.2
+"""Objects are neighbours if their centres are closer than this plus the search radius, in object sizes."""
+
+CELLS = 8
+"""Cells to the shorter side of an object."""
+
+SPAN, BODY = 1.6, 1.2
+"""Objects that a template spans, and that the ink in it spans."""
+
+LEAST_INK = 2.0
+"""Squared intensity, summed over pixels, below which an appearance is too faint to be matched."""
 
 Pair = tuple[Tensor, Tensor]
 Pixels = tuple[float, float]
@@ -31,9 +43,9 @@ Pixels = tuple[float, float]
 class _Templates(NamedTuple):
     """Appearances on cells.
 
-    `cell` `[R, 2]`, the one next to the expected centre, in the middle of the template; `spectrum` `[R, C + 1, L, L']`
-    of twice the appearance and of its negative energy; `energy` `[R]`, at least `LEAST_INK`; `plain` `[R]` bool,
-    whether there was so much.
+    `cell` `[R, 2]`, the one nearest to the expected centre, in the middle of the template; `spectrum`
+    `[R, C + 1, L, L']` of twice the appearance and of its negative energy; `energy` `[R]`, at least `LEAST_INK`;
+    `plain` `[R]` bool, whether it was more than that.
     """
 
     cell: Tensor
@@ -59,7 +71,7 @@ class Matcher:
         view: the frames.
         object_size: (height, width) in pixels of a typical object.
         reach: (y, x) largest standard deviation of an object's place in pixels.
-        surprise: the least one in cells, see `ModelConfig.surprise`.
+        surprise: smallest standard deviation of an object's place in cells, see `ModelConfig.surprise`.
     """
 
     def __init__(self, view: FrameView, object_size: Pixels, reach: Pixels, surprise: float):
@@ -73,10 +85,10 @@ class Matcher:
         self.least = LEAST_INK / self.stride**2
 
     def meet(self, rows: Tensor, expected: Tensor, spread: Tensor, glimpses: Tensor, rival: Tensor) -> Tensor:
-        """Where objects are that may be mistaken for one another: the pair of places that explains most of the frame.
+        """Places of objects that may be mistaken for one another: the pair of places that explains most of the frame.
 
-        An object at a place is worth the share of its appearance that the frame shows there, less its distance from
-        the expected place; two objects at overlapping places are worth the shared part only once.
+        A place scores by the share of the object's appearance that the frame shows there, less its distance from the
+        expected place. Where two objects overlap, the shared part counts only once.
 
         Args:
             rows: `[R]` int64, the scene of each object.
@@ -86,7 +98,7 @@ class Matcher:
             rival: `[R]` int64, the row of its nearest neighbour.
 
         Returns:
-            `[R, 2]` centres; the expected one of an object without appearance, or of which nothing is seen.
+            `[R, 2]` centres; the expected centre for an object that is too faint to match or of which nothing is seen.
         """
         with torch.no_grad(), torch.autocast("cuda", enabled=False), torch.autocast("cpu", enabled=False):
             return self._meet(rows, expected, spread, glimpses.float(), rival)
@@ -116,7 +128,7 @@ class Matcher:
         return whole.memo[key].chunk(parts)[number]
 
     def _areas(self, rows: Tensor, cell: Tensor) -> Tensor:
-        """What surrounds each object, all that its template may touch: `[R, C + 1, h, w]`."""
+        """The part of the frame around each object that its template may touch, `[R, C + 1, h, w]`."""
         cells = self._cells()
         height, width, channels = cells.shape[1:]
         y, x = (

@@ -1,4 +1,4 @@
-"""What guided tracking and guided discovery share: looking at a place, and reading what is there."""
+"""What guided tracking and guided discovery share: reading windows, and what other objects claim of them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,24 @@ from sqair_wm.nn.networks import Encoder, linear
 from sqair_wm.nn.where import constant
 
 CERTAIN = 88.0
+"""Logit of a probability of 1 in single precision."""
 
 VISIBLE_ENERGY, EXPLAINED, LARGER, LEAST_SIDE = 0.04, 0.6, 2.0, 1.0
-"""An object shows if the mean squared intensity in its window is larger, and if a smaller share of it is explained by
-objects that come first: older ones, or ones with so many times its area. Windows of fewer pixels a side show nothing.
-"""
+"""An object shows if the mean squared intensity in its window is more than `VISIBLE_ENERGY`, and objects that come
+first (older ones, and ones with more than `LARGER` times its area) explain less than the share `EXPLAINED` of it.
+Windows with a side of less than `LEAST_SIDE` pixels show nothing."""
 
 Decode = Callable[[Tensor], Tensor]
 """Appearance codes `[R, W]` to glimpses `[R, C, h, w]`."""
 
 
 class Look(NamedTuple):
-    """Glimpses `[R, C, h, w]`, what of them lies in the windows of others, and which of their points others claim,
-    `[R, 1, h, w]`; None if nobody claims any.
+    """What is seen in `R` windows.
+
+    Attributes:
+        glimpses: `[R, C, h, w]`.
+        cover: the parts of them that lie in the windows of other objects; None if there are no others.
+        claims: `[R, 1, h, w]` 0 or 1, the points that other objects claim; None if there are no others.
     """
 
     glimpses: Tensor
@@ -56,12 +61,12 @@ class GlimpseReader(nn.Module):
         return Look(glimpses, covered, covered.by(others.presence).unsqueeze(1))
 
     def around(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
-        """Code of a wide look at a place, `[R, hidden]`."""
+        """Code of the wide window around a place, `[R, hidden]`."""
         look = self.look(view, rows, scale, centre, others)
         return self.wide.beside(look.glimpses, look.claims)
 
     def what(self, look: Look) -> Normal:
-        """q of the appearance code from a look alone, `[R, W]`."""
+        """q of the appearance code from what is seen in a window alone, `[R, W]`."""
         mean, raw = self.head(self.narrow.beside(look.glimpses, look.claims)).chunk(2, -1)
         return Normal(mean, positive(raw, self.least))
 
@@ -85,22 +90,24 @@ def keep(logit: Tensor, may_leave: Tensor | None, scene: Tensor) -> Tensor:
 
 
 def limited(logit: Tensor, most: float) -> Tensor:
-    """A logit bent so that it stays below `most` either way (0: as it is), however far what decides it has grown.
+    """A logit bent so that its size stays below `most`, however large the output of the network; unchanged if 0.
 
-    What is always right grows without end, since only doubtful cases teach it. Once it errs with a logit of hundreds,
-    the other answer is never sampled, and nothing is learned. The slope falls off slowly enough to come back.
+    The logit of a network that is always right grows without limit, since only doubtful cases teach it. If it then
+    errs at a logit of hundreds, the other answer is never sampled and nothing is learned. The slope of the bend falls
+    off slowly enough for the logit to come back.
     """
     return most * logit / (most + logit.abs()) if most > 0 else logit
 
 
 @torch.no_grad()
 def shows(view: FrameView, glimpses: Tensor, scale: Tensor, claims: Tensor | None) -> Tensor:
-    """Whether there is foreground in windows that nobody before them explains, `[R]` bool.
+    """Whether windows hold foreground that no object before them explains, `[R]` bool.
 
     Args:
         view: of the frames.
-        glimpses: `[R, C, h, w]`, what is in each window; scale: `[R, 2]` of the windows.
-        claims: `[R, h, w]`, what of each lies in windows that come before it, see `EXPLAINED`; None if there are none.
+        glimpses: `[R, C, h, w]`, what is in each window.
+        scale: `[R, 2]` of the windows.
+        claims: `[R, h, w]`, which points lie in windows that come first, see `EXPLAINED`; None if there are none.
     """
     energy = glimpses.square().sum(1)
     least = LEAST_SIDE / constant(view.size, scale)

@@ -1,4 +1,4 @@
-"""Where to look: the foreground that no object explains yet, and its peaks. Nothing here carries a gradient."""
+"""The residual, which is the foreground that no object explains yet, and its peaks. Nothing here carries a gradient."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ Pixels = tuple[float, float]
 class Peak(NamedTuple):
     """The best place found in each row.
 
-    `centre` `[R, 2]` in [-1, 1]; `energy` `[R]`, squared intensity around it; `features` `[R, F]`, what a network may
-    want to know about the search: logs of the energies that were compared.
+    Attributes:
+        centre: `[R, 2]` in [-1, 1].
+        energy: `[R]`, squared intensity around it, summed over pixels.
+        features: `[R, F]`, inputs for networks: log(1 + e) of the energies e that were compared.
     """
 
     centre: Tensor
@@ -31,7 +33,7 @@ class Peak(NamedTuple):
 class EnergyMap:
     """Squared intensity of frames on a grid whose cells are a fraction of an object.
 
-    Both axes are treated at once: what belongs to cells of (y, x) is `[..., 2, L]`, filled up on the shorter axis.
+    Both axes are treated at once: numbers of the cells of (y, x) are `[..., 2, L]`, padded on the shorter axis.
 
     Args:
         view: the frames.
@@ -118,7 +120,9 @@ class Residual:
 
     Args:
         energy: of the frames; scenes that share a frame start from the same.
-        centre: `[B, N, 2]`; scale: `[B, N, 2]` windows of the objects known so far; presence: `[B, N]` which count.
+        centre: `[B, N, 2]` of the windows of the objects known so far.
+        scale: `[B, N, 2]` of these windows.
+        presence: `[B, N]` 0 or 1, which of them count.
     """
 
     def __init__(self, energy: EnergyMap, centre: Tensor, scale: Tensor, presence: Tensor):
@@ -133,8 +137,9 @@ class Residual:
 
         Args:
             rows: `[R]` int64, distinct scenes.
-            centre: `[R, 2]` in [-1, 1]; scale: `[R, 2]` share of the frame.
-            weight: `[R]` share of the energy that goes.
+            centre: `[R, 2]` of the windows, in [-1, 1].
+            scale: `[R, 2]`, shares of the frame that they span.
+            weight: `[R]` share of the energy that is removed.
         """
         y, x = self.energy.covers(centre, scale)
         area = self.map[rows]
@@ -150,27 +155,28 @@ class Residual:
 def search_near(
     energy: EnergyMap, rows: Tensor, expected: Tensor, others: Others | None, older: Tensor | None, radius: Pixels
 ) -> Peak:
-    """The highest peak of each object's surroundings, left aside what others are expected to cover.
+    """The highest peak of each object's surroundings, without what others are expected to cover.
 
-    Older objects have the first claim; younger ones only to what lies outside the object's own expected window.
+    Older objects have the first claim; younger ones claim only what lies outside the object's own expected window.
 
     Args:
         energy: of the frames.
         rows: `[R]` int64, the scene of each object.
         expected: `[R, 4]` centre and scale of the window where it is expected.
-        others: windows where the other objects of its scene are expected; older: `[R, N]` which of them are older; None
-            if there are none.
-        radius: (y, x) standard deviation in pixels of the Gaussian under which the peak is sought.
+        others: windows where the other objects of its scene are expected; None if there are none.
+        older: `[R, N]` 0 or 1, which of them are older; None if there are none.
+        radius: (y, x) standard deviation in pixels of the Gaussian that weights the search.
 
     Returns:
-        The peak, at the expected place if nothing is visible; features: energy at the peak, where expected, and around.
+        The peak, at the expected place if nothing is visible. Its features are the energies at the peak, in the
+        expected window and in the whole area searched.
     """
     sigma = [max(r / energy.stride, 0.5) for r in radius]
     h, w = (min(n, 2 * int(2 * s + k / 2) + 1) for n, s, k in zip(energy.cells, sigma, energy.blur, strict=True))
     middle = energy.cell(expected[:, :2])
     first = (middle - energy.pair([h // 2, w // 2])).round_().clamp_(min=0)
     last = energy.pair([energy.cells[0] - h, energy.cells[1] - w])
-    first = torch.fmin(first, last)  # what is expected nowhere (not a number) is searched at the end
+    first = torch.fmin(first, last)  # an expected place that is not a number is searched for in the last cells
     cells = first[:, :, None] + energy.numbers[: max(h, w)]
     distance = cells - middle[:, :, None]
     near = (distance.square() * energy.pair([-0.5 / s**2 for s in sigma])[:, None]).exp_()
@@ -211,7 +217,7 @@ def box_blur(image: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 class Others(NamedTuple):
-    """Windows of other objects of a row's scene: `centre` and `scale` `[R, N, 2]`, `presence` `[R, N]`: which count."""
+    """Windows of other objects of a row's scene: `centre`, `scale` `[R, N, 2]`; `presence` `[R, N]`, which count."""
 
     centre: Tensor
     scale: Tensor
@@ -219,7 +225,7 @@ class Others(NamedTuple):
 
 
 class Cover(NamedTuple):
-    """Rows `[R, h, N]` and columns `[R, N, w]` of a grid that lie in the windows of other objects, as numbers."""
+    """Which rows `[R, h, N]` and columns `[R, N, w]` of a grid lie in the windows of other objects, as 0 or 1."""
 
     rows: Tensor
     columns: Tensor
@@ -230,7 +236,7 @@ class Cover(NamedTuple):
 
 
 def cover(points: Tensor, shape: tuple[int, int], others: Others) -> Cover:
-    """What of a grid lies in the windows of other objects.
+    """The part of a grid that lies in the windows of other objects.
 
     Args:
         points: `[R, 2, L]` rows and columns of the grid in [-1, 1], see `FrameView.points`.
