@@ -120,7 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add_sizes(parser)
     options = parser.parse_args(arguments)
-    with in_one_line("stopped; nothing has been changed"):
+    with in_one_line("stopped; no file is left half written"):
         metrics = evaluate(options.run, options.data, options.device, chosen_sizes(options), options.decisions)
         if options.json:
             write_result(options.json, options.run)
