@@ -22,21 +22,10 @@ from .planning.cem import CEM
 from .planning.mcts import MCTS
 from .planning.planner import Planner
 from .planning.shooting import Shooting
+from .reference_settings import DQNAgent, DQNPixels, DynaAgent, OracleAgent, PPOAgent, PPOPixels
 from .references import dqn, dyna, ppo, train_reference
 from .run import AgentRun, saved_config
-from .settings import (
-    CEMAgent,
-    DQNAgent,
-    DQNPixels,
-    DreamAgent,
-    DynaAgent,
-    MCTSAgent,
-    OracleAgent,
-    PPOAgent,
-    PPOPixels,
-    RandomAgent,
-    ShootingAgent,
-)
+from .settings import CEMAgent, DreamAgent, MCTSAgent, RandomAgent, ShootingAgent
 from .views import view_of
 
 Say = Callable[[dict[str, float]], None]
