@@ -10,6 +10,7 @@ from sqair_wm.common.limits import Limits
 from .brain import NetworkSettings
 from .dyna import Branching
 from .outlook import Counting
+from .rollouts import RolloutSettings
 from .settings import NUMBERS
 
 
@@ -45,6 +46,19 @@ class OracleAgent(NetworkSettings, PPOSettings):
 
     LIMITS: ClassVar[Limits] = NUMBERS
     kind: str = "oracle"
+
+
+@dataclass(frozen=True)
+class I2AAgent(RolloutSettings, NetworkSettings, PPOSettings):
+    """PPO on the same objects and on what the world model imagines for each action, see `RolloutSettings`.
+
+    Attributes:
+        code: length of the code of a rollout.
+    """
+
+    LIMITS: ClassVar[Limits] = NUMBERS
+    kind: str = "i2a"
+    code: int = 64
 
 
 @dataclass(frozen=True)
