@@ -22,21 +22,10 @@ from .planning.cem import CEM
 from .planning.mcts import MCTS
 from .planning.planner import Planner
 from .planning.shooting import Shooting
-from .references import dqn, dyna, ppo, train_reference
+from .reference_settings import DQNAgent, DQNPixels, DynaAgent, I2AAgent, OracleAgent, PPOAgent, PPOPixels
+from .references import dqn, dyna, i2a, ppo, train_reference
 from .run import AgentRun, saved_config
-from .settings import (
-    CEMAgent,
-    DQNAgent,
-    DQNPixels,
-    DreamAgent,
-    DynaAgent,
-    MCTSAgent,
-    OracleAgent,
-    PPOAgent,
-    PPOPixels,
-    RandomAgent,
-    ShootingAgent,
-)
+from .settings import CEMAgent, DreamAgent, MCTSAgent, RandomAgent, ShootingAgent
 from .views import view_of
 
 Say = Callable[[dict[str, float]], None]
@@ -153,6 +142,7 @@ register(Kind(DreamAgent, _dreamer, train_dreamer, deterministic=False))
 register(Kind(PPOAgent, *_reference(ppo), deterministic=False))
 register(Kind(DQNAgent, *_reference(dqn)))
 register(Kind(DynaAgent, *_reference(dyna)))
+register(Kind(I2AAgent, *_reference(i2a), deterministic=False))
 register(Kind(OracleAgent, *_reference(ppo), deterministic=False))
 register(Kind(PPOPixels, *_reference(ppo), deterministic=False))
 register(Kind(DQNPixels, *_reference(dqn)))

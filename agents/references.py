@@ -22,8 +22,10 @@ from sqair_wm.common.files import write_atomically
 
 from .brain import extractor_options
 from .dyna import Branching, Imagining, MixedReplay, greedy
+from .i2a import Distillation, imagination_options, rollout_policy_of
 from .loop import AGENT
 from .outlook import Counting
+from .rollouts import RolloutSettings
 from .run import AgentRun
 from .views import PIXELS, view_of
 
@@ -61,12 +63,22 @@ def real_games(run: AgentRun) -> VecEnv:
     return games
 
 
-def ppo(run: AgentRun, games: VecEnv | None = None) -> PPO:
-    """An untrained PPO for a run; without `games` it can only be asked for actions, not trained."""
+def ppo(run: AgentRun, games: VecEnv | None = None, **options: Any) -> PPO:
+    """An untrained PPO for a run; without `games` it can only be asked for actions. `options` are those of PPO."""
     s = run.settings
     names = ("n_steps", "batch_size", "n_epochs", "learning_rate", "ent_coef")
     clip = {"clip_range": s.clip_range} if view_of(run) is PIXELS else {}
-    return _build(PPO, run, games, **{name: getattr(s, name) for name in names}, **clip)
+    return _build(PPO, run, games, **{name: getattr(s, name) for name in names}, **clip, **options)
+
+
+def i2a(run: AgentRun, games: VecEnv | None = None) -> PPO:
+    """An untrained PPO that reads rollouts, in which its rollout policy acts; see `ppo`."""
+    s = run.settings
+    networks = imagination_options(s, s.code) | {"net_arch": [s.hidden]}
+    model = ppo(run, games, policy="MultiInputPolicy", policy_kwargs=networks)
+    if games is not None:
+        games.get_attr("rollouts")[0].policy = rollout_policy_of(model)
+    return model
 
 
 def dqn(run: AgentRun, games: VecEnv | None = None, **options: Any) -> DQN:
@@ -86,8 +98,10 @@ def dyna(run: AgentRun, games: VecEnv | None = None) -> DQN:
     return dqn(run, games, n_steps=1, replay_buffer_class=MixedReplay, replay_buffer_kwargs=replay)
 
 
-def imagining(run: AgentRun, model: Any) -> BaseCallback | None:
-    """The callback that imagines while an agent learns; None if it learns from the real game alone."""
+def beside(run: AgentRun, model: Any) -> BaseCallback | None:
+    """The callback that runs beside the learning of stable-baselines3; None where there is none."""
+    if isinstance(run.settings, RolloutSettings):
+        return Distillation()
     if not isinstance(run.settings, Branching):
         return None
     return Imagining(run.world(), run.settings, greedy(model), run.seed)
@@ -96,9 +110,9 @@ def imagining(run: AgentRun, model: Any) -> BaseCallback | None:
 def _build(kind: Any, run: AgentRun, games: VecEnv | None, **options: Any) -> Any:
     device, pixels = str(run.config.device), view_of(run) is PIXELS
     options |= {"gamma": run.settings.discount, "seed": run.seed, "device": device}
-    if not pixels:
+    policy = options.pop("policy", "CnnPolicy" if pixels else "MlpPolicy")
+    if not pixels and "policy_kwargs" not in options:
         options["policy_kwargs"] = extractor_options(run.settings) | {"net_arch": [run.settings.hidden]}
-    policy = "CnnPolicy" if pixels else "MlpPolicy"
     if games is not None:
         return kind(policy, games, **options)
     world = run.world()
@@ -124,7 +138,7 @@ def train_reference(
     games = real_games(run)
     model = build(run, games)
     model.num_timesteps = _restore(run.path, model)
-    total, callback = int(run.config.steps), imagining(run, model)
+    total, callback = int(run.config.steps), beside(run, model)
     if isinstance(model, DQN):
         model.exploration_schedule = exploration(model, run)
     while model.num_timesteps < total:

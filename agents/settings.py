@@ -13,19 +13,16 @@ from sqair_wm.common.settings import store
 from sqair_wm.games.names import find_game
 from sqair_wm.runs.config import run_name
 
-from .brain import NetworkSettings
 from .dream import DreamSettings
-from .dyna import Branching
 from .learning import WorldSettings
 from .loop import LoopSettings
-from .outlook import Counting
 from .planning.cem import CEMSettings
 from .planning.mcts import MCTSSettings
 from .planning.shooting import ShootingSettings
 
 NUMBERS: Limits = (
     dict.fromkeys(("games", "branches", "plans", "simulations", "considered", "iterations", "elite"), (1, 1e6))
-    | dict.fromkeys(("features", "width", "hidden", "layers"), (1, 10_000))
+    | dict.fromkeys(("features", "width", "hidden", "layers", "code"), (1, 10_000))
     | dict.fromkeys(("scenes", "horizon", "passes", "parts", "stretches", "hold", "length", "every", "room"), (1, 1e7))
     | dict.fromkeys(("first", "play", "newest", "n_steps", "batch_size", "n_epochs", "buffer_size"), (1, 1e9))
     | dict.fromkeys(("train_freq", "gradient_steps", "target_update_interval", "exploration_steps"), (1, 1e9))
@@ -127,110 +124,6 @@ class RandomAgent:
     """Plays at random and holds actions, as recordings are made."""
 
     kind: str = "random"
-
-
-@dataclass(frozen=True)
-class PPOSettings(Counting):
-    """PPO of stable-baselines3 in the real game.
-
-    Attributes:
-        games: side by side.
-        n_steps, batch_size, n_epochs, learning_rate, ent_coef: see `stable_baselines3.PPO`.
-    """
-
-    reward: str = "sign"
-    games: int = 8
-    n_steps: int = 128
-    batch_size: int = 256
-    n_epochs: int = 4
-    learning_rate: float = 2.5e-4
-    ent_coef: float = 0.01
-
-
-@dataclass(frozen=True)
-class PPOAgent(NetworkSettings, PPOSettings):
-    """PPO on the same objects and with the same networks."""
-
-    LIMITS: ClassVar[Limits] = NUMBERS
-    kind: str = "ppo_slots"
-
-
-@dataclass(frozen=True)
-class OracleAgent(NetworkSettings, PPOSettings):
-    """PPO on the true objects of the game, with the same networks: for reference only."""
-
-    LIMITS: ClassVar[Limits] = NUMBERS
-    kind: str = "oracle"
-
-
-@dataclass(frozen=True)
-class PPOPixels(PPOSettings):
-    """PPO on pixels, with its settings for Atari games.
-
-    Attributes:
-        clip_range: see `stable_baselines3.PPO`.
-    """
-
-    LIMITS: ClassVar[Limits] = NUMBERS
-    kind: str = "ppo_pixels"
-    clip_range: float = 0.1
-
-
-@dataclass(frozen=True)
-class DQNSettings(Counting):
-    """DQN of stable-baselines3 in the real game.
-
-    Attributes:
-        games: side by side.
-        buffer_size, learning_starts, batch_size, learning_rate, train_freq, gradient_steps, n_steps: see
-            `stable_baselines3.DQN`.
-        target_update_interval, exploration_final_eps: see there.
-        exploration_steps: real steps over which exploration is reduced.
-    """
-
-    reward: str = "sign"
-    games: int = 1
-    buffer_size: int = 100_000
-    learning_starts: int = 2000
-    batch_size: int = 64
-    learning_rate: float = 2.5e-4
-    train_freq: int = 1
-    gradient_steps: int = 1
-    n_steps: int = 3
-    target_update_interval: int = 1000
-    exploration_final_eps: float = 0.02
-    exploration_steps: int = 20_000
-
-
-@dataclass(frozen=True)
-class DQNAgent(NetworkSettings, DQNSettings):
-    """DQN on the same objects and with the same networks."""
-
-    LIMITS: ClassVar[Limits] = NUMBERS
-    kind: str = "dqn_slots"
-
-
-@dataclass(frozen=True)
-class DynaAgent(Branching, DQNAgent):
-    """DQN whose batches are in part imagined, see `Branching`."""
-
-    kind: str = "dyna"
-
-
-@dataclass(frozen=True)
-class DQNPixels(DQNSettings):
-    """DQN on pixels, with its settings for Atari games, and a buffer that fits in 3 GB.
-
-    The buffer is not saved: a run that goes on begins with an empty one.
-    """
-
-    LIMITS: ClassVar[Limits] = NUMBERS
-    kind: str = "dqn_pixels"
-    buffer_size: int = 50_000
-    batch_size: int = 32
-    learning_rate: float = 1e-4
-    train_freq: int = 4
-    n_steps: int = 1
 
 
 def agent_run_name(model: object, agent: object, seed: int) -> str:

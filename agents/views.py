@@ -1,4 +1,5 @@
-"""What reference agents are shown of the real games: objects that a world model finds, true objects, or pixels."""
+"""What reference agents are shown of the real games: objects that a world model finds, with or without what it
+imagines of them, true objects, or pixels."""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ from sqair_wm.world.world_model import WorldModel
 
 from . import oracle, pixels
 from .games import RealGames
+from .i2a import rollout_policy_of
+from .rollouts import ImaginingPolicy, RolloutSettings, imagining_games, rollouts_of, space_of
 from .run import AgentRun
 
 
@@ -53,7 +56,20 @@ TRUTH = View(
 )
 
 
+def rollout_view(run: AgentRun) -> View:
+    """Objects, and what the settings of a run imagine of them."""
+
+    def policy(agent: Any, games: RealGames) -> Policy:
+        rollouts = rollouts_of(games.world, run.settings, run.seed)
+        rollouts.policy = rollout_policy_of(agent)
+        return ImaginingPolicy(agent, games, rollouts)
+
+    return View(imagining_games, lambda world: space_of(world, run.settings), policy)
+
+
 def view_of(run: AgentRun) -> View:
     """What the agent of a run is shown."""
+    if isinstance(run.settings, RolloutSettings):
+        return rollout_view(run)
     kind = str(run.settings.kind)
     return TRUTH if kind == "oracle" else PIXELS if kind.endswith("_pixels") else SLOTS

@@ -113,6 +113,7 @@ def test_agents_that_learn_nothing_are_evaluated_too(command, folder, capsys, ag
     [
         ("ppo_slots", ("agent.games=2", "agent.n_steps=16", "agent.batch_size=16")),
         ("dqn_slots", ("agent.learning_starts=16", "agent.batch_size=8", "agent.buffer_size=40")),
+        ("i2a", ("agent.games=2", "agent.n_steps=16", "agent.batch_size=16", "agent.code=8", "agent.length=2")),
         ("oracle", ("agent.games=2", "agent.n_steps=16", "agent.batch_size=16")),
         ("ppo_pixels", ("agent.games=2", "agent.n_steps=16", "agent.batch_size=16", "agent.n_epochs=1")),
         ("dqn_pixels", ("agent.learning_starts=16", "agent.batch_size=2", "agent.buffer_size=40")),
@@ -145,6 +146,6 @@ def test_mistakes_are_answered_in_one_line(command, folder):
     with pytest.raises(SystemExit, match="holds no run of an agent"):
         evaluate.main([str(folder)])
     assert set(KINDS) == {
-        "dream", "dyna", "ppo_slots", "dqn_slots", "ppo_pixels", "dqn_pixels", "oracle",
+        "dream", "dyna", "i2a", "ppo_slots", "dqn_slots", "ppo_pixels", "dqn_pixels", "oracle",
         "shooting", "cem", "mcts", "random",
     }  # fmt: skip

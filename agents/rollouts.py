@@ -1,0 +1,220 @@
+"""A rollout of the world model for every action, as a part of what an agent is shown of the real game.
+
+The imagination core of imagination-augmented agents (Weber et al. 2017, "Imagination-Augmented Agents for Deep
+Reinforcement Learning", section 2). Rollouts come with the observation: a world model imagines from scenes, and
+observations leave out what it remembers of them. So the agent has no part of the world model, which is frozen as in the
+paper, and every rollout is imagined once, not again in each pass over what was played.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector.utils import batch_space
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor
+
+from sqair_wm.common.finite import check_finite
+from sqair_wm.envs.layout import Layout
+from sqair_wm.envs.sb3 import as_sb3
+from sqair_wm.envs.slots_vector import SlotVectorObservation
+from sqair_wm.world.world_model import WorldModel
+
+from .games import RealGames
+from .outlook import Counting, Steps
+from .run import AgentRun
+
+SLOTS, IMAGINED, REWARDS = "slots", "imagined", "rewards"
+"""What an observation holds, see `rollout_space`."""
+
+
+@dataclass(frozen=True)
+class RolloutSettings(Counting):
+    """What is imagined before an action is taken.
+
+    Attributes:
+        length: steps of a rollout.
+        imagine: use the world model; otherwise a copy model, see `CopyModel`.
+    """
+
+    reward: str = "sign"
+    length: int = 5
+    imagine: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.length < 1:
+            raise ValueError(f"length has to be at least 1, got {self.length}")
+
+
+class NoOutcome(NamedTuple):
+    """The outcome of a step that brings nothing; tensors `[B]`, see `Outcome`."""
+
+    reward: Tensor
+    nonzero: Tensor
+    ends: Tensor
+
+
+class CopyModel:
+    """A world in which nothing changes and nothing is won: the control of Weber et al. 2017 (section 3).
+
+    An agent with it has all the networks, and no imagination.
+    """
+
+    def step(self, slots: Any, action: Tensor) -> tuple[Any, NoOutcome]:
+        """`B` scenes and actions `[B]` to the same scenes, and no reward."""
+        nothing = torch.zeros(action.shape, device=action.device)
+        return slots, NoOutcome(nothing, nothing, nothing)
+
+
+class Rollouts:
+    """Imagines where each action leads if a rollout policy goes on after it.
+
+    Futures are the likeliest ones; the actions after the first are drawn.
+
+    Args:
+        world: that imagines, such as a `WorldModel`.
+        look: `B` scenes as rows `[B, N, D]`, such as `Layout.features`.
+        actions: number A of actions of the game.
+        settings: what is imagined.
+        seed: of the actions that are drawn.
+
+    Attributes:
+        policy: the rollout policy: rows `[B, N, D]` to logits `[B, A]`; None to draw all actions alike.
+    """
+
+    def __init__(
+        self, world: Steps, look: Callable[[Any], Tensor], actions: int, settings: RolloutSettings, seed: int = 0
+    ):
+        self.world: Steps = world if settings.imagine else CopyModel()
+        self.look, self.actions, self.settings, self._seed = look, actions, settings, seed
+        self.policy: Callable[[Tensor], Tensor] | None = None
+        self._random: torch.Generator | None = None
+
+    @torch.no_grad()
+    def imagine(self, scenes: Any) -> tuple[Tensor, Tensor]:
+        """A rollout of `T` steps for each of `A` actions, from each of `B` scenes.
+
+        Returns:
+            The rows after each step, `[B, A, T, N, D]`, and what the steps bring, `[B, A, T]`: rewards as they count,
+            times the probability that the game has not ended before.
+        """
+        batch, device = scenes.step.shape[0], scenes.step.device
+        action = torch.arange(self.actions, device=device).repeat(batch)
+        scenes, alive = scenes.repeat(self.actions), torch.ones(len(action), device=device)
+        seen: list[Tensor] = []
+        rewards: list[Tensor] = []
+        for _ in range(self.settings.length):
+            action = self._act(seen[-1]) if seen else action
+            scenes, outcome = self.world.step(scenes, action)
+            seen.append(self.look(scenes))
+            rewards.append(alive * self.settings.of(outcome))
+            alive = alive * (1 - outcome.ends)
+        rows, brought = (torch.stack(x, 1).unflatten(0, (batch, self.actions)) for x in (seen, rewards))
+        return rows, brought
+
+    def observe(self, scenes: Any) -> dict[str, np.ndarray]:
+        """`B` scenes and what is imagined from them, as a batch of observations of `rollout_space`.
+
+        Raises:
+            FloatingPointError: if the model gave a value that is not finite.
+        """
+        shown = dict(zip((IMAGINED, REWARDS), self.imagine(scenes), strict=True)) | {SLOTS: self.look(scenes)}
+        arrays = {name: x.to(torch.float32).cpu().numpy() for name, x in shown.items()}
+        for name, values in arrays.items():
+            check_finite(values, f"a value ({name})")
+        return arrays
+
+    def _act(self, seen: Tensor) -> Tensor:
+        """Actions `[B]` of the rollout policy, given rows `[B, N, D]`."""
+        if self._random is None or self._random.device != seen.device:
+            self._random = torch.Generator(seen.device).manual_seed(self._seed)
+        logits = seen.new_zeros(len(seen), self.actions) if self.policy is None else self.policy(seen)
+        return torch.multinomial(logits.softmax(-1), 1, generator=self._random)[:, 0]
+
+
+def rollout_space(rows: gym.spaces.Box, actions: int, length: int) -> gym.spaces.Dict:
+    """What an agent is shown of one game.
+
+    Args:
+        rows: space of a scene's rows, `[N, D]`, see `Layout`.
+        actions: number A of actions.
+        length: steps T of a rollout.
+
+    Returns:
+        `slots` `[N, D]`, the scene as it is; `imagined` `[A, T, N, D]`, as it will be; `rewards` `[A, T]`.
+    """
+    low, high = (np.broadcast_to(x, (actions, length, *rows.shape)) for x in (rows.low, rows.high))
+    rewards = gym.spaces.Box(-np.inf, np.inf, (actions, length), np.float32)
+    return gym.spaces.Dict({SLOTS: rows, IMAGINED: gym.spaces.Box(low, high, dtype=np.float32), REWARDS: rewards})
+
+
+def space_of(world: WorldModel, settings: RolloutSettings) -> gym.spaces.Dict:
+    """`rollout_space` for the game of a world model."""
+    rows = Layout.of(world.config).space
+    assert isinstance(rows, gym.spaces.Box)
+    return rollout_space(rows, world.config.actions, settings.length)
+
+
+def rollouts_of(world: WorldModel, settings: RolloutSettings, seed: int) -> Rollouts:
+    """`Rollouts` of a world model."""
+    return Rollouts(world, Layout.of(world.config).features, world.config.actions, settings, seed)
+
+
+class ImaginingGames(SlotVectorObservation):
+    """Real games whose observations are those of `space_of`; see `SlotVectorObservation`.
+
+    Args:
+        env: games as the model was trained on them.
+        model: folder of the saved model.
+        settings: what is imagined.
+        device: where the model runs.
+        seed: of what the rollout policy draws.
+
+    Attributes:
+        rollouts: whose `policy` is to be set, see `Rollouts`.
+    """
+
+    def __init__(self, env: VectorEnv, model: str, settings: RolloutSettings, device: str = "cpu", seed: int = 0):
+        super().__init__(env, model, device=device)
+        self.rollouts = rollouts_of(self.model, settings, seed)
+        self.single_observation_space = space_of(self.model, settings)
+        self.observation_space = batch_space(self.single_observation_space, env.num_envs)
+
+    def _see(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        _, who = super()._see()
+        return self.rollouts.observe(self.slots), who
+
+
+def imagining_games(run: AgentRun) -> VecEnv:
+    """The games of a run, with a rollout for each action."""
+    make, settings = run.world().make_env, run.settings
+    games = SyncVectorEnv([make] * settings.games, autoreset_mode=AutoresetMode.SAME_STEP)
+    return as_sb3(ImaginingGames(games, str(run.config.model), settings, str(run.config.device), run.seed))
+
+
+class ImaginingPolicy:
+    """An agent that is shown rollouts, for games that are seen through a world model; a `Policy`.
+
+    Args:
+        agent: of stable-baselines3, on observations of `space_of`.
+        games: that are played.
+        rollouts: of the world model of the games.
+    """
+
+    def __init__(self, agent: BaseAlgorithm, games: RealGames, rollouts: Rollouts):
+        self.agent, self.games, self.rollouts = agent, games, rollouts
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
+    ) -> tuple[np.ndarray, Any]:
+        """Actions `[B]` by the scenes of `games` now, whatever `observation` says."""
+        shown = self.rollouts.observe(self.games.slots)
+        return self.agent.predict(shown, deterministic=deterministic)[0], state
