@@ -44,9 +44,9 @@ class DreamSettings(NetworkSettings, Counting):
     scenes: int = 256
     horizon: int = 15
     lam: float = 0.95
-    entropy: float = 1e-3
-    learning_rate: float = 1e-3
-    passes: int = 1
+    entropy: float = 3e-4
+    learning_rate: float = 5e-4
+    passes: int = 3
     parts: int = 8
     clip: float = 0.2
     value: float = 0.5
