@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .brain import NetworkSettings
 from .outlook import Counting, Steps
@@ -35,6 +36,8 @@ class DreamSettings(NetworkSettings, Counting):
         stretches: of real play that the critic learns from along with what was imagined from `scenes`.
         stretch: frames of each of these.
         gradient: largest norm of a gradient.
+        average: share of the averaged weights that an optimiser step leaves; they play the real game, since the policy
+            of a single moment goes up and down. 0 to play with the weights that learn.
         stochastic: draw the future; otherwise the likeliest one is imagined.
         spread: of places and looks that are drawn, see `Drawn`.
         discover: whether new objects may appear.
@@ -54,6 +57,7 @@ class DreamSettings(NetworkSettings, Counting):
     stretches: int = 32
     stretch: int = 32
     gradient: float = 1.0
+    average: float = 0.999
     stochastic: bool = True
     spread: float = 0.25
     discover: bool = True
@@ -108,11 +112,13 @@ class Dream:
     Attributes:
         optimizer: of the policy's weights, and of nothing else.
         range: of returns, see `ReturnRange`.
+        averaged: the moving average of the policy's weights, which acts in no imagination.
     """
 
     def __init__(self, world: Steps, policy: ActorCriticPolicy, look: Callable[[Any], Tensor], settings: DreamSettings):
         self.world, self.policy, self.look, self.settings = world, policy, look, settings
         self.range = ReturnRange()
+        self.averaged = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(settings.average), use_buffers=True)
         critic = list(policy.value_net.parameters())
         others = [w for w in policy.parameters() if all(w is not c for c in critic)]
         self.optimizer = torch.optim.Adam([{"params": others}, {"params": critic}], settings.learning_rate, eps=1e-6)
@@ -182,6 +188,7 @@ class Dream:
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(self.policy.parameters(), s.gradient)
                 self.optimizer.step()
+                self.averaged.update_parameters(self.policy)
         self.policy.set_training_mode(False)
         return record | {"return": flat.returns.mean(), "ended": 1 - imagined.alive[-1].mean()}
 
@@ -202,10 +209,15 @@ class Dream:
         return ((self.policy.predict_values(part.seen)[:, 0] - part.returns) / span).square().mean()
 
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to continue, in tensors and plain data, without the policy's weights."""
-        return {"optimizer": self.optimizer.state_dict(), "range": self.range.state_dict()}
+        """What is needed to continue, in tensors and plain data, without the averaged weights."""
+        parts: dict[str, Any] = {"optimizer": self.optimizer, "range": self.range, "policy": self.policy}
+        return {name: part.state_dict() for name, part in parts.items()} | {"steps": int(self.averaged.n_averaged)}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
+    def load_state_dict(self, state: dict[str, Any], averaged: ActorCriticPolicy) -> None:
+        """Go on from what `state_dict` gave, and from the `averaged` weights."""
         self.optimizer.load_state_dict(state["optimizer"])
         self.range.load_state_dict(state["range"])
+        self.averaged.module.load_state_dict(averaged.state_dict())
+        # Before 0.8.0 the policy that learned was the one that played.
+        self.policy.load_state_dict(state.get("policy", averaged.state_dict()))
+        self.averaged.n_averaged.fill_(state.get("steps", 1))

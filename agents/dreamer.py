@@ -37,16 +37,18 @@ class Dreamer:
         seed: of weights and random numbers.
 
     Attributes:
-        policy: the model of stable-baselines3.
+        policy: the model of stable-baselines3 that plays and is saved; its weights are the moving average of those that
+            learn, see `DreamSettings.average`.
     """
 
     def __init__(self, world: WorldModel, settings: DreamSettings, seed: int = 0):
         device = world.background.device
-        self.policy = networks(world, settings, seed)
+        self.policy, student = networks(world, settings, seed), networks(world, settings, seed)
         self.generator = torch.Generator(device).manual_seed(seed)
         imagined = Drawn(world, self.generator, settings.discover, settings.spread) if settings.stochastic else world
         self.settings, self.layout = settings, Layout.of(world.config)
-        self.dream = Dream(imagined, self.policy.policy, self.layout.features, settings)
+        self.dream = Dream(imagined, student.policy, self.layout.features, settings)
+        self._give()
 
     def learn(self, starts: Slots, steps: int, lived: EncodedPlay | None = None) -> dict[str, float]:
         """See `Dream.learn`."""
@@ -54,7 +56,13 @@ class Dreamer:
         if lived is not None and s.replay:
             chance = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
             replay = stretches_of(lived, self.layout, s, s.stretches, s.stretch, chance, starts.step.device)
-        return self.dream.learn(starts, steps, replay)
+        record = self.dream.learn(starts, steps, replay)
+        self._give()
+        return record
+
+    def _give(self) -> None:
+        """Give the model that plays the averaged weights."""
+        self.policy.policy.load_state_dict(self.dream.averaged.module.state_dict())
 
     def save(self, path: Path) -> None:
         """Write the model of stable-baselines3, see `stable_baselines3.PPO.save`."""
@@ -65,8 +73,8 @@ class Dreamer:
         return {"dream": self.dream.state_dict(), "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
-        self.dream.load_state_dict(state["dream"])
+        """Go on from what `state_dict` gave, and from the weights of `policy`, which were saved apart."""
+        self.dream.load_state_dict(state["dream"], self.policy.policy)
         self.generator.set_state(state["generator"])
 
 

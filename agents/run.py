@@ -26,6 +26,7 @@ FREE = ("steps", "device", "threads", "runs", "name", "env")
 
 OLDER = {
     "agent.replay": 0.0,
+    "agent.average": 0.0,
     "agent.stretches": 32,
     "agent.stretch": 32,
     "agent.world.final": 1.0,

@@ -28,7 +28,8 @@ NUMBERS: Limits = (
     | dict.fromkeys(("train_freq", "gradient_steps", "target_update_interval", "exploration_steps"), (1, 1e9))
     | dict.fromkeys(("world_iterations", "dream_steps", "learning_starts"), (0, 1e9))
     | dict.fromkeys(
-        ("epsilon", "lam", "discount", "spread", "share", "keep", "warm", "final", "exploration_final_eps"), (0, 1)
+        ("epsilon", "lam", "discount", "spread", "share", "keep", "warm", "final", "average", "exploration_final_eps"),
+        (0, 1),
     )
     | dict.fromkeys(("learning_rate", "rate", "clip", "clip_range", "gradient"), (1e-12, 1e6))
     | dict.fromkeys(("entropy", "ent_coef", "value", "replay", "noise", "doubt", "fresh"), (0, 1e6))

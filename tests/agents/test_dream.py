@@ -26,7 +26,15 @@ def look(scenes):
 
 def dream(world, actions=3, **settings):
     model = actor_critic(LAYOUT.space, gym.spaces.Discrete(actions), NETWORKS, seed=0)
-    chosen = {"reward": "raw", "stochastic": False, "scenes": 64, "parts": 4, "learning_rate": 3e-3, **settings}
+    chosen = {
+        "reward": "raw",
+        "stochastic": False,
+        "scenes": 64,
+        "parts": 4,
+        "passes": 1,
+        "learning_rate": 3e-3,
+        **settings,
+    }
     return model, Dream(world, model.policy, look, DreamSettings(**chosen))
 
 
@@ -137,6 +145,21 @@ def test_a_critic_learns_from_real_play_what_the_world_does_not_imagine():
     assert (blind.abs() < 0.05).all() and (told > blind).all() and told[2] > 0.3
 
 
+def test_what_plays_is_the_moving_average_of_what_learns():
+    model, learner = dream(Corridor([0.0, 0, 0, 1]), average=0.75)
+    weight, known = model.policy.action_net.weight, []
+    learner.optimizer.register_step_post_hook(lambda *_: known.append(weight.detach().clone()))
+    learner.learn(at(0, 1), 64 * 15)
+    expected = known[0]
+    for step in known[1:]:
+        expected = 0.75 * expected + 0.25 * step
+    assert len(known) == 4 and torch.allclose(learner.averaged.module.action_net.weight, expected, atol=1e-7)
+    _, plain = dream(Corridor([0.0, 0, 0, 1]), average=0.0)
+    plain.learn(at(0, 1), 64 * 15)
+    pairs = zip(plain.policy.parameters(), plain.averaged.module.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
 def test_only_the_policy_is_in_the_optimiser():
     world = torch.nn.Linear(3, 3)
     model, learner = dream(Corridor([0.0, 1]))
@@ -151,14 +174,13 @@ def test_learning_goes_on_to_the_bit():
         model, learner = dream(Corridor([0.0, 0, 0, 1]))
         torch.manual_seed(1)
         for part in parts:
-            random, state = torch.get_rng_state(), learner.state_dict()
-            weights = model.policy.state_dict()
+            random, state, averaged = torch.get_rng_state(), learner.state_dict(), learner.averaged.module
             model, learner = dream(Corridor([0.0, 0, 0, 1]))
-            model.policy.load_state_dict(weights)
-            learner.load_state_dict(state)
+            learner.load_state_dict(state, averaged)
             torch.set_rng_state(random)
             learner.learn(at(0, 1, 2), part)
-        return torch.cat([w.flatten() for w in model.policy.parameters()])
+        weights = [*model.policy.parameters(), *learner.averaged.module.parameters()]
+        return torch.cat([w.flatten() for w in weights])
 
     steps = 64 * 15
     assert torch.equal(run(4 * steps), run(2 * steps, 2 * steps))
