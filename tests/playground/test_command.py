@@ -40,7 +40,7 @@ def test_what_can_not_be_played_is_said(tmp_path, capsys):
     assert "no trained model in" in fails(tmp_path)
     assert "holds no run of an agent" in fails("--agent", tmp_path)
     (tmp_path / "config.yaml").write_text("model: {slots: 3}\n")
-    assert "is no run of an agent: if it holds a model" in fails("--agent", tmp_path)
+    assert "is no run of an agent: if it holds a world model" in fails("--agent", tmp_path)
     fails()
     assert "nothing to play: name a model, such as Pong" in capsys.readouterr().err
 

@@ -176,7 +176,7 @@ def test_a_damaged_checkpoint_is_an_error_and_is_left_alone(tmp_path):
 
 def test_a_checkpoint_of_another_model_is_an_error(tmp_path):
     make(tmp_path).train(until=3)
-    with pytest.raises(ValueError, match="another configuration"):
+    with pytest.raises(ValueError, match="does not fit this model"):
         make(tmp_path, model=SQAIR(small(hidden=16))).begin()
 
 
