@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .brain import NetworkSettings
+from .extractors import present
 from .outlook import Counting, Steps
-from .replay import Known, Lived, known_returns, present
+from .replay import Known, Lived, known_returns
 from .returns import ReturnRange, lambda_returns
 
 
@@ -213,11 +214,10 @@ class Dream:
         parts: dict[str, Any] = {"optimizer": self.optimizer, "range": self.range, "policy": self.policy}
         return {name: part.state_dict() for name, part in parts.items()} | {"steps": int(self.averaged.n_averaged)}
 
-    def load_state_dict(self, state: dict[str, Any], averaged: ActorCriticPolicy) -> None:
-        """Go on from what `state_dict` gave, and from the `averaged` weights."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave; `averaged` has to have its weights already."""
         self.optimizer.load_state_dict(state["optimizer"])
         self.range.load_state_dict(state["range"])
-        self.averaged.module.load_state_dict(averaged.state_dict())
         # Before 0.8.0 the policy that learned was the one that played.
-        self.policy.load_state_dict(state.get("policy", averaged.state_dict()))
+        self.policy.load_state_dict(state.get("policy", self.averaged.module.state_dict()))
         self.averaged.n_averaged.fill_(state.get("steps", 1))

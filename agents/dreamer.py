@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 import torch
 from stable_baselines3 import PPO
+from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
 
 from sqair_wm.common.checksums import check_zip
@@ -43,12 +44,14 @@ class Dreamer:
 
     def __init__(self, world: WorldModel, settings: DreamSettings, seed: int = 0):
         device = world.background.device
-        self.policy, student = networks(world, settings, seed), networks(world, settings, seed)
+        self.policy = networks(world, settings, seed)
         self.generator = torch.Generator(device).manual_seed(seed)
         imagined = Drawn(world, self.generator, settings.discover, settings.spread) if settings.stochastic else world
         self.settings, self.layout = settings, Layout.of(world.config)
-        self.dream = Dream(imagined, student.policy, self.layout.features, settings)
-        self._give()
+        self.dream = Dream(imagined, self.policy.policy, self.layout.features, settings)
+        averaged = self.dream.averaged.module
+        assert isinstance(averaged, ActorCriticPolicy)
+        self.policy.policy = averaged
 
     def learn(self, starts: Slots, steps: int, lived: EncodedPlay | None = None) -> dict[str, float]:
         """See `Dream.learn`."""
@@ -56,13 +59,7 @@ class Dreamer:
         if lived is not None and s.replay:
             chance = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
             replay = stretches_of(lived, self.layout, s, s.stretches, s.stretch, chance, starts.step.device)
-        record = self.dream.learn(starts, steps, replay)
-        self._give()
-        return record
-
-    def _give(self) -> None:
-        """Give the model that plays the averaged weights."""
-        self.policy.policy.load_state_dict(self.dream.averaged.module.state_dict())
+        return self.dream.learn(starts, steps, replay)
 
     def save(self, path: Path) -> None:
         """Write the model of stable-baselines3, see `stable_baselines3.PPO.save`."""
@@ -73,8 +70,8 @@ class Dreamer:
         return {"dream": self.dream.state_dict(), "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave, and from the weights of `policy`, which were saved apart."""
-        self.dream.load_state_dict(state["dream"], self.policy.policy)
+        """Go on from what `state_dict` gave; `policy` has to have its weights, which were saved apart, already."""
+        self.dream.load_state_dict(state["dream"])
         self.generator.set_state(state["generator"])
 
 

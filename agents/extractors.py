@@ -182,3 +182,10 @@ def relation(x: Tensor) -> Tensor:
     moving = torch.cat([x[..., CENTRE], x[..., MOVING]], -1)
     apart = moving[:, None] - moving[:, :, None]
     return torch.cat([apart, torch.tanh(NEAR * apart[..., CENTRE])], -1)
+
+
+def present(seen: Tensor) -> Tensor:
+    """Observations `[B, N, D]` without the rows that are empty in all of them; one stays."""
+    used = (seen[..., 0] > 0).any(0)
+    used[0] = True
+    return seen[:, used]

@@ -17,8 +17,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 from .brain import NetworkSettings
-from .extractors import SlotExtractor
-from .replay import present
+from .extractors import SlotExtractor, present
 from .rollouts import IMAGINED, REWARDS, SLOTS
 
 

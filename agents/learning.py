@@ -115,10 +115,10 @@ class ImaginationLearner:
         if iterations < 1:
             return {}
         self.world.requires_grad_(True)
+        own, known = play.encoded, play.known
         if self.trainer is None:
             folder, config = self.folder or play.folder, replace(self.config, cycle=iterations)
-            self.trainer = ImaginationTrainer(self.world, play.encoded, config, folder, self.fabric, self.seed)
-        own, known = play.encoded, play.known
+            self.trainer = ImaginationTrainer(self.world, own, config, folder, self.fabric, self.seed)
         share = own_share(len(own.part), 0 if known is None else len(known.part), self.settings.fresh)
         chance = np.random.default_rng([self.seed, self.trainer.position])
         records = []

@@ -12,6 +12,7 @@ from torch import Tensor
 from sqair_wm.envs.layout import Layout
 from sqair_wm.training.encoded import EncodedPlay
 
+from .extractors import present
 from .outlook import Counting
 from .returns import lambda_returns
 
@@ -76,7 +77,9 @@ def stretches_of(
         generator: of chance, on the CPU.
         device: where to put them.
     """
-    if not bool((play.part[length - 1 :] == play.part[: max(0, len(play.part) - length + 1)]).any()):
+    try:
+        play.starts(length)
+    except ValueError:  # no episode lasts that long
         return None
 
     def draw() -> Lived:
@@ -85,10 +88,3 @@ def stretches_of(
         return Lived(seen, counting.real(drawn.rewards), drawn.ends)
 
     return draw
-
-
-def present(seen: Tensor) -> Tensor:
-    """Observations `[B, N, D]` without the rows that are empty in all of them; one stays."""
-    used = (seen[..., 0] > 0).any(0)
-    used[0] = True
-    return seen[:, used]

@@ -176,7 +176,8 @@ def test_learning_goes_on_to_the_bit():
         for part in parts:
             random, state, averaged = torch.get_rng_state(), learner.state_dict(), learner.averaged.module
             model, learner = dream(Corridor([0.0, 0, 0, 1]))
-            learner.load_state_dict(state, averaged)
+            learner.averaged.module.load_state_dict(averaged.state_dict())
+            learner.load_state_dict(state)
             torch.set_rng_state(random)
             learner.learn(at(0, 1, 2), part)
         weights = [*model.policy.parameters(), *learner.averaged.module.parameters()]
