@@ -33,6 +33,18 @@ class NetworkSettings:
     hidden: int = 64
 
 
+@dataclass(frozen=True)
+class SightSettings(NetworkSettings):
+    """The networks of an agent that sees the objects which a world model finds.
+
+    Attributes:
+        around: whether it also sees the background around each of them, see `sqair_wm.envs.around.Around`: the pellets
+            and walls of a maze.
+    """
+
+    around: bool = False
+
+
 def extractor_options(settings: NetworkSettings) -> dict[str, Any]:
     """Options that make a policy of stable-baselines3 see objects: plain data and a class, so that it can be saved."""
     return {

@@ -11,7 +11,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from .brain import NetworkSettings
+from .brain import SightSettings
 from .extractors import present
 from .outlook import Counting, Steps
 from .replay import Known, Lived, known_returns
@@ -19,7 +19,7 @@ from .returns import ReturnRange, lambda_returns
 
 
 @dataclass(frozen=True)
-class DreamSettings(NetworkSettings, Counting):
+class DreamSettings(SightSettings, Counting):
     """How to learn in imagination.
 
     Attributes:

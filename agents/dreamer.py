@@ -19,7 +19,7 @@ from sqair_wm.training.checkpoint import load_checkpoint
 from sqair_wm.training.encoded import EncodedPlay
 from sqair_wm.world.world_model import WorldModel
 
-from .brain import NetworkSettings, actor_critic
+from .brain import SightSettings, actor_critic
 from .dream import Dream, DreamSettings
 from .learning import ImaginationLearner
 from .loop import AGENT, STATE, AgentLoop, last_round, point
@@ -47,7 +47,7 @@ class Dreamer:
         self.policy = networks(world, settings, seed)
         self.generator = torch.Generator(device).manual_seed(seed)
         imagined = Drawn(world, self.generator, settings.discover, settings.spread) if settings.stochastic else world
-        self.settings, self.layout = settings, Layout.of(world.config)
+        self.settings, self.layout = settings, Layout.for_agents(world, settings.around)
         self.dream = Dream(imagined, self.policy.policy, self.layout.features, settings)
         averaged = self.dream.averaged.module
         assert isinstance(averaged, ActorCriticPolicy)
@@ -75,13 +75,14 @@ class Dreamer:
         self.generator.set_state(state["generator"])
 
 
-def networks(world: WorldModel, settings: NetworkSettings, seed: int | None = None) -> PPO:
+def networks(world: WorldModel, settings: SightSettings, seed: int | None = None) -> PPO:
     """An untrained model of stable-baselines3 for the scenes and the actions of a world model."""
     actions = gym.spaces.Discrete(world.config.actions)
-    return actor_critic(Layout.of(world.config).space, actions, settings, str(world.background.device), seed)
+    space = Layout.for_agents(world, settings.around).space
+    return actor_critic(space, actions, settings, str(world.background.device), seed)
 
 
-def load_networks(folder: Path, world: WorldModel, settings: NetworkSettings) -> PPO:
+def load_networks(folder: Path, world: WorldModel, settings: SightSettings) -> PPO:
     """The trained agent of a run.
 
     Raises:
@@ -109,7 +110,7 @@ def train_dreamer(run: AgentRun, say: Callable[[dict[str, float]], None]) -> Non
         check_zip(folder / AGENT, f"delete {folder}, and the run begins anew")
         dreamer.policy.set_parameters(str(folder / AGENT), device=world.background.device)
         dreamer.load_state_dict(load_checkpoint(folder / STATE)["learner"])
-    loop = AgentLoop(run.path, world, dreamer, world_learner, settings, run.seed, done)
+    loop = AgentLoop(run.path, world, dreamer, world_learner, settings, run.seed, done, run.around)
     if settings.recorded:
         recall(loop.play, world, Path(run.config.model))
     loop.run(int(run.config.steps), say)

@@ -134,12 +134,20 @@ class Imagining(BaseCallback):
         settings: how branches are imagined.
         greedy: the agent's best actions `[B]` for observations `[B, N, D]`.
         seed: of random numbers.
+        around: whether the agent sees the background around each object, see `Layout.for_agents`.
     """
 
-    def __init__(self, world: WorldModel, settings: Branching, greedy: Callable[[Tensor], Tensor], seed: int = 0):
+    def __init__(
+        self,
+        world: WorldModel,
+        settings: Branching,
+        greedy: Callable[[Tensor], Tensor],
+        seed: int = 0,
+        around: bool = False,
+    ):
         super().__init__()
         self.world, self.settings, self.greedy = world, settings, greedy
-        self.look, self.actions = Layout.of(world.config).features, world.config.actions
+        self.look, self.actions = Layout.for_agents(world, around).features, world.config.actions
         self.generator = torch.Generator(world.background.device).manual_seed(seed)
         self.drawn = Drawn(world, self.generator, spread=settings.spread)
         self._seen: deque[Slots] = deque(maxlen=settings.scenes)

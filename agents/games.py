@@ -41,6 +41,7 @@ class RealGames:
         world: the model whose game is played, and that finds its objects.
         number: number of games.
         seed: of the first game; the next ones have `seed + 1`, ... Games that begin later are not seeded again.
+        around: whether agents also see the background around each object, see `Around`.
         options: passed on to `WorldModel.make_env`.
 
     Attributes:
@@ -50,12 +51,12 @@ class RealGames:
         infos: the info of each game with its last frame.
     """
 
-    def __init__(self, world: WorldModel, number: int, seed: int = 0, **options: Any):
+    def __init__(self, world: WorldModel, number: int, seed: int = 0, around: bool = False, **options: Any):
         self.world, self.number = world, number
         self.envs = [world.make_env(**options) for _ in range(number)]
         space = self.envs[0].action_space
         assert isinstance(space, gym.spaces.Discrete)
-        self.action_space, self.layout = space, Layout.of(world.config)
+        self.action_space, self.layout = space, Layout.for_agents(world, around)
         self.frames = np.zeros((number, *world.config.frame_size, 3), np.uint8)
         self.fresh, self.over = np.ones(number, bool), np.ones(number, bool)
         self.infos: list[dict[str, Any]] = [{} for _ in range(number)]

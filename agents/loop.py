@@ -96,6 +96,7 @@ class AgentLoop:
         settings: of the loop.
         seed: of games and chance.
         done: rounds that the folder holds, see `last_round`.
+        around: whether the agent sees the background around each object, see `Layout.for_agents`.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class AgentLoop:
         settings: LoopSettings,
         seed: int = 0,
         done: int = 0,
+        around: bool = False,
     ):
         self.folder, self.world, self.learner, self.world_learner = folder, world, learner, world_learner
         self.settings, self.seed, self.rounds = settings, seed, done
@@ -116,7 +118,7 @@ class AgentLoop:
         self.imagined, self.seconds = state.get("imagined", 0), state.get("seconds", 0.0)
         self.random = np.random.default_rng([seed, done])
         # The state of a game is not saved: a run that goes on begins new ones.
-        self.games = RealGames(world, settings.games, int(self.random.integers(LEARNT_SEEDS)))
+        self.games = RealGames(world, settings.games, int(self.random.integers(LEARNT_SEEDS)), around)
         if done:
             torch.set_rng_state(state["random"])
 

@@ -19,7 +19,6 @@ from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.figures import moving_picture, write_mp4
 from sqair_wm.common.places import find_folder
 from sqair_wm.common.settings import ConfigError
-from sqair_wm.envs.layout import Layout
 from sqair_wm.games.games import action_names
 from sqair_wm.model.slots import Slots
 
@@ -62,14 +61,14 @@ def watch(run: AgentRun, seed: int = FIRST_SEED, deterministic: bool | None = No
     """
     torch.manual_seed(seed)
     world, kind, settings = run.world(), KINDS[run.settings.kind], run.settings
-    games = RealGames(world, 1)
+    games = RealGames(world, 1, around=run.around)
     games.begin(np.ones(1, bool), [seed])
     policy, memory, total, steps = kind.policy(run, world, games), None, 0.0, 0
     drawn = not (kind.deterministic if deterministic is None else deterministic)
     counting = settings if isinstance(settings, Counting) else Counting()
     names, logits = action_names(games.envs[0]), None
     if isinstance(policy, PPO):
-        logits = logits_of(policy, Layout.of(world.config))
+        logits = logits_of(policy, games.layout)
     while not games.over.all():
         action, memory = policy.predict(games.observation, memory, games.fresh.copy(), deterministic=not drawn)
         chances = None if logits is None else logits(games.slots)[0].softmax(-1).detach().cpu().numpy()

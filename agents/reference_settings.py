@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from sqair_wm.common.limits import Limits
 
-from .brain import NetworkSettings
+from .brain import NetworkSettings, SightSettings
 from .dyna import Branching
 from .outlook import Counting
 from .rollouts import RolloutSettings
@@ -33,7 +33,7 @@ class PPOSettings(Counting):
 
 
 @dataclass(frozen=True)
-class PPOAgent(NetworkSettings, PPOSettings):
+class PPOAgent(SightSettings, PPOSettings):
     """PPO on the same objects and with the same networks."""
 
     LIMITS: ClassVar[Limits] = NUMBERS
@@ -49,7 +49,7 @@ class OracleAgent(NetworkSettings, PPOSettings):
 
 
 @dataclass(frozen=True)
-class I2AAgent(RolloutSettings, NetworkSettings, PPOSettings):
+class I2AAgent(RolloutSettings, SightSettings, PPOSettings):
     """PPO on the same objects and on what the world model imagines for each action, see `RolloutSettings`.
 
     Attributes:
@@ -101,7 +101,7 @@ class DQNSettings(Counting):
 
 
 @dataclass(frozen=True)
-class DQNAgent(NetworkSettings, DQNSettings):
+class DQNAgent(SightSettings, DQNSettings):
     """DQN on the same objects and with the same networks."""
 
     LIMITS: ClassVar[Limits] = NUMBERS

@@ -104,7 +104,7 @@ def beside(run: AgentRun, model: Any) -> BaseCallback | None:
         return Distillation()
     if not isinstance(run.settings, Branching):
         return None
-    return Imagining(run.world(), run.settings, greedy(model), run.seed)
+    return Imagining(run.world(), run.settings, greedy(model), run.seed, run.around)
 
 
 def _build(kind: Any, run: AgentRun, games: VecEnv | None, **options: Any) -> Any:

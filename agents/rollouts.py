@@ -156,16 +156,16 @@ def rollout_space(rows: gym.spaces.Box, actions: int, length: int) -> gym.spaces
     return gym.spaces.Dict({SLOTS: rows, IMAGINED: gym.spaces.Box(low, high, dtype=np.float32), REWARDS: rewards})
 
 
-def space_of(world: WorldModel, settings: RolloutSettings) -> gym.spaces.Dict:
+def space_of(world: WorldModel, settings: RolloutSettings, around: bool = False) -> gym.spaces.Dict:
     """`rollout_space` for the game of a world model."""
-    rows = Layout.of(world.config).space
+    rows = Layout.for_agents(world, around).space
     assert isinstance(rows, gym.spaces.Box)
     return rollout_space(rows, world.config.actions, settings.length)
 
 
-def rollouts_of(world: WorldModel, settings: RolloutSettings, seed: int) -> Rollouts:
-    """`Rollouts` of a world model."""
-    return Rollouts(world, Layout.of(world.config).features, world.config.actions, settings, seed)
+def rollouts_of(world: WorldModel, settings: RolloutSettings, seed: int, around: bool = False) -> Rollouts:
+    """`Rollouts` of a world model; `around` as in `Layout.for_agents`."""
+    return Rollouts(world, Layout.for_agents(world, around).features, world.config.actions, settings, seed)
 
 
 class ImaginingGames(SlotVectorObservation):
@@ -177,15 +177,24 @@ class ImaginingGames(SlotVectorObservation):
         settings: what is imagined.
         device: where the model runs.
         seed: of what the rollout policy draws.
+        around: as in `Layout.for_agents`.
 
     Attributes:
         rollouts: whose `policy` is to be set, see `Rollouts`.
     """
 
-    def __init__(self, env: VectorEnv, model: str, settings: RolloutSettings, device: str = "cpu", seed: int = 0):
+    def __init__(
+        self,
+        env: VectorEnv,
+        model: str,
+        settings: RolloutSettings,
+        device: str = "cpu",
+        seed: int = 0,
+        around: bool = False,
+    ):
         super().__init__(env, model, device=device)
-        self.rollouts = rollouts_of(self.model, settings, seed)
-        self.single_observation_space = space_of(self.model, settings)
+        self.rollouts = rollouts_of(self.model, settings, seed, around)
+        self.single_observation_space = space_of(self.model, settings, around)
         self.observation_space = batch_space(self.single_observation_space, env.num_envs)
 
     def _see(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -197,7 +206,8 @@ def imagining_games(run: AgentRun) -> VecEnv:
     """The games of a run, with a rollout for each action."""
     make, settings = run.world().make_env, run.settings
     games = SyncVectorEnv([make] * settings.games, autoreset_mode=AutoresetMode.SAME_STEP)
-    return as_sb3(ImaginingGames(games, str(run.config.model), settings, str(run.config.device), run.seed))
+    made = ImaginingGames(games, str(run.config.model), settings, str(run.config.device), run.seed, run.around)
+    return as_sb3(made)
 
 
 class ImaginingPolicy:

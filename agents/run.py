@@ -53,6 +53,11 @@ class AgentRun:
         """Of games, weights and chance."""
         return int(self.config.seed)
 
+    @property
+    def around(self) -> bool:
+        """Whether its agent also sees the background around each object."""
+        return bool(getattr(self.settings, "around", False))
+
     def world(self) -> WorldModel:
         """The world model as the run has left it, else as it was given.
 

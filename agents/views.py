@@ -41,13 +41,13 @@ def slot_games(run: AgentRun) -> VecEnv:
         "sqair_wm/Slots-v0",
         num_envs=run.settings.games,
         model=run.config.model,
+        around=run.around,
         device=str(run.config.device),
         autoreset_mode="SameStep",
     )
     return as_sb3(made)
 
 
-SLOTS = View(slot_games, lambda world: Layout.of(world.config).space, lambda agent, games: agent)
 PIXELS = View(
     lambda run: pixels.pixel_games(run.world(), run.settings.games), lambda world: pixels.SPACE, pixels.PixelPolicy
 )
@@ -56,15 +56,24 @@ TRUTH = View(
 )
 
 
+def slot_view(run: AgentRun) -> View:
+    """Objects, and what is around them if the settings of a run say so."""
+
+    def space(world: WorldModel) -> gym.Space:
+        return Layout.for_agents(world, run.around).space
+
+    return View(slot_games, space, lambda agent, games: agent)
+
+
 def rollout_view(run: AgentRun) -> View:
     """Objects, and what the settings of a run imagine of them."""
 
     def policy(agent: Any, games: RealGames) -> Policy:
-        rollouts = rollouts_of(games.world, run.settings, run.seed)
+        rollouts = rollouts_of(games.world, run.settings, run.seed, run.around)
         rollouts.policy = rollout_policy_of(agent)
         return ImaginingPolicy(agent, games, rollouts)
 
-    return View(imagining_games, lambda world: space_of(world, run.settings), policy)
+    return View(imagining_games, lambda world: space_of(world, run.settings, run.around), policy)
 
 
 def view_of(run: AgentRun) -> View:
@@ -72,4 +81,4 @@ def view_of(run: AgentRun) -> View:
     if isinstance(run.settings, RolloutSettings):
         return rollout_view(run)
     kind = str(run.settings.kind)
-    return TRUTH if kind == "oracle" else PIXELS if kind.endswith("_pixels") else SLOTS
+    return TRUTH if kind == "oracle" else PIXELS if kind.endswith("_pixels") else slot_view(run)

@@ -53,7 +53,7 @@ class ImaginationEnv(_Imagined, gym.Env):
     Args:
         model: folder of the saved model.
         render_mode: None or `rgb_array`.
-        rules: see `Rules`: horizon, start_states, pool_seed, form, units, device, stochastic, discover,
+        rules: see `Rules`: horizon, start_states, pool_seed, form, units, around, device, stochastic, discover,
             max_uncertainty, ends, boxes.
 
     Raises:

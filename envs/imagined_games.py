@@ -32,6 +32,7 @@ class Rules(EpisodeRules):
         pool_seed: seed of the games that are played to collect start states.
         form: `array`, `flat` or `dict`; see `Layout`.
         units: `normalised` or `pixels`.
+        around: whether rows also show the background around each object, see `Around`.
         device: of the model, such as `cpu` or `cuda`.
         boxes: whether infos hold `boxes`; they cost the decoding of every object in every step.
     """
@@ -40,6 +41,7 @@ class Rules(EpisodeRules):
     pool_seed: int = 0
     form: str = "array"
     units: str = "normalised"
+    around: bool = False
     device: str = "cpu"
     boxes: bool = False
 
@@ -67,7 +69,7 @@ class ImaginedGames:
         if number < 1:
             raise ValueError(f"num_envs has to be at least 1, got {number}")
         self.number, self.rules = number, rules
-        self.layout = Layout.of(self.model.config, rules.form, rules.units)
+        self.layout = Layout.for_agents(self.model, rules.around, rules.form, rules.units)
         self.action_space = gym.spaces.Discrete(self.model.config.actions)
         self.episodes = Episodes(self.model, number, rules)
         self._folder = str(model)
@@ -112,6 +114,7 @@ class ImaginedGames:
             rules.pool_seed,
             form=rules.form,
             units=rules.units,
+            around=rules.around,
             device=rules.device,
         )
         return StatePool.collect(how)

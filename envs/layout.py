@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gymnasium as gym
@@ -17,6 +17,8 @@ from sqair_wm.model.seating import Seating
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import OUTSIDE
 from sqair_wm.world.world_model import WorldModel
+
+from .around import Around
 
 FORMS, UNITS = ("array", "flat", "dict"), ("normalised", "pixels")
 PLACE = 7
@@ -39,6 +41,7 @@ class Layout:
         frame_size: (height, width) of a frame in pixels.
         form: `array` `(N, D)`, `flat` `(N * D,)`, or `dict` of slots `(N, D)` and presence `(N,)`; D = 7 + W.
         units: `normalised` or `pixels`.
+        around: adds what surrounds each object as further columns; None for nothing.
     """
 
     slots: int
@@ -46,6 +49,7 @@ class Layout:
     frame_size: tuple[int, int]
     form: str = "array"
     units: str = "normalised"
+    around: Around | None = None
 
     def __post_init__(self) -> None:
         for name, value, choices in (("form", self.form, FORMS), ("units", self.units, UNITS)):
@@ -57,6 +61,16 @@ class Layout:
         """The layout of a model's scenes; raises ValueError for an unknown form or unit."""
         return Layout(config.slots, config.what, config.frame_size, form, units)
 
+    @staticmethod
+    def for_agents(world: WorldModel, around: bool = False, form: str = "array", units: str = "normalised") -> Layout:
+        """The layout of a world model's scenes, if wished with what is `around` objects, see `Around`."""
+        return replace(Layout.of(world.config, form, units), around=Around.of(world) if around else None)
+
+    @property
+    def columns(self) -> int:
+        """Number D of columns."""
+        return PLACE + self.what + (0 if self.around is None else self.around.width)
+
     @property
     def space(self) -> gym.Space:
         """The observation space of one scene, with the true bounds; the appearance code is unbounded."""
@@ -64,7 +78,7 @@ class Layout:
         size = np.array([1, 1]) if self.units == "normalised" else np.array(self.frame_size) + 1
         middle, unit = (np.zeros(2), np.ones(2)) if self.units == "normalised" else (half, half)
         centre, speed = (middle - OUTSIDE * unit, middle + OUTSIDE * unit), 2 * OUTSIDE * unit
-        look = np.full(self.what, np.inf)
+        look = np.full(self.columns - PLACE, np.inf)
         low = np.concatenate([[0], centre[0], [0, 0], -speed, -look])
         high = np.concatenate([[1], centre[1], size, speed, look])
         low, high = (np.tile(bound.astype(np.float32), (self.slots, 1)) for bound in (low, high))
@@ -83,8 +97,10 @@ class Layout:
             length = scale.new_tensor(self.frame_size)
             half = 0.5 * (length - 1)
             scale, centre, velocity = (length + 1) * scale, half * (centre + 1), half * velocity
-        columns = torch.cat([torch.ones_like(scale[..., :1]), centre, scale, velocity, slots.what], -1)
-        return torch.where(slots.presence[..., None] > 0, columns, 0).to(torch.float32)
+        columns = [torch.ones_like(scale[..., :1]), centre, scale, velocity, slots.what]
+        if self.around is not None:
+            columns.append(self.around.columns(slots))
+        return torch.where(slots.presence[..., None] > 0, torch.cat(columns, -1), 0).to(torch.float32)
 
     @torch.inference_mode()
     def observe(self, slots: Slots, seating: Seating | None = None) -> Observation:

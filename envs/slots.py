@@ -42,6 +42,7 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         model: folder of the saved model.
         form: `array`, `flat` or `dict`; see `Layout`.
         units: `normalised` or `pixels`.
+        around: whether rows also show the background around each object, see `Around`.
         device: where the model runs.
         draw: whether `render` draws the boxes into the game's picture.
 
@@ -57,14 +58,16 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         *,
         form: str = "array",
         units: str = "normalised",
+        around: bool = False,
         device: str = "cpu",
         draw: bool = False,
     ):
-        RecordConstructorArgs.__init__(self, model=str(model), form=form, units=units, device=device, draw=draw)
+        options: Info = {"form": form, "units": units, "around": around, "device": device, "draw": draw}
+        RecordConstructorArgs.__init__(self, model=str(model), **options)
         gym.Wrapper.__init__(self, env)
         self.model = load_for_game(model, device)
         check_fits(self.model, env.observation_space, env.action_space, env.unwrapped.spec, _looked(env))
-        self.layout, self.draw = Layout.of(self.model.config, form, units), draw
+        self.layout, self.draw = Layout.for_agents(self.model, around, form, units), draw
         self.observation_space = self.layout.space
         self._tracker = Tracker(self.model, 1)
         self._who: Info = {"boxes": np.zeros((0, 4), np.float32), "identities": np.zeros(0, np.int64)}
@@ -132,6 +135,7 @@ def make_slots(
     *,
     form: str = "array",
     units: str = "normalised",
+    around: bool = False,
     device: str = "cpu",
     draw: bool = False,
     **game: Any,
@@ -140,8 +144,9 @@ def make_slots(
 
     Args:
         model: folder of the saved model.
-        form: see `SlotObservation`; units, device and draw too.
+        form: see `SlotObservation`; units, around, device and draw too.
         units: of place and velocity.
+        around: whether rows also show the background.
         device: where the model runs.
         draw: whether `render` draws boxes.
         game: passed on to `WorldModel.make_env`, such as `render_mode`.
@@ -151,7 +156,7 @@ def make_slots(
         ValueError: if the model is damaged or not of a game, or a setting is not one that it was trained with.
     """
     env = load_for_game(model).make_env(**game)
-    return SlotObservation(env, model, form=form, units=units, device=device, draw=draw)
+    return SlotObservation(env, model, form=form, units=units, around=around, device=device, draw=draw)
 
 
 def begins_anew(env: gym.Env) -> bool:

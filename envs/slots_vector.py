@@ -31,8 +31,9 @@ class SlotVectorObservation(VectorWrapper):
     Args:
         env: games as the model was trained on them, such as `SyncVectorEnv([model.make_env] * 8)`.
         model: folder of the saved model.
-        form: see `SlotObservation`; units and device too.
+        form: see `SlotObservation`; units, around and device too.
         units: of place and velocity.
+        around: whether rows also show the background.
         device: where the model runs.
 
     Raises:
@@ -48,6 +49,7 @@ class SlotVectorObservation(VectorWrapper):
         *,
         form: str = "array",
         units: str = "normalised",
+        around: bool = False,
         device: str = "cpu",
     ):
         super().__init__(env)
@@ -57,7 +59,7 @@ class SlotVectorObservation(VectorWrapper):
         mode = env.metadata.get("autoreset_mode")
         if not isinstance(mode, AutoresetMode):
             raise ValueError(f"metadata['autoreset_mode'] of {env} has to be an AutoresetMode, not {mode!r}")
-        self.autoreset_mode, self.layout = mode, Layout.of(self.model.config, form, units)
+        self.autoreset_mode, self.layout = mode, Layout.for_agents(self.model, around, form, units)
         self.single_observation_space = self.layout.space
         self.observation_space = batch_space(self.layout.space, env.num_envs)
         self._tracker = Tracker(self.model, env.num_envs)
@@ -161,6 +163,7 @@ def make_slots_vector(
     *,
     form: str = "array",
     units: str = "normalised",
+    around: bool = False,
     device: str = "cpu",
     autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
     processes: bool = False,
@@ -172,8 +175,9 @@ def make_slots_vector(
     Args:
         model: folder of the saved model.
         num_envs: number of games.
-        form: see `SlotObservation`; units and device too.
+        form: see `SlotObservation`; units, around and device too.
         units: of place and velocity.
+        around: whether rows also show the background.
         device: where the model runs.
         autoreset_mode: when the next episode starts: `NextStep`, `SameStep` (what stable-baselines3 needs), `Disabled`.
         processes: run every game in a process of its own; the model stays in this one.
@@ -195,4 +199,4 @@ def make_slots_vector(
         env: VectorEnv = AsyncVectorEnv(games, autoreset_mode=mode)
     else:
         env = SyncVectorEnv(games, autoreset_mode=mode)
-    return SlotVectorObservation(env, model, form=form, units=units, device=device)
+    return SlotVectorObservation(env, model, form=form, units=units, around=around, device=device)

@@ -36,6 +36,7 @@ class Collection:
         every: steps between two states of one game.
         form: what the policy observes, see `Layout`; units too.
         units: of place and velocity.
+        around: whether the policy sees the background around objects.
         device: where the model runs.
     """
 
@@ -46,6 +47,7 @@ class Collection:
     every: int = 2
     form: str = "array"
     units: str = "normalised"
+    around: bool = False
     device: str = "cpu"
 
     def __post_init__(self) -> None:
@@ -63,6 +65,7 @@ class Collection:
             self.games,
             form=self.form,
             units=self.units,
+            around=self.around,
             device=self.device,
             autoreset_mode="SameStep",
         )

@@ -16,6 +16,7 @@ from sqair_wm.agents.learning import WorldSettings
 from sqair_wm.agents.settings import DreamAgent
 from sqair_wm.common.limits import limits_of
 from sqair_wm.common.places import MODELS
+from sqair_wm.envs.around import Around
 
 DREAM = (
     "agent.first=40", "agent.play=20", "agent.games=2", "agent.world_iterations=1", "agent.world.batch=2",
@@ -81,6 +82,16 @@ def test_an_agent_dreams_goes_on_and_is_evaluated(command, folder, model, capsys
     evaluate.main([str(folder / "Bouncing-mcts"), "--episodes", "1"])
 
 
+def test_an_agent_may_see_the_background_too(command, folder):
+    command("steps=40", *DREAM, *SMALL, "agent.around=true")
+    path = folder / "Bouncing-dream"
+    assert PPO.load(path / "agent.zip").observation_space.shape[1] > Around.width
+    evaluate.main([str(path), "--episodes", "1"])
+    command("agent=mcts", "agent.reward=sign", f"agent.guide={path}", "agent.simulations=4")
+    evaluate.main([str(folder / "Bouncing-mcts"), "--episodes", "1"])
+    assert "agent.around" in refused(command, "agent=oracle", "agent.around=true"), "it is shown true objects only"
+
+
 def refused_guide(command, folder, path, capsys):
     command("agent=cem", f"agent.guide={path}", "agent.discount=0.5", "name=other")
     with pytest.raises(SystemExit) as stopped:
@@ -111,13 +122,32 @@ def test_agents_that_learn_nothing_are_evaluated_too(command, folder, capsys, ag
 @pytest.mark.parametrize(
     ("agent", "settings"),
     [
-        ("ppo_slots", ("agent.games=2", "agent.n_steps=16", "agent.batch_size=16")),
+        ("ppo_slots", ("agent.games=2", "agent.n_steps=16", "agent.batch_size=16", "agent.around=true")),
         ("dqn_slots", ("agent.learning_starts=16", "agent.batch_size=8", "agent.buffer_size=40")),
-        ("i2a", ("agent.games=2", "agent.n_steps=16", "agent.batch_size=16", "agent.code=8", "agent.length=2")),
+        (
+            "i2a",
+            (
+                "agent.games=2",
+                "agent.n_steps=16",
+                "agent.batch_size=16",
+                "agent.code=8",
+                "agent.length=2",
+                "agent.around=true",
+            ),
+        ),
         ("oracle", ("agent.games=2", "agent.n_steps=16", "agent.batch_size=16")),
         ("ppo_pixels", ("agent.games=2", "agent.n_steps=16", "agent.batch_size=16", "agent.n_epochs=1")),
         ("dqn_pixels", ("agent.learning_starts=16", "agent.batch_size=2", "agent.buffer_size=40")),
-        ("dyna", ("agent.learning_starts=16", "agent.batch_size=8", "agent.buffer_size=40", "agent.branches=4")),
+        (
+            "dyna",
+            (
+                "agent.learning_starts=16",
+                "agent.batch_size=8",
+                "agent.buffer_size=40",
+                "agent.branches=4",
+                "agent.around=true",
+            ),
+        ),
     ],
 )
 def test_references_learn_in_the_real_game_and_go_on(command, folder, capsys, agent, settings):
