@@ -17,7 +17,7 @@ Limits = Mapping[str, tuple[float | None, float | None]]
 TYPES: dict[str, type] = {"int": numbers.Integral, "float": numbers.Real, "bool": bool, "str": str}
 """The type that a field must have by its annotation; other annotations are not checked."""
 
-WIDE = 1e12
+LARGEST = 1e12
 """No number of a setting may be larger; small enough for all computations with settings."""
 
 
@@ -72,7 +72,7 @@ def _check(name: str, value: Any, number: float, least: float | None, most: floa
         raise ValueError(f"{name} is {value}: it has to be at least {least:g}")
     if most is not None and number > most:
         raise ValueError(f"{name} is {value}: it can be at most {most:g}")
-    if abs(number) > WIDE:
+    if abs(number) > LARGEST:
         raise ValueError(f"{name} is {value}: no number of a setting is as large as that")
 
 

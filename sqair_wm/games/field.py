@@ -26,7 +26,7 @@ DEEPEST, GAP, SEPARATOR = 0.2, 8, 3
 """Largest share of the height that is cut off at one edge; most rows between the score and the lives; and the number of
 rows below them within which one of a single colour has to follow."""
 
-CHUNK = 300
+ONE_BACKGROUND = 300
 """Raw frames that share a background."""
 
 NEAR, EVERY, VANISHING = 5, 5, 0.04
@@ -157,7 +157,7 @@ def vanishing(play: Play, frames: int) -> tuple[int, int]:
 
 
 def _random_play(game: str) -> Iterator[Play]:
-    """`FRAMES` raw frames of several episodes, `CHUNK` at a time."""
+    """`FRAMES` raw frames of several episodes, `ONE_BACKGROUND` at a time."""
     env = gym.make(
         f"ALE/{game}-v5", obs_type="ram", frameskip=1, repeat_action_probability=0.0, disable_env_checker=True
     )
@@ -165,9 +165,9 @@ def _random_play(game: str) -> Iterator[Play]:
     assert isinstance(space, gym.spaces.Discrete)
     agent, age, action, lives = RepeatingAgent(int(space.n), 0), 0, 0, 0
     env.reset(seed=0)
-    for _ in range(FRAMES // CHUNK):
+    for _ in range(FRAMES // ONE_BACKGROUND):
         screens, notes = [], []
-        for t in range(CHUNK):
+        for t in range(ONE_BACKGROUND):
             if age >= EPISODE:
                 env.reset()
                 age = 0

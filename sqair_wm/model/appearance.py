@@ -14,7 +14,7 @@ from sqair_wm.nn.attention import FrameView, place_whole, whole_factors, windows
 from sqair_wm.nn.packing import Rows
 from sqair_wm.nn.where import window
 
-WIDE = 0.15
+MOST_PAINTED = 0.15
 """Share of a frame: where the largest windows span more than this, it is cheaper to paint whole frames."""
 
 
@@ -83,7 +83,7 @@ class Appearance(nn.Module):
             return view.all_rows().flatten(1).square().sum(1)
         glimpses, scene = self.decode(rows.take(slots.what.flatten(0, 1))), rows.numbers() // slots.presence.shape[1]
         scale, centre = window(rows.take(slots.where.flatten(0, 1)))
-        if float(scale.detach().amax(0).prod()) > WIDE:
+        if float(scale.detach().amax(0).prod()) > MOST_PAINTED:
             factors = whole_factors(glimpses[:, None], scale[:, None], centre[:, None], view.size)
             return WholeError.apply(*factors, scene, view.frame.flatten(1, 2), view.copies)
         index, values = windows(scene, glimpses, scale, centre, view.size)

@@ -13,7 +13,7 @@ MOTION = 4
 FEATURES = 12
 """Length of `Motion.features`."""
 
-TOUCHING = 0.25
+EDGE = 0.25
 """In object sizes, the finer of two scales on which the distance to an edge of the frame saturates."""
 
 FINE = 0.1
@@ -57,7 +57,7 @@ class Motion(NamedTuple):
         """What a network is shown, `[R, FEATURES]`: surprise, velocity, and how near the frame's edges it goes next."""
         there = (centre + self.velocity + self.surprise) / reach
         edges = torch.cat([1 / reach - there, 1 / reach + there], -1)
-        far, near = torch.tanh(edges), torch.tanh(edges / TOUCHING)
+        far, near = torch.tanh(edges), torch.tanh(edges / EDGE)
         return torch.cat([torch.tanh(self.surprise / (FINE * reach)), self.velocity / reach, far, near], -1)
 
     def move(self, out: Tensor, shift: Tensor, reach: Tensor, *, kept: bool) -> tuple[Tensor, Tensor]:

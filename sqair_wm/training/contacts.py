@@ -12,7 +12,7 @@ from sqair_wm.model.slots import Slots
 TOUCH = 0.15
 """Objects touch if the gap between their windows is smaller than this along both axes, in object sizes."""
 
-CHUNK = 2000
+COMPARED_AT_ONCE = 2000
 """Frames whose pairs of objects are compared at once."""
 
 
@@ -67,7 +67,7 @@ def newly_seen(before: Slots, after: Slots) -> Tensor:
 
 
 def _chunks(states: Slots, frames: int) -> Iterator[Slots]:
-    for rows in torch.arange(frames).split(CHUNK):
+    for rows in torch.arange(frames).split(COMPARED_AT_ONCE):
         yield states.select(rows)
 
 

@@ -21,7 +21,7 @@ from sqair_wm.nn.where import to_where, window
 LEAST_ENERGY, FAINTEST = 0.3, 0.01
 """Least squared intensity of a proposal, summed over pixels; and per pixel of the typical object, without opacity."""
 
-WIDE = 1.4
+FIRST_LOOK = 1.4
 """Size of the window in which a proposal is first looked at, relative to the window of a typical object."""
 
 
@@ -167,7 +167,7 @@ class GuidedDiscovery(nn.Module):
         """The state after reading the peaks' windows, and q of where; computed once for `copies` neighbouring rows."""
         scene, peak = rows.numbers()[::copies], Peak(*(x[::copies] for x in peak))
         share = self.share.expand(scene.shape[0], 2)
-        wide = self.reader.around(view, scene, (WIDE * share).clamp(max=1), peak.centre, others)
+        wide = self.reader.around(view, scene, (FIRST_LOOK * share).clamp(max=1), peak.centre, others)
         state = self._state(wide, peak, rows, rows.take(embedding)[::copies], steps)
         q_where = self._q_where(state, peak.centre, share)
         if copies == 1:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.dynamics import Prediction
-from sqair_wm.model.inference.guided_discovery import WIDE
+from sqair_wm.model.inference.guided_discovery import FIRST_LOOK
 from sqair_wm.model.inference.matching import Matcher, nearest
 from sqair_wm.model.inference.parts import CERTAIN, LARGER, Decode, GlimpseReader, keep, limited, shows
 from sqair_wm.model.inference.search import Others, cover, energy_map, search_near
@@ -75,7 +75,7 @@ class GuidedTracking(nn.Module):
         scene = rows.numbers() // slots.presence.shape[1]
         others, seen, base = self._find(rows, scene, slots, view, prior, before, dense)
         scale_before, centre_before = window(before.where)
-        wide = self.reader.around(view, scene, (WIDE * scale_before).clamp(max=1), base, others)
+        wide = self.reader.around(view, scene, (FIRST_LOOK * scale_before).clamp(max=1), base, others)
         evidence = self.evidence(torch.cat([wide, seen, before.what, before.where, before.temporal], -1))
         predicted = Normal(*(rows.take(x.flatten(0, 1)) for x in prior.where))
         q_where = self._q_where(evidence, base, scale_before, predicted)

@@ -27,7 +27,7 @@ FARTHEST, BEYOND = 2.0, -1000.0
 CLOSE = 1.2
 """Objects are neighbours if their centres are closer than this plus the search radius, in object sizes."""
 
-CELLS = 8
+CELLS_OF_AN_OBJECT = 8
 """Cells to the shorter side of an object."""
 
 SPAN, BODY = 1.6, 1.2
@@ -76,7 +76,7 @@ class Matcher:
 
     def __init__(self, view: FrameView, object_size: Pixels, reach: Pixels, surprise: float):
         self.surprise = surprise
-        self.view, self.stride = view, max(1, round(min(object_size) / CELLS))
+        self.view, self.stride = view, max(1, round(min(object_size) / CELLS_OF_AN_OBJECT))
         self.size = [-(-side // self.stride) for side in view.size]
         self.span = [2 * round((SPAN * side / self.stride - 1) / 2) + 1 for side in object_size]
         self.sigma = [side / self.stride for side in reach]
