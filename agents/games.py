@@ -7,11 +7,15 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
+import torch
 
 from sqair_wm.envs.layout import Layout, Observation
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.scenes import Tracker
 from sqair_wm.world.world_model import WorldModel
+
+LEARNT_SEEDS = 1_000_000
+"""Games that agents learn from have seeds below this one; those that they are evaluated on have higher ones."""
 
 
 class Tick(NamedTuple):
@@ -40,7 +44,7 @@ class RealGames:
     Args:
         world: the model whose game is played, and that finds its objects.
         number: number of games.
-        seed: of the first game; the next ones have `seed + 1`, ... Games that begin later are not seeded again.
+        seed: of the first game; the next ones have `seed + 1`, ... Those of games that begin later follow from these.
         around: whether agents also see the background around each object, see `Around`.
         options: passed on to `WorldModel.make_env`.
 
@@ -61,7 +65,8 @@ class RealGames:
         self.fresh, self.over = np.ones(number, bool), np.ones(number, bool)
         self.infos: list[dict[str, Any]] = [{} for _ in range(number)]
         self._tracker = Tracker(world, number)
-        self._seeds: list[int | None] = [seed + i for i in range(number)]
+        self._seed, self._next = [0] * number, [seed + i for i in range(number)]
+        self._taken: list[list[int]] = [[] for _ in range(number)]
         self._lives = np.zeros(number, int)
 
     @property
@@ -80,14 +85,14 @@ class RealGames:
         """What is behind the objects, `[B, H, W, 3]` uint8."""
         return np.stack([eye.background for eye in self._tracker.eyes])
 
-    def begin(self, rows: np.ndarray, seeds: Sequence[int | None] | None = None) -> None:
-        """Begin games where `rows` `[B]` is true; `seeds` holds one for each of these, None for unseeded ones."""
+    def begin(self, rows: np.ndarray, seeds: Sequence[int] | None = None) -> None:
+        """Begin games where `rows` `[B]` is true; `seeds` holds one for each of these."""
         chosen = np.flatnonzero(rows)
         if not len(chosen):
             return
-        for i, seed in zip(chosen, seeds or [self._seeds[i] for i in chosen], strict=True):
-            self.frames[i], info = self.envs[i].reset(seed=seed)
-            self._seeds[i], self._lives[i], self.infos[i] = None, info.get("lives", 0), info
+        for i, seed in zip(chosen.tolist(), seeds or [self._next[i] for i in chosen], strict=True):
+            self._reset(i, seed)
+            self._next[i] = int(np.random.default_rng(seed).integers(LEARNT_SEEDS))
         self._tracker.begin(rows)
         self._tracker.see(self.frames, None, None if rows.all() else rows)
         self.fresh, self.over = self.fresh | rows, self.over & ~rows
@@ -99,8 +104,7 @@ class RealGames:
         ended, truncated, taken = no.copy(), no.copy(), np.where(rows, actions, 0).astype(np.int64)
         before = self._lives.copy()
         for i in np.flatnonzero(rows):
-            self.frames[i], reward[i], ended[i], truncated[i], info = self.envs[i].step(int(taken[i]))
-            self._lives[i], self.infos[i] = info.get("lives", 0), info
+            reward[i], ended[i], truncated[i] = self._act(int(i), int(taken[i]))
         if rows.any():
             self._tracker.see(self.frames, taken, None if rows.all() else rows)
         self.fresh = self.fresh & ~rows
@@ -113,6 +117,37 @@ class RealGames:
         tick = self.step(actions)
         self.begin(over)
         return tick._replace(began=over)
+
+    def _reset(self, i: int, seed: int) -> None:
+        """Begin game `i`."""
+        self.frames[i], info = self.envs[i].reset(seed=seed)
+        self._seed[i], self._taken[i], self._lives[i], self.infos[i] = seed, [], info.get("lives", 0), info
+
+    def _act(self, i: int, action: int) -> tuple[float, bool, bool]:
+        """A step of game `i`; its reward, and whether the game ended or was cut off."""
+        self.frames[i], reward, ended, truncated, info = self.envs[i].step(action)
+        self._taken[i].append(action)
+        self._lives[i], self.infos[i] = info.get("lives", 0), info
+        return float(reward), ended, truncated
+
+    def state_dict(self) -> dict[str, Any]:
+        """The games as they are now, in tensors and plain data: of each its seed, and what was done since it began."""
+        return {
+            "seed": list(self._seed),
+            "next": list(self._next),
+            "taken": [torch.tensor(x, dtype=torch.int16) for x in self._taken],
+            "flags": torch.from_numpy(np.stack([self.fresh, self.over])),
+            "tracker": self._tracker.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave: every game is played again from its seed, without looking at it."""
+        for i, (seed, taken) in enumerate(zip(state["seed"], state["taken"], strict=True)):
+            self._reset(i, seed)
+            for action in taken.tolist():
+                self._act(i, action)
+        self._next, (self.fresh, self.over) = list(state["next"]), state["flags"].numpy().copy()
+        self._tracker.load_state_dict(state["tracker"])
 
     def close(self) -> None:
         """Close all games."""

@@ -118,7 +118,9 @@ class ImaginationLearner:
         own, known = play.encoded, play.known
         if self.trainer is None:
             folder, config = self.folder or play.folder, replace(self.config, cycle=iterations)
-            self.trainer = ImaginationTrainer(self.world, own, config, folder, self.fabric, self.seed)
+            # The random numbers of the agent are not those of this training.
+            with torch.random.fork_rng():
+                self.trainer = ImaginationTrainer(self.world, own, config, folder, self.fabric, self.seed).begin()
         share = own_share(len(own.part), 0 if known is None else len(known.part), self.settings.fresh)
         chance = np.random.default_rng([self.seed, self.trainer.position])
         records = []

@@ -21,14 +21,11 @@ from sqair_wm.training.encoded import EncodedPlay
 from sqair_wm.world.world_model import WorldModel
 
 from .experience import GrownPlay
-from .games import RealGames
+from .games import LEARNT_SEEDS, RealGames
 from .learning import WorldLearner
 from .stretch import Stretch, play
 
 STATE, PROGRESS, PLAY, POINT = "state.pt", "progress.jsonl", "play", "checkpoint-"
-
-LEARNT_SEEDS = 1_000_000
-"""Games that agents learn from have seeds below this one; those that they are evaluated on have higher ones."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +113,10 @@ class AgentLoop:
         # Before 0.6.0 every round had a stretch of play.
         self.play = GrownPlay(folder / PLAY, world, state.get("stretches", done))
         self.imagined, self.seconds = state.get("imagined", 0), state.get("seconds", 0.0)
-        self.random = np.random.default_rng([seed, done])
-        # The state of a game is not saved: a run that goes on begins new ones.
-        self.games = RealGames(world, settings.games, int(self.random.integers(LEARNT_SEEDS)), around)
+        first = int(np.random.default_rng([seed, done]).integers(LEARNT_SEEDS))
+        self.games = RealGames(world, settings.games, first, around)
+        if "games" in state:  # before 0.9.0 they were not saved, and new ones began
+            self.games.load_state_dict(state["games"])
         if done:
             torch.set_rng_state(state["random"])
 
@@ -159,15 +157,16 @@ class AgentLoop:
             steps, epsilon = s.first, 0.0
         else:
             policy, steps, epsilon = self.learner.policy, s.play, s.epsilon
-        stretch = play(self.games, policy, min(steps, most), epsilon=epsilon, random=self.random, pictures=s.pictures)
+        chance = np.random.default_rng([self.seed, self.rounds])
+        stretch = play(self.games, policy, min(steps, most), epsilon=epsilon, random=chance, pictures=s.pictures)
         self.play.add(stretch)
         return reward_figures(stretch)
 
     def _save(self) -> None:
         """Write the round into a folder of its own; the one before goes when this one is whole."""
         target = point(self.folder, self.rounds)
-        own = {"imagined": self.imagined, "seconds": self.seconds, "random": torch.get_rng_state()}
-        own["stretches"] = len(self.play)
+        own: dict[str, Any] = {"imagined": self.imagined, "seconds": self.seconds, "random": torch.get_rng_state()}
+        own |= {"stretches": len(self.play), "games": self.games.state_dict()}
         with new_folder(target) as partial:
             self.world_learner.save(partial)
             self.world.save(partial)

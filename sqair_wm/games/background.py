@@ -20,6 +20,10 @@ CUT = 0.3
 """Where more than this share of a picture differs from the background, the scene changed (a new level, a flash)."""
 
 
+SEEN = ("image", "_votes", "_sure")
+"""What a `RunningMode` remembers of an episode."""
+
+
 class RunningMode:
     """Causal background: for every pixel, the colour seen most in the recent past (a majority vote with a capped lead).
 
@@ -54,6 +58,15 @@ class RunningMode:
         self.image = self.initial.copy()
         self._votes = np.full(self.image.shape[:2], self.memory // 2, np.int32)
         self._sure = np.ones(self.image.shape[:2], bool)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What has been seen of the episode so far."""
+        return {name: torch.from_numpy(getattr(self, name).copy()) for name in SEEN}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from what `state_dict` gave."""
+        for name in SEEN:
+            setattr(self, name, state[name].numpy().copy())
 
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Take in `frame` `[H, W, C]` uint8 and return the background behind it, a new array."""

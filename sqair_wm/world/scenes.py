@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -105,6 +106,27 @@ class Tracker:
         action = torch.from_numpy(taken[chosen]).to(device) if self.model.config.actions else None
         self.scenes.advance(self.model.filter(state, seen, action, checked=True), rows)
         self._fresh[chosen] = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the model has made of the games so far, in tensors on the CPU; see `Slots` and `Seating`."""
+        seen, seating = self.scenes.state, self.scenes.seating
+        fields = {name: getattr(seen, name) for name in field_names(Slots)} | seating._asdict()
+        return {
+            "scenes": {name: x.detach().cpu().clone() for name, x in fields.items()},
+            "eyes": [eye.state_dict() for eye in self.eyes],
+            "fresh": torch.from_numpy(self._fresh.copy()),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        device = self.scenes.state.step.device
+        fields = {name: x.to(device) for name, x in state["scenes"].items()}
+        seating = Seating(*(fields.pop(name) for name in Seating._fields))
+        self.scenes = Scenes(Slots(**fields))
+        self.scenes.seating = seating
+        for eye, seen in zip(self.eyes, state["eyes"], strict=True):
+            eye.load_state_dict(seen)
+        self._fresh = state["fresh"].numpy().copy()
 
     @property
     def backgrounds(self) -> Tensor:

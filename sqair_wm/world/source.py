@@ -98,6 +98,14 @@ class Eyes:
         """The background with which the last frame was compared, `[H, W, 3]` uint8."""
         return self._mode.image.copy()
 
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """See `RunningMode.state_dict`."""
+        return self._mode.state_dict()
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._mode.load_state_dict(state)
+
     def __call__(self, frame: np.ndarray) -> Frame:
         """A picture `[H, W, 3]` uint8 as one `Frame` on the model's device."""
         background = torch.from_numpy(self._mode.update(frame)).to(self._device)

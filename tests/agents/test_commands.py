@@ -68,6 +68,11 @@ def test_an_agent_dreams_goes_on_and_is_evaluated(command, folder, model, capsys
     after = torch.cat([w.flatten() for w in PPO.load(path / "agent.zip").policy.parameters()])
     assert not torch.equal(before, after)
 
+    command("steps=80", "name=whole", *DREAM)  # without a stop it comes to the same, to the bit
+    whole = torch.cat([w.flatten() for w in PPO.load(folder / "whole" / "agent.zip").policy.parameters()])
+    there, here = (sqair_wm.load(p).state_dict() for p in (folder / "whole", path))
+    assert torch.equal(whole, after) and all(torch.equal(w, here[n]) for n, w in there.items())
+
     evaluate.main([str(path), "--episodes", "3", "--games", "2", "--json", str(folder / "seed0.json")])
     assert "Bouncing dream: mean" in capsys.readouterr().out
     result = json.loads((folder / "seed0.json").read_text())

@@ -5,6 +5,7 @@ import numpy as np
 
 from sqair_wm.agents.games import RealGames
 from sqair_wm.agents.planning.planner import slots_of
+from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 def test_each_game_is_seen_as_by_the_slot_environment(world, model):
@@ -44,3 +45,21 @@ def test_planners_find_the_scenes(world, model):
     env = gym.make("sqair_wm/Slots-v0", model=model)
     env.reset(seed=0)
     assert slots_of(env).presence.shape[0] == 1
+
+
+def test_games_go_on_from_their_saved_state(world, short, tmp_path):
+    random = np.random.default_rng(0)
+    games = RealGames(world, 2, seed=3)
+    games.begin(np.ones(2, bool))
+    for _ in range(10):  # the games end after a few steps, and others begin
+        games.advance(random.integers(5, size=2))
+    save_checkpoint(tmp_path / "games.pt", {"iteration": 1, "games": games.state_dict()})
+    later = RealGames(world, 2, seed=99)
+    later.load_state_dict(load_checkpoint(tmp_path / "games.pt")["games"])
+    for _ in range(12):
+        assert (later.frames == games.frames).all() and (later.observation == games.observation).all()
+        assert (later.backgrounds == games.backgrounds).all()
+        action = random.integers(5, size=2)
+        ticks = [x.advance(action) for x in (games, later)]
+        assert all((a == b).all() for a, b in zip(*ticks, strict=True))
+        assert (games.fresh == later.fresh).all() and (games.over == later.over).all()
