@@ -40,7 +40,8 @@ class ModelSettings:
         residual: predict changes of position and appearance; otherwise predict both anew, as released.
         pairs: what the `interactive` dynamics is shown of two objects: `contact` (place, velocity, and whether and how
             they touch now or, if both go on, in the next step), `intent` (the same if both do what they are about to do
-            under the action) or `place` (without contact, and with one layer less).
+            under the action), `hit` (as `intent`, and where on the other one they will touch) or `place` (without
+            contact, and with one layer less).
         changing: the background changes in imagination where objects pass (eaten pellets); else it stays.
         births: new objects in imagination are learned from play; else they are drawn from the discovery prior.
         lasting: with `interactive` dynamics an object leaves imagination at the step in which it was last seen, which
@@ -87,7 +88,7 @@ class ModelSettings:
     decoder: str = "mlp"
     decoder_width: int = 0
     residual: bool = True
-    pairs: str = "intent"
+    pairs: str = "hit"
     changing: bool = True
     births: bool = True
     lasting: bool = True
@@ -175,7 +176,7 @@ class ModelConfig(ModelSettings):
             ("encoder", ("mlp", "conv")),
             ("appearance", ("gated", "steady")),
             ("size", ("free", "held", "steady")),
-            ("pairs", ("intent", "contact", "place")),
+            ("pairs", ("hit", "intent", "contact", "place")),
             ("inertia", ("kept", "free")),
         ):
             if getattr(self, name) not in choices:

@@ -94,7 +94,8 @@ class Dynamics(nn.Module):
         around = surroundings.width + CLOCK * self.clock if surroundings else 0
         motion = FEATURES if config.smooth else 2 * self.residual
         self.cell = GRUCell(w + 4 + motion + around, hidden - MOTION * config.smooth)
-        self.intent = Intent(config, hidden) if surroundings is not None and config.pairs == "intent" else None
+        intends = surroundings is not None and config.pairs in ("intent", "hit")
+        self.intent = Intent(config, hidden) if intends else None
         self.lasting = bool(surroundings is not None and config.lasting)
         outputs = 2 * (w + 4) + 1 + self.lasting + (OUTPUTS if config.smooth else 2 * self.residual)
         self.hidden = mlp(self.cell.hidden, hidden, out=False) if config.smooth else nn.Identity()
@@ -139,7 +140,7 @@ class Dynamics(nn.Module):
         return Prediction(memory, logits[0], Normal(rest[0], rest[1] + 1), Normal(rest[2], rest[3] + 1), lasting, going)
 
     def _going(self, sight: Sight | None, velocity: Tensor, memory: Tensor, action: Tensor | None) -> Tensor | None:
-        """By how much each object is about to move, `[B, N, 2]`; None unless `pairs` is `intent`."""
+        """By how much each object is about to move, `[B, N, 2]`; None unless `pairs` is `intent` or `hit`."""
         if self.intent is None or sight is None:
             return None
         going = velocity + MOST_INTENT * self.reach * self.intent(sight, memory, action)

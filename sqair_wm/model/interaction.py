@@ -23,9 +23,9 @@ class Relation(nn.Module):
 
     def __init__(self, config: ModelConfig, width: int):
         super().__init__()
-        code, contact = config.what + 7, config.pairs != "place"
+        code, contact = config.what + 7, CONTACT[config.pairs]
         self.receiver, self.sender = linear(code, width), linear(code, width)
-        self.between = linear(6 + CONTACT * contact, width)
+        self.between = linear(6 + contact, width)
         self.meeting = linear(width, width) if contact else None
 
     def forward(self, sight: Sight, relation: Tensor | None = None) -> Tensor:

@@ -82,6 +82,11 @@ class Motion(NamedTuple):
         return step, torch.cat([step, velocity], -1) / reach
 
 
+def expecting(memory: Tensor, step: Tensor, reach: Tensor) -> Tensor:
+    """The `memory` `[..., P]` of a dynamics with `Motion`, as if the last `step` `[..., 2]` had been expected."""
+    return torch.cat([memory[..., :-MOTION], step / reach, memory[..., -MOTION // 2 :]], -1)
+
+
 def firm(x: Tensor) -> Tensor:
     """`x` less most of its tanh: nearly 0 near 0, so that objects move on unchanged; far from 0, one closer to it."""
     return x - (1 - HARDLY) * torch.tanh(x)

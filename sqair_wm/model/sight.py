@@ -14,9 +14,15 @@ from sqair_wm.nn.packing import Rows
 NEAR, FAR = 1.0, 4.0
 """Distances, in objects, at which the two scales of a relation saturate."""
 
-TOUCHING, CONTACT, SLOW = 0.25, 14, 0.02
-"""The finer of the two scales of a contact, in object sizes; how many numbers describe one; and the least speed, in
-object sizes a step, at which two objects are taken to approach each other."""
+TOUCHING, SLOW = 0.25, 0.02
+"""The finer of the two scales of a contact, in object sizes; and the least speed, in object sizes a step, at which two
+objects are taken to approach each other."""
+
+CONTACT = {"place": 0, "contact": 14, "intent": 14, "hit": 18}
+"""How many numbers describe whether and how two objects touch, for each `ModelConfig.pairs`."""
+
+MOST_BESIDE = 2.0
+"""Where an object is hit is told up to so many times its half size from its middle."""
 
 
 class Sight:
@@ -78,7 +84,7 @@ class Sight:
         """Place and motion of every slot of a scene relative to each object in it, `[R, N, D + 1]`.
 
         Place and velocity (y, x) relative to the object, in object sizes, the place on two scales, squashed (D = 6);
-        unless `ModelConfig.pairs` is `place`, `touches` as well (D = 6 + CONTACT). Last, 1 where the slot is empty or
+        unless `ModelConfig.pairs` is `place`, `touches` as well (D = 6 + `CONTACT`). Last, 1 where the slot is empty or
         the object itself, else 0.
 
         Args:
@@ -88,7 +94,7 @@ class Sight:
         parts = [torch.tanh(apart)]
         if reach is not None:
             closing = apart[..., 4:] if going is self._speed else self._apart(going)
-            parts.append(touches(NEAR * apart[..., :2], closing, reach))
+            parts.append(touches(NEAR * apart[..., :2], closing, reach, hit=self.config.pairs == "hit"))
         return torch.cat([*parts, nobody[..., None].to(apart.dtype)], -1)
 
     @cached_property
@@ -148,7 +154,7 @@ class Sight:
         return corner, torch.cat([cut, place - cell - 0.5], -1)
 
 
-def touches(where: Tensor, speed: Tensor, reach: Tensor) -> Tensor:
+def touches(where: Tensor, speed: Tensor, reach: Tensor, hit: bool = False) -> Tensor:
     """Whether and how two objects touch, `[..., CONTACT]`, squashed; all in object sizes.
 
     The gap between their windows along y and x, now, and one step on if both go on as they do; when during that step
@@ -159,10 +165,16 @@ def touches(where: Tensor, speed: Tensor, reach: Tensor) -> Tensor:
         where: `[..., 2]` centre of the other, relative to the object.
         speed: `[..., 2]` its velocity relative to the object's, a step.
         reach: `[..., 2]` half the height and half the width of both windows together.
+        hit: also tell where on the other one the first touches it, along each axis: a ball leaves the end of a paddle
+            in another direction than its middle.
     """
     now, later = where.abs() - reach, (where + speed).abs() - reach
     closing = -speed * where.detach().sign()
     when = (now / closing.clamp(min=SLOW)).clamp(0, 1)
-    beside = (where + speed * when.flip(-1)).abs() - reach
+    place = where + speed * when.flip(-1)
+    beside = place.abs() - reach
     gaps = torch.cat([now, later, beside], -1)
-    return torch.cat([torch.tanh(gaps), torch.tanh(gaps / TOUCHING), when], -1)
+    parts = [torch.tanh(gaps), torch.tanh(gaps / TOUCHING), when]
+    if hit:
+        parts += [(place / reach.clamp(min=SLOW)).clamp(-MOST_BESIDE, MOST_BESIDE), torch.tanh(place)]
+    return torch.cat(parts, -1)

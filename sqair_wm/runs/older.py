@@ -70,6 +70,9 @@ BEFORE_050: dict[str, Any] = {"imagination.objects": 0}
 BEFORE_070: dict[str, Any] = {"model.pairs": "contact", "imagination.intent": 0.0}
 """The same of 0.6.0 and before."""
 
+BEFORE_090: dict[str, Any] = {"model.pairs": "intent"}
+"""The same of 0.8.0 and before."""
+
 GONE = ("training.compile",)
 """Settings of 0.1.0 that this version does not have; they were off by default."""
 
@@ -118,6 +121,8 @@ def read_saved(path: Path) -> Saved:
         _was(BEFORE_070, settings, said)
         if settings.get("model.size", "auto") == "auto":  # which means more since then
             settings["model.size"] = "free_or_steady"
+    if _number(version) < (0, 9, 0):
+        _was(BEFORE_090, settings, said)
     respelled = {key: written[key] for key in said & set(written) if written[key] != settings[key]}
     return Saved(version, settings, frozenset(said), respelled)
 

@@ -32,7 +32,7 @@ class ImaginationConfig(Schedule):
         look: weight of the error of size and appearance; the error of position has weight 1.
         scenery: weight of the error of the background around objects.
         births: weight of the loss of when and where new objects appear.
-        intent: weight of the error of where objects are about to go, with `model.pairs=intent`.
+        intent: weight of the error of where objects are about to go, with `model.pairs=intent` or `hit`.
         outcome: weight of the losses of reward and ending after steps that were seen.
         dreamt: weight of the same losses after steps that were imagined.
         astray: in object sizes, how far from where it was seen an object may be imagined before it is put back there;

@@ -11,7 +11,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from sqair_wm.model.births import Births, birth_loss
-from sqair_wm.model.dynamics import Prediction, move_on
+from sqair_wm.model.dynamics import Dynamics, Prediction, move_on
+from sqair_wm.model.motion import expecting
 from sqair_wm.model.outcome import OutcomeHeads
 from sqair_wm.model.rollout import RolloutStep, roll_out
 from sqair_wm.model.scenery import SceneryChange, changed, scenery_error
@@ -148,6 +149,8 @@ class ImaginationLoss(nn.Module):
         """The scenes with objects put back where they were seen, if they are too far off (`ImaginationConfig.astray`).
 
         Going on from a wrong place would teach objects to come back from it: a ball that passed a paddle would return.
+        To be put back is no surprise: otherwise the dynamics would learn a bounce from the surprise that follows it in
+        training only, instead of from what leads to it.
         """
         if not self.config.astray:
             return imagined
@@ -155,6 +158,10 @@ class ImaginationLoss(nn.Module):
         seen = (imagined.identity == target.identity) & (imagined.presence > 0) & (target.unseen == 0)
         astray = (seen & (apart > self.config.astray))[..., None]
         put = {n: torch.where(astray, getattr(target, n), getattr(imagined, n)) for n in ("where", "what", "velocity")}
+        if self.model.smooth and isinstance(self.dynamics, Dynamics):
+            put["prior"] = torch.where(
+                astray, expecting(imagined.prior, target.velocity, self.dynamics.reach), imagined.prior
+            )
         return imagined.replace(**put)
 
     def _terms(

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import torch
@@ -79,6 +80,17 @@ def test_a_hit_and_a_miss_differ_by_the_gap_beside_when_the_other_closes():
     hit, miss = (touches(torch.tensor([2.0, x]), speed, reach) for x in (1.4, 1.6))
     # Half a step on they are 0.9 or 1.1 apart along x, of 1 that both reach.
     assert torch.allclose(hit[5], torch.tensor(-0.1).tanh()) and torch.allclose(miss[5], torch.tensor(0.1).tanh())
+
+
+def test_where_a_ball_hits_a_paddle_is_told():
+    """A paddle is 10 away along x, 4 high and 1 wide; a ball of size 1 nears it by 5 a step and falls by 1."""
+    where, speed, reach = torch.tensor([0.5, 10.0]), torch.tensor([-1.0, -5.0]), torch.tensor([2.5, 1.0])
+    found = touches(where, speed, reach, hit=True)
+    # After 1.8 steps, counted as one, the middle of the paddle is 0.5 above the ball.
+    assert torch.allclose(found[:14], touches(where, speed, reach))
+    assert torch.allclose(found[14:], torch.tensor([-0.5 / 2.5, 2.0, math.tanh(-0.5), math.tanh(10.0)]))
+    up, down = (touches(torch.tensor([y, 2.0]), torch.tensor([0.0, -5.0]), reach, hit=True) for y in (1.0, -1.0))
+    assert torch.equal(up[:14], down[:14]) and up[14] == -down[14], "nothing else tells the ends of a paddle apart"
 
 
 def test_a_relation_with_contact_sums_a_second_layer_over_the_others():

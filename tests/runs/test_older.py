@@ -157,7 +157,7 @@ def test_a_run_keeps_the_version_it_was_made_with(tmp_path):
 
 def test_a_run_of_060_goes_on_with_sizes_and_pairs_of_then(tmp_path):
     file = begin_run(composed("env=Pong", f"runs={tmp_path}")).path / "config.yaml"
-    text = file.read_text().replace(VERSION, "0.6.0").replace("pairs: intent", "pairs: contact")
+    text = file.read_text().replace(VERSION, "0.6.0").replace("pairs: hit", "pairs: contact")
     file.write_text(text.replace("  intent: 0.3\n", ""))
     (file.parent / "checkpoint.pt").touch()
     config = begin_run(composed("env=Pong", f"runs={tmp_path}")).config

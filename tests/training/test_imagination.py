@@ -6,6 +6,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
+from sqair_wm.model.motion import MOTION, Motion
 from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.nn.where import to_where, window
 from sqair_wm.training.encoded import EncodedPlay, Play
@@ -174,3 +175,18 @@ def test_imagined_objects_out_of_sight_stay_out_of_sight_longer_and_longer():
     )
     assert later.unseen[0, 0] == 4
     assert world.imagine(slots, noise=Noise.none(slots), discover=False).unseen[0, 0] == 0
+
+
+def test_an_object_that_is_put_back_is_no_surprise():
+    world = WorldModel(replace(CONFIG, smooth=True))
+    loss = ImaginationLoss(world, ImaginationConfig(astray=0.4))
+    seen = steered(3).states.map(lambda x: x[1:3])  # of the first scene the object is put back, of the second it is not
+    wrong = seen.where + torch.tensor([0, 0, 1.0, 0]) * torch.tensor([1.0, 0.0])[:, None, None]
+    memory = torch.rand(2, 3, world.sqair.dynamics.cell.hidden + MOTION)
+    imagined = seen.replace(where=wrong, velocity=seen.velocity + 0.1, prior=memory)
+    put = loss._put_back(imagined, seen)
+    assert torch.equal(put.where[:, 0], seen.where[:, 0]) and torch.equal(put.velocity[0, 0], seen.velocity[0, 0])
+    surprise = Motion.of(put.velocity[:, 0], put.prior[:, 0, -MOTION:], world.sqair.dynamics.reach).surprise
+    assert torch.allclose(surprise[0], torch.zeros(2), atol=1e-6) and surprise[1].abs().max() > 0.01
+    assert torch.equal(put.prior[..., :-MOTION], memory[..., :-MOTION])
+    assert torch.equal(put.prior[..., -2:], memory[..., -2:]), "its own velocity has to lead it on"
