@@ -15,8 +15,7 @@ SIDE = 9
 """Height and width of a view, in cells of the view."""
 
 SPANS = (1, 4)
-"""Cells of the scenery that a cell of a view spans: the near view shows about three objects each way, the far one
-twelve."""
+"""Cells of the scenery that a cell of a view spans: the near view is about three objects wide, the far one twelve."""
 
 
 class Around:
