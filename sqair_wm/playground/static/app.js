@@ -1,4 +1,4 @@
-// The page: which models are shown, one clock for all of them, and what keys and buttons do.
+// The page: the models that are shown, one clock for all of them, and the commands of keys and buttons.
 
 import { listen, take } from "/static/keys.js";
 import { Panel } from "/static/panel.js";
@@ -10,7 +10,7 @@ const FUTURES_EVERY = 700; // milliseconds, while playing
 let playing = false;
 let futures = false;
 let drawn = false;
-let mark = null; // first frames of a film that is being recorded, by panel
+let mark = null; // while a film is recorded: its first frame, by panel
 let wake = () => {};
 let rate = 0;
 
@@ -18,7 +18,7 @@ const app = {
   say(text) {
     byId("says").textContent = text;
   },
-  /** Stop the clock; undefined, so that something can follow. */
+  /** Pause. Returns undefined, so that `pause() || other()` does both. */
   pause() {
     setPlaying(false);
   },
@@ -35,7 +35,7 @@ function setPlaying(value) {
 const press = (name, value) => buttons[name].setAttribute("aria-pressed", String(value));
 const all = (work) => Promise.all([...panels.values()].filter((panel) => panel.state !== null).map(work));
 
-/** Where there is a dream, wake up everywhere; else dream everywhere. */
+/** End all dreams, if there are any; else begin one in every panel. */
 async function dream() {
   const asleep = [...panels.values()].some((panel) => panel.state?.dream);
   await all((panel) => (Boolean(panel.state.dream) === asleep ? panel.do("dream") : null));
@@ -100,7 +100,7 @@ const KEYS = {
   g: "gif", m: "mp4", a: "player", "[": "slower", "]": "faster", h: "help",
 };
 
-/** Do what a key or a button stands for, and show what the futures are now. */
+/** Run the command of a key or a button, and update the futures. */
 async function run(name) {
   app.say("");
   await commands[name]();
@@ -109,7 +109,7 @@ async function run(name) {
   if (!playing) await showFutures();
 }
 
-/** One frame on: in the past along what was played, at its end under the keys that are pressed. */
+/** Go one frame forward: replay the past if no key is pressed, else play with the pressed keys. */
 async function forward() {
   const pressed = take();
   const nothing = pressed.keys === "" && pressed.digit === null;
@@ -130,7 +130,7 @@ async function clock() {
       }
     } catch (error) {
       setPlaying(false);
-      app.say(`stopped: ${error.message}`);
+      app.say(`stopped by an error: ${error.message}`);
     }
     const rest = 1000 / Number(byId("speed").value) - (performance.now() - start);
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, rest)));
@@ -176,7 +176,7 @@ async function start() {
   });
   for (const [name, button] of Object.entries(buttons)) {
     button.addEventListener("click", (event) => {
-      if (event.detail > 0) button.blur(); // clicked by a pointer: keys go to the game again
+      if (event.detail > 0) button.blur(); // after a click, keys go to the game again
       run(name);
     });
   }

@@ -1,8 +1,8 @@
-// Objects on a canvas are dragged to another place.
+// Drag objects on a canvas to another place.
 
 import { nearest, paint } from "/static/draw.js";
 
-/** Let the objects on a canvas of a panel be dragged; where one is let go, the panel dreams on. */
+/** Make the objects on a canvas of a panel draggable; dropping one begins a dream with it there. */
 export function letDrag(canvas, panel) {
   const isReal = canvas === panel.parts.real;
   let held = null;

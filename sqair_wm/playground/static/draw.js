@@ -1,4 +1,4 @@
-// Pictures and boxes. A box says whose it is by colour, by its number and by its line.
+// Pictures and boxes. The colour, the number and the line of a box tell its identity.
 
 const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#0072b2", "#ffffff"]; // Okabe and Ito
 const LINES = [[], [8, 4], [2, 4]];
@@ -48,7 +48,7 @@ function drawBox(context, object, zoom) {
   context.fillText(object.identity, x, y);
 }
 
-/** Draw where objects are imagined to go: `paths` by identity, places (y, x) in pixels of the picture. */
+/** Draw imagined paths of objects: `paths` holds places (y, x) in pixels of the picture, by identity. */
 export function paintPaths(canvas, paths, size) {
   const context = canvas.getContext("2d");
   const zoom = canvas.width / size[1];

@@ -1,13 +1,13 @@
-// Which keys are pressed, by keyboard or finger.
+// The keys that are pressed, on the keyboard or the touch controls.
 
 const ORDER = ["UP", "DOWN", "LEFT", "RIGHT", "FIRE"]; // as in keys.py
 const CODES = { ArrowUp: "UP", ArrowDown: "DOWN", ArrowLeft: "LEFT", ArrowRight: "RIGHT", Space: "FIRE" };
 
 const pressed = new Set();
-const tapped = new Set(); // pressed since the last frame, perhaps released again
+const tapped = new Set(); // pressed since the last frame, even if released again
 let digit = null;
 
-/** Whether somebody is using a control of the page, which then keeps its own keys. */
+/** Whether a key event is for a control of the page, which handles its own keys. */
 const inControl = (target) => target instanceof Element && target.closest("input, select, button, summary") !== null;
 
 function press(key) {
@@ -15,7 +15,7 @@ function press(key) {
   tapped.add(key);
 }
 
-/** Listen to keys; `onCommand(key)` is told of every other key that goes down. */
+/** Listen to keys; `onCommand(key)` is called when any other key is pressed. */
 export function listen(pad, onCommand) {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -1,18 +1,18 @@
-// One model: its connection, its pictures, its past.
+// The panel of one model: its connection, pictures and history.
 
 import { letDrag } from "/static/drag.js";
 import { blobOf, decode, paint, paintPaths } from "/static/draw.js";
 import { futureCard, rowOf } from "/static/parts.js";
 
-const STEPS = 15; // of imagined futures
+const STEPS = 15; // length of imagined futures
 
 export class Panel {
-  /** Connect to the model of a number; `app` is told what goes wrong (`say`) and when to pause (`pause`). */
+  /** Connect to model `number`. Shows errors by `app.say`, and pauses the page by `app.pause`. */
   constructor(number, app) {
     this.app = app;
     this.answers = [];
-    this.state = null; // the last that was told
-    this.drawn = null; // the one that is to be seen
+    this.state = null; // the last one received
+    this.drawn = null; // the one on the canvases
     this.drawing = null;
     this.hello = null;
     this.shown = null;
@@ -24,7 +24,8 @@ export class Panel {
       this.answers.push(resolve);
       this.socket.onclose = (event) => {
         this.socket = null;
-        if (!this.closing) this.app.say(`the connection to the server has ended${event.reason ? `: ${event.reason}` : ""}`);
+        const what = event.reason || "check that the server runs, then reload the page";
+        if (!this.closing) this.app.say(`the connection to the server is closed: ${what}`);
         reject(new Error("closed"));
         for (const answer of this.answers.splice(0)) answer(null);
       };
@@ -57,14 +58,14 @@ export class Panel {
     return this.do("look");
   }
 
-  /** Ask the server; resolves to its answer, or to null if there is none. */
+  /** Ask the server; resolves to its answer, or to null if the connection is closed. */
   ask(question) {
     if (this.socket === null) return Promise.resolve(null);
     this.socket.send(JSON.stringify(question));
     return new Promise((resolve) => this.answers.push(resolve));
   }
 
-  /** Ask for something that changes the state, and show what came of it. */
+  /** Ask for a change of the state, and show the new state. */
   async do(what, more = {}) {
     const answer = await this.ask({ do: what, ...more });
     if (answer?.type === "error") this.app.say(answer.message);
@@ -72,7 +73,7 @@ export class Panel {
     return answer;
   }
 
-  /** One frame on under the keys that are pressed; it is drawn while the next one is asked for. */
+  /** Play one frame with the pressed keys; it is drawn while the next one is requested. */
   async act(pressed) {
     const { actions, keys } = this.hello;
     const chosen = pressed.digit !== null && pressed.digit < actions.length ? pressed.digit : keys[pressed.keys];
@@ -81,12 +82,12 @@ export class Panel {
     if (answer?.type === "state") this.show(answer);
   }
 
-  /** The frame that is shown, or will be soon. */
+  /** The frame that is shown or requested. */
   get frame() {
     return this.wanted ?? this.state.frame;
   }
 
-  /** Go to a frame; while that lasts, only the last of several wishes is remembered. */
+  /** Go to a frame; of the requests made meanwhile, only the last is kept. */
   async seek(frame) {
     this.app.pause();
     const busy = this.wanted !== null;
@@ -99,7 +100,7 @@ export class Panel {
     this.wanted = null;
   }
 
-  /** End the connection, and leave the page. */
+  /** Close the connection and remove the panel. */
   close() {
     this.closing = true;
     this.node.remove();
@@ -126,7 +127,7 @@ export class Panel {
     this.app.say(`saved ${answer.name}`);
   }
 
-  /** Show a state, or what has become of it until everything before is drawn. */
+  /** Show a state; while one is being drawn, only the newest of the others is kept. */
   show(state) {
     this.state = state;
     this.drawing ??= this.draw();
@@ -172,8 +173,8 @@ export class Panel {
       said.push(`dream: score ${dream.score}, reward ${dream.reward}, end ${(100 * dream.ends).toFixed(1)} %`);
       said.push(`uncertainty ${dream.uncertainty}`);
     }
-    if (dream?.over) said.push("the dream thinks the game is over");
-    if (dream && this.drawn.apart !== null) said.push(`${this.drawn.apart} pixels apart`);
+    if (dream?.over) said.push("the model has predicted the end of the game");
+    if (dream && this.drawn.apart !== null) said.push(`dream and game ${this.drawn.apart} pixels apart`);
     this.parts.numbers.textContent = said.join(" · ");
   }
 

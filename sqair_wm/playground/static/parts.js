@@ -5,7 +5,7 @@ import { colourOf } from "/static/draw.js";
 const element = (kind, text) => Object.assign(document.createElement(kind), { textContent: text });
 const pair = (values) => (values === undefined ? "" : values.map((x) => x.toFixed(1)).join(", "));
 
-/** A row of the table: an object as the model sees it, and as it is dreamt. */
+/** A row of the table: an object as the model sees it, and in the dream. */
 export function rowOf(object, dream) {
   const row = document.createElement("tr");
   const { identity, row: place } = object ?? dream;
@@ -15,7 +15,7 @@ export function rowOf(object, dream) {
   return row;
 }
 
-/** A button that shows what an action would bring; `onLook(paths)` is told what to draw, or null for nothing. */
+/** A button that shows the future of an action; calls `onLook` with the paths to draw, or with null. */
 export function futureCard(future, steps, onLook, onClick) {
   const card = document.createElement("button");
   const image = new Image();
