@@ -1,4 +1,4 @@
-// Charts: the values at the pointer, or where the arrow keys have moved the cursor.
+// Charts: show the values at the pointer, or at the cursor that the arrow keys move.
 
 for (const chart of document.querySelectorAll(".chart")) {
   const svg = chart.querySelector("svg");
@@ -33,7 +33,7 @@ for (const chart of document.querySelectorAll(".chart")) {
   });
 }
 
-// On paper, what is folded away cannot be opened: the tables are, the long configuration stays folded.
+// Unfold everything before printing, except for the long configuration.
 let opened = [];
 addEventListener("beforeprint", () => {
   opened = [...document.querySelectorAll("details:not(.long):not([open])")];

@@ -1,6 +1,6 @@
 "use strict";
-// Films: every panel is one image that holds all its pictures; boxes are drawn over it. A box says whose it is by colour,
-// by its number and by its line.
+// Films: every panel is one image that holds all its pictures; boxes are drawn over it. The colour, the number and the
+// line of a box tell its identity.
 
 const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#0072b2", "#ffffff"]; // Okabe and Ito
 const LINES = [[], [6, 3], [2, 3]];
