@@ -120,7 +120,7 @@ def squares() -> MovingSquares:
 def train_wm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess]:
     """Call `train_wm.py` as a user would, with recordings and runs in one folder of this session.
 
-    In this process, which spares the start of another one.
+    It runs in this process, to save the time of starting another one.
     """
     folder = tmp_path_factory.mktemp("work")
 

@@ -19,9 +19,9 @@ def actions(t):
 
 @pytest.fixture(scope="module")
 def expected(bouncing):
-    """What each row has to see in episodes of `LIMIT` steps, according to the single wrapper.
+    """What each row has to observe in episodes of `LIMIT` steps: what the single wrapper returns.
 
-    For every row a list of (observation, identities, whether it is the first of an episode).
+    A list for each row: (observation, identities, whether it is the first of an episode).
     """
     env, histories = make_slots(bouncing), []
     for row in range(ROWS):

@@ -1,4 +1,4 @@
-"""What is done to the program on purpose, to see that nothing is lost and nothing is wrong without a word.
+"""Fault injection: checks that the program loses nothing and reports every error.
 
-`make fault-test` does all of it and prints a table; `test_short.py` does a little of each with every `make test`.
+`make fault-test` runs everything and prints a table; `test_short.py` runs a little of each in every `make test`.
 """

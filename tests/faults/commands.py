@@ -54,7 +54,8 @@ class Trials:
     """Trainings in separate folders, compared with an undisturbed one.
 
     Attributes:
-        seconds: that it takes.
+        seconds: duration of the undisturbed one.
+        weights: that it learned.
     """
 
     def __init__(self, folder: Path):

@@ -16,10 +16,10 @@ class Count:
     """How often something was tried, and what went wrong.
 
     Attributes:
-        what: that was tried.
-        tried: how often.
+        what: description of what was tried.
+        tried: how often it was tried.
         told: how often it ended with a message.
-        wrong: what should not have been.
+        wrong: descriptions of the failures.
     """
 
     what: str
@@ -38,7 +38,7 @@ class Ended:
 
     Attributes:
         status: its exit status, or minus the number of the signal that killed it.
-        said: what it wrote, standard output and error together.
+        said: its standard output and standard error, together.
     """
 
     status: int
@@ -46,9 +46,9 @@ class Ended:
 
 
 def begin(work: Callable[[], object], out: Path) -> int:
-    """Start a fork that does `work` and writes to the file `out`; the number of its process.
+    """Start a fork that does `work` and writes to the file `out`; returns its process id.
 
-    It ends as a program would: 0; 1 and a line for SystemExit with a message; 1 and a traceback for an error.
+    Exit status, as of a program: 0; 1 and a line for SystemExit with a message; 1 and a traceback for an error.
     """
     sys.stdout.flush()
     sys.stderr.flush()

@@ -11,9 +11,9 @@ SCORE, LIVES = slice(2, 7), slice(10, 14)
 
 
 def play(*, ball=(30, 90), score=SCORE, separated=True, period=1):
-    """A ball that goes up and down between two rows, before a wall with a score and lives on black above it.
+    """A ball that moves up and down between two rows in front of a wall; score and lives on black above the wall.
 
-    Every 100 frames a reward changes the score, every 250 a life is lost; the ball is drawn every `period` frames.
+    Every 100 frames a reward changes the score, every 250 a life is lost. The ball is drawn every `period` frames.
     """
     t = np.arange(T)
     rewarded, died = t % 100 == 50, t % 250 == 200

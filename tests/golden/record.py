@@ -1,6 +1,6 @@
-"""Write `numbers.json` anew: `python -m tests.golden.record`, after a change that is meant to change numbers.
+"""Record `numbers.json` again, after a change that is meant to change numbers: `python -m tests.golden.record`.
 
-What changed is printed; say in the commit why it had to.
+It prints what changed; say why in the commit message.
 """
 
 from __future__ import annotations

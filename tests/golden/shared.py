@@ -25,16 +25,16 @@ for room in (sqair_wm.data, sqair_wm.training):
 train_wm.main()
 print("imported:", *sorted({"ocatari", "trackeval", "sklearn"} & set(sys.modules)), file=sys.stderr)
 """
-"""The command, and at the end of what it writes to stderr, what of it only the evaluation may import."""
+"""The command. At the end of stderr it lists imported packages that only the evaluation may import."""
 
 
 class Run(NamedTuple):
     """A finished run, which no test may change.
 
     Attributes:
-        folder: of what it was given, of recordings (`data`) and of `runs`.
+        folder: holds its input, the recordings (`data`) and `runs`.
         name: see `CASES`.
-        data: the settings that say where its data are.
+        data: the settings that give the path of its data.
         found: its losses and fingerprints, see `train`.
         stdout, stderr: what the command wrote.
     """

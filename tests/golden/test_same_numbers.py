@@ -1,8 +1,8 @@
-"""What was computed is computed still: losses, weights, observations and imagined steps, to the bit.
+"""Regression test of numbers: losses, weights, observations and imagined steps stay the same to the bit.
 
-`numbers.json` was recorded on one CPU thread, digits and the film by the code of 0.1.0, games by that of 0.4.0. On
-another kind of processor sums are rounded otherwise; there, the first losses and the sizes of what is seen have to
-agree to three digits. Who changes numbers on purpose records them anew: `python -m tests.golden.record`.
+`numbers.json` was recorded on one CPU thread, digits and the film by the code of 0.1.0, games by later code. Other
+kinds of processors round sums differently; there, the first losses and the sizes of what is seen have to agree to
+three digits. If you change numbers on purpose, record them again: `python -m tests.golden.record`.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""What a user's program does with the installed package; it is copied into a project that has an `envs` of its own.
+"""A user's program with the installed package; it is copied into a project that has its own package `envs`.
 
-Whatever imports `sqair_wm` does so within a function, since the first function goes without.
+`sqair_wm` is imported only within functions: the first one checks that it has not been imported yet.
 """
 
 import sys

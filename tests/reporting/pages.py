@@ -9,11 +9,11 @@ VOID = {"meta", "input", "br", "img", "link", "hr"}
 
 
 class Outline(HTMLParser):
-    """Reads a page, and raises AssertionError for elements that are not closed in order.
+    """Parses a page, and raises AssertionError if elements are not closed in order.
 
     Attributes:
         tags: (name, attributes) of all elements.
-        text: of each element, by its name.
+        text: texts of the elements, by name of the element.
     """
 
     def __init__(self, page: str):

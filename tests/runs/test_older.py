@@ -1,4 +1,4 @@
-"""Runs of older versions are continued and measured with the settings that they began with.
+"""Runs of older versions are continued and evaluated with the settings that they began with.
 
 `older/` holds what version 0.1.0 wrote for short runs: `env=Pong`, `data=moving_mnist` and `data=video`.
 """

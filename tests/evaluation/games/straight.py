@@ -23,12 +23,12 @@ REWARDED, ENDING = 1, 2
 
 
 class Paths:
-    """A recording of two objects: its pictures are white, and a row of the background says where they are.
+    """A recording of two objects: its pictures are white, and a row of the background encodes the places.
 
     Args:
-        path: centre (y, x) in pixels of the first object in frame t of an episode, and whether it is there.
-        episodes: number of them.
-        length: frames of each.
+        path: centre (y, x) in pixels of the first object in frame t of an episode, and whether it is present.
+        episodes: number of episodes.
+        length: frames of each episode.
     """
 
     def __init__(self, path: Callable[[int], tuple[float, float, bool]], episodes: int = 2, length: int = EPISODE):
@@ -57,12 +57,12 @@ class Paths:
 
 
 class Foreseer(Observes, WorldModel):
-    """Sees the objects of `Paths` where they are, through windows of 8 pixels in which it paints sprites of 6.
+    """A model that sees the objects of `Paths` exactly: windows of 8 pixels, in which it paints sprites of 6.
 
     Args:
         speed: share of the velocity that imagined objects keep: 0 stands still, 1 goes straight on.
-        drop_after: imagined steps after which the second object is let go.
-        invent_after: imagined steps after which an object is discovered that is not there.
+        drop_after: imagined steps after which the second object disappears.
+        invent_after: imagined steps after which an object is discovered that does not exist.
     """
 
     def __init__(self, speed: float, drop_after: int = 99, invent_after: int = 99):
