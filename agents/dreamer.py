@@ -102,7 +102,7 @@ def train_dreamer(run: AgentRun, say: Callable[[dict[str, float]], None]) -> Non
     """Train, or go on training, the agent of a run; `say` is given the figures of every round."""
     done = last_round(run.path)
     folder = point(run.path, done) if done else None
-    world, fabric, settings = run.world(), run.fabric(), run.settings
+    world, fabric, settings = run.world(folder), run.fabric(), run.settings
     torch.manual_seed(run.seed)
     dreamer = Dreamer(world, settings, run.seed)
     world_learner = ImaginationLearner(world, settings.world, fabric, folder, run.seed)

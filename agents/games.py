@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -65,7 +66,7 @@ class RealGames:
         self.fresh, self.over = np.ones(number, bool), np.ones(number, bool)
         self.infos: list[dict[str, Any]] = [{} for _ in range(number)]
         self._tracker = Tracker(world, number)
-        self._seed, self._next = [0] * number, [seed + i for i in range(number)]
+        self._first, self._begun, self._seed = seed, [0] * number, [0] * number
         self._taken: list[list[int]] = [[] for _ in range(number)]
         self._lives = np.zeros(number, int)
 
@@ -90,9 +91,9 @@ class RealGames:
         chosen = np.flatnonzero(rows)
         if not len(chosen):
             return
-        for i, seed in zip(chosen.tolist(), seeds or [self._next[i] for i in chosen], strict=True):
+        for i, seed in zip(chosen.tolist(), seeds or [self._next(i) for i in chosen.tolist()], strict=True):
             self._reset(i, seed)
-            self._next[i] = int(np.random.default_rng(seed).integers(LEARNT_SEEDS))
+            self._begun[i] += 1
         self._tracker.begin(rows)
         self._tracker.see(self.frames, None, None if rows.all() else rows)
         self.fresh, self.over = self.fresh | rows, self.over & ~rows
@@ -118,6 +119,11 @@ class RealGames:
         self.begin(over)
         return tick._replace(began=over)
 
+    def _next(self, i: int) -> int:
+        """The seed of the next game in row `i`."""
+        begun = self._begun[i]
+        return int(np.random.default_rng([self._first, i, begun]).integers(LEARNT_SEEDS)) if begun else self._first + i
+
     def _reset(self, i: int, seed: int) -> None:
         """Begin game `i`."""
         self.frames[i], info = self.envs[i].reset(seed=seed)
@@ -134,20 +140,34 @@ class RealGames:
         """The games as they are now, in tensors and plain data: of each its seed, and what was done since it began."""
         return {
             "seed": list(self._seed),
-            "next": list(self._next),
+            "first": self._first,
+            "begun": list(self._begun),
+            "frames": torch.from_numpy(self.frames.copy()),
             "taken": [torch.tensor(x, dtype=torch.int16) for x in self._taken],
             "flags": torch.from_numpy(np.stack([self.fresh, self.over])),
             "tracker": self._tracker.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave: every game is played again from its seed, without looking at it."""
+        """Go on from what `state_dict` gave: every game is played again from its seed, without looking at it.
+
+        A game that does not come to the same frame begins anew, with a warning.
+        """
         for i, (seed, taken) in enumerate(zip(state["seed"], state["taken"], strict=True)):
             self._reset(i, seed)
             for action in taken.tolist():
                 self._act(i, action)
-        self._next, (self.fresh, self.over) = list(state["next"]), state["flags"].numpy().copy()
+        self._first, self._begun = state["first"], list(state["begun"])
+        self.fresh, self.over = state["flags"].numpy().copy()
         self._tracker.load_state_dict(state["tracker"])
+        other = (self.frames != state["frames"].numpy()).any((1, 2, 3))
+        if other.any():
+            warnings.warn(
+                f"{int(other.sum())} of {self.number} games went differently when played again from their seeds: "
+                "others begin in their place, and the run does not go on to the bit",
+                stacklevel=2,
+            )
+            self.begin(other)
 
     def close(self) -> None:
         """Close all games."""

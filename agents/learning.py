@@ -119,7 +119,8 @@ class ImaginationLearner:
         if self.trainer is None:
             folder, config = self.folder or play.folder, replace(self.config, cycle=iterations)
             # The random numbers of the agent are not those of this training.
-            with torch.random.fork_rng():
+            device = self.world.background.device
+            with torch.random.fork_rng([device] if device.type == "cuda" else []):
                 self.trainer = ImaginationTrainer(self.world, own, config, folder, self.fabric, self.seed).begin()
         share = own_share(len(own.part), 0 if known is None else len(known.part), self.settings.fresh)
         chance = np.random.default_rng([self.seed, self.trainer.position])

@@ -119,6 +119,8 @@ class AgentLoop:
             self.games.load_state_dict(state["games"])
         if done:
             torch.set_rng_state(state["random"])
+        if "random_cuda" in state and world.background.is_cuda:
+            torch.cuda.set_rng_state(state["random_cuda"], world.background.device)
 
     def run(self, steps: int, on_round: Callable[[dict[str, float]], None] | None = None) -> None:
         """Go on until `steps` real steps are played and learned from; `on_round` is given what each round brought."""
@@ -166,6 +168,8 @@ class AgentLoop:
         """Write the round into a folder of its own; the one before goes when this one is whole."""
         target = point(self.folder, self.rounds)
         own: dict[str, Any] = {"imagined": self.imagined, "seconds": self.seconds, "random": torch.get_rng_state()}
+        if self.world.background.is_cuda:
+            own["random_cuda"] = torch.cuda.get_rng_state(self.world.background.device)
         own |= {"stretches": len(self.play), "games": self.games.state_dict()}
         with new_folder(target) as partial:
             self.world_learner.save(partial)

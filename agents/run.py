@@ -30,8 +30,9 @@ OLDER = {
     "agent.stretches": 32,
     "agent.stretch": 32,
     "agent.world.final": 1.0,
+    "agent.around": False,
 }
-"""What the code of 0.7.0 and before did where the run of a learning agent does not say it."""
+"""What the code of 0.8.0 and before did where the run of a learning agent does not say it."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,19 @@ class AgentRun:
         """Whether its agent also sees the background around each object."""
         return bool(getattr(self.settings, "around", False))
 
-    def world(self) -> WorldModel:
+    def world(self, point: Path | None = None) -> WorldModel:
         """The world model as the run has left it, else as it was given.
+
+        Args:
+            point: a folder of the run that holds the world model of another moment.
 
         Raises:
             FileNotFoundError: if there is none.
             ValueError: if it is of no game.
         """
-        own = (self.path / WEIGHTS).exists()
-        world = load_for_game(self.path if own else self.config.model, str(self.config.device))
+        folder = point or self.path
+        own = (folder / WEIGHTS).exists()
+        world = load_for_game(folder if own else self.config.model, str(self.config.device))
         if not world.config.actions:
             raise ValueError(f"the model in {self.config.model} knows no actions: nobody can play with it")
         return world

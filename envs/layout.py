@@ -39,7 +39,8 @@ class Layout:
         slots: N, the largest number of objects in a scene.
         what: W, length of the appearance code.
         frame_size: (height, width) of a frame in pixels.
-        form: `array` `(N, D)`, `flat` `(N * D,)`, or `dict` of slots `(N, D)` and presence `(N,)`; D = 7 + W.
+        form: `array` `(N, D)`, `flat` `(N * D,)`, or `dict` of slots `(N, D)` and presence `(N,)`; D = `columns`,
+            which is 7 + W unless `around` adds some.
         units: `normalised` or `pixels`.
         around: adds what surrounds each object as further columns; None for nothing.
     """

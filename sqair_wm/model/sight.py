@@ -155,7 +155,7 @@ class Sight:
 
 
 def touches(where: Tensor, speed: Tensor, reach: Tensor, hit: bool = False) -> Tensor:
-    """Whether and how two objects touch, `[..., CONTACT]`, squashed; all in object sizes.
+    """Whether and how two objects touch, `[..., 14]`, or 18 with `hit`, squashed; all in object sizes.
 
     The gap between their windows along y and x, now, and one step on if both go on as they do; when during that step
     the gap along each axis closes; and how far apart they are along the other axis then, by which a hit and a miss

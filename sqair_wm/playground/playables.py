@@ -31,13 +31,18 @@ class Stage:
 
     Attributes:
         number: of games.
+        world: the model through which they are seen.
         slots: the scene from which a planner plans.
         picture: returns the picture `[H, W, 3]` uint8 that an agent on pixels sees.
     """
 
     number = 1
+    world: WorldModel
     slots: Any = None
     picture: Callable[[], np.ndarray]
+
+    def __init__(self, world: WorldModel):
+        self.world = world
 
     @property
     def frames(self) -> np.ndarray:
@@ -58,6 +63,7 @@ class Playable:
         reality: makes the `Reality` that is played beside the dream, given a seed.
         policies: policies that can play instead of the user, by name.
         drawn: names of the policies whose actions are sampled, as in training; the others take the likeliest action.
+        around: names of the policies that see the background around each object.
     """
 
     name: str
@@ -65,6 +71,7 @@ class Playable:
     reality: Callable[[int], Reality]
     policies: Policies = field(default_factory=dict)
     drawn: frozenset[str] = frozenset()
+    around: frozenset[str] = frozenset()
 
     def player(self, name: str) -> Player:
         """The player with this name.
@@ -74,8 +81,8 @@ class Playable:
         """
         if name not in self.policies:
             raise ValueError(f"there is no player {name!r}: choose one of {', '.join(self.policies)}")
-        stage = Stage()
-        return Player(self.policies[name](stage), stage, Layout.of(self.world.config), name not in self.drawn)
+        stage, layout = Stage(self.world), Layout.for_agents(self.world, name in self.around)
+        return Player(self.policies[name](stage), stage, layout, name not in self.drawn)
 
 
 class Player:
@@ -140,10 +147,11 @@ def open_agent(folder: Path) -> Playable:
     run = kinds.open_run(folder)
     world, kind = run.world(), kinds.KINDS[run.settings.kind]
     plain = game_playable(folder.name, world)
-    kind.policy(run, world, Stage())  # fails here, not during play, if anything is missing
+    kind.policy(run, world, Stage(world))  # fails here, not during play, if anything is missing
     policies: Policies = {folder.name: lambda stage: kind.policy(run, world, stage), **plain.policies}
     drawn = frozenset() if kind.deterministic else frozenset([folder.name])
-    return Playable(folder.name, world, plain.reality, policies, drawn)
+    around = frozenset([folder.name]) if run.around else frozenset()
+    return Playable(folder.name, world, plain.reality, policies, drawn, around)
 
 
 def _films(folder: Path, world: WorldModel) -> Frame:

@@ -2,8 +2,9 @@
 
 import gymnasium as gym
 import numpy as np
+import pytest
 
-from sqair_wm.agents.games import RealGames
+from sqair_wm.agents.games import LEARNT_SEEDS, RealGames
 from sqair_wm.agents.planning.planner import slots_of
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -63,3 +64,23 @@ def test_games_go_on_from_their_saved_state(world, short, tmp_path):
         ticks = [x.advance(action) for x in (games, later)]
         assert all((a == b).all() for a, b in zip(*ticks, strict=True))
         assert (games.fresh == later.fresh).all() and (games.over == later.over).all()
+
+
+def test_a_game_that_goes_differently_begins_anew_with_a_warning(world, short):
+    games, later = RealGames(world, 2, seed=3), RealGames(world, 2, seed=3)
+    games.begin(np.ones(2, bool))
+    games.advance(np.zeros(2, int))
+    state = games.state_dict()
+    state["seed"][1] = 77  # as if the game did not heed its seed
+    with pytest.warns(UserWarning, match="1 of 2 games went differently"):
+        later.load_state_dict(state)
+    assert later.fresh.tolist() == [False, True] and not later.over.any()
+    assert (later.frames[0] == games.frames[0]).all()
+
+
+def test_every_game_has_a_seed_of_its_own(world, short):
+    games, seeds = RealGames(world, 2, seed=3), []
+    for _ in range(30):
+        games.begin(np.ones(2, bool))
+        seeds += games.state_dict()["seed"]
+    assert seeds[:2] == [3, 4] and len(set(seeds)) == 60 and max(seeds) < LEARNT_SEEDS

@@ -23,7 +23,7 @@ def test_a_run_of_before_a_setting_goes_on_without_it(tmp_path):
     begin(begun, settings_of(begun))
     file = tmp_path / "old" / CONFIG
     said = OmegaConf.load(file)
-    for name in ("replay", "stretches", "stretch"):
+    for name in ("replay", "stretches", "stretch", "around"):
         said.agent.pop(name)
     said.agent.world.pop("final")
     OmegaConf.save(said, file)

@@ -167,6 +167,13 @@ def test_a_run_of_060_goes_on_with_sizes_and_pairs_of_then(tmp_path):
     assert sizes == ["free", "steady"]
 
 
+def test_a_run_of_080_goes_on_with_pairs_of_then(tmp_path):
+    file = begin_run(composed("env=Pong", f"runs={tmp_path}")).path / "config.yaml"
+    file.write_text(file.read_text().replace(VERSION, "0.8.0").replace("pairs: hit", "pairs: intent"))
+    (file.parent / "checkpoint.pt").touch()
+    assert begin_run(composed("env=Pong", f"runs={tmp_path}")).config.model.pairs == "intent"
+
+
 def test_a_setting_of_a_later_version_is_named(tmp_path):
     folder = begin_run(composed("env=Pong", f"runs={tmp_path}")).path
     text = (folder / "config.yaml").read_text().replace(VERSION, "9.0.0").replace("  what:", "  wings: 2\n  what:")
