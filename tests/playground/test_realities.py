@@ -86,14 +86,24 @@ def test_a_model_without_data_shows_films_that_it_draws(film, tmp_path, capsys):
     assert frames.foreground.shape[:2] == (30, 8) and frames.foreground.equal(drawn_films(film.world).foreground)
 
 
-@pytest.mark.parametrize("kind", ["shooting", "random"])
-def test_an_agent_plays_in_the_game_and_in_the_dream(bouncing, tmp_path, kind):
+LEARNING = {"games": 1, "n_steps": 8, "batch_size": 8, "n_epochs": 1, "width": 16, "features": 16, "hidden": 16}
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("shooting", {}),
+        ("random", {}),
+        ("i2a", LEARNING | {"length": 1, "code": 8, "around": True}),
+    ],
+)
+def test_an_agent_plays_in_the_game_and_in_the_dream(bouncing, tmp_path, kind, settings):
     from omegaconf import OmegaConf
 
     from sqair_wm.agents.settings import AgentRunSettings
 
-    places = {"model": str(bouncing), "runs": str(tmp_path), "name": kind, "agent": {"kind": kind}}
-    train(OmegaConf.merge(schema(AgentRunSettings), places))
+    places = {"model": str(bouncing), "runs": str(tmp_path), "name": kind, "agent": {"kind": kind} | settings}
+    train(OmegaConf.merge(schema(AgentRunSettings), {"steps": 8}, places))
     session = Session(open_agent(tmp_path / kind))
     assert session.introduction["players"] == ["you", *dict.fromkeys([kind, "random"])]
     session.play(kind)
