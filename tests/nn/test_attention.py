@@ -76,7 +76,7 @@ def test_wide_and_narrow_windows_give_the_same_likelihood(monkeypatch):
         what=torch.randn_like(slots.what), where=torch.randn_like(slots.where), presence=torch.ones_like(slots.presence)
     )
     for share in (0.0, 1.0):
-        monkeypatch.setattr(appearance, "WIDE", share)
+        monkeypatch.setattr(appearance, "MOST_PAINTED", share)
         where = slots.where.clone().requires_grad_()
         value = model.appearance.log_likelihood(FrameView(frames, 4), slots.replace(where=where), dense=False)
         value.sum().backward()
