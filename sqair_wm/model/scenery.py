@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sqair_wm.model.config import CELLS, ModelConfig
@@ -11,6 +12,13 @@ from sqair_wm.nn.networks import linear, mlp
 
 SELDOM = -5.0
 """Initial logit of a cell's share that changes: most steps change nothing."""
+
+
+def scenery_of(background: Tensor, config: ModelConfig) -> Tensor:
+    """Backgrounds `[B, C, H, W]` as the scenery that `Slots` carry, with its margin, `[B, h, w, C]`."""
+    first = CELLS // 2
+    cells = F.avg_pool2d(background, config.scenery_cell).permute(0, 2, 3, 1)
+    return F.pad(cells, (0, 0, *(first, CELLS - first) * 2))
 
 
 class SceneryChange(nn.Module):

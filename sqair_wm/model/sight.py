@@ -138,20 +138,39 @@ class Sight:
         return self.rows.take(self._presence.flatten())
 
     def _cut(self) -> tuple[Tensor, Tensor]:
-        """Number of the first cell of each crop, and crops as rows of a table of overlapping windows."""
-        centre, (tall, wide, channels) = self.rows.take(self.centre.flatten(0, 1)), self.config.scenery_shape
-        size = torch.stack([centre.new_full((), side - 1.0) for side in self.config.frame_size])
-        place = (0.5 * (centre + 1) * size + 0.5) / self.config.scenery_cell
+        """Number of the first cell of each crop, and the crops; see `windows`."""
+        place = in_cells(self.rows.take(self.centre.flatten(0, 1)), self.config)
         cell = place.floor()
-        y, x = cell.long().unbind(1)
-        y, x = y.clamp(0, tall - CELLS), x.clamp(0, wide - CELLS)
-        corner = (self.scene * tall + y) * wide + x
-        windows = self._scenery.contiguous().as_strided(
-            (self.shape[0] * tall * wide - (CELLS - 1) * (wide + 1), CELLS, CELLS * channels),
-            (channels, wide * channels, 1),
-        )
-        cut = windows.index_select(0, corner).flatten(1)
+        corner, cut = windows(self._scenery, self.scene, cell, CELLS)
         return corner, torch.cat([cut, place - cell - 0.5], -1)
+
+
+def in_cells(centre: Tensor, config: ModelConfig) -> Tensor:
+    """Centres `[..., 2]` (y, x), in units of half a frame, in cells of the scenery without its margin."""
+    size = torch.stack([centre.new_full((), side - 1.0) for side in config.frame_size])
+    return (0.5 * (centre + 1) * size + 0.5) / config.scenery_cell
+
+
+def windows(maps: Tensor, scene: Tensor, cell: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Parts of maps of cells around some cells, as rows of a table of overlapping windows.
+
+    Args:
+        maps: `[B, h, w, C]`, with a margin of half a window.
+        scene: `[R]` int64, the map on which each cell is.
+        cell: `[R, 2]` (y, x), numbers of the cells without the margin.
+        side: height and width of a window.
+
+    Returns:
+        Number of the first cell of each window, in all maps, `[R]` int64, and the windows, `[R, side ** 2 * C]`.
+    """
+    number, tall, wide, channels = maps.shape
+    y, x = cell.long().unbind(1)
+    y, x = y.clamp(0, tall - side), x.clamp(0, wide - side)
+    corner = (scene * tall + y) * wide + x
+    table = maps.contiguous().as_strided(
+        (number * tall * wide - (side - 1) * (wide + 1), side, side * channels), (channels, wide * channels, 1)
+    )
+    return corner, table.index_select(0, corner).flatten(1)
 
 
 def touches(where: Tensor, speed: Tensor, reach: Tensor, hit: bool = False) -> Tensor:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sqair_wm.common.finite import check_finite
@@ -14,7 +13,7 @@ from sqair_wm.common.frame import Frame
 from sqair_wm.model.appearance import Appearance
 from sqair_wm.model.births import Births, Expected
 from sqair_wm.model.clock import since_change
-from sqair_wm.model.config import CELLS, ModelConfig
+from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.discovery import SetEncoder
 from sqair_wm.model.dynamics import Prediction, move_on
 from sqair_wm.model.empty import empty_scenes
@@ -22,7 +21,7 @@ from sqair_wm.model.expected import check_frame
 from sqair_wm.model.factories import DECODERS, DISCOVERY_PRIORS, DYNAMICS, INFERENCE
 from sqair_wm.model.leaving import as_far_as_seen
 from sqair_wm.model.merging import merge, new_identities
-from sqair_wm.model.scenery import SceneryChange, changed
+from sqair_wm.model.scenery import SceneryChange, changed, scenery_of
 from sqair_wm.model.scoring import Inferred, score
 from sqair_wm.model.sight import Sight
 from sqair_wm.model.slots import Exploration, Noise, Slots, StepTerms
@@ -125,9 +124,7 @@ class SQAIR(nn.Module):
         foreground, background = frame.foreground, frame.background
         if not self.config.scenery:
             return FrameView(foreground, scenes, foreground.new_zeros(len(frame), *self.config.scenery_shape))
-        first = CELLS // 2
-        cells = F.avg_pool2d(background, self.config.scenery_cell).permute(0, 2, 3, 1)
-        return FrameView(foreground, scenes, F.pad(cells, (0, 0, *(first, CELLS - first) * 2)))
+        return FrameView(foreground, scenes, scenery_of(background, self.config))
 
     def infer(
         self,
