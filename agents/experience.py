@@ -107,7 +107,8 @@ class GrownPlay:
     @cached_property
     def known(self) -> EncodedPlay | None:
         """What the world model was trained on, as `encoded` gives it."""
-        return None if self.recorded is None else encoded([self.recorded], sum(self.world.config.object_share))
+        recorded, unit = self.recorded, sum(self.world.config.object_share)
+        return None if recorded is None else encoded([recorded], unit, RECORDED)
 
     @property
     def recordings(self) -> list[AtariSequences]:

@@ -64,6 +64,7 @@ class WorldSettings:
         batch: stretches of play in an iteration.
         context: frames that are seen before imagination begins.
         imagined: steps that are imagined.
+        brief, briefs, wrong: see `ImaginationConfig`.
         singles: single steps that reward and ending are learned from, in an iteration.
         fresh: how much more often a frame of the agent's play is learned from than one that the model was trained on
             before the agent came.
@@ -72,8 +73,11 @@ class WorldSettings:
     rate: float = 6e-4
     final: float = 0.1
     batch: int = 64
-    context: int = 8
+    context: int = 4
     imagined: int = 16
+    brief: int = 4
+    briefs: int = 3
+    wrong: float = 0.8
     singles: int = 384
     fresh: float = 4.0
 
@@ -105,6 +109,9 @@ class ImaginationLearner:
             decay=[],
             context=settings.context,
             steps=[[0, settings.imagined]],
+            brief=settings.brief,
+            briefs=settings.briefs,
+            wrong=settings.wrong,
             singles=settings.singles,
             final=settings.final,
         )

@@ -31,8 +31,11 @@ OLDER = {
     "agent.stretch": 32,
     "agent.world.final": 1.0,
     "agent.around": False,
+    "agent.world.brief": 0,
+    "agent.world.briefs": 3,
+    "agent.world.wrong": 0.8,
 }
-"""What the code of 0.8.0 and before did where the run of a learning agent does not say it."""
+"""What older code did where the run of a learning agent does not say it."""
 
 
 @dataclass(frozen=True)

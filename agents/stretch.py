@@ -93,8 +93,8 @@ def _scenes(games: RealGames) -> Slots:
     return reduced(games.slots).to("cpu")
 
 
-def encoded(stretches: Sequence[Stretch], unit: float) -> EncodedPlay:
-    """Stretches as one training set; `unit` as in `EncodedPlay`."""
+def encoded(stretches: Sequence[Stretch], unit: float, name: str = "") -> EncodedPlay:
+    """Stretches as one training set; `unit` and `name` as in `EncodedPlay`."""
     parts, last = [], 0
     for stretch in stretches:
         parts.append(stretch.part + last)
@@ -102,4 +102,4 @@ def encoded(stretches: Sequence[Stretch], unit: float) -> EncodedPlay:
     names = ("actions", "rewards", "ends", "losses")
     arrays = [torch.from_numpy(np.concatenate([s.arrays[n] for s in stretches])) for n in names]
     scenes = Slots.cat([s.scenes for s in stretches])
-    return EncodedPlay(scenes, torch.cat(parts), arrays[0], arrays[1], arrays[2] | arrays[3], unit)
+    return EncodedPlay(scenes, torch.cat(parts), arrays[0], arrays[1], arrays[2] | arrays[3], unit, name)

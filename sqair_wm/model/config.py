@@ -49,8 +49,9 @@ class ModelSettings:
         clock: `interactive` dynamics and heads are told the time, in the episode and since something came or went.
         smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`; `auto`: with
             `interactive` dynamics.
-        inertia: a smoothed velocity is `kept` unless the dynamics is sure that it changes, or `free`: multiplied by a
-            factor each step.
+        inertia: a smoothed velocity is `kept` unless the dynamics is sure that it changes; `divided`: the same, and the
+            step in which it changes has a learned share of the old velocity (a ball that bounces goes on, and then
+            back); or `free`: multiplied by a factor each step.
         appearance: how guided tracking updates an object's code: `gated` (a mix of the last code, the glimpse's and
             the temporal state's, as published) or `steady` (the prior's, which expects the code to stay, corrected in
             units of its standard deviation, which starts small: an object that does not change costs next to nothing).
@@ -94,7 +95,7 @@ class ModelSettings:
     lasting: bool = True
     clock: bool = True
     smooth: Any = "auto"
-    inertia: str = "kept"
+    inertia: str = "divided"
     appearance: str = "gated"
     size: str = "auto"
     slots: Any = "auto"
@@ -177,7 +178,7 @@ class ModelConfig(ModelSettings):
             ("appearance", ("gated", "steady")),
             ("size", ("free", "held", "steady")),
             ("pairs", ("hit", "intent", "contact", "place")),
-            ("inertia", ("kept", "free")),
+            ("inertia", ("divided", "kept", "free")),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"model.{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")

@@ -97,7 +97,7 @@ class Dynamics(nn.Module):
         intends = surroundings is not None and config.pairs in ("intent", "hit")
         self.intent = Intent(config, hidden) if intends else None
         self.lasting = bool(surroundings is not None and config.lasting)
-        outputs = 2 * (w + 4) + 1 + self.lasting + (OUTPUTS if config.smooth else 2 * self.residual)
+        outputs = 2 * (w + 4) + 1 + self.lasting + (OUTPUTS[config.inertia] if config.smooth else 2 * self.residual)
         self.hidden = mlp(self.cell.hidden, hidden, out=False) if config.smooth else nn.Identity()
         self.readout = linear(hidden, outputs)
         reach = 2 * max(s / f for s, f in zip(config.object_size, config.frame_size, strict=True))
@@ -159,10 +159,10 @@ class Dynamics(nn.Module):
         w, kept = self.config.what, []
         place, place_raw, look, look_raw, rest = out.split((4, 4, w, w, out.shape[-1] - 8 - 2 * w), -1)
         if self.residual:
-            kept_up = motion is not None and self.config.inertia == "kept"
+            kept_up = motion is not None and self.config.inertia != "free"
             shift = self.reach * torch.tanh(firm(place[:, 2:]) if kept_up else place[:, 2:])
             if motion is not None:
-                step, memory = motion.move(rest[:, 1:], shift, self.reach, kept=kept_up)
+                step, memory = motion.move(rest[:, 1:], shift, self.reach, inertia=self.config.inertia)
                 kept = [memory]
             else:
                 step = velocity * MOST_INERTIA * torch.tanh(rest[:, 1:] + FIRST_INERTIA) + shift

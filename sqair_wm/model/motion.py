@@ -26,8 +26,12 @@ the factor starts at 0.73, because velocities are uncertain."""
 HARDLY = 0.02
 """Slope of `firm` at zero."""
 
-OUTPUTS = 8
-"""Outputs of the network for `Motion.move`, each for y and x: inertia, turn, doubt of the place and of the velocity."""
+OUTPUTS = {"free": 8, "kept": 8, "divided": 9}
+"""Outputs of the network for `Motion.move`, by `ModelConfig.inertia`: inertia, turn, doubt of the place and of the
+velocity, each for y and x; and one for the share of the old velocity."""
+
+FIRST_SHARE = -1.0
+"""Initial logit of the share of the old velocity in a step in which the velocity changes."""
 
 FIRST_DOUBT = -2.0
 """Initial logit of the share of a surprise that is put down to jitter."""
@@ -60,25 +64,28 @@ class Motion(NamedTuple):
         far, near = torch.tanh(edges), torch.tanh(edges / EDGE)
         return torch.cat([torch.tanh(self.surprise / (FINE * reach)), self.velocity / reach, far, near], -1)
 
-    def move(self, out: Tensor, shift: Tensor, reach: Tensor, *, kept: bool) -> tuple[Tensor, Tensor]:
+    def move(self, out: Tensor, shift: Tensor, reach: Tensor, *, inertia: str) -> tuple[Tensor, Tensor]:
         """How far each object is expected to move, `[R, 2]`, and the memory of it, `[R, 4]`.
 
         Args:
-            out: `[R, OUTPUTS]` of a network, 0 at the start of training.
+            out: `[R, OUTPUTS[inertia]]` of a network, 0 at the start of training.
             shift: `[R, 2]` change of place alone.
             reach: unit of the memory and bound of a turn.
-            kept: whether objects keep their velocity unless `out` says clearly that they do not, see `firm`; otherwise
-                the velocity is multiplied by a free factor.
+            inertia: see `ModelConfig.inertia`. Unless it is `free`, objects keep their velocity if `out` does not say
+                clearly that they do not, see `firm`.
         """
-        inertia, turn, place, velocity = out.chunk(4, -1)
-        if kept:
-            inertia = 1 + torch.where(inertia < 0, 1 + MOST_INERTIA, MOST_INERTIA - 1) * torch.tanh(firm(inertia))
+        factor, turn, place, velocity = out[:, : OUTPUTS["kept"]].chunk(4, -1)
+        if inertia != "free":
+            factor = 1 + torch.where(factor < 0, 1 + MOST_INERTIA, MOST_INERTIA - 1) * torch.tanh(firm(factor))
             turn = firm(turn)
         else:
-            inertia = MOST_INERTIA * torch.tanh(inertia + FIRST_INERTIA)
+            factor = MOST_INERTIA * torch.tanh(factor + FIRST_INERTIA)
         jitter, doubted = torch.sigmoid(place + FIRST_DOUBT), torch.sigmoid(velocity + FIRST_DOUBT)
-        velocity = (self.velocity + (1 - doubted) * self.surprise) * inertia + reach * torch.tanh(turn)
+        held = self.velocity + (1 - doubted) * self.surprise
+        velocity = held * factor + reach * torch.tanh(turn)
         step = velocity + shift - jitter * self.surprise
+        if inertia == "divided":
+            step = step + torch.sigmoid(out[:, OUTPUTS["kept"] :] + FIRST_SHARE) * (held - velocity)
         return step, torch.cat([step, velocity], -1) / reach
 
 

@@ -58,7 +58,7 @@ def changed(scenery: Tensor, sight: Sight, added: Tensor) -> Tensor:
         return scenery
     added = added * sight.there[:, None, None]
     flat = scenery.flatten(0, 2).index_add(0, sight.cells.flatten(), added.flatten(0, 1))
-    return flat.view(scenery.shape).clamp(0, 1)
+    return flat.view(scenery.shape).clamp_(0, 1)
 
 
 def scenery_error(sight: Sight, added: Tensor, after: Tensor) -> Tensor:

@@ -18,60 +18,20 @@ from sqair_wm.games.legacy import FIELDS, FLICKERING, WHOLE
 from sqair_wm.games.names import games
 from sqair_wm.games.play import Recording
 from sqair_wm.runs.config import RunSettings
+from sqair_wm.runs.older_defaults import (
+    BEFORE_0100,
+    BEFORE_020,
+    BEFORE_030,
+    BEFORE_040,
+    BEFORE_050,
+    BEFORE_070,
+    BEFORE_090,
+)
 
 REMEDY = "python -m sqair_wm.check FOLDER says what can be recovered; else delete its folder"
 
 FIRST = "0.1.0"
 """The version of runs whose configuration does not name one."""
-
-BEFORE_020: dict[str, Any] = {
-    "model.what": 50,
-    "model.glimpse": [20, 20],
-    "model.hidden": 256,
-    "model.output_std": "auto",
-    "model.least_std": [0.01, 0.01],
-    "model.size": "free",
-    "model.conditional_discovery": True,
-    "training.particles": 5,
-}
-"""Values of settings that runs of 0.1.0 and before lack, where the code then did not do what is the default now.
-
-When you add a setting whose default changes what a run does, add what the code did before to a table like this one.
-"""
-
-BEFORE_030: dict[str, Any] = {
-    "model.pairs": "place",
-    "model.changing": False,
-    "model.births": False,
-    "model.clock": False,
-    "model.smooth": False,
-    "model.speck": 0.2,
-    "imagination.eventful": 0.0,
-    "imagination.rounds": [],
-    "imagination.iterations": 1000,
-    "imagination.minutes": 7.0,
-    "imagination.batch": 32,
-    "imagination.steps": [[0, 2], [150, 5], [350, 10], [700, 16]],
-}
-"""The same of 0.2.0 and before."""
-
-BEFORE_040: dict[str, Any] = {
-    "model.lasting": False,
-    "model.inertia": "free",
-    "imagination.astray": 0.0,
-    "imagination.dreamt": 0.1,
-    "imagination.minutes": 8.0,
-}
-"""The same of 0.3.0 and before."""
-
-BEFORE_050: dict[str, Any] = {"imagination.objects": 0}
-"""The same of 0.4.0 and before."""
-
-BEFORE_070: dict[str, Any] = {"model.pairs": "contact", "imagination.intent": 0.0}
-"""The same of 0.6.0 and before."""
-
-BEFORE_090: dict[str, Any] = {"model.pairs": "intent"}
-"""The same of 0.8.0 and before."""
 
 GONE = ("training.compile",)
 """Settings of 0.1.0 that this version does not have; they were off by default."""
@@ -123,6 +83,8 @@ def read_saved(path: Path) -> Saved:
             settings["model.size"] = "free_or_steady"
     if _number(version) < (0, 9, 0):
         _was(BEFORE_090, settings, said)
+    if _number(version) < (0, 10, 0):
+        _was(BEFORE_0100, settings, said)
     respelled = {key: written[key] for key in said & set(written) if written[key] != settings[key]}
     return Saved(version, settings, frozenset(said), respelled)
 

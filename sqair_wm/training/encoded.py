@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
@@ -15,6 +14,7 @@ from sqair_wm.data.sequences import PlaySequences, endings
 from sqair_wm.model.seating import seat
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.contacts import arrivals, departed, hindsight, meetings
+from sqair_wm.training.drawing import EVENLY, LEAST, FrameErrors, Shares, draw, sums
 from sqair_wm.world.world_model import WorldModel
 
 STREAMS, SHORTEST = 32, 64
@@ -38,6 +38,8 @@ class Play:
         ends: `[T, B]` bool, whether the game ended with this frame; a time limit does not count.
         departed: `[T, B, N]` bool, objects that are tracked but not seen any more, now or later.
         weight: `[B]`, how much each stretch counts where a probability is learned: less if it was drawn more often.
+        frames: `[T, B]` int64, the numbers of the frames in the recording.
+        name: of the recording.
     """
 
     states: Slots
@@ -46,6 +48,8 @@ class Play:
     ends: Tensor
     departed: Tensor
     weight: Tensor
+    frames: Tensor
+    name: str = ""
 
     def __len__(self) -> int:
         return self.actions.shape[0]
@@ -63,6 +67,7 @@ class EncodedPlay:
         part: `[F]` int64; frames with the same number follow one another.
         actions, rewards, ends: `[F]`, see `Play`.
         unit: size of a typical object, in units of half a frame.
+        name: of the recording, by which `FrameErrors` knows it.
 
     Attributes:
         departed: `[F, N]` bool, see `Play`.
@@ -72,8 +77,17 @@ class EncodedPlay:
             ending.
     """
 
-    def __init__(self, states: Slots, part: Tensor, actions: Tensor, rewards: Tensor, ends: Tensor, unit: float):
-        self.states, self.part, self.unit = states, part, unit
+    def __init__(
+        self,
+        states: Slots,
+        part: Tensor,
+        actions: Tensor,
+        rewards: Tensor,
+        ends: Tensor,
+        unit: float,
+        name: str = "",
+    ):
+        self.states, self.part, self.unit, self.name = states, part, unit, name
         self.actions, self.rewards, self.ends = actions, rewards, ends
         self.crowd = float((states.presence > 0).sum(1).double().mean())
         new = arrivals(states, part)
@@ -113,7 +127,8 @@ class EncodedPlay:
         device: torch.device,
         *,
         first: int = 1,
-        eventful: float = 0.0,
+        shares: Shares = EVENLY,
+        errors: FrameErrors | None = None,
         cleared: bool = False,
     ) -> Play:
         """`batch` random stretches of `length` frames.
@@ -123,35 +138,20 @@ class EncodedPlay:
             length: frames of each.
             generator: of the random numbers.
             device: where to put the stretches.
-            first: number of the frame in a stretch from which on events count.
-            eventful: share of the stretches that are drawn from those with an event, if fewer than this share have one.
-                Each kind of event is drawn in proportion to the square root of its number, so that rare ones are seen.
+            first: number of the frame in a stretch from which on events and errors count.
+            shares: how they are drawn.
+            errors: of this recording's frames; needed if `shares.wrong` is above 0.
             cleared: whether departed objects are left out of a share `KNOWN` of the stretches, as in imagination.
 
         Raises:
             ValueError: if no part has `length` frames.
         """
         starts = self.starts(length)
-        chosen = torch.randint(len(starts), (batch,), generator=generator)
-        happens = self._happens(starts, first, length)
+        happens = sums(self.events.long(), starts, first, length) > 0
+        wrong = sums(errors.of(self.name, len(self.part)).double() + LEAST, starts, first, length) if errors else None
+        drawn = draw(starts, happens, wrong, shares, batch, generator)
         known = torch.rand(batch, generator=generator) < KNOWN
-        if not 0 < int(happens.any(0).sum()) < eventful * len(starts):
-            return self.cut(starts[chosen], length, device, known=known, cleared=cleared)
-        numbers = happens.sum(1).double()
-        shares = numbers.sqrt() / numbers.sqrt().sum()
-        focused = round(batch * eventful)
-        kinds = torch.multinomial(shares, focused, replacement=True, generator=generator)
-        for kind in kinds.unique().tolist():
-            rows, lively = (kinds == kind).nonzero().squeeze(1), happens[kind].nonzero().squeeze(1)
-            chosen[rows] = lively[torch.randint(len(lively), (len(rows),), generator=generator)]
-        denser = (shares / numbers.clamp(min=1)) @ happens[:, chosen].double() * len(starts)
-        weight = 1 / (1 - eventful + eventful * denser).float()
-        return self.cut(starts[chosen], length, device, weight, known, cleared=cleared)
-
-    def _happens(self, starts: Tensor, first: int, length: int) -> Tensor:
-        """Which kinds of events happen in the stretches at `starts`, from their frame `first` on, `[K, S]` bool."""
-        so_far = F.pad(self.events.cumsum(1), (1, 0))
-        return so_far[:, starts + length] > so_far[:, starts + first]
+        return self.cut(drawn.starts, length, device, drawn.weight, known, cleared=cleared)
 
     def cut(
         self,
@@ -185,7 +185,7 @@ class EncodedPlay:
         states = restored(states)
         weight = torch.ones(len(starts)) if weight is None else weight
         actions, rewards, ends = (x[index].to(device) for x in (self.actions, self.rewards, self.ends))
-        return Play(states, actions, rewards, ends, gone, weight.to(device))
+        return Play(states, actions, rewards, ends, gone, weight.to(device), index.to(device), self.name)
 
 
 @torch.no_grad()

@@ -8,12 +8,19 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 BEFORE = 3
 """Steps of a kind that run without a graph before one is recorded, so that all set-up on first use is done."""
 
 Compute = Callable[..., dict[str, Tensor]]
+
+
+def can_record(fabric: Fabric) -> bool:
+    """Whether steps can be recorded: on one GPU, without loss scaling, which waits for the device."""
+    alone = fabric.device.type == "cuda" and fabric.world_size == 1
+    return alone and fabric.strategy.precision.precision in ("32-true", "bf16-mixed")
 
 
 class GraphedSteps:
@@ -25,7 +32,7 @@ class GraphedSteps:
 
     Args:
         compute: given arguments (tensors, dataclasses and tuples of them, or hashable values), it leaves gradients in
-            `.grad` of the parameters, which was None before, and returns statistics, each a scalar tensor.
+            `.grad` of the parameters, which was None before, and returns statistics, tensors by name.
         parameters: whose gradients it computes.
     """
 
@@ -58,13 +65,14 @@ class _Recording:
             # other threads go on sending data to the device while this one records
             with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
                 statistics = compute(*self._inputs)
-                self._values = torch.stack(list(statistics.values()))
+                self._values = torch.cat([x.flatten() for x in statistics.values()])
         except RuntimeError as error:
             raise RuntimeError(
                 f"the step cannot be recorded as a CUDA graph ({error}); to run without CUDA graphs, set "
                 "training.graphs=false imagination.graphs=false"
             ) from error
-        self._names, self._gradients = tuple(statistics), [p.grad for p in parameters]
+        self._shapes = {name: x.shape for name, x in statistics.items()}
+        self._gradients = [p.grad for p in parameters]
 
     def replay(self, arguments: tuple) -> dict[str, Tensor]:
         for here, given in zip(tensors_in(self._inputs), tensors_in(arguments), strict=True):
@@ -72,7 +80,8 @@ class _Recording:
         self._graph.replay()
         for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
             parameter.grad = gradient
-        return dict(zip(self._names, self._values.clone().unbind(), strict=True))
+        values = self._values.clone().split([shape.numel() for shape in self._shapes.values()])
+        return {name: x.view(shape) for x, (name, shape) in zip(values, self._shapes.items(), strict=True)}
 
 
 def tensors_in(x: Any) -> Iterator[Tensor]:

@@ -11,6 +11,9 @@ from sqair_wm.training.schedule import Schedule
 FEWEST = 16
 """Least number of stretches of an iteration, however many objects there are, unless `batch` is less."""
 
+MORE = 4
+"""How many times as many stretches brief iterations have."""
+
 
 @dataclass(frozen=True)
 class ImaginationConfig(Schedule):
@@ -19,6 +22,9 @@ class ImaginationConfig(Schedule):
     Attributes:
         context: frames that are seen before imagination begins.
         steps: [[iteration, steps], ...]: from that iteration on, so many steps are imagined.
+        brief: steps that are imagined in brief iterations, from `MORE` times as many stretches; 0 for no brief ones.
+        briefs: number of brief iterations after each other one.
+        wrong: share of the stretches of brief iterations that are drawn where imagination was wrong, see `FrameErrors`.
         rounds: [[iteration, frames], ...]: after that iteration, so many frames of the game are played, by planning
             with what was learned, and added to the data; rounds after the last iteration are ignored. Data that are not
             a game have no rounds.
@@ -38,21 +44,24 @@ class ImaginationConfig(Schedule):
         astray: in object sizes, how far from where it was seen an object may be imagined before it is put back there;
             0 for any distance.
         missed: additional weight of a step that leads an object astray; other steps have weight 1.
-        eventful: share of the stretches and of the single steps that are drawn where something happens: objects meet or
-            appear, a reward comes, the game ends.
+        eventful: share of the other stretches, and of the single steps, that are drawn where something happens: objects
+            meet or appear, a reward comes, the game ends.
         singles: number of single steps in an iteration, from the whole recording, from which reward and ending are
             learned.
     """
 
-    iterations: int = 1600
+    iterations: int = 2400
     minutes: float = 10.0
     batch: int = 64
     learning_rate: float = 1.5e-3
     decay: list[list[float]] = field(default_factory=lambda: [[0.6, 0.5], [0.8, 0.2], [0.92, 0.05]])
     clip: float = 10.0
-    context: int = 8
-    steps: list[list[int]] = field(default_factory=lambda: [[0, 2], [150, 5], [400, 10], [800, 16]])
-    rounds: list[list[int]] = field(default_factory=lambda: [[700, 4000], [1100, 4000]])
+    context: int = 4
+    steps: list[list[int]] = field(default_factory=lambda: [[0, 2], [200, 5], [600, 10], [1200, 16]])
+    brief: int = 4
+    briefs: int = 3
+    wrong: float = 0.8
+    rounds: list[list[int]] = field(default_factory=lambda: [[1000, 4000], [1600, 4000]])
     streams: int = 8
     curiosity: float = 0.3
     objects: int = 256
@@ -76,6 +85,8 @@ class ImaginationConfig(Schedule):
     ) | {
         "context": (None, 10_000),
         "steps": (0, None),
+        "brief": (0, 10_000),
+        "briefs": (0, 10_000),
         "rounds": (0, None),
         "streams": (1, 10_000),
         "astray": (None, 1e6),
@@ -96,8 +107,9 @@ class ImaginationConfig(Schedule):
             raise ValueError(
                 f"imagination.astray ({self.astray}) and imagination.missed ({self.missed}) can't be negative"
             )
-        if not 0 <= self.eventful < 1:
-            raise ValueError(f"imagination.eventful is a share from 0 on and below 1, got {self.eventful}")
+        if not (0 <= self.eventful < 1 and 0 <= self.wrong < 1):
+            shares = f"imagination.eventful ({self.eventful}) and imagination.wrong ({self.wrong})"
+            raise ValueError(f"{shares} are shares from 0 on and below 1")
         if self.objects < 0:
             raise ValueError(f"imagination.objects can't be negative, got {self.objects}; 0 means no limit")
         if self.singles < 1:
@@ -110,12 +122,20 @@ class ImaginationConfig(Schedule):
         if not self.steps or self.steps[0][0] != 0 or min(n for _, n in self.steps) < 1:
             raise ValueError("imagination.steps must start at iteration 0, as in [[0, 2], [500, 10]]")
 
+    def is_brief(self, iteration: int) -> bool:
+        """Whether an iteration is a brief one."""
+        return 0 < self.brief < self._scheduled(iteration) and iteration % (1 + self.briefs) > 0
+
     def imagined(self, iteration: int) -> int:
         """Steps imagined at that iteration."""
+        return self.brief if self.is_brief(iteration) else self._scheduled(iteration)
+
+    def _scheduled(self, iteration: int) -> int:
         return [steps for start, steps in self.steps if iteration >= start][-1]
 
-    def stretches(self, crowd: float) -> int:
+    def stretches(self, crowd: float, iteration: int) -> int:
         """Stretches of an iteration on play whose scenes hold `crowd` objects on average."""
-        if not self.objects or crowd <= 0:
-            return self.batch
-        return min(self.batch, max(FEWEST, round(self.objects / crowd)))
+        several = self.batch
+        if self.objects and crowd > 0:
+            several = min(self.batch, max(FEWEST, round(self.objects / crowd)))
+        return MORE * several if self.is_brief(iteration) else several

@@ -1,196 +1,25 @@
-"""Training of imagination: the dynamics over many steps without frames, and the heads for reward and ending."""
+"""Training of imagination on an encoded recording."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
-from sqair_wm.model.births import Births, birth_loss
-from sqair_wm.model.dynamics import Dynamics, Prediction, move_on
-from sqair_wm.model.motion import expecting
-from sqair_wm.model.outcome import OutcomeHeads
-from sqair_wm.model.rollout import RolloutStep, roll_out
-from sqair_wm.model.scenery import SceneryChange, changed, scenery_error
-from sqair_wm.model.sight import Sight
-from sqair_wm.model.slots import Slots
-from sqair_wm.nn.where import window
-from sqair_wm.training.contacts import newly_seen
+from sqair_wm.training.drawing import FrameErrors, Shares
 from sqair_wm.training.encoded import EncodedPlay, Play
 from sqair_wm.training.horizons import ImaginationConfig
+from sqair_wm.training.imagination_loss import ERRORS, ImaginationLoss
 from sqair_wm.training.loop import Loop
-from sqair_wm.training.terms import intent_error, mean_where, outcome_losses, pick, presence_loss
 from sqair_wm.world.world_model import WorldModel
 
 CHECKPOINT = "imagination.pt"
 
-
-class ImaginationLoss(nn.Module):
-    """The error of imagined steps, and of the reward and the ending that are predicted for them.
-
-    For `context` frames the dynamics is shown what was seen; then it goes on from its own predictions. Positions
-    count by their distance, in object sizes, for as long as an object is there and in sight.
-
-    Args:
-        world: the model whose dynamics and heads learn.
-        config: weights and context.
-
-    Raises:
-        ValueError: if the model was built for data without actions.
-    """
-
-    unit: Tensor
-
-    def __init__(self, world: WorldModel, config: ImaginationConfig):
-        super().__init__()
-        if world.heads is None:
-            raise ValueError("this model was built for data without actions, so it has no imagination to train")
-        self.dynamics = cast(nn.Module, world.sqair.dynamics)
-        self.heads: OutcomeHeads = world.heads
-        self.scenery: SceneryChange | None = world.sqair.scenery
-        self.births: Births | None = world.sqair.births
-        self.config, self.model, self.dense = config, world.config, world.sqair.dense
-        self.register_buffer("unit", torch.tensor(sum(world.config.object_share)), persistent=False)
-
-    def forward(self, play: Play, singles: Play) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss and its terms, as scalar tensors on the device.
-
-        Args:
-            play: stretches to imagine.
-            singles: stretches of two frames, from which reward and ending are learned.
-        """
-        c = self.config
-        before, after, terms, scenery = [], [], [], []
-        for step in self._rollout(play):
-            prediction, target, missed = step.said
-            scenery.append(missed)
-            terms.append(self._terms(step.before, step.after, target, prediction, play.weight[:, None]))
-            before.append(step.before)
-            after.append(step.after)
-        distance, look, density, stay, intent = (torch.stack(x) for x in zip(*terms, strict=True))
-        losses = {
-            "distance": distance.mean(),
-            "look": look.mean(),
-            "density": density[: c.context].mean(),
-            "stay": stay.mean(),
-            "intent": intent.mean(),
-            "scenery": torch.stack(scenery).mean(),
-            "births": self._births(play, before),
-        }
-        statistics = {"distance_last": distance[-1].detach()}
-        outcome = outcome_losses(self.heads, play, before, after, singles, self.unit, self.dense)
-        total = losses["distance"] + c.look * losses["look"] + c.density * losses["density"] + c.stay * losses["stay"]
-        total = total + c.outcome * (outcome["reward"] + outcome["ending"] + outcome["moves"])
-        total = total + c.dreamt * outcome["dreamt"] + c.scenery * losses["scenery"]
-        total = total + c.births * losses["births"] + c.intent * losses["intent"]
-        statistics |= {name: x.detach() for name, x in (losses | outcome).items()}
-        return total, {"loss": total.detach()} | statistics
-
-    def _rollout(self, play: Play) -> Iterator[RolloutStep]:
-        """The likeliest steps from the first scenes on; each says its prediction, the scene seen, and the error of the
-        scenery."""
-
-        def step(t: int, slots: Slots) -> tuple[Slots, tuple[Prediction, Slots, Tensor]]:
-            target = play.scene(t + 1)
-            prediction = self.dynamics(slots, play.actions[t + 1], self.dense)
-            there = (slots.identity == target.identity) & (target.presence > 0)
-            lasts = there & ~play.departed[t + 1] if prediction.lasts_logit is not None else there
-            imagined = move_on(slots, prediction, slots.presence * lasts)
-            scenery, missed = self._scenery(slots, prediction, target)
-            return imagined.replace(step=target.step, since=target.since, scenery=scenery), (prediction, target, missed)
-
-        def correct(t: int, imagined: Slots) -> Slots:
-            target = play.scene(t + 1)
-            return self._put_back(imagined, target) if t + 1 >= self.config.context else self._seen(imagined, target)
-
-        return roll_out(play.scene(0), len(play) - 1, step, correct)
-
-    def _scenery(self, slots: Slots, prediction: Prediction, target: Slots) -> tuple[Tensor, Tensor]:
-        """The imagined scenery, without gradient, and its error around the objects, per scene."""
-        if self.scenery is None:
-            return slots.scenery, prediction.memory.new_zeros(())
-        sight = Sight.of(slots, self.model, self.dense)
-        added = self.scenery(sight, prediction.memory)
-        missed = scenery_error(sight, added, target.scenery).sum() / slots.presence.shape[0]
-        return changed(slots.scenery, sight, added.detach()), missed
-
-    def _births(self, play: Play, before: list[Slots]) -> Tensor:
-        """Loss of the objects that appear during the context; of several at once only the one in the first slot counts.
-
-        The first scenes are left out, because their memory of the dynamics was computed before this training.
-        """
-        losses = [play.weight.new_zeros(())]
-        if self.births is None:
-            return losses[0]
-        for t in range(1, min(self.config.context, len(play) - 2)):
-            now, after, later = (play.scene(k) for k in (t, t + 1, t + 2))
-            new = newly_seen(now, after)
-            slot = new.to(torch.uint8).argmax(1)[:, None]
-            where, what, name = (pick(x, slot) for x in (after.where, after.what, after.identity))
-            stays = (later.identity == name[:, None]) & (later.presence > 0) & (later.unseen == 0)
-            velocity = pick(later.velocity, stays.to(torch.uint8).argmax(1)[:, None])
-            sight = Sight.of(before[t], self.model, self.dense)
-            expected = self.births(sight, before[t].prior, now.since, play.actions[t + 1])
-            target = where, what, velocity, stays.any(1).to(velocity.dtype)
-            losses.append(birth_loss(expected, new.any(1), target, play.weight))
-        return torch.stack(losses).sum() / max(1, len(losses) - 1)
-
-    @staticmethod
-    def _seen(imagined: Slots, target: Slots) -> Slots:
-        """The scenes as they were seen, with the imagined memory of the dynamics for objects that were there before."""
-        followed = (imagined.identity == target.identity) & (target.identity >= 0)
-        return target.replace(prior=torch.where(followed[..., None], imagined.prior, target.prior))
-
-    def _put_back(self, imagined: Slots, target: Slots) -> Slots:
-        """The scenes with objects put back where they were seen, if they are too far off (`ImaginationConfig.astray`).
-
-        Going on from a wrong place would teach objects to come back from it: a ball that passed a paddle would return.
-        To be put back is no surprise: otherwise the dynamics would learn a bounce from the surprise that follows it in
-        training only, instead of from what leads to it.
-        """
-        if not self.config.astray:
-            return imagined
-        apart = (window(imagined.where)[1] - window(target.where)[1]).detach().square().sum(-1).sqrt() / self.unit
-        seen = (imagined.identity == target.identity) & (imagined.presence > 0) & (target.unseen == 0)
-        astray = (seen & (apart > self.config.astray))[..., None]
-        put = {n: torch.where(astray, getattr(target, n), getattr(imagined, n)) for n in ("where", "what", "velocity")}
-        if self.model.smooth and isinstance(self.dynamics, Dynamics):
-            put["prior"] = torch.where(
-                astray, expecting(imagined.prior, target.velocity, self.dynamics.reach), imagined.prior
-            )
-        return imagined.replace(**put)
-
-    def _terms(
-        self, slots: Slots, imagined: Slots, target: Slots, prediction: Prediction, weight: Tensor
-    ) -> tuple[Tensor, ...]:
-        """Distance, look, density, stay and intent of one step, each the mean over the objects that count.
-
-        Density and stay are learned as probabilities: the objects of a scene count with its `weight` `[B, 1]`.
-        """
-        alive = imagined.presence
-        seen = alive * (target.unseen == 0)
-        (scale, centre), (true_scale, true_centre) = window(imagined.where), window(target.where)
-        apart = ((centre - true_centre).square().sum(-1) + 1e-6).sqrt() / self.unit
-        look = (imagined.what - target.what).abs().mean(-1) + (scale - true_scale).abs().sum(-1) / self.unit
-        density = -prediction.where.log_prob(target.where) - prediction.what.log_prob(target.what)
-        there = slots.presence * ((slots.identity == target.identity) & (target.presence > 0))
-        stay = presence_loss(prediction.stay_logit, there)
-        if prediction.lasts_logit is not None:
-            stay = stay + presence_loss(prediction.lasts_logit, alive)
-        if self.config.astray:
-            apart = apart * (1 + self.config.missed * (apart.detach() > self.config.astray))
-        counted = (
-            (apart, seen),
-            (look, seen),
-            (density, alive * weight),
-            (stay, slots.presence * weight),
-            (intent_error(slots, prediction, true_centre, self.unit), seen),
-        )
-        return tuple(mean_where(x, w) for x, w in counted)
+PATIENCE = 16
+"""Iterations after which a GPU is waited for, to read how wrong it imagined."""
 
 
 class ImaginationTrainer(Loop):
@@ -204,6 +33,9 @@ class ImaginationTrainer(Loop):
         fabric: devices, precision and processes.
         seed: of sampling.
         follows: see `Loop`.
+
+    Attributes:
+        errors: how wrong imagination was when it last learned from a frame.
     """
 
     title = "imagination"
@@ -219,6 +51,8 @@ class ImaginationTrainer(Loop):
         follows: str = "",
     ):
         self.config, self.play = config, play
+        self.errors = FrameErrors()
+        self._noted: list[tuple[str, Tensor, Tensor]] = []
         loss = ImaginationLoss(world, config)
         optimizer = torch.optim.Adam(loss.parameters(), config.learning_rate, fused=True)
         super().__init__(loss, optimizer, config, folder / CHECKPOINT, fabric, seed, follows)
@@ -227,16 +61,39 @@ class ImaginationTrainer(Loop):
         """Add `play` to the data of training."""
         self.play = EncodedPlay.join([self.play, play])
 
-    def _length(self, position: int) -> int:
-        return self.config.context + self.config.imagined(position)
-
     def sample(self, position: int, generator: torch.Generator) -> tuple[Play, Play]:
         """Stretches of play (the context and the steps to imagine), and single steps."""
-        device = self.fabric.device
-        c = self.config
-        stretches, length = c.stretches(self.play.crowd), self._length(position)
-        play = self.play.sample(stretches, length, generator, device, first=2, eventful=c.eventful)
-        return play, self.play.sample(c.singles, 2, generator, device, eventful=c.eventful, cleared=True)
+        c, device = self.config, self.fabric.device
+        events, brief = Shares(c.eventful), c.is_brief(position)
+        play = self.play.sample(
+            c.stretches(self.play.crowd, position),
+            c.context + c.imagined(position),
+            generator,
+            device,
+            first=c.context if brief else 2,
+            shares=Shares(wrong=c.wrong) if brief else events,
+            errors=self.errors,
+        )
+        return play, self.play.sample(c.singles, 2, generator, device, shares=events, cleared=True)
+
+    def note(self, batch: tuple[Play, Play], position: int, statistics: dict[str, Tensor]) -> None:
+        """See `Loop.note`: how wrong imagination was is remembered for the frames of brief stretches."""
+        error, play = statistics.pop(ERRORS), batch[0]
+        if self.config.is_brief(position):
+            first = self.config.context
+            self._noted.append((play.name, play.frames[first:], error[first - 1 :]))
+        if len(self._noted) > PATIENCE * error.is_cuda:
+            for name, frame, wrong in self._noted:
+                self.errors.note(name, frame.cpu(), wrong.cpu())
+            self._noted = []
+
+    def memory(self) -> dict[str, Any]:
+        """See `Loop.memory`."""
+        return {ERRORS: self.errors.state_dict()}
+
+    def recall(self, state: dict[str, Any]) -> None:
+        """See `Loop.recall`."""
+        self.errors.load_state_dict(state.get(ERRORS, {}))
 
     def arguments(self, batch: tuple[Play, Play], position: int) -> tuple:
         """See `ImaginationLoss.forward`."""
@@ -244,4 +101,5 @@ class ImaginationTrainer(Loop):
 
     def frames(self, position: int) -> int:
         """See `Loop.frames`."""
-        return self.config.stretches(self.play.crowd) * self._length(position)
+        c = self.config
+        return c.stretches(self.play.crowd, position) * (c.context + c.imagined(position))

@@ -16,7 +16,7 @@ from sqair_wm.common.stopping import StopRequests
 from sqair_wm.common.tensor_files import save_weights
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.training.diverged import telling
-from sqair_wm.training.graph import Compute, GraphedSteps
+from sqair_wm.training.graph import Compute, GraphedSteps, can_record
 from sqair_wm.training.journal import Journal, OnRecord, check_finite
 from sqair_wm.training.prefetch import Prefetcher
 from sqair_wm.training.schedule import Schedule
@@ -94,6 +94,16 @@ class Loop(ABC):
     def frames(self, position: int) -> int:
         """Frames of the batch at a position of the schedule."""
 
+    def note(self, batch: Any, position: int, statistics: dict[str, Tensor]) -> None:  # noqa: B027
+        """Take what the loss tells of a batch besides scalars out of `statistics`."""
+
+    def memory(self) -> dict[str, Any]:
+        """What else a checkpoint has to hold, in tensors and plain data."""
+        return {}
+
+    def recall(self, state: dict[str, Any]) -> None:  # noqa: B027
+        """Go on from a checkpoint, which holds what `memory` gave."""
+
     @property
     def kept(self) -> nn.Module:
         """The module that a snapshot holds: the loss, unless it has more than weights."""
@@ -163,6 +173,7 @@ class Loop(ABC):
             group["lr"] = config.rate(position)
         self.optimizer.zero_grad()
         statistics = self._gradients(*self.arguments(batch, position))
+        self.note(batch, position, statistics)
         norm = torch.nn.utils.clip_grad_norm_(self.loss.parameters(), config.clip or torch.inf)
         statistics["gradient_norm"] = norm.detach()
         if self.fabric.device.type == "cpu":
@@ -172,9 +183,8 @@ class Loop(ABC):
         return statistics
 
     def _graphs(self) -> bool:
-        """Whether steps are recorded: on one GPU, without loss scaling, which waits for the device."""
-        alone = self.fabric.device.type == "cuda" and self.fabric.world_size == 1
-        return alone and self.schedule.graphs and self.fabric.strategy.precision.precision in ("32-true", "bf16-mixed")
+        """Whether steps are recorded as CUDA graphs."""
+        return self.schedule.graphs and can_record(self.fabric)
 
     def _compute(self, *arguments: Any) -> dict[str, Tensor]:
         """Gradients of the loss; its statistics."""
@@ -197,7 +207,7 @@ class Loop(ABC):
             "optimizer": self.optimizer.state_dict(),
             "generator": self.batches.state,
             "random": torch.get_rng_state(),
-        }
+        } | self.memory()
         if torch.cuda.is_available():
             state["random_cuda"] = torch.cuda.get_rng_state()
         save_checkpoint(self.checkpoint, state)
@@ -210,14 +220,6 @@ class Loop(ABC):
                 path = self.checkpoint.parent / SNAPSHOTS / f"{self.title}-{minutes:g}.safetensors"
                 path.parent.mkdir(exist_ok=True)
                 save_weights(path, self.kept)
-
-    def summary(self) -> dict[str, float]:
-        """How long training took."""
-        return {
-            "iterations": self.iteration,
-            "wall_minutes": self.seconds / 60,
-            "computing_minutes": self.computing / 60,
-        }
 
     def _restore(self, state: dict[str, Any]) -> None:
         if self.follows and state.get("follows", self.follows) != self.follows:
@@ -234,6 +236,7 @@ class Loop(ABC):
             ) from error
         self.iteration, self.seconds, self.computing = (state[n] for n in ("iteration", "seconds", "computing"))
         self._saved = self.iteration
+        self.recall(state)
         if self.fabric.global_rank == 0:
             self.batches.set_state(state["generator"])
             torch.set_rng_state(state["random"])

@@ -6,6 +6,7 @@ import torch
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.nn.where import to_where
 from sqair_wm.training.contacts import departed, meetings
+from sqair_wm.training.drawing import FrameErrors, Shares
 from sqair_wm.training.encoded import EncodedPlay
 from sqair_wm.world.world_model import WorldModel
 
@@ -62,14 +63,14 @@ def play(frames=400, event=200):
 
 
 def test_half_of_the_stretches_hold_an_event_that_is_rare_and_the_rest_any():
-    drawn = play().sample(2000, 10, torch.Generator().manual_seed(0), CPU, first=4, eventful=0.5)
+    drawn = play().sample(2000, 10, torch.Generator().manual_seed(0), CPU, first=4, shares=Shares(0.5))
     holds = (drawn.rewards[4:] != 0).any(0)
     assert 0.49 < holds.float().mean() < 0.53
     assert drawn.actions[0].unique().numel() > 300
 
 
 def test_weights_undo_that_stretches_with_events_are_drawn_more_often():
-    drawn = play().sample(40_000, 10, torch.Generator().manual_seed(0), CPU, first=4, eventful=0.5)
+    drawn = play().sample(40_000, 10, torch.Generator().manual_seed(0), CPU, first=4, shares=Shares(0.5))
     holds = (drawn.rewards[4:] != 0).any(0)
     assert float(drawn.weight[holds].sum() / 40_000) == pytest.approx(6 / 391, rel=0.05)
     assert float(drawn.weight.mean()) == pytest.approx(1, rel=0.05)
@@ -80,7 +81,7 @@ def test_of_every_kind_of_event_there_are_as_many_as_the_root_of_its_number():
     rare.rewards[400:1900:60] = -1  # 25 losses and one win, none of them near another
     nothing = torch.zeros(2000, dtype=torch.bool)
     rare = EncodedPlay(rare.states, rare.part, rare.actions, rare.rewards, nothing, UNIT)
-    drawn = rare.sample(40_000, 2, torch.Generator().manual_seed(0), CPU, first=1, eventful=0.5)
+    drawn = rare.sample(40_000, 2, torch.Generator().manual_seed(0), CPU, first=1, shares=Shares(0.5))
     wins, losses = (drawn.rewards[1] > 0), (drawn.rewards[1] < 0)
     # By chance one win and 25 losses in 1,999 stretches; of the chosen half a sixth and five sixths.
     assert float(wins.float().mean()) == pytest.approx(0.5 / 6 + 0.5 / 1999, rel=0.05)
@@ -89,10 +90,38 @@ def test_of_every_kind_of_event_there_are_as_many_as_the_root_of_its_number():
     assert float(drawn.weight[losses].sum() / 40_000) == pytest.approx(25 / 1999, rel=0.05)
 
 
+def test_stretches_are_drawn_in_proportion_to_how_wrong_their_frames_were_imagined():
+    errors, recording = FrameErrors(), play()
+    known = errors.of("", 400)
+    assert known.unique().tolist() == [known[0].item()], "no frame was imagined yet"
+    errors.note("", torch.arange(400), torch.zeros(400))
+    errors.note("", torch.tensor([[200]]), torch.tensor([[50.0]]))
+    drawn = recording.sample(
+        40_000, 10, torch.Generator().manual_seed(0), CPU, first=4, shares=Shares(wrong=0.6), errors=errors
+    )
+    holds = (drawn.frames[4:] == 200).any(0)
+    # Sums over 6 frames: 0.12 in 385 stretches, and that of an error of 2 at most in 6 of them.
+    total = 391 * 0.12 + 6 * 2
+    assert float(holds.float().mean()) == pytest.approx(0.6 * 6 * 2.12 / total + 0.4 * 6 / 391, rel=0.05)
+    assert float(drawn.weight[holds].sum() / 40_000) == pytest.approx(6 / 391, rel=0.05)
+    assert float(drawn.weight.mean()) == pytest.approx(1, rel=0.05)
+
+
+def test_errors_of_frames_stay_when_a_recording_grows_and_when_training_goes_on():
+    errors, again = FrameErrors(), FrameErrors()
+    errors.of("play", 4)
+    errors.note("play", torch.tensor([1]), torch.tensor([1.5]))
+    again.load_state_dict(errors.state_dict())
+    for known in (errors.of("play", 6), again.of("play", 6)):
+        assert known[1] == 1.5
+        assert (known[[0, 2, 3, 4, 5]] == known[0]).all() and known[0] < 1.5
+    assert (errors.of("other", 2) == known[0]).all()
+
+
 def test_where_something_happens_all_the_time_stretches_are_drawn_evenly():
     lively = play()
     lively.events[:] = True
-    drawn = lively.sample(50, 10, torch.Generator().manual_seed(0), CPU, eventful=0.5)
+    drawn = lively.sample(50, 10, torch.Generator().manual_seed(0), CPU, shares=Shares(0.5))
     assert (drawn.weight == 1).all()
 
 

@@ -9,15 +9,27 @@ from lightning_fabric import Fabric
 from sqair_wm.model.motion import MOTION, Motion
 from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.nn.where import to_where, window
+from sqair_wm.training.drawing import UNKNOWN
 from sqair_wm.training.encoded import EncodedPlay, Play
 from sqair_wm.training.horizons import ImaginationConfig
-from sqair_wm.training.imagination import ImaginationLoss, ImaginationTrainer
+from sqair_wm.training.imagination import ImaginationTrainer
+from sqair_wm.training.imagination_loss import ERRORS, ImaginationLoss
 from sqair_wm.world.world_model import WorldModel
 from tests.conftest import no_data_from_host, small
 
 CONFIG = small(actions=3, dynamics="interactive")
 QUICK = dict(
-    iterations=6, batch=4, log_every=2, save_every=2, steps=[[0, 1], [3, 3]], context=2, singles=8, minutes=0, decay=[]
+    iterations=6,
+    batch=4,
+    log_every=2,
+    save_every=2,
+    steps=[[0, 1], [3, 3]],
+    context=2,
+    singles=8,
+    minutes=0,
+    decay=[],
+    brief=2,
+    briefs=1,
 )
 
 
@@ -120,7 +132,8 @@ def test_the_loss_needs_no_value_on_the_host():
         loss = ImaginationLoss(world, ImaginationConfig(**QUICK))
     play = steered(5).cut(torch.tensor([0]), 5, torch.device("cpu"))
     states = play.states.to("meta")
-    meta = Play(states, *(x.to("meta") for x in (play.actions, play.rewards, play.ends, play.departed, play.weight)))
+    names = ("actions", "rewards", "ends", "departed", "weight", "frames")
+    meta = Play(states, *(getattr(play, name).to("meta") for name in names))
     with no_data_from_host():
         total, _ = loss(meta, meta)
         total.backward()
@@ -152,9 +165,33 @@ def test_settings_that_cannot_work_are_named(change, message):
 
 @pytest.mark.parametrize(("crowd", "stretches"), [(0.0, 64), (3.0, 64), (8.0, 32), (11.0, 23), (100.0, 16)])
 def test_where_there_are_many_objects_an_iteration_has_fewer_stretches(crowd, stretches):
-    assert ImaginationConfig(batch=64, objects=256).stretches(crowd) == stretches
-    assert ImaginationConfig(batch=8, objects=256).stretches(crowd) == 8
-    assert ImaginationConfig(batch=64, objects=0).stretches(crowd) == 64
+    assert ImaginationConfig(batch=64, objects=256).stretches(crowd, 0) == stretches
+    assert ImaginationConfig(batch=8, objects=256).stretches(crowd, 0) == 8
+    assert ImaginationConfig(batch=64, objects=0).stretches(crowd, 0) == 64
+
+
+def test_brief_iterations_follow_each_other_one_and_have_more_stretches():
+    config = ImaginationConfig(batch=8, steps=[[0, 2], [6, 5]], brief=3, briefs=2)
+    assert [config.imagined(i) for i in range(12)] == [2] * 6 + [5, 3, 3, 5, 3, 3]
+    assert [config.stretches(1.0, i) for i in range(5, 10)] == [8, 8, 32, 32, 8]
+    without = ImaginationConfig(batch=8, steps=[[0, 2], [6, 5]], brief=0)
+    assert [without.imagined(i) for i in (5, 6, 7, 8)] == [2, 5, 5, 5]
+
+
+def test_how_wrong_imagination_was_is_remembered_for_the_imagined_frames_of_brief_stretches(tmp_path):
+    loop = trainer(tmp_path, steered(60), steps=[[0, 3]])
+    for position in (0, 1):
+        batch = loop.sample(position, torch.Generator().manual_seed(0))
+        frames = batch[0].frames
+        statistics = {"loss": torch.zeros(()), ERRORS: frames[1:] / 1000}
+        loop.note(batch, position, statistics)
+        assert list(statistics) == ["loss"]
+        known = loop.errors.of("", 60)
+        if position == 0:
+            assert known.unique().tolist() == [pytest.approx(UNKNOWN)], "this was no brief iteration"
+    imagined = frames[2:].unique()
+    assert torch.equal(known[imagined], imagined / 1000)
+    assert (known.index_fill(0, imagined, UNKNOWN) == UNKNOWN).all()
 
 
 def test_the_objects_of_all_frames_are_counted(tmp_path):

@@ -104,7 +104,7 @@ def test_where_minutes_are_short_the_whole_schedule_is_gone_through_in_fewer_ite
     trainer.step = spy
     trainer.train()
     assert trainer.finished and 2 < trainer.iteration < 200 and set(lengths) == {1, 2}
-    assert trainer.position >= 200 and trainer.summary()["iterations"] == trainer.iteration
+    assert trainer.position >= 200
     again = make(tmp_path / "short", **settings).begin()
     assert again.finished and again.position == trainer.position
 
