@@ -40,7 +40,7 @@ class DreamSettings(SightSettings, Counting):
         average: share of the averaged weights that an optimiser step leaves; they play the real game, since the policy
             of a single moment goes up and down. 0 to play with the weights that learn.
         stochastic: draw the future; otherwise the likeliest one is imagined.
-        spread: of places and looks that are drawn, see `Drawn`.
+        spread: of positions and looks that are drawn, see `Drawn`.
         discover: whether new objects may appear.
     """
 

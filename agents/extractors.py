@@ -1,4 +1,4 @@
-"""A set of objects as features for stable-baselines3: attention over objects and their relative places."""
+"""A set of objects as features for stable-baselines3: attention over objects and their relative positions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CENTRE, MOVING = slice(0, 2), slice(4, 6)
 """Columns of a row without its presence: centre (y, x), and velocity (y, x)."""
 
 NEAR = 4.0
-"""Factor of the second, finer scale of relative places, on which tanh cuts off what is far away."""
+"""Factor of the second, finer scale of relative positions, on which tanh cuts off what is far away."""
 
 RELATION = 6
 """Columns of a relation, see `relation`."""
@@ -72,7 +72,7 @@ class RunningScale(nn.Module):
 
 
 class Relations(nn.Module):
-    """One layer of attention over objects, whose scores depend on their relative places and velocities.
+    """One layer of attention over objects, whose scores depend on their relative positions and velocities.
 
     Each head receives weighted means of codes and of relations. Values are linear, and only the means pass through
     non-linear layers, so that nothing but scores has to be computed for pairs.

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from sqair_wm.common.places import CONFIG, find_folder
+from sqair_wm.common.named_folders import CONFIG, find_folder
 from sqair_wm.common.settings import ConfigError, store, typed
 from sqair_wm.envs.layout import Layout
 from sqair_wm.games.policies import Policy, RandomPolicy

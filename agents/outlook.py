@@ -114,8 +114,8 @@ class Drawn:
         world: the model.
         generator: of the noise, on the device of the model.
         discover: whether new objects may appear.
-        spread: factor of the deviations with which places and appearance codes of objects are sampled, from 0 to 1. The
-            model's deviations include the jitter of observed places, which would add up over imagined steps.
+        spread: factor of the deviations with which positions and appearance codes of objects are sampled, from 0 to 1.
+            The model's deviations include the jitter of observed positions, which would add up over imagined steps.
     """
 
     def __init__(self, world: WorldModel, generator: torch.Generator, discover: bool = True, spread: float = 1.0):

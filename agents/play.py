@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.figures import moving_picture, write_mp4
-from sqair_wm.common.places import find_folder
+from sqair_wm.common.named_folders import find_folder
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.games.games import action_names
 from sqair_wm.model.slots import Slots

@@ -39,7 +39,7 @@ CURVES = {
     "reward_a_step": "real reward a step",
     "dream_return": "imagined return (discounted)",
     "dream_entropy": "entropy of the policy (nats)",
-    "world_distance": "error of imagined places (sizes)",
+    "world_distance": "error of imagined positions (sizes)",
 }
 PARTS = {"playing": "playing", "learning_the_world": "learning the world", "dreaming": "dreaming"}
 ALT = (

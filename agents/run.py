@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from sqair_wm.common.files import write_atomically
-from sqair_wm.common.places import WEIGHTS
+from sqair_wm.common.named_folders import WEIGHTS
 from sqair_wm.common.settings import ConfigError, in_one_line, schema
 from sqair_wm.common.version import VERSION
 from sqair_wm.runs.older import flat

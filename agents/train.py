@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.common.command import run_command
 from sqair_wm.common.locks import alone
-from sqair_wm.common.places import WEIGHTS, find_folder
+from sqair_wm.common.named_folders import WEIGHTS, find_folder
 from sqair_wm.common.presets import presets_folder
 from sqair_wm.common.settings import ConfigError, schema
 from sqair_wm.runs.run_folder import RunFolder

@@ -145,7 +145,7 @@ def make_slots(
     Args:
         model: folder of the saved model.
         form: see `SlotObservation`; units, around, device and draw too.
-        units: of place and velocity.
+        units: of position and velocity.
         around: whether rows also show the background.
         device: where the model runs.
         draw: whether `render` draws boxes.

@@ -32,7 +32,7 @@ class SlotVectorObservation(VectorWrapper):
         env: games as the model was trained on them, such as `SyncVectorEnv([model.make_env] * 8)`.
         model: folder of the saved model.
         form: see `SlotObservation`; units, around and device too.
-        units: of place and velocity.
+        units: of position and velocity.
         around: whether rows also show the background.
         device: where the model runs.
 
@@ -176,7 +176,7 @@ def make_slots_vector(
         model: folder of the saved model.
         num_envs: number of games.
         form: see `SlotObservation`; units, around and device too.
-        units: of place and velocity.
+        units: of position and velocity.
         around: whether rows also show the background.
         device: where the model runs.
         autoreset_mode: when the next episode starts: `NextStep`, `SameStep` (what stable-baselines3 needs), `Disabled`.

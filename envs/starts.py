@@ -35,7 +35,7 @@ class Collection:
         games: number of games played side by side.
         every: steps between two states of one game.
         form: what the policy observes, see `Layout`; units too.
-        units: of place and velocity.
+        units: of position and velocity.
         around: whether the policy sees the background around objects.
         device: where the model runs.
     """

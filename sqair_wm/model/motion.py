@@ -1,4 +1,4 @@
-"""How an object moves on: a velocity smoothed over the frames, because a place is never seen exactly."""
+"""How an object moves on: a velocity smoothed over the frames, because a position is never seen exactly."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ HARDLY = 0.02
 """Slope of `firm` at zero."""
 
 OUTPUTS = 8
-"""Outputs of the network for `Motion.move`, each for y and x: inertia, turn, doubt of the place and of the velocity."""
+"""Outputs of the network for `Motion.move`, each for y and x: inertia, turn, doubt of the position and of the
+velocity."""
 
 FIRST_DOUBT = -2.0
 """Initial logit of the share of a surprise that is put down to jitter."""
@@ -37,7 +38,7 @@ class Motion(NamedTuple):
     """What is known of the motion of `R` objects; all `[R, 2]` (y, x), in units of half a frame.
 
     A prediction that comes true, as in imagination, leaves no surprise. A surprise is divided between jitter of the
-    place and true motion. A shift of the place alone, as after a bounce off a wall, does not change the velocity.
+    position and true motion. A shift of the position alone, as after a bounce off a wall, does not change the velocity.
 
     Attributes:
         surprise: where the object is seen, less where it was expected.
@@ -65,7 +66,7 @@ class Motion(NamedTuple):
 
         Args:
             out: `[R, OUTPUTS]` of a network, 0 at the start of training.
-            shift: `[R, 2]` change of place alone.
+            shift: `[R, 2]` change of position alone.
             reach: unit of the memory and bound of a turn.
             kept: whether objects keep their velocity unless `out` says clearly that they do not, see `firm`; otherwise
                 the velocity is multiplied by a free factor.

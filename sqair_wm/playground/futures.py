@@ -28,7 +28,7 @@ def imagine_futures(dreamer: Dreamer, side: Side, actions: tuple[str, ...], step
 
     Returns:
         For each action a record: `action`; `name`; `picture` of the last step, a data URL; `paths`, by identity the
-        places (y, x) in pixels of each object present, step by step; and for models of games the expected sum of
+        positions (y, x) in pixels of each object present, step by step; and for models of games the expected sum of
         rewards `reward`, the probability `ends` that the game ends, and the largest `uncertainty` of a step.
 
     Raises:

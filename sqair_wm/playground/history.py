@@ -106,7 +106,7 @@ class Branch:
 
 
 class History:
-    """All branches, and the current place in them.
+    """All branches, and the current position in them.
 
     Args:
         start: the first moment.

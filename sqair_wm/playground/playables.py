@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from sqair_wm.common.frame import Frame
-from sqair_wm.common.places import WEIGHTS, find_folder
+from sqair_wm.common.named_folders import WEIGHTS, find_folder
 from sqair_wm.envs.layout import Layout
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.playground.realities import FilmReality, GameReality, Reality

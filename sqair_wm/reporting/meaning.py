@@ -28,8 +28,8 @@ MEANING = {
     "turn_precision_5": "share of the objects imagined to turn within 5 steps that do turn, the same way",
     "turns_seen": "number of turns that imagination had to foresee",
     "events_10": "number of objects that touch another one or turn within 10 steps",
-    "position_error_event_10": "pixels from imagined to true places after 10 steps, of objects that touch or turn",
-    "position_error_quiet_10": "pixels from imagined to true places after 10 steps, of objects that go on straight",
+    "position_error_event_10": "pixels from imagined to true positions after 10 steps, of objects that touch or turn",
+    "position_error_quiet_10": "pixels from imagined to true positions after 10 steps, of objects that go on straight",
     "position_error_event_still_10": "pixels that objects move in 10 steps, of those that touch or turn",
     "position_error_quiet_still_10": "pixels that objects move in 10 steps, of those that go on straight",
     "position_error_event_velocity_10": "pixels from constant velocity after 10 steps, of objects that touch or turn",
@@ -44,7 +44,7 @@ MEANING = {
     "computing_minutes": "minutes of computing in training, without those in which the machine did something else",
     "frames_per_second": "frames that training processes in a second",
     "starts": "number of scenes from which imagination was compared with what happened",
-    "against_truth": "whether places are compared with the game's true boxes (1) or with the model's own tracks (0)",
+    "against_truth": "whether positions are compared with the game's true boxes (1) or with the model's own tracks (0)",
     "moving_matched": "share of the moving true objects that the model sees when imagination begins",
     "rewards_seen": "number of recorded steps with a reward",
     "endings_seen": "number of recorded endings of an episode",
@@ -116,9 +116,9 @@ AMONG = {
 
 FORECASTS = {"": "", "_still": " if all stood still", "_velocity": " if all kept their velocity"}
 HORIZON = {
-    "position_error": "distance in pixels of moving objects' imagined places from the true ones",
-    "position_error_all": "distance in pixels of all objects' imagined places from the true ones",
-    "tracked_error": "distance in pixels of imagined places from those where the model sees the objects later",
+    "position_error": "distance in pixels of moving objects' imagined positions from the true ones",
+    "position_error_all": "distance in pixels of all objects' imagined positions from the true ones",
+    "tracked_error": "distance in pixels of imagined positions from those where the model sees the objects later",
     "lost": "share of the objects still there that imagination has let go",
     "invented": "share of the imagined objects that are not there",
     "image_error": "squared error of the imagined foreground, as a share of its squared intensity",

@@ -36,7 +36,7 @@ def _interval(figure: str, title: str, better: str) -> Question:
 
 
 def _place(steps: int) -> Question:
-    title = f"Error of imagined places after {steps} step{'s' * (steps > 1)} (mean, pixels of the frame)"
+    title = f"Error of imagined positions after {steps} step{'s' * (steps > 1)} (mean, pixels of the frame)"
     return Question(f"position_error_{steps}", title, LOWER, ("against_truth",))
 
 

@@ -25,7 +25,7 @@ Records = Mapping[str, Sequence[tuple[int, dict[str, float]]]]
 CURVES = {
     "training": {"loss": "loss a frame (nats)", "objects": "objects a frame", "discovered": "discovered a frame"},
     "imagination": {
-        "distance": "error of a place (object sizes)",
+        "distance": "error of a position (object sizes)",
         "reward": "reward (nats)",
         "ending": "ending (nats)",
     },
@@ -76,7 +76,7 @@ def write_report(
 
 
 def trust_in(sights: Sights, metrics: Mapping[str, float]) -> trust.Trust | None:
-    """For how many steps imagined places can be trusted, by the figures of held-out play, else by the films."""
+    """For how many steps imagined positions can be trusted, by the figures of held-out play, else by the films."""
     config, rows = sights.model.config, split_by_horizon(dict(metrics))[0]
     found = trust.measured(rows, config.object_size, bool(metrics.get("against_truth")))
     if found is not None:

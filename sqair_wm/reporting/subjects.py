@@ -14,8 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from sqair_wm.common.checksums import DamagedError
+from sqair_wm.common.named_folders import CONFIG, find_folder
 from sqair_wm.common.notes import read_json
-from sqair_wm.common.places import CONFIG, find_folder
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.data.opening import digits, video_settings
 from sqair_wm.runs.older import complete, flat, read_saved

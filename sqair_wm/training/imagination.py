@@ -148,9 +148,9 @@ class ImaginationLoss(nn.Module):
     def _put_back(self, imagined: Slots, target: Slots) -> Slots:
         """The scenes with objects put back where they were seen, if they are too far off (`ImaginationConfig.astray`).
 
-        Going on from a wrong place would teach objects to come back from it: a ball that passed a paddle would return.
-        To be put back is no surprise: otherwise the dynamics would learn a bounce from the surprise that follows it in
-        training only, instead of from what leads to it.
+        Continuing from a wrong position would teach objects to come back from it: a ball that passed a paddle would
+        return. Being put back is not a surprise (see `Motion`): otherwise the dynamics would learn a bounce from the
+        surprise that follows it, which occurs in training only, instead of from what leads to it.
         """
         if not self.config.astray:
             return imagined

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from sqair_wm.common.frame import Frame
+from sqair_wm.common.named_folders import WEIGHTS, find_folder
 from sqair_wm.common.notes import read_note, write_note
-from sqair_wm.common.places import WEIGHTS, find_folder
 from sqair_wm.common.tensor_files import read_shapes, read_weights, save_weights
 from sqair_wm.games.games import make_game
 from sqair_wm.games.legacy import completed
@@ -200,7 +200,7 @@ def load(folder: str | Path, device: str | torch.device = "cpu", dense: bool | N
     """Read a trained model from a run's folder, ready to use (evaluation mode, no gradients).
 
     Args:
-        folder: such as `runs/MsPacman`, or a name such as `MsPacman`, see `common.places.find_folder`.
+        folder: such as `runs/MsPacman`, or a name such as `MsPacman`, see `common.named_folders.find_folder`.
         device: where to put it.
         dense: see `SQAIR`; by default a CUDA device computes densely.
 

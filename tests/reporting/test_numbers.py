@@ -24,7 +24,7 @@ def test_a_measured_game_says_all_five():
     assert "after 24 steps" in found["Decisions"][1] and "game has them" in found["Imagined steps to trust"][1]
     assert (
         "2.5 pixels" in found["Imagined steps to trust"][1]
-        and "standing still 0" in found["Imagined steps to trust"][1]
+        and "no motion 0" in found["Imagined steps to trust"][1]
     )
     assert "20 min" in found["Time"][1] and "1,399 steps of learning to see and 1,142" in found["Time"][1]
 

@@ -38,7 +38,7 @@ class ObjectSets:
 def object_sets(truth: GameTruth, sequences: PicturedPlay) -> ObjectSets:
     """The sets of a recording.
 
-    OCAtari reads boxes from the memory of the game, where sprites have a place while they are not drawn: all ghosts
+    OCAtari reads boxes from the memory of the game, where sprites have a position while they are not drawn: all ghosts
     while Ms. Pac-Man dies, cars that are behind the border of Freeway. So an object that moves also has to be visible:
     some pixel of its box differs from the background at the start of the game or from the recent one.
     """

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sqair_wm.data.sequences import PlaySequences, endings
 from sqair_wm.evaluation.games.held_out import HeldOut
-from sqair_wm.evaluation.metrics.places import centres, same_objects
+from sqair_wm.evaluation.metrics.positions import centres, same_objects
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
 

@@ -48,7 +48,7 @@ def reader(game: str) -> Callable[[], Look]:
             ram, before = env.unwrapped.ale.getRAM().astype(np.int64), [type(o) for o in objects]  # type: ignore[attr-defined]
             detect(objects, ram)
             if [type(o) for o in objects] != before:
-                # A new object is first put at the default place of its class; the next call moves it to its own.
+                # A new object is first put at the default position of its class; the next call moves it to its own.
                 detect(objects, ram)
             there = [(i, o) for i, o in enumerate(objects) if o is not None and type(o).__name__ != "NoObject"]
             return [Found(i, type(o).__name__, (float(o.y), float(o.x), float(o.h), float(o.w))) for i, o in there]

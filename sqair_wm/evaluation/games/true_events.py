@@ -14,8 +14,8 @@ from sqair_wm.evaluation.games.object_sets import AROUND, ObjectSets, moving, ob
 from sqair_wm.evaluation.games.truth import GameTruth
 
 TOUCH, PARTS = 0.5, 4
-"""Boxes touch if the gap between them is at most `TOUCH` pixels along both axes. They are compared at `PARTS` places on
-the way to the next frame, since objects that meet between two frames may be apart in both."""
+"""Boxes touch if the gap between them is at most `TOUCH` pixels along both axes. They are compared at `PARTS` positions
+on the way to the next frame, since objects that meet between two frames may be apart in both."""
 
 SPAN, LEAST_SPEED, TURN = 2, 1.0, np.cos(np.pi / 4)
 """The direction of an object is that of its way over `SPAN` frames, if it is at least `LEAST_SPEED` pixels a frame; the

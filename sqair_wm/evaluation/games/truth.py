@@ -30,7 +30,8 @@ LEAST_MOTION = 1.0
 class GameTruth:
     """True boxes of the `F` frames of a recording.
 
-    The `M` columns are the places that an object may take; one column may hold several objects, one after the other.
+    The `M` columns are the entries of the list in which objects are read; one column may hold several objects, one
+    after the other.
 
     Attributes:
         boxes: `[F, M, 4]` float32 (top, left, height, width) in pixels of the model's frame; 0 where there is none.

@@ -86,7 +86,7 @@ def position_metrics(name: str, forecasts: Tensor, reference: Reference, *, brie
 
 
 def picture_metrics(found: Futures) -> dict[str, float]:
-    """Figures of every horizon N that are not about places.
+    """Figures of every horizon N that are not about positions.
 
     Returns:
         `lost_N`: of the objects that are still there, the share that imagination has let go; `invented_N`: of the

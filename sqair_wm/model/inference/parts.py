@@ -61,7 +61,7 @@ class GlimpseReader(nn.Module):
         return Look(glimpses, covered, covered.by(others.presence).unsqueeze(1))
 
     def around(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
-        """Code of the wide window around a place, `[R, hidden]`."""
+        """Code of the wide window around a position, `[R, hidden]`."""
         look = self.look(view, rows, scale, centre, others)
         return self.wide.beside(look.glimpses, look.claims)
 
