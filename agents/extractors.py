@@ -8,7 +8,7 @@ import gymnasium as gym
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.envs.layout import PLACE
+from sqair_wm.envs.layout import BEFORE_CODE
 
 try:
     from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
@@ -168,7 +168,7 @@ def columns_of(space: gym.Space, slots: int | None) -> int:
     shape = space.shape or ()
     if len(shape) == 1 and slots and shape[0] % slots == 0:
         shape = (slots, shape[0] // slots)
-    if len(shape) != 2 or shape[1] < PLACE:
+    if len(shape) != 2 or shape[1] < BEFORE_CODE:
         hint = "name the rows of a scene with slots=..." if len(shape) == 1 else "it takes the forms of Layout"
         raise ValueError(f"SlotExtractor can't read {space}: {hint}")
     return shape[1]

@@ -24,10 +24,10 @@ from sqair_wm.model.slots import Slots
 
 from .dreamer import logits_of
 from .evaluate import CHOICES, FIRST_SEED
+from .expectations import look_ahead, picture
 from .games import RealGames
 from .kinds import KINDS, open_run
 from .loop import AGENT
-from .mind import look_ahead, picture
 from .outlook import Counting
 from .run import CONFIG, AgentRun
 
@@ -71,10 +71,10 @@ def watch(run: AgentRun, seed: int = FIRST_SEED, deterministic: bool | None = No
         logits = logits_of(policy, games.layout)
     while not games.over.all():
         action, memory = policy.predict(games.observation, memory, games.fresh.copy(), deterministic=not drawn)
-        chances = None if logits is None else logits(games.slots)[0].softmax(-1).detach().cpu().numpy()
-        outlook = look_ahead(world, games.slots, AHEAD, counting, None if logits is None else likeliest(logits))
+        probabilities = None if logits is None else logits(games.slots)[0].softmax(-1).detach().cpu().numpy()
+        expected = look_ahead(world, games.slots, AHEAD, counting, None if logits is None else likeliest(logits))
         said = f"{settings.kind}: step {steps}, score {total:g}"
-        yield picture(games, outlook, names, int(action[0]), said, chances)
+        yield picture(games, expected, names, int(action[0]), said, probabilities)
         total, steps = total + float(games.step(action).reward[0]), steps + 1
     games.close()
 

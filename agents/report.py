@@ -26,9 +26,9 @@ from sqair_wm.reporting.trust import measured
 from sqair_wm.runs.run_folder import METRICS, RunFolder
 
 from .evaluate import RESULT
+from .expectations import TITLE, ZOOM
 from .kinds import open_run
 from .loop import PROGRESS
-from .mind import TITLE, ZOOM
 from .play import AHEAD, RATE, watch
 from .run import CONFIG, AgentRun
 

@@ -24,7 +24,7 @@ from .layout import Layout, Observation, row
 Info = dict[str, Any]
 START = np.ones(1, bool)
 COPIED = "the game begins anew in a copy of its environment: call reset() before step()"
-LOOKED = {"crop": "raw rows", "pool": "a maximum over raw frames:", "frame_skip": "raw frames an action:"}
+FRAME_SETTINGS = {"crop": "raw rows", "pool": "a maximum over raw frames:", "frame_skip": "raw frames an action:"}
 """Settings of `AtariFrames` that change how frames look, and how an error message names them."""
 
 
@@ -66,7 +66,7 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         RecordConstructorArgs.__init__(self, model=str(model), **options)
         gym.Wrapper.__init__(self, env)
         self.model = load_for_game(model, device)
-        check_fits(self.model, env.observation_space, env.action_space, env.unwrapped.spec, _looked(env))
+        check_fits(self.model, env.observation_space, env.action_space, env.unwrapped.spec, _frame_settings(env))
         self.layout, self.draw = Layout.for_agents(self.model, around, form, units), draw
         self.observation_space = self.layout.space
         self._tracker = Tracker(self.model, 1)
@@ -165,7 +165,7 @@ def begins_anew(env: gym.Env) -> bool:
 
 
 def check_fits(
-    model: WorldModel, frames: gym.Space, actions: gym.Space, spec: EnvSpec | None, looked: dict[str, Any]
+    model: WorldModel, frames: gym.Space, actions: gym.Space, spec: EnvSpec | None, shown_as: dict[str, Any]
 ) -> None:
     """Raise ValueError if a game's frames, actions or name are not those that the model was trained on.
 
@@ -176,7 +176,7 @@ def check_fits(
         frames: space of the frames that the game shows.
         actions: space of the actions that it takes.
         spec: of the game; None if it is not known.
-        looked: `crop`, `pool` and `frame_skip` of `AtariFrames`; empty if they are not known.
+        shown_as: `crop`, `pool` and `frame_skip` of `AtariFrames`; empty if they are not known.
     """
     source, config = model.source, model.config
     assert source is not None
@@ -192,14 +192,14 @@ def check_fits(
         raise ValueError(f"the model takes frames {shape} uint8, not {frames.shape} {frames.dtype}: {advice}")
     if config.actions and getattr(actions, "n", None) != config.actions:
         raise ValueError(f"the model knows {config.actions} actions, the game takes {actions}: {advice}")
-    if looked and known.atari:
-        for name, what in LOOKED.items():
-            wanted, shown = source.settings[name], looked[name]
+    if shown_as and known.atari:
+        for name, what in FRAME_SETTINGS.items():
+            wanted, shown = source.settings[name], shown_as[name]
             if shown != wanted:
                 raise ValueError(f"the model was trained on {what} {wanted}, the game shows {shown}: {advice}")
 
 
-def _looked(env: gym.Env) -> dict[str, Any]:
+def _frame_settings(env: gym.Env) -> dict[str, Any]:
     """The settings of the `AtariFrames` around a game, see `check_fits`."""
-    known = all(env.has_wrapper_attr(name) for name in LOOKED)
-    return {name: env.get_wrapper_attr(name) for name in LOOKED} if known else {}
+    known = all(env.has_wrapper_attr(name) for name in FRAME_SETTINGS)
+    return {name: env.get_wrapper_attr(name) for name in FRAME_SETTINGS} if known else {}

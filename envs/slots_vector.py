@@ -55,7 +55,7 @@ class SlotVectorObservation(VectorWrapper):
         super().__init__(env)
         self.model = load_for_game(model, device)
         spec = env.get_attr("spec")[0] if hasattr(env, "get_attr") else env.spec
-        check_fits(self.model, env.single_observation_space, env.single_action_space, spec, _looked(spec))
+        check_fits(self.model, env.single_observation_space, env.single_action_space, spec, _frame_settings(spec))
         mode = env.metadata.get("autoreset_mode")
         if not isinstance(mode, AutoresetMode):
             raise ValueError(f"metadata['autoreset_mode'] of {env} has to be an AutoresetMode, not {mode!r}")
@@ -135,13 +135,13 @@ class SlotVectorObservation(VectorWrapper):
         return self.layout.observe(seen.state, seen.seating), self.layout.info(seen.state, seen.seating, self.model)
 
 
-def _looked(spec: EnvSpec | None) -> dict[str, Any]:
+def _frame_settings(spec: EnvSpec | None) -> dict[str, Any]:
     """The settings of the `AtariFrames` around a game, read from its spec; see `check_fits`."""
     wrappers = [w.kwargs for w in spec.additional_wrappers if w.name == AtariFrames.class_name()] if spec else []
     if not wrappers:
         return {}
-    looked = wrappers[-1] or {}
-    return {"crop": tuple(looked["crop"]), "pool": looked["pool"], "frame_skip": looked["frame_skip"]}
+    shown_as = wrappers[-1] or {}
+    return {"crop": tuple(shown_as["crop"]), "pool": shown_as["pool"], "frame_skip": shown_as["frame_skip"]}
 
 
 def with_masks(infos: dict[str, np.ndarray], rows: np.ndarray) -> Info:

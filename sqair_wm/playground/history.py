@@ -70,7 +70,7 @@ class Moment:
         """The same moment with this dream, which begins here unless it began earlier."""
         return replace(self, dream=dream, dream_from=self.number if self.dream_from is None else self.dream_from)
 
-    def awake(self) -> Moment:
+    def without_dream(self) -> Moment:
         """The same moment without a dream."""
         return replace(self, dream=None, dream_from=None)
 

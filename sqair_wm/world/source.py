@@ -15,7 +15,7 @@ from sqair_wm.games.background import RunningMode, separate
 from sqair_wm.games.names import FRAME_SKIP, find_game
 from sqair_wm.games.play import Recording
 
-LOOKS = ("size", "crop", "pool", "sticky", "memory", "frame_skip")
+VIEW = ("size", "crop", "pool", "sticky", "memory", "frame_skip")
 """Settings of a `Recording` that must be the same wherever a model is shown a game."""
 
 ALIASES = {"frameskip": "frame_skip", "repeat_action_probability": "sticky"}
@@ -44,7 +44,7 @@ class Source:
     memory: int = 45
     frame_skip: int | None = None
 
-    LIMITS: ClassVar[Limits] = {name: Recording.LIMITS[name] for name in LOOKS}
+    LIMITS: ClassVar[Limits] = {name: Recording.LIMITS[name] for name in VIEW}
 
     def __post_init__(self) -> None:
         check_settings(self, "source")

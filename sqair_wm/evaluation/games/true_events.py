@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sqair_wm.data.sequences import PicturedPlay
-from sqair_wm.evaluation.games.object_sets import AROUND, ObjectSets, moving, object_sets
+from sqair_wm.evaluation.games.object_sets import MOTION_WINDOW, ObjectSets, moving, object_sets
 from sqair_wm.evaluation.games.truth import GameTruth
 
 TOUCH, PARTS = 0.5, 4
@@ -137,4 +137,4 @@ def standing(boxes: np.ndarray, identity: np.ndarray) -> np.ndarray:
             still[f] = np.where(same & ~moves[f], still[f - 1] + 1, 0)
             moved[f] = same & moved[f - 1]
         moved[f] |= moves[f]
-    return moved & (still >= STANDING - AROUND) & (identity >= 0)
+    return moved & (still >= STANDING - MOTION_WINDOW) & (identity >= 0)
