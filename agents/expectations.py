@@ -1,4 +1,4 @@
-"""Pictures of what an agent expects of each action, beside the real game."""
+"""The imagined future of each action, and pictures of it beside the real game."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ TITLE, LINE, BRIGHT, DIM = 26, 13, (235, 235, 235), (150, 150, 150)
 
 @dataclass(frozen=True)
 class Expectations:
-    """What is expected of each of `A` actions in one scene.
+    """Imagined outcomes of each of `A` actions in one scene.
 
     Attributes:
-        reward: `[A]`, discounted sum of rewards, as the agent counts them.
+        reward: `[A]`, discounted sum of rewards, transformed as for the agent.
         ends: `[A]`, probability that the game or a life ends.
-        centres: `[T, A, N, 2]`, where objects will be, (y, x) in pixels of a frame.
+        centres: `[T, A, N, 2]`, imagined centres of the objects, (y, x) in pixels of a frame.
         identities: `[T, A, N]`, -1 where there is none.
     """
 
@@ -52,7 +52,7 @@ def look_ahead(
         world: the model that imagines.
         scene: a batch of one.
         steps: number of steps to imagine.
-        counting: how rewards count.
+        counting: transforms and discounts the rewards.
         then: policy after the first step: `A` scenes to actions `[A]`; None to repeat the first action.
     """
     number = world.config.actions
@@ -80,11 +80,11 @@ def picture(
     text: str,
     probabilities: np.ndarray | None,
 ) -> np.ndarray:
-    """A picture of the first real game with boxes, and of where every action leads, `[H, W, 3]` uint8.
+    """A picture of the first real game with boxes, and of the future of every action, `[H, W, 3]` uint8.
 
     Args:
         games: the real games.
-        expected: what is expected in the first one.
+        expected: the imagined outcomes in the first one.
         names: of the actions.
         chosen: the action that is taken.
         text: shown below the real frame.
@@ -110,7 +110,7 @@ def picture(
 def _future(
     frame: np.ndarray, expected: Expectations, action: int, name: str, chosen: bool, probability: float | None
 ) -> np.ndarray:
-    """Where an action leads: the dimmed frame with a trail for every object, brighter the later."""
+    """The future of an action: the dimmed frame with the path of every object, which brightens with time."""
     canvas = np.ascontiguousarray(enlarge(frame // 3, SMALL))
     steps = len(expected.centres)
     for t in range(steps):

@@ -1,6 +1,6 @@
-"""The real games shown as their true objects: a reference for what an agent could learn with perfect detection.
+"""Real games observed as their true objects: a reference for what an agent could learn with perfect detection.
 
-Nothing of it reaches another agent or a world model.
+No other agent and no world model uses these observations.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class TrueObjectReader:
         self._before: dict[tuple[int, str], np.ndarray] = {}
 
     def begin(self) -> None:
-        """Forget the last game: a new one begins."""
+        """Begin a new game: forget the last one."""
         self._read, self._before = self._begin(), {}
 
     def observe(self, info: dict[str, Any]) -> np.ndarray:

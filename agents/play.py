@@ -1,4 +1,4 @@
-"""Watch an agent play, with what it expects of each action: `python -m agents.play pretrained/Pong`."""
+"""Watch an agent play, with the imagined future of each action: `python -m agents.play pretrained/Pong`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def find_agent(path: Path) -> Path:
 
 
 def watch(run: AgentRun, seed: int = FIRST_SEED, deterministic: bool | None = None) -> Iterator[np.ndarray]:
-    """Play a whole game, and give a picture before each step; see `picture`.
+    """Play a whole game, and yield a picture before each step; see `picture`.
 
     Args:
         run: of the agent.
@@ -73,8 +73,8 @@ def watch(run: AgentRun, seed: int = FIRST_SEED, deterministic: bool | None = No
         action, memory = policy.predict(games.observation, memory, games.fresh.copy(), deterministic=not drawn)
         probabilities = None if logits is None else logits(games.slots)[0].softmax(-1).detach().cpu().numpy()
         expected = look_ahead(world, games.slots, AHEAD, counting, None if logits is None else likeliest(logits))
-        said = f"{settings.kind}: step {steps}, score {total:g}"
-        yield picture(games, expected, names, int(action[0]), said, probabilities)
+        text = f"{settings.kind}: step {steps}, score {total:g}"
+        yield picture(games, expected, names, int(action[0]), text, probabilities)
         total, steps = total + float(games.step(action).reward[0]), steps + 1
     games.close()
 
