@@ -42,7 +42,7 @@ class Layout:
         form: `array` `(N, D)`, `flat` `(N * D,)`, or `dict` of slots `(N, D)` and presence `(N,)`; D = `columns`,
             which is 7 + W unless `around` adds some.
         units: `normalised` or `pixels`.
-        around: adds what surrounds each object as further columns; None for nothing.
+        around: adds the background around each object as further columns; None for none.
     """
 
     slots: int
@@ -64,7 +64,7 @@ class Layout:
 
     @staticmethod
     def for_agents(world: WorldModel, around: bool = False, form: str = "array", units: str = "normalised") -> Layout:
-        """The layout of a world model's scenes, if wished with what is `around` objects, see `Around`."""
+        """The layout of a world model's scenes, optionally with the background around objects, see `Around`."""
         return replace(Layout.of(world.config, form, units), around=Around.of(world) if around else None)
 
     @property

@@ -1,4 +1,4 @@
-"""The slot observation wrapper: shows the objects of the real game instead of its pixels."""
+"""The slot observation wrapper: observations are the objects of the real game instead of its pixels."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Info = dict[str, Any]
 START = np.ones(1, bool)
 COPIED = "the game begins anew in a copy of its environment: call reset() before step()"
 FRAME_SETTINGS = {"crop": "raw rows", "pool": "a maximum over raw frames:", "frame_skip": "raw frames an action:"}
-"""Settings of `AtariFrames` that change how frames look, and how an error message names them."""
+"""Settings of `AtariFrames` that change the frames, and their names in error messages."""
 
 
 class SlotObservation(RecordConstructorArgs, gym.Wrapper):
-    """Shows an agent the objects that the model sees in a game, each in a row of its own for as long as it lives.
+    """Observations are the objects that the model finds in a game; each keeps its row as long as it lives.
 
     The observation is laid out as `Layout` says. `info` gains `identities` `[N]` and `boxes` `[N, 4]` (top, left,
     height, width; pixels of the frame), which replace infos of the game with these names. Boxes enclose what the model
@@ -42,7 +42,7 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         model: folder of the saved model.
         form: `array`, `flat` or `dict`; see `Layout`.
         units: `normalised` or `pixels`.
-        around: whether rows also show the background around each object, see `Around`.
+        around: whether rows also hold the background around each object, see `Around`.
         device: where the model runs.
         draw: whether `render` draws the boxes into the game's picture.
 
@@ -74,7 +74,7 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         self._copied = False
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a copy. Its game may begin anew, and then the objects that were seen are not those of its frames."""
+        """Restore a copy. If its game begins anew, the scene does not belong to its frames until `reset` is called."""
         self.__dict__.update(state)
         self._copied = begins_anew(self.env)
 
@@ -91,7 +91,7 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         return self._see(frame, None, info)
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, Info]:
-        """Play `action` and show it to the model together with the frame it led to.
+        """Take `action` in the game, and filter the frame it led to.
 
         Raises:
             ValueError: if the game has no such action; nothing is played then.
@@ -140,7 +140,7 @@ def make_slots(
     draw: bool = False,
     **game: Any,
 ) -> gym.Env:
-    """The game of a saved model, seen through it; what `gym.make("sqair_wm/Slots-v0", model=...)` calls.
+    """The game of a saved model with its objects as observations; `gym.make("sqair_wm/Slots-v0", model=...)` calls it.
 
     Args:
         model: folder of the saved model.

@@ -114,7 +114,7 @@ class SlotVectorObservation(VectorWrapper):
         return observation, rewards, terminated, truncated, infos
 
     def _finish(self, frames: np.ndarray, actions: np.ndarray, ended: np.ndarray, infos: Info) -> None:
-        """Look at the last frames of the episodes that ended, then at the first ones of the next."""
+        """Filter the last frames of the episodes that ended, then the first ones of the next."""
         last = frames.copy()
         for i in np.flatnonzero(ended):
             last[i] = infos["final_obs"][i]

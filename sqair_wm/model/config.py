@@ -57,7 +57,7 @@ class ModelSettings:
         size: how guided tracking updates an object's size: `free` (starts from the predicted size), `held` (starts from
             the last size: the dynamics has no part in it) or `steady` (as `appearance`); the last two need `residual`.
             `auto`: `steady` in a crowd, else `held` with `interactive` dynamics, else `free`.
-            `free_or_steady` is what `auto` was until 0.6.0: `steady` in a crowd, else `free`.
+            `free_or_steady`: `steady` in a crowd, else `free`, which `auto` means in runs of versions up to 0.6.0.
         slots: most objects in one scene; `auto`: measured.
         object_size: (height, width) in pixels of a typical object; guided inference and the scale prior start from it;
             `auto`: measured.

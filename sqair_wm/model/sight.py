@@ -1,4 +1,4 @@
-"""What surrounds each object of a scene, as numbers that networks take; computed once and shared by all networks."""
+"""Features of each object and its surroundings, as inputs of networks; computed once and shared by all networks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_BESIDE = 2.0
 
 
 class Sight:
-    """The objects of `B` scenes and what is around each; parts are worked out when first asked for.
+    """Features of the objects of `B` scenes and of their surroundings; each is computed when first asked for.
 
     Args:
         slots: the scenes.
@@ -58,7 +58,7 @@ class Sight:
 
     @staticmethod
     def of(slots: Slots, config: ModelConfig, dense: bool) -> Sight:
-        """The sight of `slots`, kept in their `memo` and reused; with gradients, or dense, it is always a new one."""
+        """The features of `slots`, cached in their `memo`; with gradients, or dense, they are always computed anew."""
         if dense or torch.is_grad_enabled():
             return Sight(slots, config, dense)
         if config not in slots.memo:

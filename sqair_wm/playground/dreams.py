@@ -1,4 +1,4 @@
-"""Steps inside the model, and scenes in which the user moved an object."""
+"""Imagined steps, and scenes in which the user moved an object."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENDS = 0.5
 
 
 class Imaginer:
-    """Takes steps inside a model.
+    """Takes imagined steps.
 
     Args:
         world: the model.

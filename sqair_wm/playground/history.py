@@ -71,7 +71,7 @@ class Moment:
         return replace(self, dream=dream, dream_from=self.number if self.dream_from is None else self.dream_from)
 
     def without_dream(self) -> Moment:
-        """The same moment without a dream."""
+        """The same moment without its dream."""
         return replace(self, dream=None, dream_from=None)
 
 

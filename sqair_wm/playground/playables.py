@@ -1,4 +1,4 @@
-"""What can be played: world models, and agents with the world model through which they see."""
+"""What can be played: world models, and agents with the world model that finds their objects."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ FILM = 100
 
 
 class LiveGame:
-    """The present moment, in the game or in a dream, for agents that need more than observations; as `RealGames`.
+    """The current state of the game or the dream, for agents that need more than observations; stands for `RealGames`.
 
     Attributes:
-        number: of games.
-        world: the model through which they are seen.
+        number: number of games.
+        world: the model that filters the game.
         slots: the scene from which a planner plans.
         picture: returns the picture `[H, W, 3]` uint8 that an agent on pixels sees.
     """
@@ -136,7 +136,7 @@ def game_playable(name: str, world: WorldModel) -> Playable:
 
 
 def open_agent(folder: Path) -> Playable:
-    """The run of an agent, by its folder or its name, with the world model through which it sees.
+    """The run of an agent, by its folder or its name, with the world model that finds its objects.
 
     Raises:
         ValueError: if there is no such run, or it cannot be used.

@@ -143,7 +143,7 @@ def time_taken(metrics: Mapping[str, float]) -> Number:
     return Number("Time", duration(wall), said + (f" {' and '.join(steps)}." if steps else ""))
 
 
-STEPS = {"iterations": "learning to see", "imagination_iterations": "learning to imagine"}
+STEPS = {"iterations": "object training", "imagination_iterations": "imagination training"}
 
 
 def share(value: float) -> str:

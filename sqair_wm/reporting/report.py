@@ -30,7 +30,7 @@ CURVES = {
         "ending": "ending (nats)",
     },
 }
-HEADINGS = {"training": "Learning to see", "imagination": "Learning to imagine"}
+HEADINGS = {"training": "Training of objects", "imagination": "Training of imagination"}
 
 
 def write_report(

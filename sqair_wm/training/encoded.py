@@ -1,4 +1,4 @@
-"""A recording as the model sees it: the scene of every frame, from which imagination is learned without images."""
+"""A recording filtered by the model: the scene of every frame, on which imagination is trained without images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of imagination: the dynamics over many steps without frames, and the heads for reward and ending."""
+"""Training of imagination: the dynamics on rollouts of many steps, and the heads for reward and ending."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ CHECKPOINT = "imagination.pt"
 
 
 class ImaginationLoss(nn.Module):
-    """The error of imagined steps, and of the reward and the ending that are predicted for them.
+    """The loss of rollouts: errors of imagined states, and of the rewards and endings predicted for them.
 
-    For `context` frames the dynamics is shown what was seen; then it goes on from its own predictions. Positions
-    count by their distance, in object sizes, for as long as an object is there and in sight.
+    For `context` frames the dynamics gets the observed scenes (burn-in); then it continues from its own predictions.
+    The error of a position is a distance in object sizes; it counts as long as the object is present and visible.
 
     Args:
         world: the model whose dynamics and heads learn.
@@ -60,7 +60,7 @@ class ImaginationLoss(nn.Module):
         """Loss and its terms, as scalar tensors on the device.
 
         Args:
-            play: stretches to imagine.
+            play: stretches for rollouts.
             singles: stretches of two frames, from which reward and ending are learned.
         """
         c = self.config
@@ -91,8 +91,8 @@ class ImaginationLoss(nn.Module):
         return total, {"loss": total.detach()} | statistics
 
     def _rollout(self, play: Play) -> Iterator[RolloutStep]:
-        """The likeliest steps from the first scenes on; each says its prediction, the scene seen, and the error of the
-        scenery."""
+        """The likeliest rollout from the first scenes; each step also has its prediction, the observed scene, and the
+        error of the scenery."""
 
         def step(t: int, slots: Slots) -> tuple[Slots, tuple[Prediction, Slots, Tensor]]:
             target = play.scene(t + 1)

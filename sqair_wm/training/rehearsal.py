@@ -1,4 +1,4 @@
-"""Rehearsal: objects that were seen before are encoded and drawn again, each alone and where it was."""
+"""Rehearsal: encodes and decodes stored objects of earlier steps again, each alone and at its old position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model together with what it needs to be shown a running game; saved and loaded as one folder."""
+"""The world model: SQAIR, heads for reward and ending, and the preprocessing of its game; saved as one folder."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class WorldModel(nn.Module):
         return self.sqair.observe(slots, frame, action, **options)
 
     def filter(self, slots: Slots, frame: Frame, action: Tensor | None = None, *, checked: bool = False) -> Slots:
-        """Posterior step as an agent takes it, the same every time; see `SQAIR.filter`."""
+        """Posterior step without sampling, as for agents; see `SQAIR.filter`."""
         return self.sqair.filter(slots, frame, action, checked=checked)
 
     def filtered(self, frames: Iterable[Frame], actions: Iterable[Tensor | None], batch: int) -> Iterator[Slots]:
@@ -90,7 +90,7 @@ class WorldModel(nn.Module):
     def step(
         self, slots: Slots, action: Tensor, noise: Noise | None = None, *, discover: bool = True
     ) -> tuple[Slots, Outcome]:
-        """One imagined step and what it brings, in tensors on the device of `slots`: all that a planner needs.
+        """One imagined step and its outcome, in tensors on the device of `slots`: all that a planner needs.
 
         Args:
             slots: `B` scenes of `N` slots.
@@ -177,7 +177,7 @@ class WorldModel(nn.Module):
         return make_game(source.game, **source.settings_with(kwargs))
 
     def eyes(self) -> Eyes:
-        """A fresh background model for one running game, on the device of the weights.
+        """New preprocessing for one running game (a background model), on the device of the weights.
 
         Raises:
             ValueError: if the model was not trained on a game.

@@ -1,4 +1,4 @@
-"""Predicted rewards and endings against recorded ones, and whether the model knows when it is wrong."""
+"""Predicted rewards and endings against recorded ones, and how uncertainty correlates with error."""
 
 from __future__ import annotations
 

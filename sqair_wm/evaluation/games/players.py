@@ -1,4 +1,4 @@
-"""Players and action sequences for measuring decisions; the better player tries short plans in the game itself."""
+"""Players and action sequences for measuring decisions; the better player tests short plans in the game itself."""
 
 from __future__ import annotations
 

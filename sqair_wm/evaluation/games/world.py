@@ -89,7 +89,7 @@ def picture_metrics(found: Futures) -> dict[str, float]:
     """Figures of every horizon N that are not about positions.
 
     Returns:
-        `lost_N`: of the objects that are still there, the share that imagination has let go; `invented_N`: of the
+        `lost_N`: of the objects that are still there, the share that is missing in imagination; `invented_N`: of the
         imagined objects, the share that is not there; `image_error_N`, `image_error_still_N`,
         `image_error_velocity_N`: squared error of the foreground, as a share of its squared intensity.
     """

@@ -31,7 +31,7 @@ CELLS_OF_AN_OBJECT = 8
 """Cells to the shorter side of an object."""
 
 SPAN, BODY = 1.6, 1.2
-"""Objects that a template spans, and that the ink in it spans."""
+"""Sizes, in objects, of a template and of the painted area in it."""
 
 LEAST_INK = 2.0
 """Squared intensity, summed over pixels, below which an appearance is too faint to be matched."""
