@@ -146,7 +146,7 @@ class ImaginationLoss(nn.Module):
         return target.replace(prior=torch.where(followed[..., None], imagined.prior, target.prior))
 
     def _put_back(self, imagined: Slots, target: Slots) -> Slots:
-        """The scenes with objects put back where they were seen, if they are too far off (`ImaginationConfig.astray`).
+        """The scenes, with objects put back at their observed positions where the error exceeds `config.astray`.
 
         Continuing from a wrong position would teach objects to come back from it: a ball that passed a paddle would
         return. Being put back is not a surprise (see `Motion`): otherwise the dynamics would learn a bounce from the
