@@ -1,4 +1,4 @@
-"""What the imagination environments share: start states, observations and pictures around `Episodes`."""
+"""The common part of the imagination environments: start states, observations and pictures of `Episodes`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the objects of a scene become the array an agent sees; the same in the real game and in imagination."""
+"""The layout of observations: objects of a scene as rows of an array, the same in the real game and in imagination."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an object moves on: a velocity smoothed over the frames, because a position is never seen exactly."""
+"""Motion of objects: a velocity smoothed over the frames, because observed positions are noisy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is played beside the dream: a real game, or a film."""
+"""The real side of a session, which goes on beside the dream: a game, or a film of held-out data."""
 
 from __future__ import annotations
 

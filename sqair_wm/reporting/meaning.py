@@ -1,4 +1,4 @@
-"""What the figures of an evaluation mean, in a sentence each."""
+"""The meanings of the figures of an evaluation, a sentence each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imagination against reality: it starts from observed scenes and takes the recorded actions."""
+"""Compares rollouts from observed scenes, under the recorded actions, with what happened."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def image_errors(model: WorldModel, sequences: PlaySequences, starts: Starts, im
 
 @torch.no_grad()
 def fates(model: WorldModel, starts: Starts, actions: Tensor, seed: int = 0) -> Tensor:
-    """Which objects a sampled future loses and invents, compared with what the model sees happen.
+    """Which objects a sampled rollout loses and invents, compared with the observed scenes.
 
     Returns:
         `[K, H, 4]`, numbers of objects at each horizon: lost ones, those still there; invented ones, all imagined ones.
@@ -191,7 +191,7 @@ def count_fates(start: Slots, imagined: Slots, seen: Slots, size: tuple[int, int
 
 @dataclass
 class Futures:
-    """What was imagined from `K` starts, and what happened.
+    """Rollouts from `K` starts, and what happened.
 
     Attributes:
         forecasts: `[K, 3, S + 1, N, 2]`, see `forecast`.

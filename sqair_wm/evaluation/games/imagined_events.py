@@ -44,7 +44,7 @@ class Paths:
 
 
 def imagined_event_metrics(model: WorldModel, sequences: PlaySequences, events: TrueEvents) -> dict[str, float]:
-    """Figures of imagination from seen scenes, under the actions that were taken.
+    """Figures of rollouts from observed scenes, under the actions that were taken.
 
     Returns:
         `turn_recall_5`: of the `turns_seen` moving objects that have another direction `AHEAD` steps later, the share

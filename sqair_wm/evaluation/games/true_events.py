@@ -1,4 +1,4 @@
-"""Events that decide a game, from the true boxes: objects meet, turn and stand still.
+"""Events that decide a game, from the true boxes: objects touch, turn and stop.
 
 Arrays are over the `F` frames of a recording and those `M` columns of its `GameTruth` that hold more than scenery.
 """

@@ -1,4 +1,4 @@
-"""The world model against reality: the figures of held-out play."""
+"""The figures of a world model on held-out play: rollouts against what happened."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def world_metrics(model: WorldModel, sequences: PlaySequences, truth: GameTruth 
 
 
 def future_metrics(found: Futures) -> dict[str, float]:
-    """The figures of imagination against reality."""
+    """The figures of rollouts against what happened."""
     tracked, true = found.references["tracked"], found.references.get("true")
     metrics = {"starts": float(len(found.forecasts)), "against_truth": float(true is not None)}
     metrics |= position_metrics("position_error", found.forecasts, true or tracked)

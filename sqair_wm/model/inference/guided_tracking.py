@@ -33,10 +33,10 @@ class _Packed(NamedTuple):
 
 
 class GuidedTracking(nn.Module):
-    """Follows each object from the position that the dynamics predicts (paper, algorithm 2, with the search added).
+    """Tracks each object from its predicted position (paper, algorithm 2, with the search added).
 
-    The paper's relation network takes the objects one after the other; here all are followed at once. The search of
-    each object leaves out what the others are expected to cover, and its networks are shown what they claim.
+    The paper's relation network takes the objects one after the other; here all are tracked at once. The search for
+    each object masks the windows where others are expected, and an input channel of its networks holds these claims.
     """
 
     packs = True
@@ -113,8 +113,8 @@ class GuidedTracking(nn.Module):
 
         Returns:
             What others are expected to cover; displacement and energies of the peak found, `[R, 5]`; and the position
-            between prediction and peak where to look, `[R, 2]`. No gradient reaches the prediction from here: it
-            learns from log p, whose gradient is small beside that of the likelihood.
+            between prediction and peak at which the glimpse is read, `[R, 2]`. No gradient reaches the prediction from
+            here: it learns from log p, whose gradient is small beside that of the likelihood.
         """
         predicted_scale, predicted = window(prior.where.mean.detach())
         expected = torch.cat([predicted, predicted_scale], -1)

@@ -1,4 +1,4 @@
-"""What guided tracking and guided discovery share: reading windows, and what other objects claim of them."""
+"""The common part of guided tracking and discovery: reading windows, and which points other objects claim."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Decode = Callable[[Tensor], Tensor]
 
 
 class Look(NamedTuple):
-    """What is seen in `R` windows.
+    """The contents of `R` windows of frames.
 
     Attributes:
         glimpses: `[R, C, h, w]`.

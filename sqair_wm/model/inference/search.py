@@ -116,7 +116,7 @@ def energy_map(view: FrameView, object_size: tuple[float, float]) -> EnergyMap:
 
 
 class Residual:
-    """The energy of each scene that no object explains, `[B, h, w]`: windows of explained objects are wiped.
+    """The energy of each scene that no object explains, `[B, h, w]`: it is removed under the windows of known objects.
 
     Args:
         energy: of the frames; scenes that share a frame start from the same.
