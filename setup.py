@@ -11,7 +11,7 @@ INSIDE = ("envs", "agents")
 setup(
     packages=[
         *find_packages(include=["sqair_wm", "sqair_wm.*"]),
-        *(f"sqair_wm.{name}" for room in INSIDE for name in find_packages(include=[room, f"{room}.*"])),
+        *(f"sqair_wm.{name}" for folder in INSIDE for name in find_packages(include=[folder, f"{folder}.*"])),
         "sqair_wm.configs",
     ],
     package_dir={f"sqair_wm.{name}": name for name in (*INSIDE, "configs")},

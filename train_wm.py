@@ -67,15 +67,16 @@ def _train(config: DictConfig, named: Collection[str]) -> None:
     shown = config.data.report
     batch = held_out.first(shown.sequences, shown.frames, fabric.device)
     model = build_model(config, sequences).to(fabric.device)
-    lessons, lesson_plan = training_sequences(model, sequences), training_config(config, model.config.slots)
-    loops: list[Loop] = [Trainer(model.sqair, lessons, lesson_plan, folder.path, fabric, config.seed)]
+    training_data, schedule = training_sequences(model, sequences), training_config(config, model.config.slots)
+    loops: list[Loop] = [Trainer(model.sqair, training_data, schedule, folder.path, fabric, config.seed)]
     loops[0].train(on_record=folder.recorder(loops[0].title))
     if (play := play_of(sequences)) is not None:
-        seen = encode(model.eval(), play, fabric.device)
-        schedule, trained = imagination_config(config), fingerprint(model.sqair)
-        dream = ImaginationTrainer(model, seen, schedule, folder.path, fabric, config.seed, trained)
-        loops.append(dream)
-        train_in_rounds(dream, model, play, folder.path, folder.recorder(dream.title))
+        encoded, trained = encode(model.eval(), play, fabric.device), fingerprint(model.sqair)
+        imagination = ImaginationTrainer(
+            model, encoded, imagination_config(config), folder.path, fabric, config.seed, trained
+        )
+        loops.append(imagination)
+        train_in_rounds(imagination, model, play, folder.path, folder.recorder(imagination.title))
     leave(fabric)
     if not fabric.is_global_zero:
         return

@@ -35,18 +35,18 @@ class NetworkSettings:
 
 @dataclass(frozen=True)
 class SightSettings(NetworkSettings):
-    """The networks of an agent that sees the objects which a world model finds.
+    """The networks of an agent whose observations are the objects that a world model finds.
 
     Attributes:
-        around: whether it also sees the background around each of them, see `sqair_wm.envs.around.Around`: the pellets
-            and walls of a maze.
+        around: whether observations also hold the background around each object, such as the pellets and walls of a
+            maze; see `sqair_wm.envs.around.Around`.
     """
 
     around: bool = False
 
 
 def extractor_options(settings: NetworkSettings) -> dict[str, Any]:
-    """Options that make a policy of stable-baselines3 see objects: plain data and a class, so that it can be saved."""
+    """`policy_kwargs` of stable-baselines3 for observations of objects: plain data and a class, to be saved."""
     return {
         "features_extractor_class": SlotExtractor,
         "features_extractor_kwargs": {

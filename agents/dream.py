@@ -1,4 +1,4 @@
-"""An actor-critic that learns in imagination, from scenes of real play on; thousands of them side by side."""
+"""An actor-critic that learns in imagination: from many start states of real play at once, on one device."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ class DreamSettings(SightSettings, Counting):
     """How to learn in imagination.
 
     Attributes:
-        scenes: imagined side by side.
-        horizon: steps that are imagined from a scene of real play on; what follows is valued by the critic.
-        lam: share of longer returns.
-        entropy: weight of the policy's entropy; returns have a range of about one.
+        scenes: number of start states, imagined as one batch.
+        horizon: imagined steps from each start state; the critic estimates the return of the steps beyond.
+        lam: lambda of the lambda returns: 0 for one step, 1 for the whole horizon.
+        entropy: weight of the policy's entropy; advantages are divided by the range of returns, see `ReturnRange`.
         learning_rate: of Adam.
-        passes: over what was imagined.
+        passes: passes (epochs) over an imagined batch.
         parts: minibatches of a pass, each with an optimiser step.
-        clip: of PPO: by how much the probability ratio of an action may leave one before it stops teaching.
-        value: weight of the critic's loss.
-        replay: weight of the critic's loss on real play, beside that on what was imagined (as in DreamerV3): what the
-            world model does not imagine, the critic can still know.
-        stretches: of real play that the critic learns from along with what was imagined from `scenes`.
+        clip: clipping of PPO: an action whose probability ratio is further from one than this has no gradient.
+        value: weight of the critic's loss on imagined steps.
+        replay: weight of the critic's loss on real play, relative to that on imagined steps (as in DreamerV3): the
+            critic also learns from events that the world model does not imagine.
+        stretches: stretches of real play in a batch for that loss.
         stretch: frames of each of these.
         gradient: largest norm of a gradient.
-        average: share of the averaged weights that an optimiser step leaves; they play the real game, since the policy
-            of a single moment goes up and down. 0 to play with the weights that learn.
-        stochastic: draw the future; otherwise the likeliest one is imagined.
-        spread: of places and looks that are drawn, see `Drawn`.
-        discover: whether new objects may appear.
+        average: decay of the moving average of the policy's weights. The averaged policy plays the real game, because
+            the current one fluctuates. 0 to play with the current weights.
+        stochastic: sample futures; otherwise imagine the likeliest one.
+        spread: scale of the noise of sampled positions and appearances, see `Drawn`.
+        discover: whether new objects may appear in imagination.
     """
 
     reward: str = "sign"
@@ -74,15 +74,15 @@ class DreamSettings(SightSettings, Counting):
 
 
 class Imagined(NamedTuple):
-    """`T` imagined steps of `B` scenes, and what they taught; every tensor without gradients.
+    """Rollouts of `T` imagined steps from `B` scenes, with what the losses need; no tensor has gradients.
 
     Attributes:
         seen: `[T, B, N, D]`, the observation before each step.
-        action: `[T, B]` int64, taken in it.
-        chance: `[T, B]`, the logarithm of its probability then.
-        value: `[T, B]`, what was expected.
-        returns: `[T, B]`, what came of it.
-        alive: `[T, B]`, the probability that the game had not ended before.
+        action: `[T, B]` int64, the action of each step.
+        chance: `[T, B]`, its log probability under the policy that acted.
+        value: `[T, B]`, the critic's value before each step.
+        returns: `[T, B]`, the lambda return of each step.
+        alive: `[T, B]`, the probability that the episode had not ended before the step.
     """
 
     seen: Tensor
@@ -93,27 +93,27 @@ class Imagined(NamedTuple):
     alive: Tensor
 
     def flat(self) -> Imagined:
-        """All steps behind one another, `[T * B, ...]`."""
+        """All steps in one batch, `[T * B, ...]`."""
         return Imagined(*(x.flatten(0, 1) for x in self))
 
     def rows(self, index: Tensor) -> Imagined:
-        """Some of the steps of `flat`."""
+        """The steps with the numbers `index` of `flat`."""
         return Imagined(*(x[index] for x in self))
 
 
 class Dream:
-    """Learns a policy and a value in imagination. Nothing leaves the device in between.
+    """Learns a policy and a value function in imagination; all computation stays on one device.
 
     Args:
-        world: that imagines.
-        policy: of stable-baselines3, on observations like those of `look`.
-        look: scenes as observations `[B, N, D]`, see `Layout.features`.
-        settings: how to learn.
+        world: the model that imagines.
+        policy: of stable-baselines3, on observations as `look` returns them.
+        look: function from scenes to observations `[B, N, D]`, such as `Layout.features`.
+        settings: of learning.
 
     Attributes:
-        optimizer: of the policy's weights, and of nothing else.
+        optimizer: of the policy's weights alone.
         range: of returns, see `ReturnRange`.
-        averaged: the moving average of the policy's weights, which acts in no imagination.
+        averaged: the moving average of the policy's weights; it does not act in imagination.
     """
 
     def __init__(self, world: Steps, policy: ActorCriticPolicy, look: Callable[[Any], Tensor], settings: DreamSettings):
@@ -125,15 +125,15 @@ class Dream:
         self.optimizer = torch.optim.Adam([{"params": others}, {"params": critic}], settings.learning_rate, eps=1e-6)
 
     def learn(self, starts: Any, steps: int, lived: Callable[[], Lived] | None = None) -> dict[str, float]:
-        """Imagine at least `steps` steps from random ones of `starts`, and learn from them.
+        """Imagine at least `steps` steps from random start states, and learn from them.
 
         Args:
-            starts: scenes, `[S, ...]`.
-            steps: see above.
-            lived: gives other stretches of real play each time, which the critic learns from as well.
+            starts: start states, `[S, ...]`.
+            steps: least number of imagined steps.
+            lived: returns new random stretches of real play at each call, from which the critic also learns.
 
         Returns:
-            Means of what was recorded, and `steps`, which were imagined.
+            Means of the statistics, and `steps`, the number of imagined steps.
 
         Raises:
             FloatingPointError: if a loss is not finite.
@@ -152,7 +152,7 @@ class Dream:
 
     @torch.no_grad()
     def imagine(self, starts: Any) -> Imagined:
-        """Act in imagination as the policy says, from random scenes of `starts` on."""
+        """Rollouts of the policy in imagination, from random start states."""
         s, device = self.settings, starts.step.device
         self.policy.set_training_mode(False)
         scenes = starts.select(torch.randint(starts.step.shape[0], (s.scenes,), device=device))
@@ -172,10 +172,10 @@ class Dream:
         return Imagined(torch.stack(seen), action, chance, value, returns, alive)
 
     def _learn_from(self, imagined: Imagined, known: Known | None = None) -> dict[str, Tensor]:
-        """A few optimiser steps; what there is to say of them."""
+        """Optimiser steps on one imagined batch; returns their statistics."""
         s, span, flat = self.settings, self.range.update(imagined.returns), imagined.flat()
         flat = flat._replace(seen=present(flat.seen))
-        # The critic's last layer has to grow with the returns.
+        # The critic's last layer has a learning rate that grows with the returns, as its weights have to.
         for group, factor in zip(self.optimizer.param_groups, (1.0, span), strict=True):
             group["lr"] = s.learning_rate * factor
         self.policy.set_training_mode(True)
@@ -194,7 +194,7 @@ class Dream:
         return record | {"return": flat.returns.mean(), "ended": 1 - imagined.alive[-1].mean()}
 
     def _loss(self, part: Imagined, span: float) -> tuple[Tensor, dict[str, Tensor]]:
-        """Policy gradient, critic and entropy on steps `[M, ...]`; each counts as its game had not ended before."""
+        """Losses of policy, critic and entropy on steps `[M, ...]`, each weighted by its `alive`."""
         s = self.settings
         value, chance, entropy = self.policy.evaluate_actions(part.seen, part.action)
         assert entropy is not None
@@ -210,14 +210,14 @@ class Dream:
         return ((self.policy.predict_values(part.seen)[:, 0] - part.returns) / span).square().mean()
 
     def state_dict(self) -> dict[str, Any]:
-        """What is needed to continue, in tensors and plain data, without the averaged weights."""
+        """The state of learning in tensors and plain data, without the averaged weights."""
         parts: dict[str, Any] = {"optimizer": self.optimizer, "range": self.range, "policy": self.policy}
         return {name: part.state_dict() for name, part in parts.items()} | {"steps": int(self.averaged.n_averaged)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave; `averaged` has to have its weights already."""
+        """Continue from what `state_dict` returned; `averaged` has to have its weights already."""
         self.optimizer.load_state_dict(state["optimizer"])
         self.range.load_state_dict(state["range"])
-        # Before 0.8.0 the policy that learned was the one that played.
+        # Checkpoints of versions before 0.8.0 hold no policy weights: the current policy was the one that played.
         self.policy.load_state_dict(state.get("policy", self.averaged.module.state_dict()))
         self.averaged.n_averaged.fill_(state.get("steps", 1))

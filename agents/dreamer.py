@@ -1,4 +1,4 @@
-"""The agent that learns in imagination (`agent=dream`): trained in a run, saved, continued and asked for actions."""
+"""The agent that learns in imagination (`agent=dream`): its training in a run, its files, and its actor and critic."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Dreamer:
     """An actor-critic of stable-baselines3 together with its training in imagination; a `Learner`.
 
     Args:
-        world: the model, which may go on learning in between.
+        world: the model; it may be trained further between calls.
         settings: of learning.
         seed: of weights and random numbers.
 
     Attributes:
-        policy: the model of stable-baselines3 that plays and is saved; its weights are the moving average of those that
-            learn, see `DreamSettings.average`.
+        policy: the model of stable-baselines3 that plays and is saved; its weights are the moving average of the
+            trained ones, see `DreamSettings.average`.
     """
 
     def __init__(self, world: WorldModel, settings: DreamSettings, seed: int = 0):
@@ -70,7 +70,7 @@ class Dreamer:
         return {"dream": self.dream.state_dict(), "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave; `policy` has to have its weights, which were saved apart, already."""
+        """Continue from what `state_dict` returned; `policy` has to have its weights already, from its own file."""
         self.dream.load_state_dict(state["dream"])
         self.generator.set_state(state["generator"])
 
@@ -87,7 +87,7 @@ def load_networks(folder: Path, world: WorldModel, settings: SightSettings) -> P
 
     Raises:
         FileNotFoundError: if nothing was trained in `folder`.
-        ValueError: if it is damaged.
+        ValueError: if its file is damaged.
     """
     if not (folder / AGENT).exists():
         raise FileNotFoundError(f"no trained agent in {folder}: {AGENT} is missing (python -m agents.train makes one)")
@@ -99,7 +99,7 @@ def load_networks(folder: Path, world: WorldModel, settings: SightSettings) -> P
 
 
 def train_dreamer(run: AgentRun, say: Callable[[dict[str, float]], None]) -> None:
-    """Train, or go on training, the agent of a run; `say` is given the figures of every round."""
+    """Train the agent of a run, or continue its training; `say` is called with the figures of every round."""
     done = last_round(run.path)
     folder = point(run.path, done) if done else None
     world, fabric, settings = run.world(folder), run.fabric(), run.settings

@@ -1,4 +1,4 @@
-"""DQN of stable-baselines3 that learns from imagined transitions beside the real ones (Dyna, Sutton 1991)."""
+"""DQN of stable-baselines3 that learns from real and imagined transitions (Dyna, Sutton 1991)."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ from .planning.planner import slots_of
 class Branching(Counting):
     """How imagined transitions are made.
 
+    A branch is a short rollout from a state of real play; it becomes one n-step transition.
+
     Attributes:
         share: share of a batch that is imagined.
-        branches: number of branches that are imagined at a time, each from a scene of real play.
-        every: real steps from one time to the next.
-        length: steps of a branch, which becomes one transition of several steps.
-        doubt: uncertainty at which a branch is cut off, in object sizes, see `Outcome.uncertainty`.
-        room: number of imagined transitions that are kept, the newest ones.
-        scenes: number of steps of real play whose scenes branches begin at, the newest ones.
-        spread: see `Drawn`.
+        branches: number of branches that are imagined at once.
+        every: real steps from one imagining of branches to the next.
+        length: most steps of a branch.
+        doubt: uncertainty in object sizes at which a branch is cut off, see `Outcome.uncertainty`.
+        room: capacity of the buffer of imagined transitions; the newest are kept.
+        scenes: number of the latest real steps from whose states branches start.
+        spread: scale of the noise of sampled positions and appearances, see `Drawn`.
     """
 
     reward: str = "sign"
@@ -60,10 +62,10 @@ class Branching(Counting):
 
 
 class Transitions:
-    """The last `room` imagined transitions, of several steps each.
+    """A buffer of the last `room` imagined n-step transitions.
 
     Args:
-        room: number of transitions that are kept.
+        room: its capacity.
         shape: of an observation.
 
     Attributes:
@@ -76,7 +78,7 @@ class Transitions:
         self.action, self.reward, self.discount = (np.zeros((room, 1), np.float32) for _ in range(3))
 
     def add(self, before: Tensor, action: Tensor, reward: Tensor, discount: Tensor, after: Tensor) -> None:
-        """Keep `B` transitions.
+        """Store `B` transitions.
 
         Args:
             before, after: `[B, ...]`, observations at their beginning and end.
@@ -104,11 +106,11 @@ class Transitions:
 
 
 class MixedReplay(NStepReplayBuffer):
-    """A replay buffer of real transitions, whose batches are in part imagined; see `Branching.share`.
+    """A replay buffer of real transitions that mixes imagined ones into its batches; see `Branching.share`.
 
     Args:
         share: share of a batch that is imagined.
-        room: number of imagined transitions that are kept.
+        room: capacity for imagined transitions.
         others, options: see `stable_baselines3.common.buffers.NStepReplayBuffer`.
     """
 
@@ -127,14 +129,14 @@ class MixedReplay(NStepReplayBuffer):
 
 
 class Imagining(BaseCallback):
-    """Imagines branches from scenes of real play while an agent of stable-baselines3 plays.
+    """A callback that imagines branches from states of real play while an agent of stable-baselines3 learns.
 
     Args:
         world: the model that imagines.
         settings: how branches are imagined.
-        greedy: the agent's best actions `[B]` for observations `[B, N, D]`.
+        greedy: the greedy policy: observations `[B, N, D]` to actions `[B]`.
         seed: of random numbers.
-        around: whether the agent sees the background around each object, see `Layout.for_agents`.
+        around: whether observations hold the background around each object, see `Layout.for_agents`.
     """
 
     def __init__(
@@ -163,7 +165,7 @@ class Imagining(BaseCallback):
         return True
 
     def starts(self) -> Slots:
-        """Random scenes of real play."""
+        """Random start states from real play."""
         chosen = torch.randint(len(self._seen), (self.settings.branches,), generator=None)
         scenes = Slots.cat([self._seen[i] for i in chosen.tolist()])
         return imaginable(scenes.to(self.world.background.device), self.world)
@@ -172,7 +174,7 @@ class Imagining(BaseCallback):
     def imagine(self, scenes: Slots) -> tuple[Tensor, ...]:
         """A branch from each of `B` scenes: a random action, then greedy ones, up to `length` steps.
 
-        A branch has at least one step. It is cut off before a later one about which the ensemble is in doubt.
+        A branch has at least one step. It is cut off before a later step whose uncertainty exceeds `doubt`.
 
         Returns:
             What `Transitions.add` takes.
@@ -196,5 +198,5 @@ class Imagining(BaseCallback):
 
 
 def greedy(model: DQN) -> Callable[[Tensor], Tensor]:
-    """The greedy policy of a DQN: observations `[B, ...]` to the actions `[B]` that it values most."""
+    """The greedy policy of a DQN: observations `[B, ...]` to the actions `[B]` with the largest Q values."""
     return lambda seen: model.q_net(seen).argmax(-1)

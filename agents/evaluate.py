@@ -35,7 +35,7 @@ NOOPS = 30
 actions, a deterministic agent would play the same game every time."""
 
 CHOICES = {"drawn": False, "likeliest": True}
-"""Ways to choose actions, and whether each is deterministic."""
+"""How actions are chosen from a policy (sampled, or the likeliest), and whether that is deterministic."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Episode:
 
     Attributes:
         seed: of the game.
-        total: undiscounted sum of its rewards, unclipped.
-        steps: decisions of the agent.
+        total: its return: the undiscounted sum of unclipped rewards.
+        steps: number of actions of the agent.
         cut: whether a limit on its length ended it.
     """
 
@@ -65,7 +65,7 @@ def play_whole(games: RealGames, policy: Policy, episodes: int, seed: int, deter
         episodes: number of games.
         seed: of the first.
         deterministic: take the likeliest actions; otherwise draw them.
-        wait: most steps at the start of a game in which action 0 is taken instead; the number is drawn from its seed.
+        wait: most no-op steps (action 0) at the start of a game; the number is drawn from the game's seed.
     """
     found: list[Episode] = []
     bar = tqdm(total=episodes, desc="playing", unit="game", disable=None)
@@ -148,7 +148,7 @@ def figures(game: str, returns: list[list[float]]) -> dict[str, Any]:
 
 
 def _learned_from(folder: Path) -> int:
-    """Real steps that the agent has learned from, without those of the world model; 0 if it has not learned."""
+    """Real steps of the agent's own training, without those of the world model; 0 if it was not trained."""
     if (folder / "steps.txt").exists():
         return int((folder / "steps.txt").read_text())
     if not (folder / PROGRESS).exists():

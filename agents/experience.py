@@ -1,4 +1,4 @@
-"""All play of an agent in the real game, kept on disk as it grows, for the agent and its world model to learn from."""
+"""The recorded play of an agent in the real game: stored on disk as it grows, and used to train agent and model."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ RECORDED = "recorded"
 
 
 class GrownPlay:
-    """All play of a run, in a folder with one part for each stretch.
+    """All recorded play of a run: a folder with one part for each stretch.
 
     Args:
-        folder: where it is kept.
+        folder: where it is stored.
         world: the model whose game is played.
         parts: number of stretches that belong to the run. Others in the folder were left by a run that was stopped
             before it saved its round; they are deleted.
 
     Attributes:
-        stretches: what the agent played.
+        stretches: the agent's play.
         recorded: play that the world model was trained on; None if it is not known, see `recall`.
     """
 
@@ -62,12 +62,12 @@ class GrownPlay:
         return sum(s.steps for s in self.stretches)
 
     def recall(self, recorded: Stretch) -> None:
-        """Also keep the play that the world model was trained on."""
+        """Add the play that the world model was trained on."""
         self._write(RECORDED, recorded)
         self.recorded = recorded
 
     def add(self, stretch: Stretch) -> None:
-        """Keep a stretch: its pictures only on disk, the rest in memory as well."""
+        """Add a stretch: its pictures are stored on disk only, the rest in memory as well."""
         self._write(self._name(len(self.stretches)), stretch)
         self.stretches.append(Stretch(stretch.scenes, stretch.arrays, stretch.length))
 
@@ -89,7 +89,7 @@ class GrownPlay:
 
     @property
     def encoded(self) -> EncodedPlay:
-        """What the agent played, as the model saw it then. A lost life counts as an ending.
+        """The agent's play, encoded by the model as it was at that time. A lost life counts as an ending.
 
         Raises:
             ValueError: if nothing has been played.
@@ -99,27 +99,27 @@ class GrownPlay:
         return encoded(self.stretches, sum(self.world.config.object_share))
 
     def lately(self, newest: int) -> EncodedPlay | None:
-        """The agent's last stretches, of about `newest` frames in all; None if there is none."""
+        """The agent's latest stretches, about `newest` frames in total, encoded; None if there is none."""
         frames = np.cumsum([len(s.part) for s in reversed(self.stretches)])
         last = self.stretches[-1 - int(np.searchsorted(frames, newest)) :] if self.stretches else []
         return encoded(last, sum(self.world.config.object_share)) if last else None
 
     @cached_property
     def known(self) -> EncodedPlay | None:
-        """What the world model was trained on, as `encoded` gives it."""
+        """The play that the world model was trained on, encoded as by `encoded`."""
         recorded, unit = self.recorded, sum(self.world.config.object_share)
         return None if recorded is None else encoded([recorded], unit, RECORDED)
 
     @property
     def recordings(self) -> list[AtariSequences]:
-        """The pictures of all stretches that kept them, for a model that learns to see."""
+        """The pictures of all stretches that have them, to train the part of a model that finds objects."""
         paths = [self.folder / self._name(n) for n in range(len(self))]
         return [AtariSequences(path) for path in paths if (path / NOTE).exists()]
 
     def starts(self, device: torch.device, newest: int = 20_000) -> Slots:
-        """Start states for imagination: no first frames of an episode, and none with which it or a life ended.
+        """Start states for imagination, without the first frames of episodes and those that end an episode or a life.
 
-        Those of the agent come first, then those that the world model was trained on.
+        States of the agent's play come first, then those that the world model was trained on.
 
         Args:
             device: where to put them.
@@ -160,9 +160,10 @@ class GrownPlay:
 
 
 def imaginable(scenes: Slots, world: WorldModel) -> Slots:
-    """`reduced` scenes with what imagination needs to go on from them.
+    """`reduced` scenes, complete again for imagination.
 
-    Prediction does not read the memory of the inference network but writes that of new objects: it gets a blank one.
+    Prediction does not read the memory of the inference network, but it writes the memory of new objects, so the
+    scenes get an empty one.
     """
     whole, empty = restored(scenes), world.initial(1).temporal
     return whole.replace(temporal=empty.new_zeros(1).expand(*whole.presence.shape, empty.shape[-1]))

@@ -1,4 +1,4 @@
-"""A set of objects as features for stable-baselines3: attention over objects and their relative places."""
+"""A feature extractor of stable-baselines3 for sets of objects: attention with relative positions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import gymnasium as gym
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.envs.layout import PLACE
+from sqair_wm.envs.layout import BEFORE_CODE
 
 try:
     from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
@@ -19,7 +19,7 @@ CENTRE, MOVING = slice(0, 2), slice(4, 6)
 """Columns of a row without its presence: centre (y, x), and velocity (y, x)."""
 
 NEAR = 4.0
-"""Factor of the second, finer scale of relative places, on which tanh cuts off what is far away."""
+"""Factor of the second, finer scale of relative positions; far objects saturate its tanh."""
 
 RELATION = 6
 """Columns of a relation, see `relation`."""
@@ -29,14 +29,14 @@ NEVER = -1e9
 
 
 class RunningScale(nn.Module):
-    """Scales columns to mean 0 and deviation 1 over the objects seen so far; learns both in training mode.
+    """Normalises columns to mean 0 and standard deviation 1; updates both statistics in training mode.
 
     The names of the buffers are what stable-baselines3 copies to target networks.
 
     Args:
         columns: number of them.
-        memory: number of objects after which older ones begin to be forgotten.
-        least: smallest deviation to divide by.
+        memory: number of objects after which the statistics become moving averages.
+        least: smallest standard deviation to divide by.
         most: outputs are clamped to [-most, most].
     """
 
@@ -72,7 +72,7 @@ class RunningScale(nn.Module):
 
 
 class Relations(nn.Module):
-    """One layer of attention over objects, whose scores depend on their relative places and velocities.
+    """One layer of attention over objects, whose scores depend on their relative positions and velocities.
 
     Each head receives weighted means of codes and of relations. Values are linear, and only the means pass through
     non-linear layers, so that nothing but scores has to be computed for pairs.
@@ -114,7 +114,7 @@ class Relations(nn.Module):
 
 
 class SlotExtractor(BaseFeaturesExtractor):
-    """Features of a scene that do not depend on the order of its objects; rows without an object do not count.
+    """Features of a scene that do not depend on the order of its objects; rows without an object are masked.
 
     Takes every form and unit of `sqair_wm.envs.layout.Layout`, on the device of its weights.
 
@@ -168,7 +168,7 @@ def columns_of(space: gym.Space, slots: int | None) -> int:
     shape = space.shape or ()
     if len(shape) == 1 and slots and shape[0] % slots == 0:
         shape = (slots, shape[0] // slots)
-    if len(shape) != 2 or shape[1] < PLACE:
+    if len(shape) != 2 or shape[1] < BEFORE_CODE:
         hint = "name the rows of a scene with slots=..." if len(shape) == 1 else "it takes the forms of Layout"
         raise ValueError(f"SlotExtractor can't read {space}: {hint}")
     return shape[1]
@@ -185,7 +185,7 @@ def relation(x: Tensor) -> Tensor:
 
 
 def present(seen: Tensor) -> Tensor:
-    """Observations `[B, N, D]` without the rows that are empty in all of them; one stays."""
+    """Observations `[B, N, D]` without the rows that are empty in all of them; at least one row stays."""
     used = (seen[..., 0] > 0).any(0)
     used[0] = True
     return seen[:, used]

@@ -1,4 +1,4 @@
-"""Real games that run side by side, seen through a world model."""
+"""Several real games in parallel, filtered by a world model."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from sqair_wm.world.scenes import Tracker
 from sqair_wm.world.world_model import WorldModel
 
 LEARNT_SEEDS = 1_000_000
-"""Games that agents learn from have seeds below this one; those that they are evaluated on have higher ones."""
+"""Games for training agents have seeds below this one, games for evaluation above."""
 
 
 class Tick(NamedTuple):
-    """The result of one step of all games; arrays `[B]`. Where a game had ended, the next one began instead.
+    """The result of one step of all games; arrays `[B]`. A game that had ended begins anew instead of taking a step.
 
     Attributes:
         action: int64, the action that was taken; 0 where a game began.
@@ -40,17 +40,17 @@ class Tick(NamedTuple):
 
 
 class RealGames:
-    """`number` real games side by side; the world model that sees them may go on learning in between.
+    """`number` real games in parallel; the world model that filters them may be trained further between steps.
 
     Args:
         world: the model whose game is played, and that finds its objects.
         number: number of games.
-        seed: of the first game; the next ones have `seed + 1`, ... Those of games that begin later follow from these.
-        around: whether agents also see the background around each object, see `Around`.
+        seed: of the first game; the next ones have `seed + 1`, ... Seeds of later games are derived from these.
+        around: whether observations also hold the background around each object, see `Around`.
         options: passed on to `WorldModel.make_env`.
 
     Attributes:
-        frames: `[B, H, W, 3]` uint8, as the games show them now.
+        frames: `[B, H, W, 3]` uint8, the current pictures of the games.
         fresh: `[B]` bool, whether a game has just begun.
         over: `[B]` bool, whether it has ended, or was cut off.
         infos: the info of each game with its last frame.
@@ -77,13 +77,13 @@ class RealGames:
 
     @property
     def observation(self) -> Observation:
-        """What agents see of the games, `[B, N, D]`."""
+        """The observations of agents, `[B, N, D]`."""
         seen = self._tracker.scenes
         return self.layout.observe(seen.state, seen.seating)
 
     @property
     def backgrounds(self) -> np.ndarray:
-        """What is behind the objects, `[B, H, W, 3]` uint8."""
+        """The background behind the objects, `[B, H, W, 3]` uint8."""
         return np.stack([eye.background for eye in self._tracker.eyes])
 
     def begin(self, rows: np.ndarray, seeds: Sequence[int] | None = None) -> None:
@@ -130,14 +130,14 @@ class RealGames:
         self._seed[i], self._taken[i], self._lives[i], self.infos[i] = seed, [], info.get("lives", 0), info
 
     def _act(self, i: int, action: int) -> tuple[float, bool, bool]:
-        """A step of game `i`; its reward, and whether the game ended or was cut off."""
+        """Take a step of game `i`; returns its reward, and whether the game ended or was cut off."""
         self.frames[i], reward, ended, truncated, info = self.envs[i].step(action)
         self._taken[i].append(action)
         self._lives[i], self.infos[i] = info.get("lives", 0), info
         return float(reward), ended, truncated
 
     def state_dict(self) -> dict[str, Any]:
-        """The games as they are now, in tensors and plain data: of each its seed, and what was done since it began."""
+        """The state of the games in tensors and plain data: the seed of each, and its actions since it began."""
         return {
             "seed": list(self._seed),
             "first": self._first,
@@ -149,9 +149,9 @@ class RealGames:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave: every game is played again from its seed, without looking at it.
+        """Continue from what `state_dict` returned: every game is replayed from its seed, without the model.
 
-        A game that does not come to the same frame begins anew, with a warning.
+        A game whose replay does not reach the same frame begins anew, with a warning.
         """
         for i, (seed, taken) in enumerate(zip(state["seed"], state["taken"], strict=True)):
             self._reset(i, seed)
@@ -164,7 +164,7 @@ class RealGames:
         if other.any():
             warnings.warn(
                 f"{int(other.sum())} of {self.number} games went differently when played again from their seeds: "
-                "others begin in their place, and the run does not go on to the bit",
+                "new games begin instead, so the run does not continue bit for bit",
                 stacklevel=2,
             )
             self.begin(other)

@@ -1,8 +1,8 @@
 """An imagination-augmented policy (Weber et al. 2017): PPO of stable-baselines3 that reads what each action leads to.
 
-The observation holds the rollouts, see `agents.rollouts`; here are the networks that read them, and what teaches the
-policy that acts in them. What differs from the paper: scenes are sets of objects and not pictures, the agent learns by
-PPO and not by A3C, and the rollout policy is taught in steps of its own, see `Distillation`.
+The observation holds the rollouts, see `agents.rollouts`. This module has the networks that read them, and the training
+of the rollout policy, which acts in them. Differences from the paper: scenes are sets of objects, not pictures; the
+agent learns by PPO, not A3C; and the rollout policy has optimiser steps of its own, see `Distillation`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class RolloutPolicy(nn.Module):
 
 
 class RolloutEncoder(nn.Module):
-    """Reads rollouts from their last step to their first with an LSTM, as values are backed up (section 2).
+    """An LSTM that reads each rollout from its last step to its first, in the order in which values are backed up.
+
+    This is the encoder of section 2.
 
     Args:
         rows: space of a scene's rows, `[N, D]`.
@@ -60,7 +62,7 @@ class RolloutEncoder(nn.Module):
 
         Args:
             imagined: `[B, A, T, N, D]`, rows after each step.
-            rewards: `[B, A, T]`, of each step.
+            rewards: `[B, A, T]`, the reward of each step.
 
         Returns:
             `[B, A, code]`.
@@ -72,20 +74,20 @@ class RolloutEncoder(nn.Module):
 
 
 class ImaginationExtractor(BaseFeaturesExtractor):
-    """Features of a scene, and beside them the codes of all its rollouts, in the order of the actions (section 2).
+    """Features of a scene, concatenated with the codes of its rollouts in the order of the actions (section 2).
 
-    The rollout policy is a part of it so that it is saved with the agent. Features do not depend on it, and the losses
-    of PPO don't reach it.
+    The rollout policy is a submodule so that it is saved with the agent. The features do not depend on it, and the
+    losses of PPO do not train it.
 
     Args:
         observation_space: see `agents.rollouts.rollout_space`.
-        model_free: features of the scene itself.
+        model_free: number of features of the scene itself (the model-free path of the paper).
         code: length of the code of a rollout.
         width: of the codes of objects.
         layers: of attention over objects.
 
     Attributes:
-        rollout_policy: what acts in imagination.
+        rollout_policy: the policy that acts in imagination.
     """
 
     def __init__(
@@ -109,7 +111,7 @@ class ImaginationExtractor(BaseFeaturesExtractor):
 
 
 def imagination_options(settings: NetworkSettings, code: int) -> dict[str, Any]:
-    """What makes a policy of stable-baselines3 read rollouts: plain data and a class, so that it can be saved."""
+    """`policy_kwargs` of stable-baselines3 for observations with rollouts: plain data and a class, to be saved."""
     told = {"model_free": settings.features, "code": code, "width": settings.width, "layers": settings.layers}
     return {"features_extractor_class": ImaginationExtractor, "features_extractor_kwargs": told}
 
@@ -123,16 +125,16 @@ def rollout_policy_of(agent: PPO) -> RolloutPolicy:
     extractor = agent.policy.features_extractor
     if not isinstance(extractor, ImaginationExtractor):
         raise TypeError(f"the agent reads no rollouts: its features extractor is {type(extractor).__name__}")
-    return extractor.rollout_policy.eval()  # what it acts in teaches it no scale
+    return extractor.rollout_policy.eval()  # acting must not update its `RunningScale`
 
 
 class Distillation(BaseCallback):
-    """Makes the rollout policy of an agent do what the agent would: cross entropy with the agent's policy.
+    """Distils the agent's policy into its rollout policy: minimises the cross entropy between the two.
 
-    The paper (section 3) adds this loss to that of the agent. Here it has steps of its own after each stretch of
-    play, since PPO of stable-baselines3 takes no further loss: on the same observations, in as many passes and
-    batches, and with the agent's optimiser, which changes nothing but what has a gradient and is saved with the agent.
-    The agent's policy is the one that has just played, and learns nothing from it.
+    The paper (section 3) adds this loss to that of the agent. PPO of stable-baselines3 takes no further loss, so this
+    one has steps of its own after each stretch of play: on the same observations, with the same number of passes and
+    batches, and with the agent's optimiser, which is saved with the agent and changes only parameters with a gradient.
+    The target is the policy that has just played; no gradient reaches it.
     """
 
     model: PPO
@@ -150,13 +152,13 @@ class Distillation(BaseCallback):
 
     @torch.no_grad()
     def chances(self, observations: Any) -> Tensor:
-        """How likely the agent is to take each action, `[B, A]`."""
+        """Probabilities of the actions under the agent's policy, `[B, A]`."""
         chance = self.model.policy.get_distribution(observations).distribution
         assert isinstance(chance, torch.distributions.Categorical)
         return chance.probs
 
     def teach(self, seen: Tensor, chances: Tensor) -> Tensor:
-        """One step of the rollout policy on `seen` `[B, N, D]` towards `chances` `[B, A]`; the loss before it."""
+        """One step of the rollout policy on `seen` `[B, N, D]` towards `chances` `[B, A]`; returns its loss."""
         student, optimizer = rollout_policy_of(self.model), self.model.policy.optimizer
         student.train()
         loss = -(chances * student(present(seen)).log_softmax(-1)).sum(-1).mean()

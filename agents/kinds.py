@@ -1,4 +1,4 @@
-"""The registry of kinds of agents: how each is trained, and how it is asked for actions."""
+"""The registry of kinds of agents: the settings, the training and the policy of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from sqair_wm.common.places import CONFIG, find_folder
+from sqair_wm.common.named_folders import CONFIG, find_folder
 from sqair_wm.common.settings import ConfigError, store, typed
 from sqair_wm.envs.layout import Layout
 from sqair_wm.games.policies import Policy, RandomPolicy
@@ -38,8 +38,8 @@ class Kind:
     Attributes:
         settings: dataclass of its settings (`agent.*`) with their defaults; its field `kind` is the agent's name.
         policy: makes the policy that plays, given a run, the world model and the games that are played.
-        train: trains the agent, or goes on training it; None where there is nothing to learn.
-        deterministic: whether evaluation takes its likeliest actions; otherwise it draws them, as training does.
+        train: trains the agent, or continues its training; None for agents that do not learn.
+        deterministic: whether evaluation takes its likeliest actions; otherwise it samples them, as training does.
     """
 
     settings: type

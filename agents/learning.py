@@ -1,4 +1,4 @@
-"""How a world model goes on learning while agents play."""
+"""Continued training of a world model on the play of an agent."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from sqair_wm.world.world_model import WorldModel
 from .experience import GrownPlay
 
 ENDLESS = 10**9
-"""Iterations of a training whose end is not planned."""
+"""Number of iterations that stands for no planned end of training."""
 
 
 class WorldLearner(Protocol):
-    """What trains a world model further on an agent's play; agents know nothing else of that training."""
+    """Trains a world model further on an agent's play; the interface through which agents use that training."""
 
     def learn(self, play: GrownPlay, iterations: int) -> dict[str, float]:
-        """Learn on all play so far for a few iterations, and leave the model ready to use, without gradients.
+        """Train on all play so far for some iterations, and leave the model ready to use, without gradients.
 
-        What is learned may be the eyes (from `play.recordings`), the dynamics and the heads (from `play.encoded`), or
-        all of them. Who changes the eyes looks at all play again.
+        An implementation may train the inference network and the decoder (on `play.recordings`), the dynamics and the
+        heads (on `play.encoded`), or all of them. If it changes the inference network, it encodes all play again.
 
         Returns:
-            Means of what was recorded.
+            Means of the statistics.
         """
 
     def save(self, folder: Path) -> None:
-        """Write what it takes to go on into `folder`; the model's weights are written apart."""
+        """Write the state of training into `folder`, without the model's weights."""
 
 
 @dataclass(frozen=True)
 class InRounds(ImaginationConfig):
-    """A training without an end, in rounds after each of which the model is used.
+    """The schedule of a training without an end, in rounds; the model is used after each of them.
 
     Attributes:
-        cycle: iterations of a round; the learning rate falls in each, so that what is used has settled.
-        final: share of the learning rate that is left at the end of a round.
+        cycle: iterations of a round. The learning rate falls within each round, so that the model in use has converged.
+        final: factor on the learning rate at the end of a round.
     """
 
     cycle: int = 1
@@ -56,18 +56,18 @@ class InRounds(ImaginationConfig):
 
 @dataclass(frozen=True)
 class WorldSettings:
-    """How dynamics and heads go on learning; the eyes stay as they are.
+    """How the dynamics and the heads are trained further; the inference network and the decoder stay as they are.
 
     Attributes:
         rate: learning rate at the beginning of a round.
-        final: share of it that is left at the end of one, see `InRounds`.
+        final: factor on it at the end of a round, see `InRounds`.
         batch: stretches of play in an iteration.
-        context: frames that are seen before imagination begins.
-        imagined: steps that are imagined.
+        context: observed frames before imagination begins (burn-in).
+        imagined: imagined steps (horizon).
         brief, briefs, wrong: see `ImaginationConfig`.
-        singles: single steps that reward and ending are learned from, in an iteration.
-        fresh: how much more often a frame of the agent's play is learned from than one that the model was trained on
-            before the agent came.
+        singles: single steps in an iteration from which reward and ending are learned.
+        fresh: how much more often a frame of the agent's play is sampled than one of the model's original training
+            data.
     """
 
     rate: float = 6e-4
@@ -87,13 +87,13 @@ class WorldSettings:
 
 
 class ImaginationLearner:
-    """Goes on with the training of imagination, see `ImaginationTrainer`.
+    """A `WorldLearner` that continues the training of imagination, see `ImaginationTrainer`.
 
     Args:
-        world: the model, which changes.
+        world: the model, which is changed.
         settings: of learning.
         fabric: device and precision.
-        folder: that `save` wrote to; None for a training that begins.
+        folder: a folder that `save` wrote to; None to begin a new training.
         seed: of sampling.
     """
 
@@ -125,7 +125,7 @@ class ImaginationLearner:
         own, known = play.encoded, play.known
         if self.trainer is None:
             folder, config = self.folder or play.folder, replace(self.config, cycle=iterations)
-            # The random numbers of the agent are not those of this training.
+            # Keep the agent's random numbers independent of this training.
             device = self.world.background.device
             with torch.random.fork_rng([device] if device.type == "cuda" else []):
                 self.trainer = ImaginationTrainer(self.world, own, config, folder, self.fabric, self.seed).begin()
@@ -146,5 +146,5 @@ class ImaginationLearner:
 
 
 def own_share(own: int, known: int, fresh: float) -> float:
-    """Share of the iterations that learn from the agent's `own` frames, where `known` were there before it came."""
+    """Share of the iterations on the agent's `own` frames; the others are on the `known` ones of the original data."""
     return fresh * own / (fresh * own + known)

@@ -1,4 +1,4 @@
-"""The loop that learning agents share: play the real game, learn the world, learn in it, and play again."""
+"""The training loop of agents that learn in imagination: play, train the world model, train in imagination, repeat."""
 
 from __future__ import annotations
 
@@ -30,18 +30,19 @@ STATE, PROGRESS, PLAY, POINT = "state.pt", "progress.jsonl", "play", "checkpoint
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How play and learning take turns.
+    """The lengths of a round's parts: play, training of the world model, training in imagination.
 
     Attributes:
-        games: real games side by side.
-        first: real steps of random play to begin with.
+        games: real games in parallel.
+        first: real steps of random play at the beginning.
         play: real steps of a round, all games together.
         epsilon: probability of a random action in play.
-        world_iterations: of the world model's learning in a round.
+        world_iterations: training iterations of the world model in a round.
         dream_steps: imagined steps of a round.
-        newest: scenes of play that imagination starts from, the last ones.
+        newest: number of the latest scenes of play that serve as start states.
         recorded: begin with the play that the world model was trained on, if its run is there, instead of random play.
-        pictures: keep what the games show, for a world model that learns to see: 38 kB a frame of 80 x 80.
+        pictures: store the pictures of the games, to train the object detection of a new world model on them: 38 kB a
+            frame of 80 x 80.
     """
 
     games: int = 4
@@ -70,30 +71,33 @@ class Learner(Protocol):
         """The policy that plays the real game."""
 
     def learn(self, starts: Slots, steps: int, lived: EncodedPlay | None = None) -> dict[str, float]:
-        """Learn from imagined steps that begin at random ones of `starts`; what was recorded.
+        """Learn from imagined steps from random ones of `starts`; returns statistics.
 
-        `lived` is what was really played lately, if anything was.
+        Args:
+            starts: start states.
+            steps: least number of imagined steps.
+            lived: the latest real play; None if there is none.
         """
 
     def save(self, path: Path) -> None:
-        """Write the agent as one file, which its kind reads again."""
+        """Write the policy into one file."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What else is needed to continue, in tensors and plain data."""
+        """The rest of the state of learning, in tensors and plain data."""
 
 
 class AgentLoop:
-    """Play, train the world model, learn in it. The folder always holds the last complete round.
+    """Play, train the world model, train the agent in imagination. The folder always holds the last complete round.
 
     Args:
         folder: of the run.
-        world: the model, which goes on learning.
-        learner: of the agent.
-        world_learner: of the model.
+        world: the model, which is trained further.
+        learner: trains the agent.
+        world_learner: trains the model.
         settings: of the loop.
-        seed: of games and chance.
-        done: rounds that the folder holds, see `last_round`.
-        around: whether the agent sees the background around each object, see `Layout.for_agents`.
+        seed: of the games and of all random numbers.
+        done: number of rounds that the folder holds, see `last_round`.
+        around: whether observations hold the background around each object, see `Layout.for_agents`.
     """
 
     def __init__(
@@ -110,12 +114,12 @@ class AgentLoop:
         self.folder, self.world, self.learner, self.world_learner = folder, world, learner, world_learner
         self.settings, self.seed, self.rounds = settings, seed, done
         state = load_checkpoint(point(folder, done) / STATE) if done else {}
-        # Before 0.6.0 every round had a stretch of play.
+        # Runs of versions before 0.6.0 did not save this number: each of their rounds had one stretch of play.
         self.play = GrownPlay(folder / PLAY, world, state.get("stretches", done))
         self.imagined, self.seconds = state.get("imagined", 0), state.get("seconds", 0.0)
         first = int(np.random.default_rng([seed, done]).integers(LEARNT_SEEDS))
         self.games = RealGames(world, settings.games, first, around)
-        if "games" in state:  # before 0.9.0 they were not saved, and new ones began
+        if "games" in state:  # runs of versions before 0.9.0 did not save them: new games begin
             self.games.load_state_dict(state["games"])
         if done:
             torch.set_rng_state(state["random"])
@@ -123,7 +127,7 @@ class AgentLoop:
             torch.cuda.set_rng_state(state["random_cuda"], world.background.device)
 
     def run(self, steps: int, on_round: Callable[[dict[str, float]], None] | None = None) -> None:
-        """Go on until `steps` real steps are played and learned from; `on_round` is given what each round brought."""
+        """Continue until `steps` real steps are played and learned from; calls `on_round` with each round's figures."""
         while self.play.steps < steps:
             record = self.round(steps - self.play.steps)
             with (self.folder / PROGRESS).open("a") as file:
@@ -133,9 +137,9 @@ class AgentLoop:
         self.games.close()
 
     def round(self, most: int) -> dict[str, float]:
-        """One round, in which at most about `most` real steps are played; what it brought."""
+        """One round with at most about `most` real steps of play; returns its figures."""
         s, clock = self.settings, time.perf_counter()
-        # Nobody has to play at random for an agent that can begin with what its world model was trained on.
+        # An agent that begins with its world model's training data needs no random play.
         played = self._play(most) if self.rounds or self.play.recorded is None else {}
         times = {"playing": time.perf_counter() - clock}
         world = self.world_learner.learn(self.play, s.world_iterations) if len(self.play) else {}
@@ -165,7 +169,7 @@ class AgentLoop:
         return reward_figures(stretch)
 
     def _save(self) -> None:
-        """Write the round into a folder of its own; the one before goes when this one is whole."""
+        """Write the round into a folder of its own, then delete that of the round before."""
         target = point(self.folder, self.rounds)
         own: dict[str, Any] = {"imagined": self.imagined, "seconds": self.seconds, "random": torch.get_rng_state()}
         if self.world.background.is_cuda:
@@ -198,7 +202,7 @@ def last_round(folder: Path) -> int:
 
 
 def reward_figures(stretch: Stretch) -> dict[str, float]:
-    """Rewards a step, and the mean return of the episodes that began and ended in a stretch, unclipped."""
+    """Mean reward of a step, and mean return of the episodes that began and ended in a stretch; unclipped."""
     rewards, parts = stretch.arrays["rewards"].astype(float), stretch.part.numpy()
     over = stretch.arrays["ends"] | stretch.arrays["truncations"]
     totals, whole = np.bincount(parts, rewards), np.bincount(parts[stretch.arrays["starts"]], minlength=parts[-1] + 1)

@@ -1,6 +1,6 @@
-"""The real games shown as their true objects: a reference for what an agent could learn with perfect detection.
+"""Real games observed as their true objects: a reference for what an agent could learn with perfect detection.
 
-Nothing of it reaches another agent or a world model.
+No other agent and no world model uses these observations.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
-from sqair_wm.envs.layout import PLACE
+from sqair_wm.envs.layout import BEFORE_CODE
 from sqair_wm.evaluation.games.found import Found
-from sqair_wm.evaluation.games.replay import looker, to_pixels
+from sqair_wm.evaluation.games.replay import object_reader, to_pixels
 from sqair_wm.evaluation.games.truth import JUMP
 from sqair_wm.world.world_model import WorldModel
 
@@ -24,7 +24,7 @@ from .games import RealGames
 ROWS, CODE = 24, 8
 """Largest number of objects of a scene (the first in the game's list); length of the code of a class."""
 
-SPACE = gym.spaces.Box(-np.inf, np.inf, (ROWS, PLACE + CODE), np.float32)
+SPACE = gym.spaces.Box(-np.inf, np.inf, (ROWS, BEFORE_CODE + CODE), np.float32)
 """The observation of one game: columns as in `sqair_wm.envs.layout.Layout`, with the code of the object's class."""
 
 
@@ -33,7 +33,7 @@ def code_of(kind: str) -> np.ndarray:
     return np.random.default_rng(zlib.crc32(kind.encode())).standard_normal(CODE).astype(np.float32)
 
 
-class TrueSight:
+class TrueObjectReader:
     """The true objects of one running game.
 
     Args:
@@ -49,25 +49,25 @@ class TrueSight:
         height, width = game.unwrapped.observation_space.shape[:2]  # type: ignore[index]
         self.game, self.size, self._width = game, world.config.frame_size[0], width
         self._crop = game.get_wrapper_attr("crop") if game.has_wrapper_attr("crop") else (0, height)
-        self._begin = looker(world.source.game)
-        self._look = self._begin()
+        self._begin = object_reader(world.source.game)
+        self._read = self._begin()
         self._before: dict[tuple[int, str], np.ndarray] = {}
 
     def begin(self) -> None:
-        """Forget the last game: a new one begins."""
-        self._look, self._before = self._begin(), {}
+        """Begin a new game: forget the last one."""
+        self._read, self._before = self._begin(), {}
 
-    def see(self, info: dict[str, Any]) -> np.ndarray:
+    def observe(self, info: dict[str, Any]) -> np.ndarray:
         """The observation, in `SPACE`, after a step or a reset that gave `info`."""
-        found = to_pixels(self._look(self.game, info), self._crop, self._width, self.size)[:ROWS]
-        rows, places = np.zeros(SPACE.shape, np.float32), {}
+        found = to_pixels(self._read(self.game, info), self._crop, self._width, self.size)[:ROWS]
+        rows, centres = np.zeros(SPACE.shape, np.float32), {}
         for row, one in zip(rows, found, strict=False):
-            places[one.place, one.kind] = centre = self._centre(one)
-            moved = centre - self._before.get((one.place, one.kind), centre)
+            centres[one.entry, one.kind] = centre = self._centre(one)
+            moved = centre - self._before.get((one.entry, one.kind), centre)
             row[0], row[1:3], row[3:5] = 1, centre, np.array(one.box[2:]) / self.size
-            row[5:PLACE] = np.where(np.abs(moved).max() > 2 * JUMP, 0, moved)
-            row[PLACE:] = code_of(one.kind)
-        self._before = places
+            row[5:BEFORE_CODE] = np.where(np.abs(moved).max() > 2 * JUMP, 0, moved)
+            row[BEFORE_CODE:] = code_of(one.kind)
+        self._before = centres
         return rows
 
     def _centre(self, one: Found) -> np.ndarray:
@@ -84,18 +84,18 @@ class TrueObjects(gym.Wrapper):
 
     def __init__(self, world: WorldModel):
         super().__init__(world.make_env())
-        self.observation_space, self._sight = SPACE, TrueSight(world, self.env)
+        self.observation_space, self._sight = SPACE, TrueObjectReader(world, self.env)
 
     def reset(self, **options: Any) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin a game."""
         _, info = self.env.reset(**options)
         self._sight.begin()
-        return self._sight.see(info), info
+        return self._sight.observe(info), info
 
     def step(self, action: Any) -> tuple[np.ndarray, Any, bool, bool, dict[str, Any]]:
         """Take a step."""
         _, reward, ended, truncated, info = self.env.step(action)
-        return self._sight.see(info), reward, ended, truncated, info
+        return self._sight.observe(info), reward, ended, truncated, info
 
 
 def true_games(world: WorldModel, number: int) -> VecEnv:
@@ -113,7 +113,7 @@ class OraclePolicy:
 
     def __init__(self, agent: BaseAlgorithm, games: RealGames):
         self.agent, self.games = agent, games
-        self._sights = [TrueSight(games.world, env) for env in games.envs]
+        self._sights = [TrueObjectReader(games.world, env) for env in games.envs]
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
@@ -122,5 +122,5 @@ class OraclePolicy:
         for sight, fresh in zip(self._sights, self.games.fresh, strict=True):
             if fresh:
                 sight.begin()
-        now = np.stack([sight.see(info) for sight, info in zip(self._sights, self.games.infos, strict=True)])
+        now = np.stack([sight.observe(info) for sight, info in zip(self._sights, self.games.infos, strict=True)])
         return self.agent.predict(now, deterministic=deterministic)[0], state

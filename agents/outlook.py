@@ -1,4 +1,4 @@
-"""Returns of imagined steps: rewards as agents count them, endings, and the value of what lies beyond the horizon."""
+"""Returns of imagined rollouts: transformed rewards, discounts, predicted endings, and a value beyond the horizon."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Value = Callable[[Any], Tensor]
 
 
 class Steps(Protocol):
-    """Anything that imagines steps: a `WorldModel`, or the known rules of a game."""
+    """A model that imagines steps: a `WorldModel`, or the known rules of a game."""
 
     def step(self, slots: Any, action: Tensor) -> tuple[Any, Any]:
         """Take `B` scenes and actions `[B]`; return the scenes one step later and the `Outcome` of the step."""
@@ -28,7 +28,7 @@ class Steps(Protocol):
 
 @dataclass(frozen=True)
 class Counting:
-    """How rewards count.
+    """How an agent transforms and discounts rewards.
 
     Attributes:
         reward: `raw`: in the game's units; `sign`: the sign of the expected reward, times the probability that it is
@@ -46,24 +46,24 @@ class Counting:
             raise ValueError(f"discount has to be above 0 and at most 1, got {self.discount}")
 
     def of(self, outcome: Any) -> Tensor:
-        """The expected reward `[B]` of an imagined `Outcome`, as it counts."""
+        """The expected reward `[B]` of an imagined `Outcome`, transformed."""
         reward: Tensor = outcome.reward
         if self.reward == "sign":
             return reward.sign() * outcome.nonzero
         return reward.sign() * reward.abs().log1p() if self.reward == "symlog" else reward
 
     def real(self, reward: Tensor) -> Tensor:
-        """Rewards of the real game, of any shape, as they count."""
+        """Rewards of the real game, of any shape, transformed."""
         if self.reward == "sign":
             return reward.sign()
         return reward.sign() * reward.abs().log1p() if self.reward == "symlog" else reward
 
 
 class Tally:
-    """Adds up the discounted rewards of `B` futures, step by step; what comes after an ending does not count.
+    """Adds up the discounted rewards of `B` rollouts, step by step, weighted by the probability of no ending before.
 
     Args:
-        counting: how rewards count.
+        counting: transforms and discounts the rewards.
         batch: B.
         device: of the sums.
 
@@ -88,13 +88,13 @@ class Tally:
 
 @torch.no_grad()
 def worth(world: Steps, scenes: Any, actions: Tensor, counting: Counting, value: Value | None = None) -> Tensor:
-    """The imagined returns of sequences of actions.
+    """The imagined returns of action sequences.
 
     Args:
         world: the model that imagines.
-        scenes: `B` scenes to begin in.
+        scenes: `B` start states.
         actions: `[T, B]` int64.
-        counting: how rewards count.
+        counting: transforms and discounts the rewards.
         value: critic for the scenes after the last step; None for 0.
 
     Returns:
@@ -108,14 +108,14 @@ def worth(world: Steps, scenes: Any, actions: Tensor, counting: Counting, value:
 
 
 class Drawn:
-    """A world model whose steps are sampled instead of the likeliest ones.
+    """A world model whose `step` samples the next state instead of taking the likeliest one.
 
     Args:
         world: the model.
         generator: of the noise, on the device of the model.
         discover: whether new objects may appear.
-        spread: factor of the deviations with which places and appearance codes of objects are sampled, from 0 to 1. The
-            model's deviations include the jitter of observed places, which would add up over imagined steps.
+        spread: factor from 0 to 1 on the standard deviations of sampled positions and appearance codes. The model's
+            deviations include the jitter of observed positions, which would add up over imagined steps.
     """
 
     def __init__(self, world: WorldModel, generator: torch.Generator, discover: bool = True, spread: float = 1.0):

@@ -60,7 +60,7 @@ class PixelPolicy:
     def predict(
         self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Actions for the frames of `games` now; `observation` is not used. State: the last frames `[B, 4, 84, 84]`."""
+        """Actions for the current frames of `games`, not for `observation`. State: the last frames `[B, 4, 84, 84]`."""
         now = np.stack([grey(frame) for frame in self.games.frames])[:, None]
         last = now.repeat(STACK, 1)
         if state is not None:

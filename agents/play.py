@@ -1,4 +1,4 @@
-"""Watch an agent play, with what it expects of each action: `python -m agents.play pretrained/Pong`."""
+"""Watch an agent play, with the imagined future of each action: `python -m agents.play pretrained/Pong`."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from torch import Tensor
 
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.figures import moving_picture, write_mp4
-from sqair_wm.common.places import find_folder
+from sqair_wm.common.named_folders import find_folder
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.games.games import action_names
 from sqair_wm.model.slots import Slots
 
 from .dreamer import logits_of
 from .evaluate import CHOICES, FIRST_SEED
+from .expectations import look_ahead, picture
 from .games import RealGames
 from .kinds import KINDS, open_run
 from .loop import AGENT
-from .mind import look_ahead, picture
 from .outlook import Counting
 from .run import CONFIG, AgentRun
 
@@ -52,7 +52,7 @@ def find_agent(path: Path) -> Path:
 
 
 def watch(run: AgentRun, seed: int = FIRST_SEED, deterministic: bool | None = None) -> Iterator[np.ndarray]:
-    """Play a whole game, and give a picture before each step; see `picture`.
+    """Play a whole game, and yield a picture before each step; see `picture`.
 
     Args:
         run: of the agent.
@@ -71,10 +71,10 @@ def watch(run: AgentRun, seed: int = FIRST_SEED, deterministic: bool | None = No
         logits = logits_of(policy, games.layout)
     while not games.over.all():
         action, memory = policy.predict(games.observation, memory, games.fresh.copy(), deterministic=not drawn)
-        chances = None if logits is None else logits(games.slots)[0].softmax(-1).detach().cpu().numpy()
-        outlook = look_ahead(world, games.slots, AHEAD, counting, None if logits is None else likeliest(logits))
-        said = f"{settings.kind}: step {steps}, score {total:g}"
-        yield picture(games, outlook, names, int(action[0]), said, chances)
+        probabilities = None if logits is None else logits(games.slots)[0].softmax(-1).detach().cpu().numpy()
+        expected = look_ahead(world, games.slots, AHEAD, counting, None if logits is None else likeliest(logits))
+        text = f"{settings.kind}: step {steps}, score {total:g}"
+        yield picture(games, expected, names, int(action[0]), text, probabilities)
         total, steps = total + float(games.step(action).reward[0]), steps + 1
     games.close()
 

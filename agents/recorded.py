@@ -20,7 +20,7 @@ from .stretch import Stretch
 
 
 def recall(play: GrownPlay, world: WorldModel, run: Path) -> None:
-    """Add the play that the world model of a run was trained on to that of an agent, unless it is there already.
+    """Add the training data of the world model of a run to the play of an agent, unless it is there already.
 
     Nothing is added from a folder that holds a model but no run, such as `pretrained/Pong`.
 

@@ -1,4 +1,4 @@
-"""What agents of stable-baselines3 that learn in the real game are told."""
+"""Settings of the agents of stable-baselines3 that learn in the real game."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PPOSettings(Counting):
     """PPO of stable-baselines3 in the real game.
 
     Attributes:
-        games: side by side.
+        games: number of games in parallel.
         n_steps, batch_size, n_epochs, learning_rate, ent_coef: see `stable_baselines3.PPO`.
     """
 
@@ -79,7 +79,7 @@ class DQNSettings(Counting):
     """DQN of stable-baselines3 in the real game.
 
     Attributes:
-        games: side by side.
+        games: number of games in parallel.
         buffer_size, learning_starts, batch_size, learning_rate, train_freq, gradient_steps, n_steps: see
             `stable_baselines3.DQN`.
         target_update_interval, exploration_final_eps: see there.

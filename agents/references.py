@@ -35,11 +35,11 @@ ROUND = 5000
 
 
 class CountedRewards(VecEnvWrapper):
-    """Games whose rewards count as an agent counts them; wrappers inside this one see those of the game.
+    """Games with transformed rewards, see `Counting`; wrappers inside this one get the rewards of the game.
 
     Args:
         venv: the games.
-        counting: how rewards count.
+        counting: transforms the rewards.
     """
 
     def __init__(self, venv: VecEnv, counting: Counting):
@@ -51,7 +51,7 @@ class CountedRewards(VecEnvWrapper):
         return self.venv.reset()
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Take the step; rewards are as they count."""
+        """Take the step; rewards are transformed."""
         observation, rewards, ended, infos = self.venv.step_wait()
         return observation, self.counting.real(torch.from_numpy(rewards)).numpy(), ended, infos
 
@@ -64,7 +64,7 @@ def real_games(run: AgentRun) -> VecEnv:
 
 
 def ppo(run: AgentRun, games: VecEnv | None = None, **options: Any) -> PPO:
-    """An untrained PPO for a run; without `games` it can only be asked for actions. `options` are those of PPO."""
+    """An untrained PPO for a run; without `games` it can only predict. `options` are those of PPO."""
     s = run.settings
     names = ("n_steps", "batch_size", "n_epochs", "learning_rate", "ent_coef")
     clip = {"clip_range": s.clip_range} if view_of(run) is PIXELS else {}
@@ -72,7 +72,7 @@ def ppo(run: AgentRun, games: VecEnv | None = None, **options: Any) -> PPO:
 
 
 def i2a(run: AgentRun, games: VecEnv | None = None) -> PPO:
-    """An untrained PPO that reads rollouts, in which its rollout policy acts; see `ppo`."""
+    """An untrained PPO on observations with rollouts, in which its rollout policy acts; see `ppo`."""
     s = run.settings
     networks = imagination_options(s, s.code) | {"net_arch": [s.hidden]}
     model = ppo(run, games, policy="MultiInputPolicy", policy_kwargs=networks)
@@ -99,7 +99,7 @@ def dyna(run: AgentRun, games: VecEnv | None = None) -> DQN:
 
 
 def beside(run: AgentRun, model: Any) -> BaseCallback | None:
-    """The callback that runs beside the learning of stable-baselines3; None where there is none."""
+    """The callback for the learning of stable-baselines3; None for kinds of agents that need none."""
     if isinstance(run.settings, RolloutSettings):
         return Distillation()
     if not isinstance(run.settings, Branching):

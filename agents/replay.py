@@ -1,4 +1,4 @@
-"""What a critic learns from real play: what happens in the game although the world model does not imagine it."""
+"""Training data of a critic from real play, which holds events that the world model does not imagine."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .returns import lambda_returns
 
 
 class Lived(NamedTuple):
-    """`T` frames of `B` stretches of real play.
+    """Real play: `T` frames of each of `B` stretches.
 
     Attributes:
         seen: `[T, B, N, D]`, the observation of each frame.
-        reward: `[T, B]` that came with it, as rewards count.
+        reward: `[T, B]`, the reward that came with it, transformed (see `Counting`).
         ends: `[T, B]` bool, whether the game, or a life, ended with it.
     """
 
@@ -38,21 +38,21 @@ class Known(NamedTuple):
     returns: Tensor
 
     def rows(self, part: int, parts: int) -> Known:
-        """One of `parts` parts."""
+        """Minibatch number `part` of `parts`."""
         return Known(self.seen[part::parts], self.returns[part::parts])
 
 
 @torch.no_grad()
 def known_returns(lived: Lived, policy: ActorCriticPolicy, discount: float, lam: float) -> Known:
-    """The lambda return of every frame but the last of each stretch, with the critic's value at its end.
+    """Lambda returns of all frames but the last of each stretch; the critic gives the value at its end.
 
-    The actions are those of the policies that played then, not those of `policy` as it is now.
+    The returns are off-policy: the actions are those of the policies that played, not those of `policy`.
 
     Args:
         lived: real play.
         policy: whose critic gives the values.
         discount: of a step.
-        lam: share of longer returns, see `lambda_returns`.
+        lam: see `lambda_returns`.
     """
     frames, stretches = lived.reward.shape
     value = policy.predict_values(present(lived.seen.flatten(0, 1)))[:, 0].unflatten(0, (frames, stretches))
@@ -66,15 +66,15 @@ def stretches_of(
     play: EncodedPlay, layout: Layout, counting: Counting, stretches: int, length: int, generator: torch.Generator,
     device: torch.device,
 ) -> Callable[[], Lived] | None:  # fmt: skip
-    """A function that gives new random stretches of `play` at each call; None where no episode is that long.
+    """A function that returns new random stretches of `play` at each call; None where no episode is that long.
 
     Args:
-        play: as the world model saw it.
+        play: encoded by the world model.
         layout: of observations.
-        counting: of rewards.
-        stretches: at a time.
+        counting: transforms the rewards.
+        stretches: number of stretches that a call returns.
         length: of each, in frames.
-        generator: of chance, on the CPU.
+        generator: of random numbers, on the CPU.
         device: where to put them.
     """
     try:

@@ -1,4 +1,4 @@
-"""Writes the `report.html` of an agent, one self-contained file: its score, what it expects, how it learned.
+"""Writes the `report.html` of an agent, one self-contained file: its scores, its imagined futures, its learning curves.
 
 `python -m agents.report runs/Pong-dream`
 """
@@ -26,9 +26,9 @@ from sqair_wm.reporting.trust import measured
 from sqair_wm.runs.run_folder import METRICS, RunFolder
 
 from .evaluate import RESULT
+from .expectations import TITLE, ZOOM
 from .kinds import open_run
 from .loop import PROGRESS
-from .mind import TITLE, ZOOM
 from .play import AHEAD, RATE, watch
 from .run import CONFIG, AgentRun
 
@@ -39,12 +39,12 @@ CURVES = {
     "reward_a_step": "real reward a step",
     "dream_return": "imagined return (discounted)",
     "dream_entropy": "entropy of the policy (nats)",
-    "world_distance": "error of imagined places (sizes)",
+    "world_distance": "error of imagined positions (sizes)",
 }
-PARTS = {"playing": "playing", "learning_the_world": "learning the world", "dreaming": "dreaming"}
+PARTS = {"playing": "playing", "learning_the_world": "training the world model", "dreaming": "learning in imagination"}
 ALT = (
     "A real game, with a box around each object that the model sees. Beside it, for every action a smaller picture "
-    "with trails where objects go in imagination, and the reward that is expected."
+    "with the imagined paths of objects, and the expected reward."
 )
 
 AGENT_PAGES = PAGES.overlay(
@@ -86,12 +86,12 @@ def write_report(run: AgentRun, shown: int = SHOWN) -> Path:
 
 
 def game_film(run: AgentRun, shown: int) -> Film:
-    """A film of the first steps of a game, with what the agent expects of every action."""
+    """A film of the first steps of a game, with the imagined future of every action."""
     pictures = np.stack(list(islice(watch(run), shown)))
     height, width = run.world().config.frame_size
     real, futures = pictures[:, : ZOOM * height + TITLE, : ZOOM * width], pictures[:, :, ZOOM * width :]
     panels = [Panel("the real game", real), Panel("where each action leads in imagination", futures)]
-    return Film("A game, and what the agent expects", ALT, panels, 1000 // RATE)
+    return Film("A game, and the imagined future of each action", ALT, panels, 1000 // RATE)
 
 
 def result_of(run: AgentRun) -> dict | None:

@@ -13,9 +13,9 @@ def lambda_returns(reward: Tensor, weight: Tensor, value: Tensor, lam: float) ->
 
     Args:
         reward: `[T, B]`, of each step.
-        weight: `[T, B]`, factor of what comes after the step: the discount, times the probability of no ending.
+        weight: `[T, B]`, factor of the rewards after the step: the discount, times the probability of no ending.
         value: `[T + 1, B]`, the critic's value before each step and after the last one.
-        lam: lambda, the share of longer returns: 0 for one step, 1 for the whole length.
+        lam: lambda: 0 for one-step returns, 1 for returns over the whole length.
     """
     found, last = [], value[-1]
     for r, w, v in zip(reward.flip(0), weight.flip(0), value[1:].flip(0), strict=True):
@@ -55,5 +55,5 @@ class ReturnRange:
         return {"average": self.average, "share": self._share}
 
     def load_state_dict(self, state: dict[str, float]) -> None:
-        """Go on from what `state_dict` gave."""
+        """Continue from what `state_dict` returned."""
         self.average, self._share = state["average"], state["share"]

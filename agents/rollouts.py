@@ -1,9 +1,9 @@
-"""A rollout of the world model for every action, as a part of what an agent is shown of the real game.
+"""Observations of the real game that hold an imagined rollout of every action.
 
-The imagination core of imagination-augmented agents (Weber et al. 2017, "Imagination-Augmented Agents for Deep
-Reinforcement Learning", section 2). Rollouts come with the observation: a world model imagines from scenes, and
-observations leave out what it remembers of them. So the agent has no part of the world model, which is frozen as in the
-paper, and every rollout is imagined once, not again in each pass over what was played.
+This is the imagination core of imagination-augmented agents (Weber et al. 2017, "Imagination-Augmented Agents for Deep
+Reinforcement Learning", section 2). The environment imagines the rollouts, because the world model needs its memory of
+the scene, which observations do not hold. So the agent contains no part of the world model, which is frozen as in the
+paper, and each rollout is imagined once, not again in every pass over the data.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from .outlook import Counting, Steps
 from .run import AgentRun
 
 SLOTS, IMAGINED, REWARDS = "slots", "imagined", "rewards"
-"""What an observation holds, see `rollout_space`."""
+"""Keys of an observation, see `rollout_space`."""
 
 
 @dataclass(frozen=True)
 class RolloutSettings(Counting):
-    """What is imagined before an action is taken.
+    """Settings of the rollouts in an observation.
 
     Attributes:
         length: steps of a rollout.
@@ -55,7 +55,7 @@ class RolloutSettings(Counting):
 
 
 class NoOutcome(NamedTuple):
-    """The outcome of a step that brings nothing; tensors `[B]`, see `Outcome`."""
+    """The outcome of a step without reward or ending; tensors `[B]`, see `Outcome`."""
 
     reward: Tensor
     nonzero: Tensor
@@ -63,9 +63,9 @@ class NoOutcome(NamedTuple):
 
 
 class CopyModel:
-    """A world in which nothing changes and nothing is won: the control of Weber et al. 2017 (section 3).
+    """A model in which nothing changes and no reward comes: the control of Weber et al. 2017 (section 3).
 
-    An agent with it has all the networks, and no imagination.
+    An agent with it has the same networks, but no information from imagination.
     """
 
     def step(self, slots: Any, action: Tensor) -> tuple[Any, NoOutcome]:
@@ -75,26 +75,26 @@ class CopyModel:
 
 
 class Rollouts:
-    """Imagines where each action leads if a rollout policy goes on after it.
+    """Imagines a rollout for each action, continued by a rollout policy.
 
-    Futures are the likeliest ones; the actions after the first are drawn.
+    Each step is the likeliest one; the actions after the first are sampled from the rollout policy.
 
     Args:
-        world: that imagines, such as a `WorldModel`.
-        look: `B` scenes as rows `[B, N, D]`, such as `Layout.features`.
+        world: the model that imagines, such as a `WorldModel`.
+        features: function from `B` scenes to rows `[B, N, D]`, such as `Layout.features`.
         actions: number A of actions of the game.
-        settings: what is imagined.
-        seed: of the actions that are drawn.
+        settings: of the rollouts.
+        seed: of sampled actions.
 
     Attributes:
-        policy: the rollout policy: rows `[B, N, D]` to logits `[B, A]`; None to draw all actions alike.
+        policy: the rollout policy: rows `[B, N, D]` to logits `[B, A]`; None for uniformly random actions.
     """
 
     def __init__(
-        self, world: Steps, look: Callable[[Any], Tensor], actions: int, settings: RolloutSettings, seed: int = 0
+        self, world: Steps, features: Callable[[Any], Tensor], actions: int, settings: RolloutSettings, seed: int = 0
     ):
         self.world: Steps = world if settings.imagine else CopyModel()
-        self.look, self.actions, self.settings, self._seed = look, actions, settings, seed
+        self.features, self.actions, self.settings, self._seed = features, actions, settings, seed
         self.policy: Callable[[Tensor], Tensor] | None = None
         self._random: torch.Generator | None = None
 
@@ -103,8 +103,8 @@ class Rollouts:
         """A rollout of `T` steps for each of `A` actions, from each of `B` scenes.
 
         Returns:
-            The rows after each step, `[B, A, T, N, D]`, and what the steps bring, `[B, A, T]`: rewards as they count,
-            times the probability that the game has not ended before.
+            The rows after each step, `[B, A, T, N, D]`, and the rewards of the steps, `[B, A, T]`: transformed, times
+            the probability that the episode has not ended before.
         """
         batch, device = scenes.step.shape[0], scenes.step.device
         action = torch.arange(self.actions, device=device).repeat(batch)
@@ -114,19 +114,19 @@ class Rollouts:
         for _ in range(self.settings.length):
             action = self._act(seen[-1]) if seen else action
             scenes, outcome = self.world.step(scenes, action)
-            seen.append(self.look(scenes))
+            seen.append(self.features(scenes))
             rewards.append(alive * self.settings.of(outcome))
             alive = alive * (1 - outcome.ends)
         rows, brought = (torch.stack(x, 1).unflatten(0, (batch, self.actions)) for x in (seen, rewards))
         return rows, brought
 
     def observe(self, scenes: Any) -> dict[str, np.ndarray]:
-        """`B` scenes and what is imagined from them, as a batch of observations of `rollout_space`.
+        """`B` scenes and their rollouts, as a batch of observations of `rollout_space`.
 
         Raises:
             FloatingPointError: if the model gave a value that is not finite.
         """
-        shown = dict(zip((IMAGINED, REWARDS), self.imagine(scenes), strict=True)) | {SLOTS: self.look(scenes)}
+        shown = dict(zip((IMAGINED, REWARDS), self.imagine(scenes), strict=True)) | {SLOTS: self.features(scenes)}
         arrays = {name: x.to(torch.float32).cpu().numpy() for name, x in shown.items()}
         for name, values in arrays.items():
             check_finite(values, f"a value ({name})")
@@ -141,7 +141,7 @@ class Rollouts:
 
 
 def rollout_space(rows: gym.spaces.Box, actions: int, length: int) -> gym.spaces.Dict:
-    """What an agent is shown of one game.
+    """The observation space of one game with rollouts.
 
     Args:
         rows: space of a scene's rows, `[N, D]`, see `Layout`.
@@ -174,13 +174,13 @@ class ImaginingGames(SlotVectorObservation):
     Args:
         env: games as the model was trained on them.
         model: folder of the saved model.
-        settings: what is imagined.
+        settings: of the rollouts.
         device: where the model runs.
-        seed: of what the rollout policy draws.
+        seed: of sampled actions.
         around: as in `Layout.for_agents`.
 
     Attributes:
-        rollouts: whose `policy` is to be set, see `Rollouts`.
+        rollouts: imagines them; its `policy` is set after the agent has been built, see `Rollouts`.
     """
 
     def __init__(
@@ -211,12 +211,12 @@ def imagining_games(run: AgentRun) -> VecEnv:
 
 
 class ImaginingPolicy:
-    """An agent that is shown rollouts, for games that are seen through a world model; a `Policy`.
+    """Plays `RealGames` with an agent whose observations hold rollouts; a `Policy`.
 
     Args:
         agent: of stable-baselines3, on observations of `space_of`.
-        games: that are played.
-        rollouts: of the world model of the games.
+        games: the games that are played.
+        rollouts: imagines the rollouts with the games' world model.
     """
 
     def __init__(self, agent: BaseAlgorithm, games: RealGames, rollouts: Rollouts):
@@ -225,6 +225,6 @@ class ImaginingPolicy:
     def predict(
         self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
     ) -> tuple[np.ndarray, Any]:
-        """Actions `[B]` by the scenes of `games` now, whatever `observation` says."""
+        """Actions `[B]` for the current scenes of `games`; `observation` is not used."""
         shown = self.rollouts.observe(self.games.slots)
         return self.agent.predict(shown, deterministic=deterministic)[0], state

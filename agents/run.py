@@ -1,4 +1,4 @@
-"""A run of an agent: its folder, its settings, and the world model that it has come to."""
+"""A run of an agent: its folder, its settings, and the current state of its world model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from sqair_wm.common.files import write_atomically
-from sqair_wm.common.places import WEIGHTS
+from sqair_wm.common.named_folders import WEIGHTS
 from sqair_wm.common.settings import ConfigError, in_one_line, schema
 from sqair_wm.common.version import VERSION
 from sqair_wm.runs.older import flat
@@ -35,7 +35,7 @@ OLDER = {
     "agent.world.briefs": 3,
     "agent.world.wrong": 0.8,
 }
-"""What older code did where the run of a learning agent does not say it."""
+"""Values of settings that runs of older versions lack: what the code did then."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,19 @@ class AgentRun:
 
     @property
     def seed(self) -> int:
-        """Of games, weights and chance."""
+        """The seed of the games, the weights and all random numbers."""
         return int(self.config.seed)
 
     @property
     def around(self) -> bool:
-        """Whether its agent also sees the background around each object."""
+        """Whether observations hold the background around each object."""
         return bool(getattr(self.settings, "around", False))
 
     def world(self, point: Path | None = None) -> WorldModel:
-        """The world model as the run has left it, else as it was given.
+        """The world model as the run has trained it so far, else the one that the run began with.
 
         Args:
-            point: a folder of the run that holds the world model of another moment.
+            point: a folder of the run that holds the world model of another round.
 
         Raises:
             FileNotFoundError: if there is none.
@@ -86,7 +86,7 @@ class AgentRun:
 
 
 def begin(config: DictConfig, settings: Any) -> AgentRun:
-    """The run that a configuration asks for; one that is there already goes on.
+    """The run that a configuration describes; an existing one is continued.
 
     Raises:
         ConfigError: if the folder can't be written to, or is that of another configuration.

@@ -34,8 +34,8 @@ RANDOM_AND_HUMAN: dict[str, tuple[float, float]] = {
     "Seaquest": (68.4, 42054.7),
     "UpNDown": (533.4, 11693.2),
 }
-"""Mean returns of a random player and of a human tester in the 26 games of Atari 100k (Wang et al. 2016, table 2, which
-publications on Atari 100k share)."""
+"""Mean returns of a random player and of a human tester in the 26 games of Atari 100k (Wang et al. 2016, table 2, as
+used in publications on Atari 100k)."""
 
 
 def human_normalised(game: str, score: float) -> float | None:

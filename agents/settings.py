@@ -36,7 +36,7 @@ NUMBERS: Limits = (
     | dict.fromkeys(("batch", "imagined", "singles"), (1, 1e6))
     | {"context": (2, 10_000), "stretch": (2, 10_000)}
 )
-"""The limits of what agents are told, by name; a name means the same for all of them."""
+"""The limits of agents' settings, by name; a name means the same for all agents."""
 
 
 @dataclass
@@ -44,13 +44,13 @@ class AgentRunSettings:
     """The configuration of an agent's run.
 
     Attributes:
-        env: the game; only says where its world model is: in `runs`, under the name of the game.
-        model: folder or name of the world model, for whose game the agent is.
+        env: the game; used only to find its world model, in `runs` under the name of the game.
+        model: folder or name of the world model; the agent plays its game.
         agent: the settings of a kind of agent, see `sqair_wm.agents.kinds`.
         steps: real steps to learn from.
-        name: of the run's folder; by default those of the model and the agent, and the seed if it is not 0.
-        runs: folder of the run's folder.
-        seed: of games, weights and chance.
+        name: of the run's folder; by default the names of the model and the agent, and the seed if it is not 0.
+        runs: the folder that holds the run's folder.
+        seed: of the games, the weights and all random numbers.
         device: `cpu`, `cuda`, `cuda:1`, ...
         threads: CPU threads.
     """
@@ -71,7 +71,7 @@ class DreamAgent(DreamSettings, LoopSettings):
     """An agent that learns in imagination, see `DreamSettings` and `LoopSettings`.
 
     Attributes:
-        world: how the world model goes on learning.
+        world: how the world model is trained further.
     """
 
     LIMITS: ClassVar[Limits] = NUMBERS
@@ -86,11 +86,11 @@ class DreamAgent(DreamSettings, LoopSettings):
 
 @dataclass(frozen=True)
 class Guided:
-    """Settings of planners beside how they look ahead.
+    """Further settings of planners.
 
     Attributes:
-        guide: folder of the run of an agent that learned in imagination. Its value stands for what lies beyond a plan,
-            and MCTS improves on its policy. None for neither.
+        guide: folder of the run of an agent that learned in imagination. Its critic values the end of a plan, and MCTS
+            improves on its policy. None for neither.
     """
 
     guide: str | None = None
@@ -128,13 +128,13 @@ class RandomAgent:
 
 
 def agent_run_name(model: object, agent: object, seed: int) -> str:
-    """What a run is called unless it is given a name, such as `Pong-dream` or `Pong-dream-seed1`."""
+    """The default name of a run, such as `Pong-dream` or `Pong-dream-seed1`."""
     name = f"{Path(str(model)).name}-{agent}"
     return f"{name}-seed{seed}" if seed else name
 
 
 def world_model_of(env: object, runs: object) -> str:
-    """Where `train_wm.py` leaves the world model of a game, unless it is told otherwise; empty for no game."""
+    """The default folder in which `train_wm.py` saves the world model of a game; empty for no game."""
     return "" if env is None else str(Path(str(runs)) / run_name(find_game(str(env)).name, 0))
 
 

@@ -1,4 +1,4 @@
-"""Stretches of real play: how they are played, and how they become a training set."""
+"""Stretches (consecutive frames) of real play: recording them, and making a training set of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Stretch:
     """`T` frames of each of `B` games.
 
     Attributes:
-        scenes: as the model saw them, every tensor `[B * T, ...]`, the frames of one game after those of another.
+        scenes: the filtered scenes, every tensor `[B * T, ...]`; the frames of one game follow those of another.
         arrays: by name, `[B * T]` each: `actions` int64, that led to a frame; `rewards` float32, that came with it; and
             bool: `ends` and `truncations` of episodes, `starts` of episodes, `losses` of lives.
         length: T.
@@ -38,7 +38,7 @@ class Stretch:
 
     @property
     def steps(self) -> int:
-        """Number of real steps: all frames but those that an episode, or this stretch of a game, begins with."""
+        """Number of real steps: all frames but the first of each episode, and of this stretch in each game."""
         first = np.arange(len(self.arrays["starts"])) % self.length == 0
         return int((~(self.arrays["starts"] | first)).sum())
 
@@ -49,14 +49,14 @@ class Stretch:
 
     @property
     def part(self) -> Tensor:
-        """`[B * T]` int64, the number of the episode (or piece of one) of each frame."""
+        """`[B * T]` int64, the number of the episode (or part of one) of each frame."""
         first = np.arange(len(self.arrays["starts"])) % self.length == 0
         return torch.from_numpy((self.arrays["starts"] | first).cumsum() - 1)
 
 
 def play(games: RealGames, policy: Policy, steps: int, *, epsilon: float, random: np.random.Generator,
          pictures: bool = True) -> Stretch:  # fmt: skip
-    """Go on playing running games with sampled actions of a policy.
+    """Continue running games with sampled actions of a policy, and record them.
 
     Args:
         games: the games that are played; those that ended begin anew.
@@ -64,7 +64,7 @@ def play(games: RealGames, policy: Policy, steps: int, *, epsilon: float, random
         steps: least number of steps of all games together; beginning a game is not a step.
         epsilon: probability of a uniformly random action instead.
         random: source of random numbers.
-        pictures: whether to keep the frames of the games, and their backgrounds.
+        pictures: whether to record the pictures of the games, and their backgrounds.
     """
     games.begin(games.over)
     everyone = np.zeros(games.number, bool)

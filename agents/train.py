@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.common.command import run_command
 from sqair_wm.common.locks import alone
-from sqair_wm.common.places import WEIGHTS, find_folder
+from sqair_wm.common.named_folders import WEIGHTS, find_folder
 from sqair_wm.common.presets import presets_folder
 from sqair_wm.common.settings import ConfigError, schema
 from sqair_wm.runs.run_folder import RunFolder
@@ -23,7 +23,7 @@ CONFIGS = str(presets_folder() / "agents")
 
 
 def train(config: DictConfig) -> None:
-    """Train the agent of a configuration, or go on where its training stopped.
+    """Train the agent of a configuration, or continue its training.
 
     Raises:
         ConfigError: if it names no world model, or a setting is not valid.
@@ -50,23 +50,23 @@ def train(config: DictConfig) -> None:
 
 
 def train_on(model: Path, agent: DictConfig, steps: int | None = None, *, seed: int, device: str, threads: int) -> None:
-    """Train an agent on the world model of a run; the agent's run is put beside that.
+    """Train an agent on the world model of a run; the agent's run gets a folder beside it.
 
     Args:
         model: folder of the world model's run.
         agent: settings of a kind of agent.
-        steps: real steps to learn from; None for as many as by default.
+        steps: real steps to learn from; None for the default number.
         seed: of games, weights and random numbers.
         device: of the networks.
         threads: CPU threads.
 
     Raises:
-        ConfigError: if a setting is not valid, or the agent's run is that of another configuration.
+        ConfigError: if a setting is not valid, or the folder holds a run with another configuration.
     """
-    places = {"model": str(model), "runs": str(model.parent), "name": f"{model.name}-{agent.kind}"}
+    folders = {"model": str(model), "runs": str(model.parent), "name": f"{model.name}-{agent.kind}"}
     told = {"agent": agent, "seed": seed, "device": device, "threads": threads}
     told |= {} if steps is None else {"steps": steps}
-    config = OmegaConf.merge(schema(AgentRunSettings), places, told)
+    config = OmegaConf.merge(schema(AgentRunSettings), folders, told)
     assert isinstance(config, DictConfig)
     train(config)
 

@@ -1,4 +1,4 @@
-"""The game Bouncing by its rules instead of a learned model: what an agent reaches with perfect imagination."""
+"""A model of the game Bouncing from its rules instead of learning: what an agent reaches with perfect imagination."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def look(scenes: BouncingScenes) -> Tensor:
 
 
 class BouncingGames:
-    """Games of Bouncing side by side, whose scenes are their true states; used in place of `RealGames`.
+    """Several games of Bouncing whose scenes are their true states; used instead of `RealGames`.
 
     Args:
         number: number of games.
@@ -104,7 +104,7 @@ class BouncingGames:
 
     @property
     def observation(self) -> np.ndarray:
-        """What agents see of the games, `[B, 2, 8]`."""
+        """The observations of agents, `[B, 2, 8]`."""
         return look(self.slots).numpy()
 
     def begin(self, rows: np.ndarray, seeds: Sequence[int | None] | None = None) -> None:

@@ -1,5 +1,5 @@
-"""What reference agents are shown of the real games: objects that a world model finds, with or without what it
-imagines of them, true objects, or pixels."""
+"""Kinds of observations of the real games for reference agents: found objects, with or without rollouts; true objects;
+pixels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .run import AgentRun
 
 
 class View(NamedTuple):
-    """One way to show games to an agent.
+    """One kind of observation.
 
     Attributes:
         games: makes the environments of a run, for its agent to learn in.
@@ -36,7 +36,7 @@ class View(NamedTuple):
 
 
 def slot_games(run: AgentRun) -> VecEnv:
-    """The games of a run, shown as the objects that its world model finds."""
+    """The games of a run; observations are the objects that its world model finds."""
     made = gym.make_vec(
         "sqair_wm/Slots-v0",
         num_envs=run.settings.games,
@@ -57,7 +57,7 @@ TRUTH = View(
 
 
 def slot_view(run: AgentRun) -> View:
-    """Objects, and what is around them if the settings of a run say so."""
+    """Observations of objects, with the background around them if the run's settings ask for it."""
 
     def space(world: WorldModel) -> gym.Space:
         return Layout.for_agents(world, run.around).space
@@ -66,7 +66,7 @@ def slot_view(run: AgentRun) -> View:
 
 
 def rollout_view(run: AgentRun) -> View:
-    """Objects, and what the settings of a run imagine of them."""
+    """Observations of objects with rollouts, see `RolloutSettings`."""
 
     def policy(agent: Any, games: RealGames) -> Policy:
         rollouts = rollouts_of(games.world, run.settings, run.seed, run.around)
@@ -77,7 +77,7 @@ def rollout_view(run: AgentRun) -> View:
 
 
 def view_of(run: AgentRun) -> View:
-    """What the agent of a run is shown."""
+    """The kind of observation of a run's agent."""
     if isinstance(run.settings, RolloutSettings):
         return rollout_view(run)
     kind = str(run.settings.kind)

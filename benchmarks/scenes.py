@@ -53,7 +53,7 @@ def moving_sprites(config: ModelConfig, batch: int, length: int, objects: int) -
 
 
 def certain_model(config: ModelConfig, dense: bool = False) -> SQAIR:
-    """An untrained guided model that accepts every proposal as an object, keeps it, and samples places without jitter.
+    """An untrained guided model that accepts every proposal as an object, keeps it, and samples no jitter of positions.
 
     Its windows are made larger, since an untrained model does not correct a proposal.
     """

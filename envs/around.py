@@ -1,4 +1,4 @@
-"""What surrounds each object of a scene, as columns that an agent sees: walls, pellets, and what is gone of them."""
+"""The background around each object, as columns of an observation: walls, pellets, and which of them are gone."""
 
 from __future__ import annotations
 

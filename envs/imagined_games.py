@@ -1,4 +1,4 @@
-"""What the imagination environments share: start states, observations and pictures around `Episodes`."""
+"""The common part of the imagination environments: start states, observations and pictures of `Episodes`."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ USUAL_FPS = 15
 
 @dataclass(frozen=True)
 class Rules(EpisodeRules):
-    """How imagined games go, where they start, and what is seen of them; see `EpisodeRules` for the rest.
+    """Settings of imagined games: start states, observations, and the rules of episodes (see `EpisodeRules`).
 
     Attributes:
         start_states: number of states to collect from the real game, or the file of a saved `StatePool`.
         pool_seed: seed of the games that are played to collect start states.
         form: `array`, `flat` or `dict`; see `Layout`.
         units: `normalised` or `pixels`.
-        around: whether rows also show the background around each object, see `Around`.
+        around: whether rows also hold the background around each object, see `Around`.
         device: of the model, such as `cpu` or `cuda`.
         boxes: whether infos hold `boxes`; they cost the decoding of every object in every step.
     """
@@ -47,7 +47,7 @@ class Rules(EpisodeRules):
 
 
 class ImaginedGames:
-    """`number` imagined games: episodes that start from states of the real game, and what agents see of them.
+    """`number` imagined games: episodes that start from states of the real game, and their observations.
 
     Args:
         model: folder of the saved model.

@@ -1,4 +1,4 @@
-"""How the objects of a scene become the array an agent sees; the same in the real game and in imagination."""
+"""The layout of observations: objects of a scene as rows of an array, the same in the real game and in imagination."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sqair_wm.world.world_model import WorldModel
 from .around import Around
 
 FORMS, UNITS = ("array", "flat", "dict"), ("normalised", "pixels")
-PLACE = 7
+BEFORE_CODE = 7
 """Columns before the appearance code: presence, centre (y, x), height, width, velocity (y, x)."""
 
 Observation = np.ndarray | dict[str, np.ndarray]
@@ -42,7 +42,7 @@ class Layout:
         form: `array` `(N, D)`, `flat` `(N * D,)`, or `dict` of slots `(N, D)` and presence `(N,)`; D = `columns`,
             which is 7 + W unless `around` adds some.
         units: `normalised` or `pixels`.
-        around: adds what surrounds each object as further columns; None for nothing.
+        around: adds the background around each object as further columns; None for none.
     """
 
     slots: int
@@ -64,13 +64,13 @@ class Layout:
 
     @staticmethod
     def for_agents(world: WorldModel, around: bool = False, form: str = "array", units: str = "normalised") -> Layout:
-        """The layout of a world model's scenes, if wished with what is `around` objects, see `Around`."""
+        """The layout of a world model's scenes, optionally with the background around objects, see `Around`."""
         return replace(Layout.of(world.config, form, units), around=Around.of(world) if around else None)
 
     @property
     def columns(self) -> int:
         """Number D of columns."""
-        return PLACE + self.what + (0 if self.around is None else self.around.width)
+        return BEFORE_CODE + self.what + (0 if self.around is None else self.around.width)
 
     @property
     def space(self) -> gym.Space:
@@ -79,9 +79,9 @@ class Layout:
         size = np.array([1, 1]) if self.units == "normalised" else np.array(self.frame_size) + 1
         middle, unit = (np.zeros(2), np.ones(2)) if self.units == "normalised" else (half, half)
         centre, speed = (middle - OUTSIDE * unit, middle + OUTSIDE * unit), 2 * OUTSIDE * unit
-        look = np.full(self.columns - PLACE, np.inf)
-        low = np.concatenate([[0], centre[0], [0, 0], -speed, -look])
-        high = np.concatenate([[1], centre[1], size, speed, look])
+        free = np.full(self.columns - BEFORE_CODE, np.inf)
+        low = np.concatenate([[0], centre[0], [0, 0], -speed, -free])
+        high = np.concatenate([[1], centre[1], size, speed, free])
         low, high = (np.tile(bound.astype(np.float32), (self.slots, 1)) for bound in (low, high))
         if self.form == "flat":
             return gym.spaces.Box(low.ravel(), high.ravel(), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The slot observation wrapper: shows the objects of the real game instead of its pixels."""
+"""The slot observation wrapper: observations are the objects of the real game instead of its pixels."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from .layout import Layout, Observation, row
 Info = dict[str, Any]
 START = np.ones(1, bool)
 COPIED = "the game begins anew in a copy of its environment: call reset() before step()"
-LOOKED = {"crop": "raw rows", "pool": "a maximum over raw frames:", "frame_skip": "raw frames an action:"}
-"""Settings of `AtariFrames` that change how frames look, and how an error message names them."""
+FRAME_SETTINGS = {"crop": "raw rows", "pool": "a maximum over raw frames:", "frame_skip": "raw frames an action:"}
+"""Settings of `AtariFrames` that change the frames, and their names in error messages."""
 
 
 class SlotObservation(RecordConstructorArgs, gym.Wrapper):
-    """Shows an agent the objects that the model sees in a game, each in a row of its own for as long as it lives.
+    """Observations are the objects that the model finds in a game; each keeps its row as long as it lives.
 
     The observation is laid out as `Layout` says. `info` gains `identities` `[N]` and `boxes` `[N, 4]` (top, left,
     height, width; pixels of the frame), which replace infos of the game with these names. Boxes enclose what the model
@@ -42,7 +42,7 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         model: folder of the saved model.
         form: `array`, `flat` or `dict`; see `Layout`.
         units: `normalised` or `pixels`.
-        around: whether rows also show the background around each object, see `Around`.
+        around: whether rows also hold the background around each object, see `Around`.
         device: where the model runs.
         draw: whether `render` draws the boxes into the game's picture.
 
@@ -66,7 +66,7 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         RecordConstructorArgs.__init__(self, model=str(model), **options)
         gym.Wrapper.__init__(self, env)
         self.model = load_for_game(model, device)
-        check_fits(self.model, env.observation_space, env.action_space, env.unwrapped.spec, _looked(env))
+        check_fits(self.model, env.observation_space, env.action_space, env.unwrapped.spec, _frame_settings(env))
         self.layout, self.draw = Layout.for_agents(self.model, around, form, units), draw
         self.observation_space = self.layout.space
         self._tracker = Tracker(self.model, 1)
@@ -74,7 +74,7 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         self._copied = False
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore a copy. Its game may begin anew, and then the objects that were seen are not those of its frames."""
+        """Restore a copy. If its game begins anew, the scene does not belong to its frames until `reset` is called."""
         self.__dict__.update(state)
         self._copied = begins_anew(self.env)
 
@@ -91,7 +91,7 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         return self._see(frame, None, info)
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, Info]:
-        """Play `action` and show it to the model together with the frame it led to.
+        """Take `action` in the game, and filter the frame it led to.
 
         Raises:
             ValueError: if the game has no such action; nothing is played then.
@@ -140,12 +140,12 @@ def make_slots(
     draw: bool = False,
     **game: Any,
 ) -> gym.Env:
-    """The game of a saved model, seen through it; what `gym.make("sqair_wm/Slots-v0", model=...)` calls.
+    """The game of a saved model with its objects as observations; `gym.make("sqair_wm/Slots-v0", model=...)` calls it.
 
     Args:
         model: folder of the saved model.
         form: see `SlotObservation`; units, around, device and draw too.
-        units: of place and velocity.
+        units: of position and velocity.
         around: whether rows also show the background.
         device: where the model runs.
         draw: whether `render` draws boxes.
@@ -165,7 +165,7 @@ def begins_anew(env: gym.Env) -> bool:
 
 
 def check_fits(
-    model: WorldModel, frames: gym.Space, actions: gym.Space, spec: EnvSpec | None, looked: dict[str, Any]
+    model: WorldModel, frames: gym.Space, actions: gym.Space, spec: EnvSpec | None, shown_as: dict[str, Any]
 ) -> None:
     """Raise ValueError if a game's frames, actions or name are not those that the model was trained on.
 
@@ -176,7 +176,7 @@ def check_fits(
         frames: space of the frames that the game shows.
         actions: space of the actions that it takes.
         spec: of the game; None if it is not known.
-        looked: `crop`, `pool` and `frame_skip` of `AtariFrames`; empty if they are not known.
+        shown_as: `crop`, `pool` and `frame_skip` of `AtariFrames`; empty if they are not known.
     """
     source, config = model.source, model.config
     assert source is not None
@@ -192,14 +192,14 @@ def check_fits(
         raise ValueError(f"the model takes frames {shape} uint8, not {frames.shape} {frames.dtype}: {advice}")
     if config.actions and getattr(actions, "n", None) != config.actions:
         raise ValueError(f"the model knows {config.actions} actions, the game takes {actions}: {advice}")
-    if looked and known.atari:
-        for name, what in LOOKED.items():
-            wanted, shown = source.settings[name], looked[name]
+    if shown_as and known.atari:
+        for name, what in FRAME_SETTINGS.items():
+            wanted, shown = source.settings[name], shown_as[name]
             if shown != wanted:
                 raise ValueError(f"the model was trained on {what} {wanted}, the game shows {shown}: {advice}")
 
 
-def _looked(env: gym.Env) -> dict[str, Any]:
+def _frame_settings(env: gym.Env) -> dict[str, Any]:
     """The settings of the `AtariFrames` around a game, see `check_fits`."""
-    known = all(env.has_wrapper_attr(name) for name in LOOKED)
-    return {name: env.get_wrapper_attr(name) for name in LOOKED} if known else {}
+    known = all(env.has_wrapper_attr(name) for name in FRAME_SETTINGS)
+    return {name: env.get_wrapper_attr(name) for name in FRAME_SETTINGS} if known else {}

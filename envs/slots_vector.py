@@ -32,7 +32,7 @@ class SlotVectorObservation(VectorWrapper):
         env: games as the model was trained on them, such as `SyncVectorEnv([model.make_env] * 8)`.
         model: folder of the saved model.
         form: see `SlotObservation`; units, around and device too.
-        units: of place and velocity.
+        units: of position and velocity.
         around: whether rows also show the background.
         device: where the model runs.
 
@@ -55,7 +55,7 @@ class SlotVectorObservation(VectorWrapper):
         super().__init__(env)
         self.model = load_for_game(model, device)
         spec = env.get_attr("spec")[0] if hasattr(env, "get_attr") else env.spec
-        check_fits(self.model, env.single_observation_space, env.single_action_space, spec, _looked(spec))
+        check_fits(self.model, env.single_observation_space, env.single_action_space, spec, _frame_settings(spec))
         mode = env.metadata.get("autoreset_mode")
         if not isinstance(mode, AutoresetMode):
             raise ValueError(f"metadata['autoreset_mode'] of {env} has to be an AutoresetMode, not {mode!r}")
@@ -114,7 +114,7 @@ class SlotVectorObservation(VectorWrapper):
         return observation, rewards, terminated, truncated, infos
 
     def _finish(self, frames: np.ndarray, actions: np.ndarray, ended: np.ndarray, infos: Info) -> None:
-        """Look at the last frames of the episodes that ended, then at the first ones of the next."""
+        """Filter the last frames of the episodes that ended, then the first ones of the next."""
         last = frames.copy()
         for i in np.flatnonzero(ended):
             last[i] = infos["final_obs"][i]
@@ -135,13 +135,13 @@ class SlotVectorObservation(VectorWrapper):
         return self.layout.observe(seen.state, seen.seating), self.layout.info(seen.state, seen.seating, self.model)
 
 
-def _looked(spec: EnvSpec | None) -> dict[str, Any]:
+def _frame_settings(spec: EnvSpec | None) -> dict[str, Any]:
     """The settings of the `AtariFrames` around a game, read from its spec; see `check_fits`."""
     wrappers = [w.kwargs for w in spec.additional_wrappers if w.name == AtariFrames.class_name()] if spec else []
     if not wrappers:
         return {}
-    looked = wrappers[-1] or {}
-    return {"crop": tuple(looked["crop"]), "pool": looked["pool"], "frame_skip": looked["frame_skip"]}
+    shown_as = wrappers[-1] or {}
+    return {"crop": tuple(shown_as["crop"]), "pool": shown_as["pool"], "frame_skip": shown_as["frame_skip"]}
 
 
 def with_masks(infos: dict[str, np.ndarray], rows: np.ndarray) -> Info:
@@ -176,7 +176,7 @@ def make_slots_vector(
         model: folder of the saved model.
         num_envs: number of games.
         form: see `SlotObservation`; units, around and device too.
-        units: of place and velocity.
+        units: of position and velocity.
         around: whether rows also show the background.
         device: where the model runs.
         autoreset_mode: when the next episode starts: `NextStep`, `SameStep` (what stable-baselines3 needs), `Disabled`.

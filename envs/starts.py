@@ -1,4 +1,4 @@
-"""Where imagination starts: a pool of states that the model reached in the real game."""
+"""Start states of imagination: a pool of filtered states of the real game."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .slots_vector import SlotVectorObservation, make_slots_vector
 REMEDY = "delete it and collect the states again: StatePool.collect"
 
 SETTLED = 4
-"""Frames of an episode that a model sees before its state may be a start state: by then it knows velocities."""
+"""Frames of an episode before its state may be a start state (burn-in): the model needs them to infer velocities."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Collection:
         games: number of games played side by side.
         every: steps between two states of one game.
         form: what the policy observes, see `Layout`; units too.
-        units: of place and velocity.
+        units: of position and velocity.
         around: whether the policy sees the background around objects.
         device: where the model runs.
     """

@@ -1,6 +1,6 @@
 """SQAIR as an object-centric world model: it finds, follows and predicts the moving objects of a video."""
 
-from sqair_wm.checkout import find_rooms_beside
+from sqair_wm.checkout import find_packages_beside
 from sqair_wm.common.frame import Frame
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.slots import Noise, Slots, StepTerms
@@ -10,5 +10,5 @@ from sqair_wm.world.world_model import WorldModel, load
 
 __all__ = ["SQAIR", "Frame", "ModelConfig", "Noise", "Slots", "StepTerms", "WorldModel", "load"]
 
-find_rooms_beside()
+find_packages_beside()
 register_envs()

@@ -16,25 +16,25 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
-ROOMS = {f"sqair_wm.{name}": ROOT / name / "__init__.py" for name in ("envs", "agents")}
+PACKAGES = {f"sqair_wm.{name}": ROOT / name / "__init__.py" for name in ("envs", "agents")}
 
 
 class Beside(MetaPathFinder):
-    """Finds the packages of `ROOMS` and nothing else."""
+    """Finds the packages of `PACKAGES` and nothing else."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The place of the package, or None for any other name."""
-        return spec_from_file_location(fullname, ROOMS[fullname]) if fullname in ROOMS else None
+        """Where the package is, or None for any other name."""
+        return spec_from_file_location(fullname, PACKAGES[fullname]) if fullname in PACKAGES else None
 
 
-def find_rooms_beside() -> None:
-    """In a checkout, let Python find the packages of `ROOMS`; a second call does nothing.
+def find_packages_beside() -> None:
+    """In a checkout, let Python find the packages of `PACKAGES`; a second call does nothing.
 
     This finder comes first. An editable installation of another checkout has a finder for the same names, which would
     mix its `envs` with this `sqair_wm`.
     """
-    checkout = (ROOT / "pyproject.toml").exists() and all(path.exists() for path in ROOMS.values())
+    checkout = (ROOT / "pyproject.toml").exists() and all(path.exists() for path in PACKAGES.values())
     if checkout and not any(isinstance(finder, Beside) for finder in sys.meta_path):
         sys.meta_path.insert(0, Beside())

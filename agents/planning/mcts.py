@@ -25,10 +25,10 @@ class MCTSSettings(PlanSettings):
     """How the tree search looks ahead.
 
     Attributes:
-        simulations: budget of scenes to add to the trees in a search, without the steps that evaluate each.
+        simulations: budget of nodes (scenes) added to the trees in a search, without the steps that evaluate each.
         considered: most first actions that are tried; they are halved after each phase (sequential halving).
-        horizon: number of times that the action of a new scene is repeated, each time for `hold` steps, before the
-            critic is asked for the value. With a good critic, 1 is enough.
+        horizon: number of decisions, of `hold` steps each, that repeat the action of a new node before the critic
+            gives its value. With a good critic, 1 is enough.
         noise: scale of the Gumbel noise: 0 to take the best action, 1 to sample from the improved policy, as when
             collecting play.
     """

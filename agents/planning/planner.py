@@ -1,4 +1,4 @@
-"""What planners share: a world to imagine in, how far they look, and `predict` for games whose scenes are known."""
+"""The base class of planners: a model to imagine with, a horizon, and the `predict` of stable-baselines3."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class PlanSettings(Counting):
 
 
 class Planner(ABC):
-    """Chooses actions by imagining what they lead to.
+    """Chooses actions by comparing imagined rollouts.
 
     Args:
         world: the model that imagines, such as a `WorldModel`.
         actions: number of actions of the game.
         settings: how it looks ahead.
-        value: critic for the scenes at the end of a plan, in rewards as `settings` count them; None for 0.
+        value: critic for the scenes at the end of a plan, for rewards transformed as in `settings`; None for 0.
         scenes: the game that is played, whose `slots` are its current scenes: an environment of `sqair_wm.envs`, or
-            `RealGames`. None for a planner that is given scenes as observations.
+            `RealGames`. None for a planner whose observations are themselves scenes.
         seed: of its random choices.
     """
 
@@ -64,11 +64,11 @@ class Planner(ABC):
 
         Args:
             scenes: `B` scenes, such as `Slots`.
-            memory: what the last call returned for the same games; None at first.
+            memory: the memory that the last call returned for the same games; None at first.
             fresh: `[B]` bool, where a game has just begun, so that its `memory` must not be used.
 
         Returns:
-            Actions `[B]` int64, and what to remember, `[B, ...]` or None.
+            Actions `[B]` int64, and the memory for the next call, `[B, ...]` or None.
         """
 
     def predict(
@@ -77,12 +77,12 @@ class Planner(ABC):
         """Actions for a batch of observations, see `Policy`.
 
         Plans begin at the scenes of `self.scenes`, which has to be the game that is played. The observation is used
-        only if it is itself a batch of scenes; any other leaves out the model's memory.
+        only if it is itself a batch of scenes: other observations lack the model's memory.
 
         Raises:
             ValueError: if there are no scenes.
         """
-        scenes = observation if hasattr(observation, "repeat") and hasattr(observation, "step") else self._look()
+        scenes = observation if hasattr(observation, "repeat") and hasattr(observation, "step") else self._scenes()
         batch = scenes.step.shape[0]
         begun = np.zeros(batch, bool) if episode_start is None else np.broadcast_to(episode_start, (batch,))
         fresh = torch.from_numpy(begun.copy()).to(scenes.step.device)
@@ -106,14 +106,14 @@ class Planner(ABC):
             seen, space = observation["slots"], space["slots"]
         return np.shape(seen) == space.shape
 
-    def _look(self) -> Any:
+    def _scenes(self) -> Any:
         if self.scenes is None:
             raise ValueError("a planner plans from scenes: give it the game that is played as scenes=...")
         return slots_of(self.scenes)
 
 
 def slots_of(env: Any) -> Any:
-    """The current scenes of an environment, a vector of them or real games; wrappers are looked through.
+    """The current scenes of an environment, a vector environment or `RealGames`, also inside wrappers.
 
     Raises:
         ValueError: if it has none.

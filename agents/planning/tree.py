@@ -1,4 +1,4 @@
-"""Search trees, one below each first action that is tried; all grow by one scene at a time, in one batch."""
+"""Search trees, one for each first action that is tried; all grow by one node at a time, in one batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How this process uses its CPU."""
+"""CPU settings of this process: threads, memory, denormal numbers."""
 
 from __future__ import annotations
 

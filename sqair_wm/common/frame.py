@@ -1,4 +1,4 @@
-"""Frames as a model is shown them: foreground and background."""
+"""Frames, the input of a model: foreground and background."""
 
 from __future__ import annotations
 

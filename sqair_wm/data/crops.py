@@ -133,7 +133,7 @@ def draw_crops(
         offsets: `[T]` numbers of the frames of a crop, counted from the first.
         size: height and width of a crop.
         most: most parts in a frame of a crop.
-        random: draws places and starts.
+        random: draws positions and starts.
 
     Raises:
         ValueError: if no crop is found.

@@ -1,4 +1,4 @@
-"""How large, how many and how bright the objects of a data set are, from the connected parts of its foreground."""
+"""Measures size, number and brightness of the objects of a data set, from connected parts of its foreground."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every data set gives: batches of short sequences."""
+"""The interface of data sets: batches of short sequences."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Batch:
     """`B` sequences of `T` frames.
 
     Attributes:
-        frames: `[T, B, ...]`, what the model sees.
+        frames: `[T, B, ...]`, the input of the model.
         actions: `[T, B]` int64, the action that led to each frame.
         rewards: `[T, B]` float, the reward that came with each frame.
         ends: `[T, B]` bool, whether the game ended with this frame; a time limit does not count.

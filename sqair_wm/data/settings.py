@@ -15,7 +15,7 @@ class Shown:
     Attributes:
         sequences: how many are measured; those in which most happens are shown.
         frames: of each sequence.
-        seen: frames that the model sees before it imagines the others.
+        seen: observed frames before imagination begins (burn-in).
     """
 
     sequences: int = 16

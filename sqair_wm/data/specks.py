@@ -1,4 +1,4 @@
-"""Whether small parts of a foreground are objects, by their motion: a ball travels, a conveyor belt flickers."""
+"""Tells from motion whether small parts of a foreground are objects: a ball travels, a conveyor belt flickers."""
 
 from __future__ import annotations
 

@@ -77,10 +77,10 @@ class VideoSettings(Extraction):
 
 
 class VideoSequences:
-    """Sequences of foreground, each cut from one place and one camera.
+    """Sequences of foreground, each cut from one position and one camera.
 
-    The time is drawn first, uniformly from those at which anything moves; then the place, uniformly from the crops that
-    hold 1 to `most` connected parts. True boxes are not used.
+    The time is drawn first, uniformly from those at which anything moves; then the position, uniformly from the crops
+    that hold 1 to `most` connected parts. True boxes are not used.
 
     Args:
         clips: the prepared videos.

@@ -1,4 +1,4 @@
-"""The real game as the model sees it: flicker removed, cropped to the playing field, resized once."""
+"""Preprocessing of Atari frames: flicker removed, cropped to the playing field, resized once."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ SIZE, SPRITE, GOAL = 80, 8, 16
 """Sides of the box, of a sprite and of the green field, in pixels."""
 
 STEPS = np.array([[0, 0], [-3, 0], [3, 0], [0, -3], [0, 3]], float)
-"""What each action (stay, up, down, left, right) adds to the steered sprite's place, in pixels."""
+"""What each action (stay, up, down, left, right) adds to the steered sprite's position, in pixels."""
 
 SPEED = (1.5, 3.5)
 """Least and largest speed of the bouncing sprite, in pixels a step."""

@@ -46,7 +46,7 @@ class Field(NamedTuple):
     pool: int | None = None
 
 
-class Play(NamedTuple):
+class RawPlay(NamedTuple):
     """`T` raw frames in a row.
 
     Attributes:
@@ -72,7 +72,7 @@ class Rows(NamedTuple):
     age: np.ndarray
 
     @staticmethod
-    def of(play: Play) -> Rows:
+    def of(play: RawPlay) -> Rows:
         """The rows of one play; its first frame counts as unchanged."""
         screens = play.screens
         changed = np.zeros(screens.shape[:2], bool)
@@ -138,7 +138,7 @@ def _after(events: np.ndarray) -> np.ndarray:
     return np.convolve(events, np.ones(AFTERWARDS))[: len(events)] > 0
 
 
-def vanishing(play: Play, frames: int) -> tuple[int, int]:
+def vanishing(play: RawPlay, frames: int) -> tuple[int, int]:
     """The number of checks at which a sprite is missing for `frames` raw frames in a row and returns, and of all."""
     kernel, looks, gone = np.ones((2 * NEAR + 1,) * 2, np.uint8), 0, 0
 
@@ -156,7 +156,7 @@ def vanishing(play: Play, frames: int) -> tuple[int, int]:
     return gone, looks
 
 
-def _random_play(game: str) -> Iterator[Play]:
+def _random_play(game: str) -> Iterator[RawPlay]:
     """`FRAMES` raw frames of several episodes, `ONE_BACKGROUND` at a time."""
     env = gym.make(
         f"ALE/{game}-v5", obs_type="ram", frameskip=1, repeat_action_probability=0.0, disable_env_checker=True
@@ -179,5 +179,5 @@ def _random_play(game: str) -> Iterator[Play]:
             screens.append(ale.getScreen())
             notes.append((float(reward) != 0, ale.lives() != lives, age))
             age, lives = EPISODE if terminated or truncated else age + 1, ale.lives()
-        yield Play(np.stack(screens), *(np.array(x) for x in zip(*notes, strict=True)))
+        yield RawPlay(np.stack(screens), *(np.array(x) for x in zip(*notes, strict=True)))
     env.close()

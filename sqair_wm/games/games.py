@@ -1,4 +1,4 @@
-"""Games as a model sees them: Atari's, and any registered environment that shows pictures."""
+"""Games with preprocessed frames: Atari games, and any registered environment with pictures as observations."""
 
 from __future__ import annotations
 

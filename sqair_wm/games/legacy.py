@@ -1,4 +1,4 @@
-"""How games were shown before playing fields were measured: for older descriptions of models and recordings."""
+"""Preprocessing of games in versions that did not measure playing fields, to read their models and recordings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FIELDS = {
     "Pong": (34, 194),
     "SpaceInvaders": (20, 196),
 }
-"""(first, last) raw row of what was shown of a game."""
+"""(first, last) raw row of the playing field of a game."""
 
 OWN = ("", "ale_py", "gymnasium", "sqair_wm")
 """Modules in the id of a game (`module:game`) that are imported anyway."""

@@ -99,7 +99,7 @@ class PaintedError(torch.autograd.Function):
 
         Args:
             ctx: of autograd.
-            index: `[M]` places in the frames, counted in pieces of D values.
+            index: `[M]` positions in the frames, counted in pieces of D values.
             values: `[M, D]` what is painted there.
             scene: `[R]` int64, the scene of each object; all objects have equally many pieces.
             pixels: `[B / copies, P, C]` the frames.

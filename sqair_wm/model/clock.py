@@ -1,4 +1,4 @@
-"""The time: how long ago an object last came or went in a scene, and how old the episode is."""
+"""Features of time: steps since an object last appeared or disappeared, and steps since the episode began."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CLOCK = 4
 
 
 def clock(slots: Slots) -> Tensor:
-    """The time as networks are shown it, `[B, CLOCK]`: since the last change, on three scales, and since the start."""
+    """Features of time, `[B, CLOCK]`: steps since the last change, on three scales, and since the episode began."""
     since, step = (x.to(slots.where.dtype) for x in (slots.since, slots.step))
     return torch.tanh(torch.stack([since / 8, since / 24, since / 72, step / 72], -1))
 

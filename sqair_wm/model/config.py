@@ -38,16 +38,16 @@ class ModelSettings:
         decoder: p of the image of an object: `mlp` or `conv`, the two published variants.
         decoder_width: of the `mlp` decoder; 0 for `hidden`.
         residual: predict changes of position and appearance; otherwise predict both anew, as released.
-        pairs: what the `interactive` dynamics is shown of two objects: `contact` (place, velocity, and whether and how
-            they touch now or, if both go on, in the next step), `intent` (the same if both do what they are about to do
-            under the action), `hit` (as `intent`, and where on the other one they will touch) or `place` (without
+        pairs: what the `interactive` dynamics is shown of two objects: `contact` (position, velocity, and whether and
+            how they touch now or, if both go on, in the next step), `intent` (the same if both do what they are about
+            to do under the action), `hit` (as `intent`, and where on the other one they will touch) or `place` (without
             contact, and with one layer less).
         changing: the background changes in imagination where objects pass (eaten pellets); else it stays.
         births: new objects in imagination are learned from play; else they are drawn from the discovery prior.
         lasting: with `interactive` dynamics an object leaves imagination at the step in which it was last seen, which
             training knows in hindsight; tracking gives it up only after `patience` frames.
         clock: `interactive` dynamics and heads are told the time, in the episode and since something came or went.
-        smooth: predict from a smoothed velocity instead of the last change of place; needs `residual`; `auto`: with
+        smooth: predict from a smoothed velocity instead of the last change of position; needs `residual`; `auto`: with
             `interactive` dynamics.
         inertia: a smoothed velocity is `kept` unless the dynamics is sure that it changes; `divided`: the same, and the
             step in which it changes has a learned share of the old velocity (a ball that bounces goes on, and then
@@ -58,7 +58,7 @@ class ModelSettings:
         size: how guided tracking updates an object's size: `free` (starts from the predicted size), `held` (starts from
             the last size: the dynamics has no part in it) or `steady` (as `appearance`); the last two need `residual`.
             `auto`: `steady` in a crowd, else `held` with `interactive` dynamics, else `free`.
-            `free_or_steady` is what `auto` was until 0.6.0: `steady` in a crowd, else `free`.
+            `free_or_steady`: `steady` in a crowd, else `free`, which `auto` means in runs of versions up to 0.6.0.
         slots: most objects in one scene; `auto`: measured.
         object_size: (height, width) in pixels of a typical object; guided inference and the scale prior start from it;
             `auto`: measured.
@@ -78,7 +78,7 @@ class ModelSettings:
         certainty: bound of the presence logits that guided inference learns; 0 for no bound.
         gradient_outside: objects outside the frame pass gradients on to earlier frames in training.
         patience: guided inference drops an object after so many frames without foreground that only it explains.
-        search_radius: standard deviation of the search around a predicted place, in object sizes, see `search_size`.
+        search_radius: standard deviation of the search around a predicted position, in object sizes, see `search_size`.
     """
 
     architecture: str = "sqair"
@@ -209,7 +209,7 @@ class ModelConfig(ModelSettings):
 
     @property
     def surprise(self) -> float:
-        """Least standard deviation of a predicted place where objects meet, in cells of `Matcher`.
+        """Least standard deviation of a predicted position where objects meet, in cells of `Matcher`.
 
         In games it is larger: objects that meet may bounce, however sure the dynamics is of where they go.
         """

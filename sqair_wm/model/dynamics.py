@@ -70,17 +70,17 @@ class Dynamics(nn.Module):
     """A GRU for each object; its readout is the distribution of the object's next state.
 
     Without `surroundings` (`dynamics="paper"`) each object is by itself, blind to the action and to other objects. With
-    them (`interactive`) the GRU is also shown the object's surroundings. With `config.residual`, the next place is the
-    last one moved on by its velocity times a learned factor plus a learned change, both bounded, and the next what is
-    the last one plus a change; otherwise both are read out anew, as in the released code. With `config.smooth`, the
-    velocity is not the last difference of places but a smoothed one that is part of the memory, see `Motion`.
+    them (`interactive`) the GRU is also shown the object's surroundings. With `config.residual`, the next position is
+    the last one moved on by its velocity times a learned factor plus a learned change, both bounded, and the next what
+    is the last one plus a change; otherwise both are read out anew, as in the released code. With `config.smooth`, the
+    velocity is not the last difference of positions but a smoothed one that is part of the memory, see `Motion`.
 
     Args:
         config: of the model.
         surroundings: what the GRU is shown beside the object itself; None for nothing.
 
     Attributes:
-        reach: size of a typical object, the larger side, in half frames; bounds the learned change of a place.
+        reach: size of a typical object, the larger side, in half frames; bounds the learned change of a position.
     """
 
     reach: Tensor

@@ -1,4 +1,4 @@
-"""What surrounds each object: the action, the other objects, and the background where it is."""
+"""Codes of the surroundings of each object: the action, the other objects, and the background at its position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an object moves on: a velocity smoothed over the frames, because a place is never seen exactly."""
+"""Motion of objects: a velocity smoothed over the frames, because observed positions are noisy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HARDLY = 0.02
 """Slope of `firm` at zero."""
 
 OUTPUTS = {"free": 8, "kept": 8, "divided": 9}
-"""Outputs of the network for `Motion.move`, by `ModelConfig.inertia`: inertia, turn, doubt of the place and of the
+"""Outputs of the network for `Motion.move`, by `ModelConfig.inertia`: inertia, turn, doubt of the position and of the
 velocity, each for y and x; and one for the share of the old velocity."""
 
 FIRST_SHARE = -1.0
@@ -41,7 +41,7 @@ class Motion(NamedTuple):
     """What is known of the motion of `R` objects; all `[R, 2]` (y, x), in units of half a frame.
 
     A prediction that comes true, as in imagination, leaves no surprise. A surprise is divided between jitter of the
-    place and true motion. A shift of the place alone, as after a bounce off a wall, does not change the velocity.
+    position and true motion. A shift of the position alone, as after a bounce off a wall, does not change the velocity.
 
     Attributes:
         surprise: where the object is seen, less where it was expected.
@@ -69,7 +69,7 @@ class Motion(NamedTuple):
 
         Args:
             out: `[R, OUTPUTS[inertia]]` of a network, 0 at the start of training.
-            shift: `[R, 2]` change of place alone.
+            shift: `[R, 2]` change of position alone.
             reach: unit of the memory and bound of a turn.
             inertia: see `ModelConfig.inertia`. Unless it is `free`, objects keep their velocity if `out` does not say
                 clearly that they do not, see `firm`.

@@ -23,7 +23,7 @@ RARELY = 5.0
 
 
 class Outcome(NamedTuple):
-    """What a step brings; tensors `[B]` unless said otherwise.
+    """Reward, ending and uncertainty of a step; tensors `[B]` unless said otherwise.
 
     Attributes:
         reward: expected reward, unclipped, in the game's units.

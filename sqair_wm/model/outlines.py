@@ -1,4 +1,4 @@
-"""Boxes of painted objects: the model may choose a window of any size; the object is where its ink is."""
+"""Boxes of painted objects: they enclose the visible pixels, since the model may choose a window of any size."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sqair_wm.model.config import ModelConfig
 from sqair_wm.nn.where import constant, window
 
 OPAQUE, BRIGHT = 0.5, 0.2
-"""The share of its strongest ink at which an object begins: opacity is all or nothing, brightness fades to the edge."""
+"""The share of its largest intensity at which an object begins: opacity is all or nothing, brightness fades out."""
 
 
 def outlines(glimpses: Tensor, where: Tensor, config: ModelConfig) -> Tensor:
     """The boxes of painted objects, cut off at the frame.
 
-    Along each axis an object begins and ends where its ink, linear between the samples of the glimpse, rises to a
-    share of its strongest and falls below it: `OPAQUE` where frames have opacity (games), else `BRIGHT`.
+    Along each axis an object begins and ends where its intensity, linear between the samples of the glimpse, rises to a
+    share of its maximum and falls below it: `OPAQUE` where frames have opacity (games), else `BRIGHT`.
 
     Args:
         glimpses: `[..., C, h, w]`, see `Rendering`; zero where there is no object.
@@ -54,7 +54,7 @@ def _painted(glimpses: Tensor) -> Tensor:
 
 
 def _extent(glimpses: Tensor, config: ModelConfig) -> Tensor:
-    """Where ink begins and ends, of y and of x, `[..., 2, 2]`; -1 and 1 are the outermost samples of the glimpse."""
+    """Begin and end of an object in y and in x, `[..., 2, 2]`; -1 and 1 are the outermost samples of the glimpse."""
     ink = glimpses.amax(-3)
     share = OPAQUE if config.scenery else BRIGHT
     return torch.stack([_edges(ink.amax(-1), share), _edges(ink.amax(-2), share)], -2)

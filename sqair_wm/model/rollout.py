@@ -1,4 +1,4 @@
-"""The one place where steps without a frame follow one another."""
+"""The loop of a rollout; no other module loops imagined steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Said = TypeVar("Said")
 
 
 class RolloutStep(NamedTuple):
-    """One step of a rollout: the scenes `before` and `after` it, and whatever else the step returned (`said`)."""
+    """One step of a rollout: the scenes `before` and `after` it, and the second value that `step` returned (`said`)."""
 
     before: Any
     after: Any
@@ -22,7 +22,7 @@ def roll_out(
     step: Callable[[int, Any], tuple[Any, Said]],
     correct: Callable[[int, Any], Any] | None = None,
 ) -> Iterator[RolloutStep]:
-    """Take `length` steps, each from where the last one led.
+    """Take `length` steps, each from the result of the last one.
 
     Args:
         start: scenes, such as `Slots`.

@@ -1,4 +1,4 @@
-"""How objects change the background that they pass: pellets eaten or bricks broken in imagination are gone."""
+"""Predicts how objects change the background that they pass: in imagination, eaten pellets and broken bricks vanish."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows for objects: each identity keeps a row of its own while the object lives, for agents and for learning."""
+"""Assignment of objects to rows ("seats"): an object keeps its row as long as it lives, for agents and training."""
 
 from __future__ import annotations
 

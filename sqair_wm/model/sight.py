@@ -1,4 +1,4 @@
-"""What surrounds each object of a scene, as numbers that networks take; computed once and shared by all networks."""
+"""Features of each object and its surroundings, as inputs of networks; computed once and shared by all networks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_BESIDE = 2.0
 
 
 class Sight:
-    """The objects of `B` scenes and what is around each; parts are worked out when first asked for.
+    """Features of the objects of `B` scenes and of their surroundings; each is computed when first asked for.
 
     Args:
         slots: the scenes.
@@ -58,7 +58,7 @@ class Sight:
 
     @staticmethod
     def of(slots: Slots, config: ModelConfig, dense: bool) -> Sight:
-        """The sight of `slots`, kept in their `memo` and reused; with gradients, or dense, it is always a new one."""
+        """The features of `slots`, cached in their `memo`; with gradients, or dense, they are always computed anew."""
         if dense or torch.is_grad_enabled():
             return Sight(slots, config, dense)
         if config not in slots.memo:
@@ -81,11 +81,11 @@ class Sight:
         return self._relation
 
     def relate(self, going: Tensor) -> Tensor:
-        """Place and motion of every slot of a scene relative to each object in it, `[R, N, D + 1]`.
+        """Position and motion of every slot of a scene relative to each object in it, `[R, N, D + 1]`.
 
-        Place and velocity (y, x) relative to the object, in object sizes, the place on two scales, squashed (D = 6);
-        unless `ModelConfig.pairs` is `place`, `touches` as well (D = 6 + `CONTACT`). Last, 1 where the slot is empty or
-        the object itself, else 0.
+        Position and velocity (y, x) relative to the object, in object sizes, the position on two scales, squashed (D =
+        6); unless `ModelConfig.pairs` is `place`, `touches` as well (D = 6 + `CONTACT`). Last, 1 where the slot is
+        empty or the object itself, else 0.
 
         Args:
             going: `[B, N, 2]`, by how much each object moves in the step in which two of them may touch.
@@ -101,7 +101,7 @@ class Sight:
     def _pairs(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """What `relate` needs of pairs that does not depend on their next step.
 
-        Relative place and velocity `[R, N, 6]`; whether the other slot is empty or the object itself, `[R, N]` bool;
+        Relative position and velocity `[R, N, 6]`; whether the other slot is empty or the object itself, `[R, N]` bool;
         and half the sizes of both windows together, `[R, N, 2]`, None if `ModelConfig.pairs` is `place`.
         """
         place = self.centre / sum(self.config.object_share)

@@ -187,7 +187,7 @@ class Noise(TensorRecord):
         return Noise(like.new_zeros(b, 2 * n, 4), like.new_zeros(b, 2 * n, w), like.new_full((b, 2 * n), 0.5))
 
     def nearer(self, share: float) -> Noise:
-        """Noise of tracked slots' places and appearances times `share`; that of new objects is left as it is."""
+        """Noise of tracked slots' positions and appearances times `share`; that of new objects is left as it is."""
         n = self.where.shape[1] // 2
         where, what = (torch.cat([x[:, :n] * share, x[:, n:]], 1) for x in (self.where, self.what))
         return self.replace(where=where, what=what)

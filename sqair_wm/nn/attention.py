@@ -75,7 +75,7 @@ class FrameView:
         return Read.apply(self._corners, base, scale, centre, shape, self._axes(shape), self.size[1] + 2)
 
     def points(self, scale: Tensor, centre: Tensor, shape: tuple[int, int]) -> Tensor:
-        """Places of the rows and columns of glimpses in the frame's coordinates [-1, 1].
+        """Positions of the rows and columns of glimpses in the frame's coordinates [-1, 1].
 
         Args:
             scale: `[R, 2]`, see `read`.

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MOST_STD = 0.5
-"""Bound of the standard deviation of q of places and sizes. Without this bound, the uncertainty of unseen objects grows
-without limit: networks that are shown uncertain places predict the next one to be even more uncertain."""
+"""Bound of the standard deviation of q of positions and sizes. Without this bound, the uncertainty of unseen objects
+grows without limit: networks that are shown uncertain positions predict the next one to be even more uncertain."""
 
 
 class Normal(NamedTuple):

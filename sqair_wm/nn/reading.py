@@ -22,7 +22,7 @@ def differences(padded: Tensor) -> Tensor:
 
 
 class Axes(NamedTuple):
-    """For y and x: places of glimpse samples in [-1, 1] `[2, n]`, number of the last pixel `[2, 1]`, and half of it."""
+    """For y and x: positions of glimpse samples in [-1, 1], `[2, n]`; number of the last pixel, `[2, 1]`; its half."""
 
     unit: Tensor
     last: Tensor
@@ -53,7 +53,7 @@ class Read(torch.autograd.Function):
     ) -> Tensor:
         unit, last, half = axes
         raw = torch.addcmul(half, torch.addcmul(centre[:, :, None], scale[:, :, None], unit), half)
-        position = torch.fmin(raw, last + 1).clamp_(min=-1)  # a place that is NaN is read at the last pixel
+        position = torch.fmin(raw, last + 1).clamp_(min=-1)  # a position that is NaN is read at the last pixel
         floor = torch.minimum(position.floor(), last)
         y, x = (position - floor).unbind(1)
         y, x = y[:, : shape[0], None, None], x[:, None, : shape[1], None]

@@ -1,4 +1,4 @@
-"""Steps inside the model, and scenes in which the user moved an object."""
+"""Imagined steps, and scenes in which the user moved an object."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ENDS = 0.5
 """Probability of an end above which a dream counts as over, as in `EpisodeRules`."""
 
 
-class Dreamer:
-    """Takes steps inside a model.
+class Imaginer:
+    """Takes imagined steps.
 
     Args:
         world: the model.
@@ -53,7 +53,7 @@ class Dreamer:
         return replace(side, scenes=scenes, reward=reward, score=score, over=over, ends=ends, uncertainty=unsure)
 
 
-def fall_asleep(real: Side) -> Side:
+def begin_dream(real: Side) -> Side:
     """The first moment of a dream that begins at a moment of the real game."""
     return Side(bare(real.scenes), real.behind)
 

@@ -10,25 +10,25 @@ from torch import Tensor
 from sqair_wm.model.outcome import Outcome
 from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.playground import pictures
-from sqair_wm.playground.dreams import Dreamer
+from sqair_wm.playground.dreams import Imaginer
 from sqair_wm.playground.history import Side
 
 MOST_STEPS = 60
 
 
 @torch.inference_mode()
-def imagine_futures(dreamer: Dreamer, side: Side, actions: tuple[str, ...], steps: int) -> list[dict[str, Any]]:
+def imagine_futures(imaginer: Imaginer, side: Side, actions: tuple[str, ...], steps: int) -> list[dict[str, Any]]:
     """The imagined future of every action, held for `steps` steps.
 
     Args:
-        dreamer: imagines the futures.
+        imaginer: imagines the futures.
         side: the moment from which they start.
         actions: names of the actions.
         steps: from 1 to `MOST_STEPS`.
 
     Returns:
         For each action a record: `action`; `name`; `picture` of the last step, a data URL; `paths`, by identity the
-        places (y, x) in pixels of each object present, step by step; and for models of games the expected sum of
+        positions (y, x) in pixels of each object present, step by step; and for models of games the expected sum of
         rewards `reward`, the probability `ends` that the game ends, and the largest `uncertainty` of a step.
 
     Raises:
@@ -36,16 +36,16 @@ def imagine_futures(dreamer: Dreamer, side: Side, actions: tuple[str, ...], step
     """
     if not 1 <= steps <= MOST_STEPS:
         raise ValueError(f"{steps} steps can't be imagined: choose from 1 to {MOST_STEPS}")
-    world, state = dreamer.world, side.scenes.state
+    world, state = imaginer.world, side.scenes.state
     number = len(actions) if world.config.actions else 1
     start = state.repeat(number)
     if world.config.actions:
         plans = torch.arange(number, device=state.step.device).expand(steps, number)
-        noise = Noise.stack([dreamer.noise(start) for _ in range(steps)]) if dreamer.drawn else None
+        noise = Noise.stack([imaginer.noise(start) for _ in range(steps)]) if imaginer.drawn else None
         after, outcome = world.unroll(start, plans, noise)
         said = _numbers(outcome)
     else:
-        after = Slots.stack(list(world.imagined(start, [None] * steps, sample=dreamer.drawn)))
+        after = Slots.stack(list(world.imagined(start, [None] * steps, sample=imaginer.drawn)))
         said = [{}]
     last = pictures.painted(world, after.map(lambda x: x[-1]), side.behind)
     return [

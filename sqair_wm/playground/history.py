@@ -70,8 +70,8 @@ class Moment:
         """The same moment with this dream, which begins here unless it began earlier."""
         return replace(self, dream=dream, dream_from=self.number if self.dream_from is None else self.dream_from)
 
-    def awake(self) -> Moment:
-        """The same moment without a dream."""
+    def without_dream(self) -> Moment:
+        """The same moment without its dream."""
         return replace(self, dream=None, dream_from=None)
 
 
@@ -106,7 +106,7 @@ class Branch:
 
 
 class History:
-    """All branches, and the current place in them.
+    """All branches, and the current position in them.
 
     Args:
         start: the first moment.

@@ -1,4 +1,4 @@
-"""What can be played: world models, and agents with the world model through which they see."""
+"""What can be played: world models, and agents with the world model that finds their objects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from sqair_wm.common.frame import Frame
-from sqair_wm.common.places import WEIGHTS, find_folder
+from sqair_wm.common.named_folders import WEIGHTS, find_folder
 from sqair_wm.envs.layout import Layout
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.playground.realities import FilmReality, GameReality, Reality
@@ -26,12 +26,12 @@ FILM = 100
 """Most frames of a film of held-out data."""
 
 
-class Stage:
-    """The present moment, in the game or in a dream, for agents that need more than observations; as `RealGames`.
+class LiveGame:
+    """The current state of the game or the dream, for agents that need more than observations; stands for `RealGames`.
 
     Attributes:
-        number: of games.
-        world: the model through which they are seen.
+        number: number of games.
+        world: the model that filters the game.
         slots: the scene from which a planner plans.
         picture: returns the picture `[H, W, 3]` uint8 that an agent on pixels sees.
     """
@@ -50,7 +50,7 @@ class Stage:
         return self.picture()[None]
 
 
-Policies = dict[str, Callable[[Stage], Policy]]
+Policies = dict[str, Callable[[LiveGame], Policy]]
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,15 @@ class Playable:
         """
         if name not in self.policies:
             raise ValueError(f"there is no player {name!r}: choose one of {', '.join(self.policies)}")
-        stage, layout = Stage(self.world), Layout.for_agents(self.world, name in self.around)
-        return Player(self.policies[name](stage), stage, layout, name not in self.drawn)
+        game, layout = LiveGame(self.world), Layout.for_agents(self.world, name in self.around)
+        return Player(self.policies[name](game), game, layout, name not in self.drawn)
 
 
 class Player:
     """Plays in one game or in one dream, from what a model sees or imagines there."""
 
-    def __init__(self, policy: Policy, stage: Stage, layout: Layout, deterministic: bool):
-        self._policy, self._stage, self._layout, self._deterministic = policy, stage, layout, deterministic
+    def __init__(self, policy: Policy, game: LiveGame, layout: Layout, deterministic: bool):
+        self._policy, self._game, self._layout, self._deterministic = policy, game, layout, deterministic
         self._memory: Any = None
         self._fresh = True
 
@@ -104,7 +104,7 @@ class Player:
             scenes: a batch of one.
             picture: returns the present picture, `[H, W, 3]` uint8.
         """
-        self._stage.slots, self._stage.picture = scenes.slots, picture
+        self._game.slots, self._game.picture = scenes.slots, picture
         seen = self._layout.observe(scenes.state, scenes.seating)
         action, self._memory = self._policy.predict(seen, self._memory, np.array([self._fresh]), self._deterministic)
         self._fresh = False
@@ -131,12 +131,12 @@ def open_playable(folder: Path) -> Playable:
 def game_playable(name: str, world: WorldModel) -> Playable:
     """A model of a game, with a random player."""
     actions = world.config.actions
-    policies: Policies = {"random": lambda stage: RandomPolicy(1, actions, 0)} if actions else {}
+    policies: Policies = {"random": lambda game: RandomPolicy(1, actions, 0)} if actions else {}
     return Playable(name, world, lambda seed: GameReality(world, seed), policies)
 
 
 def open_agent(folder: Path) -> Playable:
-    """The run of an agent, by its folder or its name, with the world model through which it sees.
+    """The run of an agent, by its folder or its name, with the world model that finds its objects.
 
     Raises:
         ValueError: if there is no such run, or it cannot be used.
@@ -147,8 +147,8 @@ def open_agent(folder: Path) -> Playable:
     run = kinds.open_run(folder)
     world, kind = run.world(), kinds.KINDS[run.settings.kind]
     plain = game_playable(folder.name, world)
-    kind.policy(run, world, Stage(world))  # fails here, not during play, if anything is missing
-    policies: Policies = {folder.name: lambda stage: kind.policy(run, world, stage), **plain.policies}
+    kind.policy(run, world, LiveGame(world))  # fails here, not during play, if anything is missing
+    policies: Policies = {folder.name: lambda game: kind.policy(run, world, game), **plain.policies}
     drawn = frozenset() if kind.deterministic else frozenset([folder.name])
     around = frozenset([folder.name]) if run.around else frozenset()
     return Playable(folder.name, world, plain.reality, policies, drawn, around)

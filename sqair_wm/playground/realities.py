@@ -1,4 +1,4 @@
-"""What is played beside the dream: a real game, or a film."""
+"""The real side of a session, which goes on beside the dream: a game, or a film of held-out data."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class GameReality:
         return self._see(picture, np.array([action]), float(reward), terminated or truncated)
 
     def keep(self) -> Any:
-        """See `Reality`; the background that the eyes remember is compressed to save memory."""
+        """See `Reality`; the state of the background model is compressed to save memory."""
         eyes = zlib.compress(pickle.dumps(self._tracker.eyes[0]), 1)
         return self._env.save(), _counters(self._env), eyes, bare(self._tracker.scenes)
 

@@ -36,7 +36,7 @@ TRY_LATER = 1013
 T = TypeVar("T")
 
 
-class Room:
+class Sessions:
     """Runs the sessions in threads, so that the server can always answer.
 
     Args:
@@ -98,11 +98,11 @@ def build_app(playables: Sequence[Playable], port: int, seed: int = 0) -> Starle
         port: on which it will be served.
         seed: of the first game of every session.
     """
-    room = Room(playables, seed)
+    sessions = Sessions(playables, seed)
     routes = [
-        Route("/", room.page),
-        Route("/models", room.models),
-        WebSocketRoute("/play/{number:int}", room.play),
+        Route("/", sessions.page),
+        Route("/models", sessions.models),
+        WebSocketRoute("/play/{number:int}", sessions.play),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     return Starlette(routes=routes, middleware=[Middleware(Guard, port=port)])

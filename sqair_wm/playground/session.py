@@ -9,7 +9,7 @@ import numpy as np
 
 from sqair_wm.common import figures
 from sqair_wm.playground import pictures
-from sqair_wm.playground.dreams import Dreamer, fall_asleep, moved
+from sqair_wm.playground.dreams import Imaginer, begin_dream, moved
 from sqair_wm.playground.futures import imagine_futures
 from sqair_wm.playground.history import History, Moment, Side
 from sqair_wm.playground.keys import key_actions
@@ -36,7 +36,7 @@ class Session:
 
     def __init__(self, playable: Playable, seed: int = 0):
         self.playable, self.world = playable, playable.world
-        self.reality, self.dreamer = playable.reality(seed), Dreamer(self.world, seed)
+        self.reality, self.imaginer = playable.reality(seed), Imaginer(self.world, seed)
         self.playing = YOU
         self._player: Player | None = None
         self._lived = self._moment(0, None, self.reality.begin())
@@ -83,14 +83,14 @@ class Session:
             self._return_to(now)
             after = self._moment(number, chosen, self.reality.step(chosen), now.real)
         if now.dream is not None:
-            after = replace(after, dream=self.dreamer.step(now.dream, chosen), dream_from=now.dream_from)
+            after = replace(after, dream=self.imaginer.step(now.dream, chosen), dream_from=now.dream_from)
         self.history.append(after)
         self._lived = after
 
     def toggle_dream(self) -> None:
         """Begin a dream at this moment, or end the present one."""
         now = self.now
-        self.history.replace(now.dreaming(fall_asleep(now.real)) if now.dream is None else now.awake())
+        self.history.replace(now.dreaming(begin_dream(now.real)) if now.dream is None else now.without_dream())
         self._forget()
 
     def seek(self, frame: int) -> None:
@@ -114,7 +114,7 @@ class Session:
             ValueError: if there is no such object, or the place is outside the frame.
         """
         now = self.now
-        dream = now.dream or fall_asleep(now.real)
+        dream = now.dream or begin_dream(now.real)
         changed = replace(dream, scenes=moved(self.world, dream.scenes, identity, y, x))
         self.history.fork()
         self.history.replace(now.dreaming(changed))
@@ -140,15 +140,15 @@ class Session:
 
     def draw(self, drawn: bool) -> None:
         """Sample the future of dreams, or imagine the likeliest one."""
-        self.dreamer.drawn = drawn
+        self.imaginer.drawn = drawn
 
     def futures(self, steps: int) -> list[dict[str, Any]]:
         """The imagined future of each action from this moment; see `imagine_futures`."""
-        return imagine_futures(self.dreamer, self.now.side, self.reality.actions, steps)
+        return imagine_futures(self.imaginer, self.now.side, self.reality.actions, steps)
 
     def snapshot(self) -> dict[str, Any]:
         """All that the page shows of this moment, for JSON; see `views.snapshot`."""
-        extra = {"playing": self.playing, "drawn": self.dreamer.drawn}
+        extra = {"playing": self.playing, "drawn": self.imaginer.drawn}
         return snapshot(self.world, self.history) | extra
 
     def film(self, first: int, last: int, kind: str) -> bytes:

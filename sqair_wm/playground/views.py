@@ -14,7 +14,7 @@ from sqair_wm.world.world_model import WorldModel
 
 
 def snapshot(world: WorldModel, history: History) -> dict[str, Any]:
-    """The current moment and its place in the branches, for JSON.
+    """The current moment and its position in the branches, for JSON.
 
     Returns:
         `frame`, `first`, `last`: the number of this frame, and of the first and last of this branch. `branch`, and
@@ -74,7 +74,7 @@ def objects(world: WorldModel, scenes: Scenes) -> list[dict[str, Any]]:
 
 
 def apart(real: list[dict[str, Any]], dream: list[dict[str, Any]], shared: set[int]) -> float | None:
-    """Mean distance in pixels between real and imagined places of objects that both sides still have.
+    """Mean distance in pixels between real and imagined positions of objects that both sides still have.
 
     Args:
         real, dream: see `objects`.

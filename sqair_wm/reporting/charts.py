@@ -126,13 +126,14 @@ def horizon_charts(rows: Mapping[str, Mapping[int, float]]) -> list[Chart]:
         rows: figures by name and horizon, see `split_by_horizon`.
     """
     charts = []
-    forecasts = {"": "imagined", "_velocity": "constant velocity", "_still": "standing still"}
+    forecasts = {"": "imagined", "_velocity": "constant velocity", "_still": "no motion"}
     for kind, title in (("", "mean"), ("_median", "median")):
         found = {label: rows.get(f"position_error{suffix}{kind}", {}) for suffix, label in forecasts.items()}
         xs = sorted({x for values in found.values() for x in values})
         if len(xs) > 1:
             lines = [Line(label, [values.get(x) for x in xs]) for label, values in found.items() if values]
-            charts.append(Chart(f"error of imagined places, {title} (pixels)", "steps ahead", xs, lines, marked=True))
+            name = f"error of imagined positions, {title} (pixels)"
+            charts.append(Chart(name, "steps ahead", xs, lines, marked=True))
     return charts
 
 

@@ -20,7 +20,7 @@ MARK = "*"
 
 CURVES = {
     ("training", "loss"): ("loss a frame (nats)", "iteration"),
-    ("imagination", "distance"): ("error of an imagined place (object sizes)", "iteration of imagination"),
+    ("imagination", "distance"): ("error of an imagined position (object sizes)", "iteration of imagination"),
     ("agent", "reward_a_step"): ("real reward a step", "real steps"),
     ("agent", "dream_return"): ("imagined return (discounted)", "real steps"),
 }

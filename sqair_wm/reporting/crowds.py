@@ -1,4 +1,4 @@
-"""How a model of moving digits does as their number grows: `python -m sqair_wm.reporting.crowds runs/crowd`."""
+"""Evaluate a model of moving digits by the number of digits: `python -m sqair_wm.reporting.crowds runs/crowd`."""
 
 from __future__ import annotations
 

@@ -69,15 +69,15 @@ class Film:
     milliseconds: int = 120
 
 
-def boxes_of(places: np.ndarray, identities: np.ndarray) -> list[list[Box]]:
-    """Boxes of `T` pictures, from places `[T, N, 4]` (top, left, height, width) and identities `[T, N]`, -1: none."""
+def boxes_of(boxes: np.ndarray, identities: np.ndarray) -> list[list[Box]]:
+    """Boxes of `T` pictures, from `boxes` `[T, N, 4]` (top, left, height, width) and identities `[T, N]`, -1: none."""
     return [
         [
-            Box(int(identity), *(round(float(x), 1) for x in place))
-            for place, identity in zip(there, who, strict=True)
+            Box(int(identity), *(round(float(x), 1) for x in box))
+            for box, identity in zip(there, who, strict=True)
             if identity >= 0
         ]
-        for there, who in zip(places, identities, strict=True)
+        for there, who in zip(boxes, identities, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What the figures of an evaluation mean, in a sentence each."""
+"""The meanings of the figures of an evaluation, a sentence each."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ MEANING = {
     "recall_worst_class": "recall of the class of moving objects of which the smallest share is found",
     "turn_recall_5": "share of the objects turning within 5 steps that are imagined to turn, the same way",
     "turn_precision_5": "share of the objects imagined to turn within 5 steps that do turn, the same way",
-    "turns_seen": "number of turns that imagination had to foresee",
+    "turns_seen": "number of true turns within 5 steps",
     "events_10": "number of objects that touch another one or turn within 10 steps",
-    "position_error_event_10": "pixels from imagined to true places after 10 steps, of objects that touch or turn",
-    "position_error_quiet_10": "pixels from imagined to true places after 10 steps, of objects that go on straight",
+    "position_error_event_10": "pixels from imagined to true positions after 10 steps, of objects that touch or turn",
+    "position_error_quiet_10": "pixels from imagined to true positions after 10 steps, of objects that go on straight",
     "position_error_event_still_10": "pixels that objects move in 10 steps, of those that touch or turn",
     "position_error_quiet_still_10": "pixels that objects move in 10 steps, of those that go on straight",
     "position_error_event_velocity_10": "pixels from constant velocity after 10 steps, of objects that touch or turn",
@@ -38,13 +38,13 @@ MEANING = {
     "objects_per_frame": "mean number of objects that the model sees in a frame",
     "discovered_per_frame": "mean number of new identities in a frame, after the first frame of a sequence",
     "identity_survival_8": "share of the objects that still have their identity 8 frames later",
-    "iterations": "steps of the first training, in which the model learns to see",
-    "imagination_iterations": "steps of the second training, in which the model learns to imagine",
+    "iterations": "steps of the first training, in which the model learns to find and track objects",
+    "imagination_iterations": "steps of the second training, in which the model learns to predict",
     "wall_minutes": "minutes of training by the clock, without recording and evaluation",
     "computing_minutes": "minutes of computing in training, without those in which the machine did something else",
     "frames_per_second": "frames that training processes in a second",
     "starts": "number of scenes from which imagination was compared with what happened",
-    "against_truth": "whether places are compared with the game's true boxes (1) or with the model's own tracks (0)",
+    "against_truth": "whether positions are compared with the game's true boxes (1) or with the model's own tracks (0)",
     "moving_matched": "share of the moving true objects that the model sees when imagination begins",
     "rewards_seen": "number of recorded steps with a reward",
     "endings_seen": "number of recorded endings of an episode",
@@ -114,12 +114,12 @@ AMONG = {
 }
 """Suffixes of names, and what they add to the phrase."""
 
-FORECASTS = {"": "", "_still": " if all stood still", "_velocity": " if all kept their velocity"}
+FORECASTS = {"": "", "_still": " if no object moved", "_velocity": " if all kept their velocity"}
 HORIZON = {
-    "position_error": "distance in pixels of moving objects' imagined places from the true ones",
-    "position_error_all": "distance in pixels of all objects' imagined places from the true ones",
-    "tracked_error": "distance in pixels of imagined places from those where the model sees the objects later",
-    "lost": "share of the objects still there that imagination has let go",
+    "position_error": "distance in pixels of moving objects' imagined positions from the true ones",
+    "position_error_all": "distance in pixels of all objects' imagined positions from the true ones",
+    "tracked_error": "distance in pixels of imagined positions from those where the model sees the objects later",
+    "lost": "share of the objects still there that are missing in imagination",
     "invented": "share of the imagined objects that are not there",
     "image_error": "squared error of the imagined foreground, as a share of its squared intensity",
 }

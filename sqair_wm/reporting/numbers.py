@@ -118,10 +118,10 @@ def counted(metrics: Mapping[str, float]) -> Number:
 
 
 def trusted_steps(trust: Trust | None) -> Number:
-    """For how many imagined steps places can be trusted."""
+    """For how many imagined steps positions can be trusted."""
     title = "Imagined steps to trust"
     if trust is None:
-        said = "Not known: no object was followed long enough to compare its imagined place with a later one."
+        said = "Not known: no object was followed long enough to compare its imagined position with a later one."
         return Number(title, UNKNOWN, said)
     said = (
         f"Steps for which imagined objects stay, on average, within {trust.bound:.1f} pixels of where {trust.where}: "
@@ -143,7 +143,7 @@ def time_taken(metrics: Mapping[str, float]) -> Number:
     return Number("Time", duration(wall), said + (f" {' and '.join(steps)}." if steps else ""))
 
 
-STEPS = {"iterations": "learning to see", "imagination_iterations": "learning to imagine"}
+STEPS = {"iterations": "object training", "imagination_iterations": "imagination training"}
 
 
 def share(value: float) -> str:

@@ -1,4 +1,4 @@
-"""What all reports share: one template, one style sheet and one script; they need no network."""
+"""The common part of all reports: the template with its style sheet and script; pages need no network."""
 
 from __future__ import annotations
 

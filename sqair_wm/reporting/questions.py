@@ -36,7 +36,7 @@ def _interval(figure: str, title: str, better: str) -> Question:
 
 
 def _place(steps: int) -> Question:
-    title = f"Error of imagined places after {steps} step{'s' * (steps > 1)} (mean, pixels of the frame)"
+    title = f"Error of imagined positions after {steps} step{'s' * (steps > 1)} (mean, pixels of the frame)"
     return Question(f"position_error_{steps}", title, LOWER, ("against_truth",))
 
 
@@ -48,16 +48,16 @@ def _followed(whose: str) -> list[Question]:
     ]
 
 
-LOOKS = [
+PERCEPTION = [
     Question("unexplained_energy", "Foreground that the reconstruction misses (share of squared intensity)", LOWER),
     Question("objects_per_frame", "Objects that the model sees (per frame)"),
 ]
-EFFORT = [
+TRAINING = [
     Question("iterations", "Training of objects (iterations)"),
     Question("imagination_iterations", "Training of imagination (iterations)"),
     Question("computing_minutes", "Training (minutes of computing)"),
 ]
-COUNTS = [
+COUNTING = [
     Question("counting_accuracy", "Frames with the right number of objects (share, weighted particles)", HIGHER),
     Question("counting_accuracy_once", "Frames with the right number of objects (share, one pass)", HIGHER),
 ]
@@ -74,18 +74,18 @@ QUESTIONS: dict[str, list[Question]] = {
         Question("reward_f1", "Rewards predicted from seen scenes (F1)", HIGHER),
         Question("reward_f1_imagined", "Rewards predicted from imagined scenes (F1)", HIGHER),
         Question("ending_f1_imagined", "Endings predicted from imagined scenes (F1)", HIGHER),
-        *LOOKS,
-        *EFFORT,
+        *PERCEPTION,
+        *TRAINING,
     ],
     DIGITS: [
-        *COUNTS,
+        *COUNTING,
         Question("log_px", "Bound on log p(x) of a sequence (nats)", HIGHER, error="log_px_error"),
         *_followed("Digits"),
         Question("addition_accuracy", "Sums of digits told from the codes (share of frames right)", HIGHER),
-        *LOOKS,
-        *EFFORT,
+        *PERCEPTION,
+        *TRAINING,
     ],
-    VIDEO: [*COUNTS, *_followed("People"), *LOOKS, *EFFORT],
+    VIDEO: [*COUNTING, *_followed("People"), *PERCEPTION, *TRAINING],
     AGENT: [
         _interval("mean", "Score of a whole game (mean)", HIGHER),
         _interval("iqm", "Score of a whole game (interquartile mean)", HIGHER),
@@ -99,5 +99,5 @@ QUESTIONS: dict[str, list[Question]] = {
 }
 """The rows of each kind, in the order in which they are shown."""
 
-COMMON = [*LOOKS, *EFFORT]
+COMMON = [*PERCEPTION, *TRAINING]
 """The rows of world models of different kinds of data, and of kinds that are not listed here."""

@@ -13,10 +13,10 @@ from sqair_wm.evaluation.metrics.summary import watch
 from sqair_wm.reporting import trust
 from sqair_wm.reporting.charts import Chart, horizon_charts, training_charts
 from sqair_wm.reporting.films import gif
+from sqair_wm.reporting.model_films import ModelFilms, liveliest
 from sqair_wm.reporting.numbers import five_numbers
 from sqair_wm.reporting.page import PAGES, Page, write_page
 from sqair_wm.reporting.show import grouped, split_by_horizon
-from sqair_wm.reporting.sights import Sights, liveliest
 from sqair_wm.world.world_model import WorldModel
 
 Records = Mapping[str, Sequence[tuple[int, dict[str, float]]]]
@@ -25,12 +25,12 @@ Records = Mapping[str, Sequence[tuple[int, dict[str, float]]]]
 CURVES = {
     "training": {"loss": "loss a frame (nats)", "objects": "objects a frame", "discovered": "discovered a frame"},
     "imagination": {
-        "distance": "error of a place (object sizes)",
+        "distance": "error of a position (object sizes)",
         "reward": "reward (nats)",
         "ending": "ending (nats)",
     },
 }
-HEADINGS = {"training": "Learning to see", "imagination": "Learning to imagine"}
+HEADINGS = {"training": "Training of objects", "imagination": "Training of imagination"}
 
 
 def write_report(
@@ -62,12 +62,12 @@ def write_report(
         The path of the report.
     """
     shown = batch.select(liveliest(batch, scenes))
-    sights = Sights(model, shown, watch(model, shown), seen)
-    films = [film for s in sights.fullest() for film in (sights.imagination(s), sights.tracking(s))]
+    model_films = ModelFilms(model, shown, watch(model, shown), seen)
+    films = [film for s in model_films.fullest() for film in (model_films.imagination(s), model_films.tracking(s))]
     for film, name in zip(films, ("imagination.gif", "tracking.gif"), strict=False):
         (folder / name).write_bytes(gif(film))
     ahead, rest = split_by_horizon(metrics)
-    numbers = five_numbers(metrics, trust_in(sights, metrics), bool(model.config.actions))
+    numbers = five_numbers(metrics, trust_in(model_films, metrics), bool(model.config.actions))
     page = Page(folder.name, films, numbers, charts_of(records, metrics), configuration, machine)
     return write_page(
         folder / "report.html", page, PAGES.get_template("report.html"),
@@ -75,19 +75,19 @@ def write_report(
     )  # fmt: skip
 
 
-def trust_in(sights: Sights, metrics: Mapping[str, float]) -> trust.Trust | None:
-    """For how many steps imagined places can be trusted, by the figures of held-out play, else by the films."""
-    config, rows = sights.model.config, split_by_horizon(dict(metrics))[0]
+def trust_in(model_films: ModelFilms, metrics: Mapping[str, float]) -> trust.Trust | None:
+    """For how many steps imagined positions can be trusted, by the figures of held-out play, else by the films."""
+    config, rows = model_films.model.config, split_by_horizon(dict(metrics))[0]
     found = trust.measured(rows, config.object_size, bool(metrics.get("against_truth")))
     if found is not None:
         return found
-    later = sights.watched.states[sights.seen - 1 :]
-    return trust.shown(later, sights.futures, config.frame_size, config.object_size)
+    later = model_films.watched.states[model_films.seen - 1 :]
+    return trust.shown(later, model_films.futures, config.frame_size, config.object_size)
 
 
 def charts_of(records: Records, metrics: Mapping[str, float]) -> dict[str, list[Chart]]:
     """The curves of trainings, and of the error of imagination over its steps, by heading."""
-    charts = {"How far imagination goes astray": horizon_charts(split_by_horizon(dict(metrics))[0])}
+    charts = {"Error of imagination by the number of steps": horizon_charts(split_by_horizon(dict(metrics))[0])}
     return charts | {HEADINGS[k]: training_charts(records[k], CURVES[k]) for k in CURVES if records.get(k)}
 
 

@@ -14,14 +14,14 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from sqair_wm.common.checksums import DamagedError
+from sqair_wm.common.named_folders import CONFIG, find_folder
 from sqair_wm.common.notes import read_json
-from sqair_wm.common.places import CONFIG, find_folder
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.data.opening import digits, video_settings
 from sqair_wm.runs.older import complete, flat, read_saved
 from sqair_wm.runs.run_folder import METRICS, RunFolder
 from sqair_wm.training.trainer import CHECKPOINT
-from sqair_wm.world.source import LOOKS, Source
+from sqair_wm.world.source import VIEW, Source
 from sqair_wm.world.world_model import DESCRIPTION, read_description
 
 AGENT, GAME, DIGITS, VIDEO = "agent", "atari", "moving_mnist", "video"
@@ -168,7 +168,7 @@ def _world_model(path: Path) -> Subject:
 def _data(config: DictConfig, source: Source | None) -> str:
     """A text for the held-out data of a run, equal for equal data; it looks up no game, which might import a module."""
     if config.data.kind == GAME:
-        view = {name: config.data[name] for name in LOOKS if name in config.data} if source is None else asdict(source)
+        view = {name: config.data[name] for name in VIEW if name in config.data} if source is None else asdict(source)
         return f"{config.env} {view} {config.data.test_frames} frames, seed {config.seed}"
     if config.data.kind == DIGITS:
         return f"digits {digits(config)}"

@@ -1,4 +1,4 @@
-"""For how many imagined steps the places of objects can be trusted."""
+"""For how many imagined steps the positions of objects can be trusted."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 
 import torch
 
-from sqair_wm.evaluation.metrics.places import centres, same_objects
+from sqair_wm.evaluation.metrics.positions import centres, same_objects
 from sqair_wm.model.slots import Slots
 
-BASELINES = {"_velocity": "constant velocity", "_still": "standing still"}
+BASELINES = {"_velocity": "constant velocity", "_still": "no motion"}
 
 
 @dataclass(frozen=True)
 class Trust:
-    """For how many steps imagined places stay near the true ones.
+    """For how many steps imagined positions stay near the true ones.
 
     Attributes:
         steps: for how many steps the mean error is within the bound, such as `14` or `20 or more`.
         bound: in pixels.
-        where: the true places, in words that end a sentence: "imagined objects are near where ...".
+        where: the true positions, in words that end a sentence: "imagined objects are near where ...".
         others: the same number of steps for baselines without a model, by name.
     """
 

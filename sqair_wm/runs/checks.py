@@ -15,8 +15,8 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from sqair_wm.common.checksums import DamagedError, check_seal, check_zip
 from sqair_wm.common.files import PARTIAL
+from sqair_wm.common.named_folders import WEIGHTS, find_folder
 from sqair_wm.common.notes import SUMS, check_listed, read_json
-from sqair_wm.common.places import WEIGHTS, find_folder
 from sqair_wm.common.tensor_files import read_tensors
 from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.stored import NOTE

@@ -16,8 +16,8 @@ from sqair_wm.common.checksums import DamagedError
 from sqair_wm.common.files import write_atomically
 from sqair_wm.common.locks import first_of
 from sqair_wm.common.machine import machine
+from sqair_wm.common.named_folders import CONFIG, find_folder
 from sqair_wm.common.notes import read_json
-from sqair_wm.common.places import CONFIG, find_folder
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.common.version import VERSION
 from sqair_wm.evaluation.kinds import kind_of

@@ -18,8 +18,8 @@ from omegaconf import DictConfig
 
 from sqair_wm.common.checksums import DamagedError
 from sqair_wm.common.files import new_folder, write_atomically
+from sqair_wm.common.named_folders import WEIGHTS, installed_models
 from sqair_wm.common.notes import SUMS, check_listed, list_sums, read_note
-from sqair_wm.common.places import WEIGHTS, installed_models
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.runs.run_folder import METRICS, RunFolder
 from sqair_wm.world.world_model import DESCRIPTION, load
@@ -64,7 +64,7 @@ def export_model(path: Path, target: Path, card: str) -> None:
 
 
 def import_model(source: str, name: str) -> Path:
-    """Check a shared model and install it, so that it is found by its name, see `common.places`.
+    """Check a shared model and install it, so that it is found by its name, see `common.named_folders`.
 
     Args:
         source: a folder that `export_model` wrote, or `hf://owner/name`, `hf://owner/name@revision` on the Hugging

@@ -1,4 +1,4 @@
-"""What changes while SQAIR is trained: sequence length, annealing, exploration."""
+"""The settings and the curriculum of SQAIR's training: sequence length, annealing, exploration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recording as the model sees it: the scene of every frame, from which imagination is learned without images."""
+"""A recording filtered by the model: the scene of every frame, on which imagination is trained without images."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ class EncodedPlay:
 def encode(model: WorldModel, sequences: PlaySequences, device: torch.device, progress: bool = True) -> EncodedPlay:
     """Filter every frame of a recording, many parts of it side by side.
 
-    Filtering is deterministic, as it is for agents. Sampled places were too noisy to tell which pellet was eaten: on
+    Filtering is deterministic, as it is for agents. Sampled positions were too noisy to tell which pellet was eaten: on
     held-out frames of MsPacman the F1 of rewards was 0.60 with samples and 0.73 with means (one run).
 
     Args:

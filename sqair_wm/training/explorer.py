@@ -1,4 +1,4 @@
-"""A player that collects data: it plans in imagination for reward and for steps that the model does not know well."""
+"""A player that collects data: it plans in imagination for reward, and for steps about which the model is uncertain."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Exploring:
 
 
 class Explorer:
-    """A `Player` of several games side by side: in some stretches it plans in imagination, in others it acts at random.
+    """A `Player` of several games: in some stretches of steps it plans in imagination, in others it acts at random.
 
     Args:
         world: the model, in evaluation mode; it is not changed.

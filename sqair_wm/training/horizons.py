@@ -17,18 +17,18 @@ MORE = 4
 
 @dataclass(frozen=True)
 class ImaginationConfig(Schedule):
-    """How imagination is trained.
+    """How imagination is trained: the dynamics on rollouts of observed scenes, and the heads for reward and ending.
 
     Attributes:
-        context: frames that are seen before imagination begins.
-        steps: [[iteration, steps], ...]: from that iteration on, so many steps are imagined.
-        brief: steps that are imagined in brief iterations, from `MORE` times as many stretches; 0 for no brief ones.
+        context: observed frames before a rollout begins (burn-in).
+        steps: [[iteration, steps], ...]: the horizon of rollouts from that iteration on.
+        brief: the horizon of brief iterations, with `MORE` times as many stretches; 0 for no brief iterations.
         briefs: number of brief iterations after each other one.
-        wrong: share of the stretches of brief iterations that are drawn where imagination was wrong, see `FrameErrors`.
+        wrong: share of the stretches of brief iterations that are sampled by their last error, see `FrameErrors`.
         rounds: [[iteration, frames], ...]: after that iteration, so many frames of the game are played, by planning
-            with what was learned, and added to the data; rounds after the last iteration are ignored. Data that are not
-            a game have no rounds.
-        streams: games that are played side by side in a round.
+            with the model as trained so far, and added to the data; rounds after the last iteration are ignored. Data
+            that are not a game have no rounds.
+        streams: games that are played in parallel in a round.
         curiosity: of the player in a round, see `Exploring`.
         objects: about how many objects all stretches of an iteration hold together. Where scenes hold many objects
             there are fewer stretches than `batch`, at least `FEWEST`, so that as many iterations fit into the minutes;
@@ -39,11 +39,11 @@ class ImaginationConfig(Schedule):
         scenery: weight of the error of the background around objects.
         births: weight of the loss of when and where new objects appear.
         intent: weight of the error of where objects are about to go, with `model.pairs=intent` or `hit`.
-        outcome: weight of the losses of reward and ending after steps that were seen.
-        dreamt: weight of the same losses after steps that were imagined.
-        astray: in object sizes, how far from where it was seen an object may be imagined before it is put back there;
-            0 for any distance.
-        missed: additional weight of a step that leads an object astray; other steps have weight 1.
+        outcome: weight of the losses of reward and ending after observed steps.
+        dreamt: weight of the same losses after imagined steps.
+        astray: threshold in object sizes: an object whose imagined position is further than this from the observed one
+            is put back at the observed one, and the rollout continues from there; 0 for no threshold.
+        missed: additional weight of a step whose error exceeds `astray`; other steps have weight 1.
         eventful: share of the other stretches, and of the single steps, that are drawn where something happens: objects
             meet or appear, a reward comes, the game ends.
         singles: number of single steps in an iteration, from the whole recording, from which reward and ending are

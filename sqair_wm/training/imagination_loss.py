@@ -28,10 +28,10 @@ ERRORS = "errors"
 
 
 class ImaginationLoss(nn.Module):
-    """The error of imagined steps, and of the reward and the ending that are predicted for them.
+    """The loss of rollouts: errors of imagined states, and of the rewards and endings predicted for them.
 
-    For `context` frames the dynamics is shown what was seen; then it goes on from its own predictions. Positions
-    count by their distance, in object sizes, for as long as an object is there and in sight.
+    For `context` frames the dynamics gets the observed scenes (burn-in); then it continues from its own predictions.
+    The error of a position is a distance in object sizes; it counts as long as the object is present and visible.
 
     Args:
         world: the model whose dynamics and heads learn.
@@ -55,11 +55,11 @@ class ImaginationLoss(nn.Module):
         self.register_buffer("unit", torch.tensor(sum(world.config.object_share)), persistent=False)
 
     def forward(self, play: Play, singles: Play) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss, and its terms as scalar tensors on the device; with them, as `ERRORS`, `[T - 1, B]`: how far the object
-        that was imagined worst in each step is from where it was seen, in object sizes.
+        """Loss, and its terms as scalar tensors on the device; with them, as `ERRORS`, `[T - 1, B]`: the largest error
+        of a position in each step, in object sizes.
 
         Args:
-            play: stretches to imagine.
+            play: stretches for rollouts.
             singles: stretches of two frames, from which reward and ending are learned.
         """
         c = self.config
@@ -90,8 +90,8 @@ class ImaginationLoss(nn.Module):
         return total, {"loss": total.detach(), ERRORS: errors} | statistics
 
     def _rollout(self, play: Play) -> Iterator[RolloutStep]:
-        """The likeliest steps from the first scenes on; each says its prediction, the scene seen, and the error of the
-        scenery."""
+        """The likeliest rollout from the first scenes; each step also has its prediction, the observed scene, and the
+        error of the scenery."""
 
         def step(t: int, slots: Slots) -> tuple[Slots, tuple[Prediction, Slots, Tensor]]:
             target = play.scene(t + 1)
@@ -145,11 +145,11 @@ class ImaginationLoss(nn.Module):
         return target.replace(prior=torch.where(followed[..., None], imagined.prior, target.prior))
 
     def _put_back(self, imagined: Slots, target: Slots) -> Slots:
-        """The scenes with objects put back where they were seen, if they are too far off (`ImaginationConfig.astray`).
+        """The scenes, with objects put back at their observed positions where the error exceeds `config.astray`.
 
-        Going on from a wrong place would teach objects to come back from it: a ball that passed a paddle would return.
-        To be put back is no surprise: otherwise the dynamics would learn a bounce from the surprise that follows it in
-        training only, instead of from what leads to it.
+        Continuing from a wrong position would teach objects to come back from it: a ball that passed a paddle would
+        return. Being put back is not a surprise (see `Motion`): otherwise the dynamics would learn a bounce from the
+        surprise that follows it, which occurs in training only, instead of from what leads to it.
         """
         if not self.config.astray:
             return imagined
@@ -178,9 +178,9 @@ class ImaginationLoss(nn.Module):
         density = -prediction.where.log_prob(target.where) - prediction.what.log_prob(target.what)
         there = slots.presence * ((slots.identity == target.identity) & (target.presence > 0))
         stay = presence_loss(prediction.stay_logit, there)
-        errors = (apart.detach() * seen).amax(1)
         if prediction.lasts_logit is not None:
             stay = stay + presence_loss(prediction.lasts_logit, alive)
+        errors = (apart.detach() * seen).amax(1)
         if self.config.astray:
             apart = apart * (1 + self.config.missed * (apart.detach() > self.config.astray))
         counted = (

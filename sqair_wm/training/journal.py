@@ -1,4 +1,4 @@
-"""What training reports: a progress bar, TensorBoard, and records for the report."""
+"""Records of a training: a progress bar, TensorBoard, and statistics for the report."""
 
 from __future__ import annotations
 

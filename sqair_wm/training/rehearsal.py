@@ -1,4 +1,4 @@
-"""Rehearsal: objects that were seen before are encoded and drawn again, each alone and where it was."""
+"""Rehearsal: encodes and decodes stored objects of earlier steps again, each alone and at its old position."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Rehearsal(nn.Module):
         self.oldest.copy_((self.oldest + len(frame)) % REMEMBERED)
 
     def forward(self, model: SQAIR, kl_weight: float) -> Tensor:
-        """The negative bound per frame, a scalar: the mean over the objects drawn; no gradient reaches their places."""
+        """The negative bound per frame, a scalar: the mean over the objects drawn; their positions get no gradient."""
         chosen = torch.randint(REMEMBERED, (self.number,), device=self.where.device)
         where, filled = self.where[chosen], self.filled[chosen]
         view = FrameView(self.images[chosen].float() / 255, self.number)

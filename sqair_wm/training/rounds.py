@@ -1,4 +1,4 @@
-"""Training of imagination in rounds: it learns, plays by planning with what it learned, and learns from that too."""
+"""Training of imagination in rounds: training, then play by planning with the model, which is added to the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every kind of training has: its length, its learning rate, and how often it is recorded and saved."""
+"""Settings that every kind of training has: its length, its learning rate, and how often it is recorded and saved."""
 
 from __future__ import annotations
 

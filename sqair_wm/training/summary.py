@@ -1,4 +1,4 @@
-"""How long the trainings of a run took."""
+"""The duration of the trainings of a run."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class EpisodeRules:
 
 
 class EpisodeStep(NamedTuple):
-    """What an imagined step brought; arrays `[B]`.
+    """The result of an imagined step; arrays `[B]`.
 
     Attributes:
         reward: float64, expected, unclipped, in the game's units.

@@ -1,4 +1,4 @@
-"""Scenes over time, with every object in a row of its own; and running games that a model filters."""
+"""Scenes over time in which every object keeps its row; and running games that a model filters."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ class Scenes:
 
 
 class Tracker:
-    """Follows `number` running games at once, deterministically.
+    """Filters `number` running games in one batch, deterministically.
 
     Attributes:
-        scenes: what the model sees in them.
-        eyes: one for each game.
+        scenes: the filtered scenes.
+        eyes: the preprocessing of each game.
     """
 
     def __init__(self, model: WorldModel, number: int):
@@ -108,7 +108,7 @@ class Tracker:
         self._fresh[chosen] = False
 
     def state_dict(self) -> dict[str, Any]:
-        """What the model has made of the games so far, in tensors on the CPU; see `Slots` and `Seating`."""
+        """The filtered state of the games, in tensors on the CPU; see `Slots` and `Seating`."""
         seen, seating = self.scenes.state, self.scenes.seating
         fields = {name: getattr(seen, name) for name in field_names(Slots)} | seating._asdict()
         return {
@@ -118,7 +118,7 @@ class Tracker:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
+        """Continue from what `state_dict` returned."""
         device = self.scenes.state.step.device
         fields = {name: x.to(device) for name, x in state["scenes"].items()}
         seating = Seating(*(fields.pop(name) for name in Seating._fields))

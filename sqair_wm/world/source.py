@@ -1,4 +1,4 @@
-"""Where the frames of a model come from, and how a running game is shown to it."""
+"""The game and the preprocessing of its frames that a model was trained with, for running games too."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sqair_wm.games.background import RunningMode, separate
 from sqair_wm.games.names import FRAME_SKIP, find_game
 from sqair_wm.games.play import Recording
 
-LOOKS = ("size", "crop", "pool", "sticky", "memory", "frame_skip")
-"""Settings of a `Recording` that must be the same wherever a model is shown a game."""
+VIEW = ("size", "crop", "pool", "sticky", "memory", "frame_skip")
+"""Settings of a `Recording` that must be the same wherever a model observes a game."""
 
 ALIASES = {"frameskip": "frame_skip", "repeat_action_probability": "sticky"}
 """What ale-py calls two of the settings of a `Source`."""
@@ -24,7 +24,7 @@ ALIASES = {"frameskip": "frame_skip", "repeat_action_probability": "sticky"}
 
 @dataclass(frozen=True)
 class Source:
-    """Where the frames come from: the settings with which the model is shown a running game.
+    """The game that a model was trained on, and the preprocessing of its frames.
 
     Attributes:
         game: the one name of the game, see `find_game`.
@@ -44,7 +44,7 @@ class Source:
     memory: int = 45
     frame_skip: int | None = None
 
-    LIMITS: ClassVar[Limits] = {name: Recording.LIMITS[name] for name in LOOKS}
+    LIMITS: ClassVar[Limits] = {name: Recording.LIMITS[name] for name in VIEW}
 
     def __post_init__(self) -> None:
         check_settings(self, "source")
@@ -78,7 +78,9 @@ class Source:
 
 
 class Eyes:
-    """Turns the frames of one running game into what the model sees; remembers the background between frames.
+    """Preprocesses the pictures of one running game: separates the foreground from a running background model.
+
+    Made by `WorldModel.eyes`; each running game needs its own, because the background is updated with every picture.
 
     Args:
         initial: `[H, W, 3]` uint8, the background at the start of an episode.
@@ -103,7 +105,7 @@ class Eyes:
         return self._mode.state_dict()
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Go on from what `state_dict` gave."""
+        """Continue from what `state_dict` returned."""
         self._mode.load_state_dict(state)
 
     def __call__(self, frame: np.ndarray) -> Frame:

@@ -1,4 +1,4 @@
-"""The model together with what it needs to be shown a running game; saved and loaded as one folder."""
+"""The world model: SQAIR, heads for reward and ending, and the preprocessing of its game; saved as one folder."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from sqair_wm.common.frame import Frame
+from sqair_wm.common.named_folders import WEIGHTS, find_folder
 from sqair_wm.common.notes import read_note, write_note
-from sqair_wm.common.places import WEIGHTS, find_folder
 from sqair_wm.common.tensor_files import read_shapes, read_weights, save_weights
 from sqair_wm.games.games import make_game
 from sqair_wm.games.legacy import completed
@@ -67,7 +67,7 @@ class WorldModel(nn.Module):
         return self.sqair.observe(slots, frame, action, **options)
 
     def filter(self, slots: Slots, frame: Frame, action: Tensor | None = None, *, checked: bool = False) -> Slots:
-        """Posterior step as an agent takes it, the same every time; see `SQAIR.filter`."""
+        """Posterior step without sampling, as for agents; see `SQAIR.filter`."""
         return self.sqair.filter(slots, frame, action, checked=checked)
 
     def filtered(self, frames: Iterable[Frame], actions: Iterable[Tensor | None], batch: int) -> Iterator[Slots]:
@@ -90,7 +90,7 @@ class WorldModel(nn.Module):
     def step(
         self, slots: Slots, action: Tensor, noise: Noise | None = None, *, discover: bool = True
     ) -> tuple[Slots, Outcome]:
-        """One imagined step and what it brings, in tensors on the device of `slots`: all that a planner needs.
+        """One imagined step and its outcome, in tensors on the device of `slots`: all that a planner needs.
 
         Args:
             slots: `B` scenes of `N` slots.
@@ -177,7 +177,7 @@ class WorldModel(nn.Module):
         return make_game(source.game, **source.settings_with(kwargs))
 
     def eyes(self) -> Eyes:
-        """A fresh background model for one running game, on the device of the weights.
+        """New preprocessing for one running game (a background model), on the device of the weights.
 
         Raises:
             ValueError: if the model was not trained on a game.
@@ -200,7 +200,7 @@ def load(folder: str | Path, device: str | torch.device = "cpu", dense: bool | N
     """Read a trained model from a run's folder, ready to use (evaluation mode, no gradients).
 
     Args:
-        folder: such as `runs/MsPacman`, or a name such as `MsPacman`, see `common.places.find_folder`.
+        folder: such as `runs/MsPacman`, or a name such as `MsPacman`, see `common.named_folders.find_folder`.
         device: where to put it.
         dense: see `SQAIR`; by default a CUDA device computes densely.
 

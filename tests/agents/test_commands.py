@@ -15,7 +15,7 @@ from sqair_wm.agents.kinds import KINDS, open_run
 from sqair_wm.agents.learning import WorldSettings
 from sqair_wm.agents.settings import DreamAgent
 from sqair_wm.common.limits import limits_of
-from sqair_wm.common.places import MODELS
+from sqair_wm.common.named_folders import MODELS
 from sqair_wm.envs.around import Around
 
 DREAM = (

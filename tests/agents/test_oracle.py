@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sqair_wm.agents.games import RealGames
-from sqair_wm.agents.oracle import PLACE, SPACE, OraclePolicy, TrueObjects, code_of
+from sqair_wm.agents.oracle import BEFORE_CODE, SPACE, OraclePolicy, TrueObjects, code_of
 from tests.agents.worlds import Notes
 
 
@@ -25,10 +25,10 @@ def test_it_is_shown_where_the_objects_are_and_how_they_move(world):
         centres = boxes[:, :2] + boxes[:, 2:] / 2
         assert there[:, 1:3] == pytest.approx(2 * centres / size - 1, abs=1e-5)
         assert there[:, 3:5] == pytest.approx(boxes[:, 2:] / size, abs=1e-5)
-        assert there[:, PLACE:] == pytest.approx(np.tile(code_of("object"), (len(boxes), 1)))
+        assert there[:, BEFORE_CODE:] == pytest.approx(np.tile(code_of("object"), (len(boxes), 1)))
     moved = seen[2][:, 1:3] - seen[1][:, 1:3]
-    assert moved.any() and seen[2][:, 5:PLACE] == pytest.approx(moved, abs=1e-5)
-    assert not first[:, 5:PLACE].any(), "nothing has moved yet"
+    assert moved.any() and seen[2][:, 5:BEFORE_CODE] == pytest.approx(moved, abs=1e-5)
+    assert not first[:, 5:BEFORE_CODE].any(), "nothing has moved yet"
 
 
 def test_it_sees_the_same_in_evaluation_as_in_training(world, short):

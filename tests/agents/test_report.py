@@ -28,7 +28,7 @@ def test_it_says_what_was_reached_and_how_the_time_was_spent(command, folder):  
     assert said["Score"].value == "-20.70" and "8 whole real games" in said["Score"].sentence
     assert "-21.00 to -20.40" in said["Score"].sentence and "human 14.6" in said["Score"].sentence
     assert said["Time"].value == "3 min" and "1,000 real and 2,000 imagined" in said["Time"].sentence
-    assert "playing 10%, learning the world 20%, dreaming 70%" in said["Time"].sentence
+    assert "playing 10%, training the world model 20%, learning in imagination 70%" in said["Time"].sentence
 
 
 def test_objects_and_imagination_are_those_of_the_world_model_it_was_given(command, folder, tmp_path, model):  # noqa: F811

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from sqair_wm.agents.expectations import look_ahead, picture
 from sqair_wm.agents.games import RealGames
 from sqair_wm.agents.loop import AGENT
-from sqair_wm.agents.mind import look_ahead, picture
 from sqair_wm.agents.outlook import Counting, worth
 from sqair_wm.agents.play import find_agent, main
 from sqair_wm.agents.run import CONFIG

@@ -113,7 +113,7 @@ def test_imagination_is_trained_on_any_data_with_actions_and_rewards(run):
     assert metrics["rewards_seen"] > 0 and "reward_f1" in metrics
     model = load(folder)
     assert model.config.actions == len(MOVES) and model.config.dynamics == "interactive" and model.source is None
-    assert "How far imagination goes astray" in check((folder / "report.html").read_text()).text["h3"]
+    assert "Error of imagination by the number of steps" in check((folder / "report.html").read_text()).text["h3"]
 
 
 def test_such_a_run_is_evaluated(run):

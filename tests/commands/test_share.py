@@ -11,8 +11,8 @@ import yaml
 
 import sqair_wm
 from sqair_wm.common.files import PARTIAL
+from sqair_wm.common.named_folders import MODELS
 from sqair_wm.common.notes import list_sums, read_note, write_note
-from sqair_wm.common.places import MODELS
 from sqair_wm.runs.sharing import SHARED
 from sqair_wm.share import main
 from tests.conftest import ROOT

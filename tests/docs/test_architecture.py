@@ -53,8 +53,8 @@ def test_every_stop_of_the_table_is_there_and_every_file_with_one_is_in_the_tabl
     assert with_stops == {file for file, _ in listed}
 
 
-def test_the_picture_of_the_house_is_that_of_the_imports():
-    done = subprocess.run([sys.executable, "docs/house.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+def test_the_picture_of_the_layers_is_that_of_the_imports():
+    done = subprocess.run([sys.executable, "docs/layers.py", "--check"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sqair_wm.games import field as field_module
-from sqair_wm.games.field import Field, Play, Rows, measure_field, playing_field, vanishing
+from sqair_wm.games.field import Field, RawPlay, Rows, measure_field, playing_field, vanishing
 
 T, H, W = 900, 100, 60
 SCORE, LIVES = slice(2, 7), slice(10, 14)
@@ -28,7 +28,7 @@ def play(*, ball=(30, 90), score=SCORE, separated=True, period=1):
         screens[i, LIVES, 40 : 50 - died[: i + 1].sum()] = 8
         if i % period == 0:
             screens[i, places[i] : places[i] + 5, 30:35] = 3
-    return Play(screens, rewarded, died, t)
+    return RawPlay(screens, rewarded, died, t)
 
 
 def field(**changes):

@@ -34,6 +34,6 @@ def test_long_curves_are_thinned_to_means():
 def test_imagination_is_drawn_beside_both_baselines():
     rows = {name: {1: 1.0, 5: 2.0} for name in ("position_error", "position_error_still", "position_error_median")}
     mean, median = horizon_charts(rows)
-    assert [line.label for line in mean.lines] == ["imagined", "standing still"] and mean.marked
+    assert [line.label for line in mean.lines] == ["imagined", "no motion"] and mean.marked
     assert [line.label for line in median.lines] == ["imagined"] and horizon_charts({}) == []
-    assert mean.readings["lines"][1] == {"label": "standing still", "values": ["1", "2"]}
+    assert mean.readings["lines"][1] == {"label": "no motion", "values": ["1", "2"]}

@@ -22,11 +22,8 @@ def test_a_measured_game_says_all_five():
     found = values(GAME, measured(ERRORS, (3.0, 4.0), True))
     assert [value for value, _ in found.values()] == ["99.0 %", "50 %", "56 %", "7", "28 min"]
     assert "after 24 steps" in found["Decisions"][1] and "game has them" in found["Imagined steps to trust"][1]
-    assert (
-        "2.5 pixels" in found["Imagined steps to trust"][1]
-        and "standing still 0" in found["Imagined steps to trust"][1]
-    )
-    assert "20 min" in found["Time"][1] and "1,399 steps of learning to see and 1,142" in found["Time"][1]
+    assert "2.5 pixels" in found["Imagined steps to trust"][1] and "no motion 0" in found["Imagined steps to trust"][1]
+    assert "20 min" in found["Time"][1] and "1,399 steps of object training and 1,142" in found["Time"][1]
 
 
 def test_what_is_not_measured_yet_is_said_with_the_command_that_does():

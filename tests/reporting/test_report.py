@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from sqair_wm.common.frame import Frame
+from sqair_wm.reporting.model_films import liveliest, real_frames
 from sqair_wm.reporting.report import write_report
-from sqair_wm.reporting.sights import liveliest, real_frames
 from sqair_wm.world.world_model import WorldModel
 from tests.conftest import MovingSquares, small
 from tests.reporting.pages import album, check

@@ -38,7 +38,7 @@ def test_tables_hold_every_figure(metrics):
     assert all(f"\n{name} " in text for name in (*rows, *others))
     still = next(line for line in text.splitlines() if line.startswith("position_error_still "))
     assert still.split()[1:] == ["2", "4", "10", "20", "40"]
-    assert "Distance in pixels" in text and "if all stood still." in text
+    assert "Distance in pixels" in text and "if no object moved." in text
 
 
 def test_baselines_stand_beside_the_model():

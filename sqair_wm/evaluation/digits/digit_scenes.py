@@ -21,7 +21,7 @@ TOGETHER = 5 * CHUNK
 
 @dataclass(frozen=True)
 class Seen:
-    """`B` fixed sequences of `T` frames as a model sees them: means, and the likelier value of every presence.
+    """`B` fixed sequences of `T` frames, filtered deterministically by a model.
 
     Attributes:
         truth: the true digits, on the CPU like all the rest.

@@ -1,4 +1,4 @@
-"""How well a model counts moving digits that it was not trained on."""
+"""Counting accuracy of a model on moving digits of the test set."""
 
 from __future__ import annotations
 

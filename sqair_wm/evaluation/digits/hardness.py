@@ -19,7 +19,7 @@ def hardest(batch: Batch, number: int) -> Batch:
         ValueError: if the batch has no truth.
     """
     if batch.truth is None:
-        raise ValueError("the true places of objects are not known for these data, so no hard sequences can be found")
+        raise ValueError("the true positions of objects are not known here, so no hard sequences can be found")
     boxes, there = batch.truth.boxes.cpu().numpy(), batch.truth.presence.cpu().numpy()
     pairs = there[..., :, None] & there[..., None, :]
     overlap = torch.from_numpy((iou(boxes, boxes) * pairs).sum((0, 2, 3)) - there.sum((0, 2)))

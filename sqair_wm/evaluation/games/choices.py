@@ -1,4 +1,4 @@
-"""How good the choices are that foresight makes: figures of true and foreseen returns."""
+"""The quality of choices between action sequences by their predicted returns; see `Foresight`."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ import numpy as np
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.evaluation.games.choices import Choice, Decisions
 from sqair_wm.evaluation.games.foresight import Foresight, Imagination
-from sqair_wm.evaluation.games.players import LookingAgent, sequences
+from sqair_wm.evaluation.games.players import LookaheadPlayer, sequences
 from sqair_wm.games.branches import Branching
 from sqair_wm.games.policies import RepeatingAgent
 from sqair_wm.world.scenes import load_for_game
@@ -122,7 +122,7 @@ def try_states(game: Branching, foresight: Foresight, settings: DecisionSettings
     space = game.action_space
     assert isinstance(space, gym.spaces.Discrete)
     actions, random, age = int(space.n), np.random.default_rng(settings.seed), 1
-    player = LookingAgent(game, actions, settings.seed) if better else RepeatingAgent(actions, settings.seed)
+    player = LookaheadPlayer(game, actions, settings.seed) if better else RepeatingAgent(actions, settings.seed)
     frame, _ = game.reset(seed=settings.seed)
     foresight.begin(frame)
     tried, most = 0, settings.states * settings.tries

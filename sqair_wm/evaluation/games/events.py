@@ -43,7 +43,7 @@ class FoundObjects:
 
 
 def event_metrics(model: WorldModel, sequences: PicturedPlay, truth: GameTruth) -> dict[str, float]:
-    """How well a model follows the events that decide a game.
+    """How well a model tracks objects in the events that decide a game.
 
     Args:
         model: trained, in evaluation mode.

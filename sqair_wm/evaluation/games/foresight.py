@@ -1,4 +1,4 @@
-"""Foresight: predicted rewards of action sequences, by a model that follows a game or by another predictor."""
+"""Foresight: predicted rewards of action sequences, by a model that filters a game or by another predictor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqair_wm.world.world_model import WorldModel
 
 
 class Foresight(Protocol):
-    """Follows a game and predicts the rewards of sequences of actions."""
+    """Filters a running game, and predicts the rewards of action sequences from its current state."""
 
     def begin(self, frame: np.ndarray) -> None:
         """An episode begins with `frame` `[H, W, 3]` uint8."""
@@ -23,7 +23,7 @@ class Foresight(Protocol):
         """The game went on, under `action`."""
 
     def scene(self) -> Any:
-        """What is known of the present state, for `rewards`."""
+        """The current state, for `rewards`."""
 
     def rewards(self, scenes: list[Any], plans: np.ndarray) -> np.ndarray:
         """Expected reward of every step of the plans `[T, K, C]` for the `K` scenes, `[T, K, C]`."""

@@ -15,11 +15,11 @@ class NoTruth(RuntimeError):
 class Found(NamedTuple):
     """An object: its index in the list of all, its class, and its box (top, left, height, width) in pixels."""
 
-    place: int
+    entry: int
     kind: str
     box: tuple[float, float, float, float]
 
 
-Look = Callable[[gym.Env, dict[str, Any]], list[Found]]
+ReadObjects = Callable[[gym.Env, dict[str, Any]], list[Found]]
 """Given an environment and the info of its last step, its objects, in pixels of its own frame; made anew for each
 episode."""

@@ -1,4 +1,4 @@
-"""Imagination against reality: it starts from observed scenes and takes the recorded actions."""
+"""Compares rollouts from observed scenes, under the recorded actions, with what happened."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from sqair_wm.data.sequences import PlaySequences
 from sqair_wm.evaluation.games.held_out import WARM_UP, HeldOut
 from sqair_wm.evaluation.games.truth import GameTruth, box_centres, moves
-from sqair_wm.evaluation.metrics.places import centres, displacements, match, pick, reach, same_objects
+from sqair_wm.evaluation.metrics.positions import centres, displacements, match, pick, reach, same_objects
 from sqair_wm.model.outlines import off_centre
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import to_where, window
@@ -28,7 +28,7 @@ FORECASTS = ("", "_still", "_velocity")
 
 @dataclass
 class Reference:
-    """The places of the objects of `K` starts in the `S` steps after them, from the truth or from the model's tracks.
+    """Positions of the objects of `K` starts in the `S` steps after them: the true ones, or the model's tracks.
 
     Attributes:
         centres: `[K, S + 1, N, 2]` in pixels.
@@ -88,7 +88,7 @@ def gather(chosen: np.ndarray, play: HeldOut, states: list[Slots]) -> Starts:
 
 
 def forecast(start: Slots, imagined: list[Slots], size: tuple[int, int]) -> Tensor:
-    """Places at which the model and the baselines expect the objects of `K` starts: `[K, 3, S + 1, N, 2]` in pixels.
+    """Positions at which the model and the baselines expect the objects of `K` starts: `[K, 3, S + 1, N, 2]` in pixels.
 
     An object that imagination removes is expected where it was last. Constant velocity stops at the edge of the frame.
     """
@@ -117,7 +117,8 @@ def tracked_reference(starts: Starts, size: tuple[int, int]) -> Reference:
 def true_references(model: WorldModel, starts: Starts, truth: GameTruth) -> tuple[Reference, Reference, Tensor]:
     """The true objects with which the model's objects are matched at the start.
 
-    What is painted in a window need not lie at its centre. The offset at the start is subtracted from the true places.
+    What is painted in a window need not lie at its centre. The offset at the start is subtracted from the true
+    positions.
 
     Returns:
         References matched among the true objects that move, and among all; and `[K, 2]`, the number of moving true
@@ -163,7 +164,7 @@ def image_errors(model: WorldModel, sequences: PlaySequences, starts: Starts, im
 
 @torch.no_grad()
 def fates(model: WorldModel, starts: Starts, actions: Tensor, seed: int = 0) -> Tensor:
-    """Which objects a sampled future loses and invents, compared with what the model sees happen.
+    """Which objects a sampled rollout loses and invents, compared with the observed scenes.
 
     Returns:
         `[K, H, 4]`, numbers of objects at each horizon: lost ones, those still there; invented ones, all imagined ones.
@@ -190,7 +191,7 @@ def count_fates(start: Slots, imagined: Slots, seen: Slots, size: tuple[int, int
 
 @dataclass
 class Futures:
-    """What was imagined from `K` starts, and what happened.
+    """Rollouts from `K` starts, and what happened.
 
     Attributes:
         forecasts: `[K, 3, S + 1, N, 2]`, see `forecast`.

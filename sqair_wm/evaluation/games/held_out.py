@@ -1,4 +1,4 @@
-"""All of a held-out recording as rows of frames that the model sees side by side, every step of it counted once."""
+"""A held-out recording as a batch of rows of frames, which the model filters together; each step is counted once."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def whole_episodes(episode: np.ndarray) -> HeldOut:
 
 @torch.no_grad()
 def observe_play(model: WorldModel, sequences: PlaySequences, play: HeldOut) -> list[Slots]:
-    """The scenes after each of the `T` frames, seen deterministically; frames are read one step at a time."""
+    """The scenes after each of the `T` frames, filtered deterministically; frames are read one step at a time."""
     return list(filter_play(model, sequences, play))
 
 

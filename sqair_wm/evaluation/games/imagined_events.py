@@ -1,4 +1,4 @@
-"""Are events imagined before they happen? Turns of objects, and places of objects that met others on the way."""
+"""Are events imagined before they happen? Turns of objects, and positions of objects that met others on the way."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sqair_wm.data.sequences import PlaySequences
 from sqair_wm.evaluation.games.futures import FORECASTS, WARM_UP, forecast
 from sqair_wm.evaluation.games.held_out import HeldOut, observe_play, rows_of
 from sqair_wm.evaluation.games.true_events import SPAN, TURN, TrueEvents, centres_of, direction, ways
-from sqair_wm.evaluation.metrics.places import centres, match, reach
+from sqair_wm.evaluation.metrics.positions import centres, match, reach
 from sqair_wm.model.outlines import off_centre
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
 
 SPACING, AHEAD, FAR = 3, 5, 10
-"""Frames between two starts in a row; steps within which turns are imagined, and after which places are compared."""
+"""Frames between two starts in a row; steps within which turns are imagined, and after which positions are compared."""
 
 ENOUGH = 5
 """Least number of turns of a class of objects for which the class has a figure of its own."""
@@ -33,18 +33,18 @@ class Paths:
     Attributes:
         frame: `[K]` number of the frame of the start.
         column: `[K]` column of the true object.
-        places: `[K, 3, FAR + 1, 2]` centres of the model and the baselines, in pixels, see `forecast`.
+        positions: `[K, 3, FAR + 1, 2]` centres of the model and the baselines, in pixels, see `forecast`.
         gone: `[K]` bool, whether imagination removed the object within `AHEAD` steps.
     """
 
     frame: np.ndarray
     column: np.ndarray
-    places: np.ndarray
+    positions: np.ndarray
     gone: np.ndarray
 
 
 def imagined_event_metrics(model: WorldModel, sequences: PlaySequences, events: TrueEvents) -> dict[str, float]:
-    """Figures of imagination from seen scenes, under the actions that were taken.
+    """Figures of rollouts from observed scenes, under the actions that were taken.
 
     Returns:
         `turn_recall_5`: of the `turns_seen` moving objects that have another direction `AHEAD` steps later, the share
@@ -61,7 +61,7 @@ def imagined_event_metrics(model: WorldModel, sequences: PlaySequences, events: 
     if not parts:
         return {}
     paths = Paths(
-        *(np.concatenate(x) for x in zip(*((p.frame, p.column, p.places, p.gone) for p in parts), strict=True))
+        *(np.concatenate(x) for x in zip(*((p.frame, p.column, p.positions, p.gone) for p in parts), strict=True))
     )
     return turn_metrics(paths, events) | error_metrics(paths, events)
 
@@ -84,13 +84,13 @@ def follow(
     true = torch.from_numpy(centres_of(events.truth.boxes[index[0]])).to(device)
     moving = torch.from_numpy(events.sets.moving[index[0]]).to(device)
     column = match(centres(start, size), reach(start, size), true, start.presence > 0, moving).cpu().numpy()
-    places = forecast(start, imagined, size) + beside[:, None, None]
+    positions = forecast(start, imagined, size) + beside[:, None, None]
     gone = ~_there(start, imagined[AHEAD - 1])
     scene, slot = np.nonzero(column >= 0)
     return Paths(
         frame=index[0][scene],
         column=column[scene, slot],
-        places=places.movedim(3, 1).cpu().numpy()[scene, slot],
+        positions=positions.movedim(3, 1).cpu().numpy()[scene, slot],
         gone=gone.cpu().numpy()[scene, slot],
     )
 
@@ -101,7 +101,7 @@ def turn_metrics(paths: Paths, events: TrueEvents) -> dict[str, float]:
     # The true direction at the start serves both, so that truth and imagination are compared on the same turns.
     before = direction(ways(boxes, identity, -SPAN, 0))[paths.frame, paths.column]
     after = direction(ways(boxes, identity, AHEAD - SPAN, AHEAD))[paths.frame, paths.column]
-    guess = direction(paths.places[:, 0, AHEAD] - paths.places[:, 0, AHEAD - SPAN])
+    guess = direction(paths.positions[:, 0, AHEAD] - paths.positions[:, 0, AHEAD - SPAN])
     guess[paths.gone] = np.nan
     known = ~np.isnan(before).any(1) & ~np.isnan(ways(boxes, identity, 0, AHEAD)[paths.frame, paths.column]).any(1)
     turned, foreseen = ((before * x).sum(1) < TURN for x in (after, guess))
@@ -122,8 +122,8 @@ def error_metrics(paths: Paths, events: TrueEvents) -> dict[str, float]:
     """See `imagined_event_metrics`; for the objects that are there in all frames."""
     boxes, identity = events.truth.boxes, events.truth.identity
     way = ways(boxes, identity, 0, FAR)[paths.frame, paths.column]
-    place = centres_of(boxes)[paths.frame, paths.column] + way
-    error = np.linalg.norm(paths.places[:, :, FAR] - place[:, None], axis=-1)
+    position = centres_of(boxes)[paths.frame, paths.column] + way
+    error = np.linalg.norm(paths.positions[:, :, FAR] - position[:, None], axis=-1)
     happens = events.contacts | events.turns
     eventful = np.stack([happens[paths.frame + s, paths.column] for s in range(FAR)]).any(0)
     there, figures = ~np.isnan(way).any(1), {"events_10": 0.0}

@@ -10,7 +10,7 @@ import numpy as np
 from sqair_wm.data.sequences import PicturedPlay
 from sqair_wm.evaluation.games.truth import LEAST_MOTION, GameTruth
 
-AROUND = 8
+MOTION_WINDOW = 8
 """An object moves in a frame if its centre covers `LEAST_MOTION` pixels within so many frames before and after."""
 
 SCENERY = frozenset({"Block", "Conveyer_Belt", "Ladder", "Pill", "Platform", "Rope", "Wall"})
@@ -25,7 +25,7 @@ class ObjectSets:
     """The sets to which each true object belongs in each frame, `[F, M]` bool.
 
     Attributes:
-        moving: it moves, see `AROUND`, and can be seen.
+        moving: it moves, see `MOTION_WINDOW`, and can be seen.
         relevant: it is not scenery (score and lives are not objects at all), and can be seen if it moves.
         other: it moves according to the game's memory but can't be seen: a detection of it is not an error.
     """
@@ -38,7 +38,7 @@ class ObjectSets:
 def object_sets(truth: GameTruth, sequences: PicturedPlay) -> ObjectSets:
     """The sets of a recording.
 
-    OCAtari reads boxes from the memory of the game, where sprites have a place while they are not drawn: all ghosts
+    OCAtari reads boxes from the memory of the game, where sprites have a position while they are not drawn: all ghosts
     while Ms. Pac-Man dies, cars that are behind the border of Freeway. So an object that moves also has to be visible:
     some pixel of its box differs from the background at the start of the game or from the recent one.
     """
@@ -49,13 +49,13 @@ def object_sets(truth: GameTruth, sequences: PicturedPlay) -> ObjectSets:
     return ObjectSets(moves & ~phantom, there & ~phantom, phantom)
 
 
-def moving(boxes: np.ndarray, identity: np.ndarray, around: int = AROUND) -> np.ndarray:
+def moving(boxes: np.ndarray, identity: np.ndarray, window: int = MOTION_WINDOW) -> np.ndarray:
     """Which objects move.
 
     Args:
         boxes: `[F, M, 4]`.
         identity: `[F, M]`, -1 where there is none; an object stays in its column.
-        around: frames before and after.
+        window: frames before and after.
 
     Returns:
         `[F, M]` bool: whether the centre covers `LEAST_MOTION` pixels along an axis, in those of the frames around in
@@ -63,7 +63,7 @@ def moving(boxes: np.ndarray, identity: np.ndarray, around: int = AROUND) -> np.
     """
     centres = boxes[..., :2] + boxes[..., 2:] / 2
     low, high = centres.copy(), centres.copy()
-    for step in range(1, min(around, len(boxes) - 1) + 1):
+    for step in range(1, min(window, len(boxes) - 1) + 1):
         same = ((identity[step:] == identity[:-step]) & (identity[step:] >= 0))[..., None]
         early, late = slice(None, -step), slice(step, None)
         for here, there in ((early, late), (late, early)):

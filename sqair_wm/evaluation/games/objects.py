@@ -24,7 +24,7 @@ BASELINE_FIGURES = ("f_moving", "f_relevant", "ap_moving", "exact_count", "mota"
 
 
 @dataclass(frozen=True)
-class Sought:
+class Targets:
     """The true objects of rows of play, without scenery, in `T` frames of `B` rows.
 
     Attributes:
@@ -64,20 +64,20 @@ def object_metrics(model: WorldModel, sequences: PicturedPlay, truth: GameTruth)
     Raises:
         ImportError: if TrackEval is not installed.
     """
-    sought = seek(sequences, truth)
-    kept, seen, codes = tracked_objects(model, sequences, sought.play)
+    targets = targets_of(sequences, truth)
+    kept, seen, codes = tracked_objects(model, sequences, targets.play)
     found = kept.only(seen)
-    metrics = found_metrics(sought, found) | class_metrics(sought, found, codes)
+    metrics = found_metrics(targets, found) | class_metrics(targets, found, codes)
     if "f_moving" in metrics:
-        metrics["f_moving_kept"] = detection_figures(sought, kept, "moving")[0]["f"]
+        metrics["f_moving_kept"] = detection_figures(targets, kept, "moving")[0]["f"]
     settings = baseline_settings(model)
-    for name, look in (("components", foreground), ("difference", change)):
-        figures = found_metrics(sought, components(look(sequences, sought.play), settings))
+    for name, mask in (("components", foreground), ("difference", change)):
+        figures = found_metrics(targets, components(mask(sequences, targets.play), settings))
         metrics |= {f"{name}_{k}": figures[k] for k in BASELINE_FIGURES if k in figures}
     return metrics
 
 
-def seek(sequences: PicturedPlay, truth: GameTruth) -> Sought:
+def targets_of(sequences: PicturedPlay, truth: GameTruth) -> Targets:
     """Whole episodes of a recording and their true objects."""
     play, sets = whole_episodes(sequences.episodes), object_sets(truth, sequences)
     columns = np.flatnonzero((sets.relevant | sets.other).any(0))
@@ -85,7 +85,7 @@ def seek(sequences: PicturedPlay, truth: GameTruth) -> Sought:
         x[:, columns][play.index] & play.real[..., None] for x in (sets.moving, sets.relevant, sets.other)
     )
     placed, identity = truth.boxes[:, columns][play.index], truth.identity[:, columns][play.index]
-    return Sought(play, placed, identity, truth.labels[columns], moving, relevant, other)
+    return Targets(play, placed, identity, truth.labels[columns], moving, relevant, other)
 
 
 @torch.no_grad()
@@ -107,47 +107,47 @@ def tracked_objects(
     return Tracks(np.stack(placed), np.stack(names)), np.stack(seen), np.stack(codes)
 
 
-def found_metrics(sought: Sought, found: Tracks) -> dict[str, float]:
+def found_metrics(targets: Targets, found: Tracks) -> dict[str, float]:
     """The figures of detection and tracking, see `object_metrics`."""
     metrics: dict[str, float] = {}
-    if sought.moving.any():
-        figures, judged = detection_figures(sought, found, "moving")
-        metrics = {"exact_count": figures.pop("exact_count")} | _tracking(sought, found, judged)
+    if targets.moving.any():
+        figures, judged = detection_figures(targets, found, "moving")
+        metrics = {"exact_count": figures.pop("exact_count")} | _tracking(targets, found, judged)
         metrics |= {f"{figure}_moving": value for figure, value in figures.items()}
-    if sought.relevant.any():
-        figures, _ = detection_figures(sought, found, "relevant")
+    if targets.relevant.any():
+        figures, _ = detection_figures(targets, found, "relevant")
         metrics |= {f"{figure}_relevant": value for figure, value in figures.items()}
     return metrics
 
 
-def detection_figures(sought: Sought, found: Tracks, name: str) -> tuple[dict[str, float], Judged]:
+def detection_figures(targets: Targets, found: Tracks, name: str) -> tuple[dict[str, float], Judged]:
     """`detection_metrics` of the set called `name`, and how each detection of a real frame was judged."""
-    real, counted = sought.play.real, getattr(sought, name)
-    others = (sought.relevant | sought.other) & ~counted
-    detections, boxes = detected(found, real), sought.boxes[real]
+    real, counted = targets.play.real, getattr(targets, name)
+    others = (targets.relevant | targets.other) & ~counted
+    detections, boxes = detected(found, real), targets.boxes[real]
     judged = judge(boxes, counted[real], others[real], detections)
     return detection_metrics(boxes, counted[real], detections, judged), judged
 
 
-def _tracking(sought: Sought, found: Tracks, judged: Judged) -> dict[str, float]:
+def _tracking(targets: Targets, found: Tracks, judged: Judged) -> dict[str, float]:
     """Figures of tracking moving objects; what is ignored in detection is ignored here too."""
     asked = np.zeros(found.identity.shape, bool)
-    asked[sought.play.real] = ~judged.ignored
-    truth, judged_tracks = Tracks(sought.boxes, sought.identity).only(sought.moving), found.only(asked)
+    asked[targets.play.real] = ~judged.ignored
+    truth, judged_tracks = Tracks(targets.boxes, targets.identity).only(targets.moving), found.only(asked)
     metrics = tracking_metrics(truth, judged_tracks, "centre")
     by_overlap = tracking_metrics(truth, judged_tracks, "iou")
     return metrics | {f"{figure}_iou": value for figure, value in by_overlap.items()}
 
 
-def class_metrics(sought: Sought, found: Tracks, codes: np.ndarray) -> dict[str, float]:
+def class_metrics(targets: Targets, found: Tracks, codes: np.ndarray) -> dict[str, float]:
     """The figures of the codes `[T, B, N, W]` of relevant objects that were found, see `code_metrics`."""
-    real, detections = sought.play.real, detected(found, sought.play.real)
-    match = judge(sought.boxes[real], sought.relevant[real], sought.other[real], detections).match
-    hit, frame = match >= 0, sought.play.index[real]
+    real, detections = targets.play.real, detected(found, targets.play.real)
+    match = judge(targets.boxes[real], targets.relevant[real], targets.other[real], detections).match
+    hit, frame = match >= 0, targets.play.index[real]
     early = np.broadcast_to((frame < (frame.max() + 1) / 2)[:, None], hit.shape)
     order = np.argsort(frame, kind="stable")
     codes, match, early, hit = codes[real][order], match[order], early[order], hit[order]
-    return code_metrics(codes[hit], sought.labels[match[hit]], early[hit])
+    return code_metrics(codes[hit], targets.labels[match[hit]], early[hit])
 
 
 def detected(found: Tracks, real: np.ndarray) -> Detections:

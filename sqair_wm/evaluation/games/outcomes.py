@@ -1,4 +1,4 @@
-"""Predicted rewards and endings against recorded ones, and whether the model knows when it is wrong."""
+"""Predicted rewards and endings against recorded ones, and how uncertainty correlates with error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sqair_wm.data.sequences import PlaySequences, endings
 from sqair_wm.evaluation.games.held_out import HeldOut
-from sqair_wm.evaluation.metrics.places import centres, same_objects
+from sqair_wm.evaluation.metrics.positions import centres, same_objects
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
 

@@ -1,4 +1,4 @@
-"""Players and action sequences for measuring decisions; the better player tries short plans in the game itself."""
+"""Players and action sequences for measuring decisions; the better player tests short plans in the game itself."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def sequences(random: np.random.Generator, actions: int, count: int, steps: int,
     return picked.repeat(hold, 0)[:steps]
 
 
-class LookingAgent:
-    """The better player: it tries short plans in the game itself. It is not an agent, which could not look ahead there.
+class LookaheadPlayer:
+    """The better player: it tries short plans in the game itself, which no agent can do.
 
     Of `COUNT` random sequences of `STEPS` steps it plays all in a branch, and takes the first `HOLD` actions of the
     best. Stretches of this alternate with stretches of random play, so that states vary.
@@ -37,22 +37,22 @@ class LookingAgent:
     """
 
     COUNT, STEPS, HOLD = 12, 24, 4
-    LOOKING, AIMLESS = (20, 41), (4, 17)
+    PLANNED, RANDOM = (20, 41), (4, 17)
     """Least and most steps of a stretch, the second excluded."""
 
     def __init__(self, game: Branching, actions: int, seed: int):
         self._game, self._actions, self._random = game, actions, np.random.default_rng(seed)
         self._other = RepeatingAgent(actions, seed)
-        self._looking, self._left, self._plan = False, 0, np.zeros(0, np.int64)
+        self._planning, self._left, self._plan = False, 0, np.zeros(0, np.int64)
 
     def act(self) -> int:
         """The next action."""
         if self._left == 0:
-            self._looking = not self._looking
-            self._left = int(self._random.integers(*(self.LOOKING if self._looking else self.AIMLESS)))
+            self._planning = not self._planning
+            self._left = int(self._random.integers(*(self.PLANNED if self._planning else self.RANDOM)))
             self._plan = self._plan[:0]
         self._left -= 1
-        if not self._looking:
+        if not self._planning:
             return self._other.act()
         if not len(self._plan):
             self._plan = self._best()

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from sqair_wm.data.atari import AtariSequences
-from sqair_wm.evaluation.games.found import Found, Look, NoTruth
+from sqair_wm.evaluation.games.found import Found, NoTruth, ReadObjects
 from sqair_wm.evaluation.games.ram import reader
 from sqair_wm.games.names import find_game
 
@@ -30,7 +30,7 @@ def replay(sequences: AtariSequences) -> list[list[Found]]:
         ValueError: if the replay shows other frames than were recorded.
     """
     recording, found = sequences.recording, []
-    begin = looker(recording.game)
+    begin = object_reader(recording.game)
     env, length = recording.make(), recording.frames // recording.streams
     height, width = env.unwrapped.observation_space.shape[:2]  # type: ignore[index]
     crop = env.get_wrapper_attr("crop") if env.has_wrapper_attr("crop") else (0, height)
@@ -65,15 +65,15 @@ def to_pixels(objects: list[Found], crop: tuple[int, int], width: int, size: int
     """
     down, across = size / (crop[1] - crop[0]), size / width
     inside = []
-    for place, kind, (top, left, tall, wide) in objects:
+    for entry, kind, (top, left, tall, wide) in objects:
         box = (top - crop[0]) * down, left * across, tall * down, wide * across
         centre = box[0] + box[2] / 2, box[1] + box[3] / 2
         if min(tall, wide) > 0 and all(0 <= c < size for c in centre):
-            inside.append(Found(place, kind, box))
+            inside.append(Found(entry, kind, box))
     return inside
 
 
-def looker(game: str) -> Callable[[], Look]:
+def object_reader(game: str) -> Callable[[], ReadObjects]:
     """A function to call at the start of each episode of `game`: it returns the one that finds the objects.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Events that decide a game, from the true boxes: objects meet, turn and stand still.
+"""Events that decide a game, from the true boxes: objects touch, turn and stop.
 
 Arrays are over the `F` frames of a recording and those `M` columns of its `GameTruth` that hold more than scenery.
 """
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from sqair_wm.data.sequences import PicturedPlay
-from sqair_wm.evaluation.games.object_sets import AROUND, ObjectSets, moving, object_sets
+from sqair_wm.evaluation.games.object_sets import MOTION_WINDOW, ObjectSets, moving, object_sets
 from sqair_wm.evaluation.games.truth import GameTruth
 
 TOUCH, PARTS = 0.5, 4
-"""Boxes touch if the gap between them is at most `TOUCH` pixels along both axes. They are compared at `PARTS` places on
-the way to the next frame, since objects that meet between two frames may be apart in both."""
+"""Boxes touch if the gap between them is at most `TOUCH` pixels along both axes. They are compared at `PARTS` positions
+on the way to the next frame, since objects that meet between two frames may be apart in both."""
 
 SPAN, LEAST_SPEED, TURN = 2, 1.0, np.cos(np.pi / 4)
 """The direction of an object is that of its way over `SPAN` frames, if it is at least `LEAST_SPEED` pixels a frame; the
@@ -137,4 +137,4 @@ def standing(boxes: np.ndarray, identity: np.ndarray) -> np.ndarray:
             still[f] = np.where(same & ~moves[f], still[f - 1] + 1, 0)
             moved[f] = same & moved[f - 1]
         moved[f] |= moves[f]
-    return moved & (still >= STANDING - AROUND) & (identity >= 0)
+    return moved & (still >= STANDING - MOTION_WINDOW) & (identity >= 0)

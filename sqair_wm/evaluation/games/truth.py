@@ -30,7 +30,8 @@ LEAST_MOTION = 1.0
 class GameTruth:
     """True boxes of the `F` frames of a recording.
 
-    The `M` columns are the places that an object may take; one column may hold several objects, one after the other.
+    The `M` columns are the entries of the list in which objects are read; one column may hold several objects, one
+    after the other.
 
     Attributes:
         boxes: `[F, M, 4]` float32 (top, left, height, width) in pixels of the model's frame; 0 where there is none.
@@ -72,13 +73,13 @@ def collect(found: list[list[Found]], episode: np.ndarray, size: int) -> GameTru
         episode: `[F]`, number of the episode of each frame; no object lives in two episodes.
         size: height and width of a frame in pixels.
     """
-    columns = sorted({(o.place, o.kind) for objects in found for o in objects})
+    columns = sorted({(o.entry, o.kind) for objects in found for o in objects})
     number = {column: m for m, column in enumerate(columns)}
     classes = tuple(sorted({kind for _, kind in columns}))
     boxes, there = np.zeros((len(found), len(columns), 4), np.float32), np.zeros((len(found), len(columns)), bool)
     for t, objects in enumerate(found):
-        for place, kind, box in objects:
-            m = number[place, kind]
+        for entry, kind, box in objects:
+            m = number[entry, kind]
             boxes[t, m], there[t, m] = box, True
     labels = np.array([classes.index(kind) for _, kind in columns], np.int64)
     return GameTruth(boxes, _identities(boxes, there, episode, JUMP * size), labels, classes)

@@ -1,4 +1,4 @@
-"""The world model against reality: the figures of held-out play."""
+"""The figures of a world model on held-out play: rollouts against what happened."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def world_metrics(model: WorldModel, sequences: PlaySequences, truth: GameTruth 
 
 
 def future_metrics(found: Futures) -> dict[str, float]:
-    """The figures of imagination against reality."""
+    """The figures of rollouts against what happened."""
     tracked, true = found.references["tracked"], found.references.get("true")
     metrics = {"starts": float(len(found.forecasts)), "against_truth": float(true is not None)}
     metrics |= position_metrics("position_error", found.forecasts, true or tracked)
@@ -86,10 +86,10 @@ def position_metrics(name: str, forecasts: Tensor, reference: Reference, *, brie
 
 
 def picture_metrics(found: Futures) -> dict[str, float]:
-    """Figures of every horizon N that are not about places.
+    """Figures of every horizon N that are not about positions.
 
     Returns:
-        `lost_N`: of the objects that are still there, the share that imagination has let go; `invented_N`: of the
+        `lost_N`: of the objects that are still there, the share that is missing in imagination; `invented_N`: of the
         imagined objects, the share that is not there; `image_error_N`, `image_error_still_N`,
         `image_error_velocity_N`: squared error of the foreground, as a share of its squared intensity.
     """

@@ -1,4 +1,4 @@
-"""What the appearance codes say about the classes of objects: few-shot classification and clustering."""
+"""Classes of objects from appearance codes: few-shot classification and clustering."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ SURVIVAL = 8
 
 @dataclass
 class Watched:
-    """`T` frames of `B` sequences seen through the model.
+    """`T` frames of `B` sequences, filtered by the model.
 
     Attributes:
         states: the scenes after each frame.

@@ -1,4 +1,4 @@
-"""How well people in front of a static camera are counted and tracked, on the part of the video not used for training.
+"""Counting and tracking of people in front of a static camera, on the part of the video not used for training.
 
 A person is in a crop if at least half of the true box lies in it (`sqair_wm.data.video.SHARE_IN_CROP`).
 """

@@ -22,7 +22,7 @@ LEAST_ENERGY, FAINTEST = 0.3, 0.01
 """Least squared intensity of a proposal, summed over pixels; and per pixel of the typical object, without opacity."""
 
 FIRST_LOOK = 1.4
-"""Size of the window in which a proposal is first looked at, relative to the window of a typical object."""
+"""Size of the first window read at a proposal, relative to the window of a typical object."""
 
 
 class _Step(NamedTuple):
@@ -40,7 +40,7 @@ class _Step(NamedTuple):
 
 
 class GuidedDiscovery(nn.Module):
-    """Finds objects one after the other, wiping each from the residual, until the first "no" (paper, algorithm 3).
+    """Finds objects one after the other, removing each from the residual, until the first "no" (paper, algorithm 3).
 
     A peak proposes an object only if its squared intensity is more than `LEAST_ENERGY` and would fill the share
     `config.speck` of the typical object; where frames have no opacity, objects are thin and faint, and the share is
@@ -119,7 +119,7 @@ class GuidedDiscovery(nn.Module):
         explore: Exploration,
         dense: bool,
     ) -> _Step | None:
-        """Look at the proposals, sample where, what and presence there, and wipe the accepted ones from the residual.
+        """Read the proposals, sample where, what and presence, and remove the accepted ones from the residual.
 
         None if all proposals are refused before the networks of appearance and presence are needed.
         """
@@ -219,7 +219,7 @@ class GuidedDiscovery(nn.Module):
 
 @torch.no_grad()
 def _hidden(view: FrameView, look: Look, scale: Tensor, others: Others | None) -> Tensor:
-    """Whether windows of `scale` `[R, 2]` show only what other, not much smaller, objects explain, `[R]` bool."""
+    """Whether windows of `scale` `[R, 2]` hold only what other, not much smaller, objects explain, `[R]` bool."""
     claims = None
     if others is not None and look.cover is not None:
         smaller = LARGER * others.scale.prod(2) < scale.prod(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""q of tracked objects, guided by a search near the predicted place for foreground that no other object claims."""
+"""q of tracked objects, guided by a search near the predicted position for foreground that no other object claims."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class _Packed(NamedTuple):
 
 
 class GuidedTracking(nn.Module):
-    """Follows each object from the place that the dynamics predicts (paper, algorithm 2, with the search added).
+    """Tracks each object from its predicted position (paper, algorithm 2, with the search added).
 
-    The paper's relation network takes the objects one after the other; here all are followed at once. The search of
-    each object leaves out what the others are expected to cover, and its networks are shown what they claim.
+    The paper's relation network takes the objects one after the other; here all are tracked at once. The search for
+    each object masks the windows where others are expected, and an input channel of its networks holds these claims.
     """
 
     packs = True
@@ -109,12 +109,12 @@ class GuidedTracking(nn.Module):
     def _find(
         self, rows: Rows, scene: Tensor, slots: Slots, view: FrameView, prior: Prediction, before: _Packed, dense: bool
     ) -> tuple[Others | None, Tensor, Tensor]:
-        """Search around each predicted place.
+        """Search around each predicted position.
 
         Returns:
-            What others are expected to cover; displacement and energies of the peak found, `[R, 5]`; and the place
-            between prediction and peak where to look, `[R, 2]`. No gradient reaches the prediction from here: it
-            learns from log p, whose gradient is small beside that of the likelihood.
+            What others are expected to cover; displacement and energies of the peak found, `[R, 5]`; and the position
+            between prediction and peak at which the glimpse is read, `[R, 2]`. No gradient reaches the prediction from
+            here: it learns from log p, whose gradient is small beside that of the likelihood.
         """
         predicted_scale, predicted = window(prior.where.mean.detach())
         expected = torch.cat([predicted, predicted_scale], -1)
@@ -190,7 +190,7 @@ class GuidedTracking(nn.Module):
         return torch.where(rows.put(seen.to(glimpses.dtype)).view(b, n) > 0, 0, slots.unseen + 1)
 
     def _q_where(self, evidence: Tensor, base: Tensor, scale: Tensor, predicted: Normal) -> Normal:
-        """Around the place `base`, with a learned offset of at most half a window; the predicted scale is corrected."""
+        """Around the position `base`, offset by at most half a window (learned); the predicted scale is corrected."""
         grow, move, raw = self.where(evidence).split((2, 2, 4), -1)
         expected = Normal(predicted.mean[:, :2], predicted.std[:, :2])
         predicted_scale = expected.mean.sigmoid()

@@ -18,7 +18,7 @@ CANDIDATES = 4
 """Places tried for each object besides the expected one."""
 
 WORTH, ONCE = 6.0, 1.5
-"""Score of a perfect match (a place one standard deviation from the expected one costs 0.5); and the factor on the
+"""Score of a perfect match (a position one standard deviation from the expected one costs 0.5); and the factor on the
 score that two objects share, which is subtracted."""
 
 FARTHEST, BEYOND = 2.0, -1000.0
@@ -31,7 +31,7 @@ CELLS_OF_AN_OBJECT = 8
 """Cells to the shorter side of an object."""
 
 SPAN, BODY = 1.6, 1.2
-"""Objects that a template spans, and that the ink in it spans."""
+"""Sizes, in objects, of a template and of the painted area in it."""
 
 LEAST_INK = 2.0
 """Squared intensity, summed over pixels, below which an appearance is too faint to be matched."""
@@ -55,8 +55,8 @@ class _Templates(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """Places of `R` objects: `step` `[R, K, 2]` cells from the middle of the template, `score` of each by itself, and
-    `match`, the share of the appearance that the frame shows there, `[R, K]`.
+    """Positions of `R` objects: `step` `[R, K, 2]` cells from the middle of the template, `score` of each by itself,
+    and `match`, the share of the appearance that the frame shows there, `[R, K]`.
     """
 
     step: Tensor
@@ -70,8 +70,8 @@ class Matcher:
     Args:
         view: the frames.
         object_size: (height, width) in pixels of a typical object.
-        reach: (y, x) largest standard deviation of an object's place in pixels.
-        surprise: smallest standard deviation of an object's place in cells, see `ModelConfig.surprise`.
+        reach: (y, x) largest standard deviation of an object's position in pixels.
+        surprise: smallest standard deviation of an object's position in cells, see `ModelConfig.surprise`.
     """
 
     def __init__(self, view: FrameView, object_size: Pixels, reach: Pixels, surprise: float):
@@ -85,10 +85,10 @@ class Matcher:
         self.least = LEAST_INK / self.stride**2
 
     def meet(self, rows: Tensor, expected: Tensor, spread: Tensor, glimpses: Tensor, rival: Tensor) -> Tensor:
-        """Places of objects that may be mistaken for one another: the pair of places that explains most of the frame.
+        """Positions of objects that may be mistaken for one another: for each two, the pair that explains most.
 
-        A place scores by the share of the object's appearance that the frame shows there, less its distance from the
-        expected place. Where two objects overlap, the shared part counts only once.
+        A position scores by the share of the object's appearance that the frame shows there, less its distance from the
+        expected position. Where two objects overlap, the shared part counts only once.
 
         Args:
             rows: `[R]` int64, the scene of each object.
@@ -160,7 +160,7 @@ class Matcher:
         return weights.unflatten(1, (k, s)).mean(2)
 
     def _candidates(self, templates: _Templates, areas: Tensor, spread: Tensor) -> _Candidates:
-        """The expected place and the best local maxima of the score."""
+        """The expected position and the best local maxima of the score."""
         (y, x), r = self.far, areas.shape[0]
         frames = torch.fft.rfft2(areas, s=self.length)
         gain = torch.fft.irfft2((frames * templates.spectrum.conj()).sum(1), s=self.length)
@@ -178,7 +178,7 @@ class Matcher:
         return _Candidates(step.to(score.dtype), score.flatten(1).gather(1, index), match.flatten(1).gather(1, index))
 
     def _shared(self, templates: _Templates, places: _Candidates, rival: Tensor) -> Tensor:
-        """What the places `[R, K, K']` of an object and of its rival share within the frame, in units of the score."""
+        """Overlap within the frame of an object and its rival at each pair of positions, `[R, K, K']`; as a score."""
         own, other = templates.spectrum[:, :-1], templates.spectrum[rival][:, :-1]
         overlap = 0.25 * torch.fft.irfft2((own * other.conj()).sum(1), s=self.length)
         cell = places.step + templates.cell[:, None]

@@ -94,7 +94,7 @@ class PaperTracking(nn.Module):
         return tracked, log_q.sum(1), log_discrete.sum(1)
 
     def _track_where(self, relation: Tensor, before: Tensor, memory: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Sample and log density of a full-covariance Gaussian around the last place: diag(s) (I + L)."""
+        """Sample and log density of a full-covariance Gaussian around the last position: diag(s) (I + L)."""
         shift, raw = self.where(torch.cat([relation, before, memory], -1)).chunk(2, -1)
         std = positive(raw + self.where_bias - 1, self.config.least_std[1])
         lower = torch.zeros(4, 4, dtype=std.dtype, device=std.device)

@@ -1,4 +1,4 @@
-"""What guided tracking and guided discovery share: reading windows, and what other objects claim of them."""
+"""The common part of guided tracking and discovery: reading windows, and which points other objects claim."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Decode = Callable[[Tensor], Tensor]
 
 
 class Look(NamedTuple):
-    """What is seen in `R` windows.
+    """The contents of `R` windows of frames.
 
     Attributes:
         glimpses: `[R, C, h, w]`.
@@ -61,7 +61,7 @@ class GlimpseReader(nn.Module):
         return Look(glimpses, covered, covered.by(others.presence).unsqueeze(1))
 
     def around(self, view: FrameView, rows: Tensor, scale: Tensor, centre: Tensor, others: Others | None) -> Tensor:
-        """Code of the wide window around a place, `[R, hidden]`."""
+        """Code of the wide window around a position, `[R, hidden]`."""
         look = self.look(view, rows, scale, centre, others)
         return self.wide.beside(look.glimpses, look.claims)
 

@@ -17,7 +17,7 @@ Pixels = tuple[float, float]
 
 
 class Peak(NamedTuple):
-    """The best place found in each row.
+    """The best position found in each row.
 
     Attributes:
         centre: `[R, 2]` in [-1, 1].
@@ -116,7 +116,7 @@ def energy_map(view: FrameView, object_size: tuple[float, float]) -> EnergyMap:
 
 
 class Residual:
-    """The energy of each scene that no object explains, `[B, h, w]`: windows of explained objects are wiped.
+    """The energy of each scene that no object explains, `[B, h, w]`: it is removed under the windows of known objects.
 
     Args:
         energy: of the frames; scenes that share a frame start from the same.
@@ -168,7 +168,7 @@ def search_near(
         radius: (y, x) standard deviation in pixels of the Gaussian that weights the search.
 
     Returns:
-        The peak, at the expected place if nothing is visible. Its features are the energies at the peak, in the
+        The peak, at the expected position if nothing is visible. Its features are the energies at the peak, in the
         expected window and in the whole area searched.
     """
     sigma = [max(r / energy.stride, 0.5) for r in radius]
@@ -176,7 +176,7 @@ def search_near(
     middle = energy.cell(expected[:, :2])
     first = (middle - energy.pair([h // 2, w // 2])).round_().clamp_(min=0)
     last = energy.pair([energy.cells[0] - h, energy.cells[1] - w])
-    first = torch.fmin(first, last)  # an expected place that is not a number is searched for in the last cells
+    first = torch.fmin(first, last)  # an expected position that is not a number is searched for in the last cells
     cells = first[:, :, None] + energy.numbers[: max(h, w)]
     distance = cells - middle[:, :, None]
     near = (distance.square() * energy.pair([-0.5 / s**2 for s in sigma])[:, None]).exp_()

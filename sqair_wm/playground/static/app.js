@@ -37,8 +37,8 @@ const all = (work) => Promise.all([...panels.values()].filter((panel) => panel.s
 
 /** End all dreams, if there are any; else begin one in every panel. */
 async function dream() {
-  const asleep = [...panels.values()].some((panel) => panel.state?.dream);
-  await all((panel) => (Boolean(panel.state.dream) === asleep ? panel.do("dream") : null));
+  const dreaming = [...panels.values()].some((panel) => panel.state?.dream);
+  await all((panel) => (Boolean(panel.state.dream) === dreaming ? panel.do("dream") : null));
 }
 
 async function showFutures() {

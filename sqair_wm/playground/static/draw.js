@@ -48,7 +48,7 @@ function drawBox(context, object, zoom) {
   context.fillText(object.identity, x, y);
 }
 
-/** Draw imagined paths of objects: `paths` holds places (y, x) in pixels of the picture, by identity. */
+/** Draw imagined paths of objects: `paths` holds positions (y, x) in pixels of the picture, by identity. */
 export function paintPaths(canvas, paths, size) {
   const context = canvas.getContext("2d");
   const zoom = canvas.width / size[1];

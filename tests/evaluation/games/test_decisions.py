@@ -12,7 +12,7 @@ import torch
 from sqair_wm.evaluation.games.choices import Choice, Decisions
 from sqair_wm.evaluation.games.decisions import DecisionSettings, compare, decision_metrics, main
 from sqair_wm.evaluation.games.foresight import Imagination
-from sqair_wm.evaluation.games.players import LookingAgent, sequences
+from sqair_wm.evaluation.games.players import LookaheadPlayer, sequences
 from sqair_wm.games.branches import Branching
 from sqair_wm.games.policies import RepeatingAgent
 from sqair_wm.world.source import Source
@@ -106,7 +106,7 @@ def test_sequences_hold_each_action_and_then_random_ones() -> None:
 def test_a_better_player_is_better() -> None:
     def earned(better: bool) -> float:
         game, total = Branching(Meadow()), 0.0
-        player = LookingAgent(game, 3, 1) if better else RepeatingAgent(3, 1)
+        player = LookaheadPlayer(game, 3, 1) if better else RepeatingAgent(3, 1)
         game.reset(seed=1)
         for _ in range(400):
             _, reward, terminated, *_ = game.step(player.act())

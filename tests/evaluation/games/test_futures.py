@@ -1,4 +1,4 @@
-"""Errors of imagined places, on paths for which they are known."""
+"""Errors of imagined positions, on paths for which they are known."""
 
 import math
 

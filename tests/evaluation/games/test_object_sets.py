@@ -30,7 +30,7 @@ def recording(boxes, drawn):
 
 def test_moving_is_a_pixel_within_the_window():
     boxes = walk([lambda t: 5.0, lambda t: 0.0 + (t >= 20), lambda t: 0.5 * (t >= 20), lambda t: 0.3 * t])
-    found = moving(boxes, np.tile(np.arange(4), (FRAMES, 1)), around=8)
+    found = moving(boxes, np.tile(np.arange(4), (FRAMES, 1)), window=8)
     assert not found[:, 0].any() and not found[:, 2].any() and found[:, 3].all()
     assert np.flatnonzero(found[:, 1]).tolist() == list(range(12, 28))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sqair_wm.evaluation.games.true_events import AROUND, STANDING, contacts, standing, turns
+from sqair_wm.evaluation.games.true_events import MOTION_WINDOW, STANDING, contacts, standing, turns
 
 
 def boxes_at(*columns: list[tuple[float, float]], size: float = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -53,4 +53,4 @@ def test_standing_is_said_of_what_moved_before() -> None:
     assert not found[:, 1].any()
     first = int(np.argmax(found[:, 0]))
     assert found[first:, 0].all() and abs(first - (10 + STANDING)) <= 1
-    assert AROUND < STANDING
+    assert MOTION_WINDOW < STANDING

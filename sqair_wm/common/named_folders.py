@@ -22,7 +22,7 @@ def installed_models() -> Path:
     return Path(os.environ.get(MODELS) or Path.home() / ".sqair-wm" / "models").expanduser()
 
 
-def places() -> list[Path]:
+def searched_folders() -> list[Path]:
     """The folders in which a name is searched for, in this order."""
     checkout = Path(__file__).parents[2]
     found = [Path("runs")]
@@ -32,8 +32,8 @@ def places() -> list[Path]:
 
 
 def names(holding: Collection[str] = ANY) -> list[str]:
-    """All known names, sorted: folders in `places` that hold one of these files."""
-    folders = [folder for place in places() if place.is_dir() for folder in place.iterdir()]
+    """All known names, sorted: folders in `searched_folders` that hold one of these files."""
+    folders = [folder for parent in searched_folders() if parent.is_dir() for folder in parent.iterdir()]
     return sorted({folder.name for folder in folders if _holds(folder, holding)})
 
 
@@ -41,7 +41,7 @@ def find_folder(given: str | Path, holding: Collection[str] = ANY, missing: str 
     """The folder that a path or a name means.
 
     Args:
-        given: a path, which is used as it is if it exists; or a plain name such as `Pong`, see `places`.
+        given: a path, which is used as it is if it exists; or a plain name such as `Pong`, see `searched_folders`.
         holding: files of which the folder of a name has to hold at least one.
         missing: for the message if it holds none, such as `no run`.
 
@@ -66,7 +66,7 @@ def is_name(given: str | Path) -> bool:
 def _named(given: str | Path, holding: Collection[str]) -> Path | None:
     if not is_name(given):
         return None
-    folders = (place / given for place in places())
+    folders = (parent / given for parent in searched_folders())
     return next((folder for folder in folders if _holds(folder, holding)), None)
 
 
@@ -86,7 +86,7 @@ def _fail(given: str | Path, holding: Collection[str], missing: str) -> NoReturn
     if other is not None:
         raise FileNotFoundError(f"{other} holds {missing}: {' or '.join(holding)} is missing")
     said = f"{given} holds {missing}: there is no such folder{' and no such name' if is_name(given) else ''}"
-    known, looked = names(holding), ", ".join(map(str, places()))
+    known, looked = names(holding), ", ".join(map(str, searched_folders()))
     if known:
         near = difflib.get_close_matches(Path(given).name, known, 1, 0.6)
         hint = f"did you mean {near[0]}? " if near else ""

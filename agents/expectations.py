@@ -1,4 +1,4 @@
-"""Pictures of what an agent expects of each action, beside the real game."""
+"""The imagined future of each action, and pictures of it beside the real game."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ TITLE, LINE, BRIGHT, DIM = 26, 13, (235, 235, 235), (150, 150, 150)
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """What is expected of each of `A` actions in one scene.
+class Expectations:
+    """Imagined outcomes of each of `A` actions in one scene.
 
     Attributes:
-        reward: `[A]`, discounted sum of rewards, as the agent counts them.
+        reward: `[A]`, discounted sum of rewards, transformed as for the agent.
         ends: `[A]`, probability that the game or a life ends.
-        centres: `[T, A, N, 2]`, where objects will be, (y, x) in pixels of a frame.
+        centres: `[T, A, N, 2]`, imagined centres of the objects, (y, x) in pixels of a frame.
         identities: `[T, A, N]`, -1 where there is none.
     """
 
@@ -45,14 +45,14 @@ class Outlook:
 @torch.no_grad()
 def look_ahead(
     world: WorldModel, scene: Slots, steps: int, counting: Counting, then: Callable[[Slots], Tensor] | None = None
-) -> Outlook:
+) -> Expectations:
     """The likeliest future of every action.
 
     Args:
         world: the model that imagines.
         scene: a batch of one.
         steps: number of steps to imagine.
-        counting: how rewards count.
+        counting: transforms and discounts the rewards.
         then: policy after the first step: `A` scenes to actions `[A]`; None to repeat the first action.
     """
     number = world.config.actions
@@ -66,24 +66,29 @@ def look_ahead(
         lives = lives * (1 - outcome.ends)
         centres.append((window(scenes.where)[1].cpu() + 1) / 2 * size)
         identities.append(scenes.identity.masked_fill(scenes.presence == 0, -1).cpu())
-    return Outlook(
+    return Expectations(
         tally.total.cpu().numpy(), (1 - lives).cpu().numpy(), torch.stack(centres).numpy(),
         torch.stack(identities).numpy(),
     )  # fmt: skip
 
 
 def picture(
-    games: RealGames, outlook: Outlook, names: Sequence[str], chosen: int, said: str, chances: np.ndarray | None
+    games: RealGames,
+    expected: Expectations,
+    names: Sequence[str],
+    chosen: int,
+    text: str,
+    probabilities: np.ndarray | None,
 ) -> np.ndarray:
-    """A picture of the first real game with boxes, and of where every action leads, `[H, W, 3]` uint8.
+    """A picture of the first real game with boxes, and of the future of every action, `[H, W, 3]` uint8.
 
     Args:
         games: the real games.
-        outlook: what is expected in the first one.
+        expected: the imagined outcomes in the first one.
         names: of the actions.
         chosen: the action that is taken.
-        said: text below the real frame.
-        chances: `[A]`, how likely the agent is to take each action; None if it does not say.
+        text: shown below the real frame.
+        probabilities: `[A]`, of the actions under the agent's policy; None if the agent has none.
     """
     frame, slots = games.frames[0], games.slots
     (scale, centre), size = window(slots.where[:1]), np.array(games.frames.shape[1:3])
@@ -91,9 +96,9 @@ def picture(
     boxes = np.concatenate([(centre[0].cpu().numpy() + 1) / 2 * size - half / 2, half], 1)
     there = slots.identity[0].masked_fill(slots.presence[0] == 0, -1).cpu().numpy()
     real = np.pad(draw_boxes(frame, boxes, there, ZOOM), ((0, TITLE), (0, 0), (0, 0)), constant_values=16)
-    _write(real, said, (4, real.shape[0] - 8), BRIGHT)
+    _write(real, text, (4, real.shape[0] - 8), BRIGHT)
     futures = [
-        _future(frame, outlook, a, names[a], a == chosen, None if chances is None else float(chances[a]))
+        _future(frame, expected, a, names[a], a == chosen, None if probabilities is None else float(probabilities[a]))
         for a in range(len(names))
     ]
     columns = -(-len(futures) * futures[0].shape[0] // real.shape[0])
@@ -103,22 +108,24 @@ def picture(
 
 
 def _future(
-    frame: np.ndarray, outlook: Outlook, action: int, name: str, chosen: bool, chance: float | None
+    frame: np.ndarray, expected: Expectations, action: int, name: str, chosen: bool, probability: float | None
 ) -> np.ndarray:
-    """Where an action leads: the dimmed frame with a trail for every object, brighter the later."""
+    """The future of an action: the dimmed frame with the path of every object, which brightens with time."""
     canvas = np.ascontiguousarray(enlarge(frame // 3, SMALL))
-    steps = len(outlook.centres)
+    steps = len(expected.centres)
     for t in range(steps):
-        for (y, x), identity in zip(outlook.centres[t, action], outlook.identities[t, action], strict=True):
+        for (y, x), identity in zip(expected.centres[t, action], expected.identities[t, action], strict=True):
             if identity >= 0:
                 shade = (0.35 + 0.65 * (t + 1) / steps) * np.array(identity_color(int(identity)))
                 cv2.circle(canvas, (round(x * SMALL), round(y * SMALL)), 1 + (t == steps - 1), shade.tolist(), -1)
     canvas = np.pad(canvas, ((TITLE, 4), (4, 4), (0, 0)), constant_values=16)
     if chosen:
         cv2.rectangle(canvas, (1, 1), (canvas.shape[1] - 2, canvas.shape[0] - 2), BRIGHT, 1)
-    _write(canvas, name if chance is None else f"{name} {chance:.0%}", (6, LINE - 2), BRIGHT if chosen else DIM)
-    end = outlook.ends[action]
-    brings = f"{outlook.reward[action]:+.2f}" + (f" ends {end:.0%}" if end >= 0.005 else "")
+    _write(
+        canvas, name if probability is None else f"{name} {probability:.0%}", (6, LINE - 2), BRIGHT if chosen else DIM
+    )
+    end = expected.ends[action]
+    brings = f"{expected.reward[action]:+.2f}" + (f" ends {end:.0%}" if end >= 0.005 else "")
     _write(canvas, brings, (6, 2 * LINE - 4), BRIGHT if chosen else DIM)
     return canvas
 

@@ -1,6 +1,6 @@
 import torch
 
-from sqair_wm.evaluation.metrics.places import MARGIN, centres, displacements, match, pick, reach, same_objects
+from sqair_wm.evaluation.metrics.positions import MARGIN, centres, displacements, match, pick, reach, same_objects
 from sqair_wm.nn.where import to_where
 from sqair_wm.world.world_model import WorldModel
 from tests.conftest import small

@@ -6,8 +6,8 @@ import gymnasium as gym
 import pytest
 
 import sqair_wm
-from sqair_wm.common import places
-from sqair_wm.common.places import CONFIG, MODELS, WEIGHTS, find_folder, names
+from sqair_wm.common import named_folders
+from sqair_wm.common.named_folders import CONFIG, MODELS, WEIGHTS, find_folder, names
 from sqair_wm.runs.run_folder import open_run
 from tests.conftest import ROOT
 
@@ -74,7 +74,8 @@ def test_a_model_without_its_run_is_said_to_be_one(here):
 
 
 def test_an_installed_package_without_models_says_where_to_get_some(here, monkeypatch):
-    monkeypatch.setattr(places, "__file__", str(here / "site-packages" / "sqair_wm" / "common" / "places.py"))
+    installed = here / "site-packages" / "sqair_wm" / "common" / "named_folders.py"
+    monkeypatch.setattr(named_folders, "__file__", str(installed))
     assert names() == []
     with pytest.raises(FileNotFoundError, match="not a part of the installed package: train one"):
         sqair_wm.load("Pong")

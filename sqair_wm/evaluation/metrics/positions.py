@@ -1,4 +1,4 @@
-"""Places of objects in pixels, the same object at another time, and matching of objects by place."""
+"""Positions of objects in pixels, the same object at another time, and matching of objects by position."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ def reach(slots: Slots, size: tuple[int, int]) -> Tensor:
     return 0.5 * _lengths(slots, size) * window(slots.where)[0] + MARGIN
 
 
-def same_objects(identity: Tensor, slots: Slots, place: Tensor) -> tuple[Tensor, Tensor]:
+def same_objects(identity: Tensor, slots: Slots, values: Tensor) -> tuple[Tensor, Tensor]:
     """Find objects again in another state of the same scenes.
 
     Args:
         identity: `[B, N]` of the objects to find; -1 for none.
         slots: `B` scenes with objects in any order.
-        place: `[B, N', 2]` a value for each of the objects of `slots`, such as its centre.
+        values: `[B, N', 2]` a value for each of the objects of `slots`, such as its centre.
 
     Returns:
         `[B, N, 2]` the value of the object with the same identity, 0 if it is gone; `[B, N]` bool, whether it is there.
     """
     same = (identity[:, :, None] == slots.identity[:, None, :]) & (identity >= 0)[:, :, None]
     same = same & (slots.presence > 0)[:, None, :]
-    return same.to(place.dtype) @ place, same.any(2)
+    return same.to(values.dtype) @ values, same.any(2)
 
 
-def match(places: Tensor, half: Tensor, others: Tensor, allowed: Tensor, among: Tensor) -> Tensor:
+def match(positions: Tensor, half: Tensor, others: Tensor, allowed: Tensor, among: Tensor) -> Tensor:
     """Pair objects with others whose centre lies in their box: as many pairs as possible, at the least total distance.
 
     Args:
-        places: `[B, N, 2]` centres.
+        positions: `[B, N, 2]` centres.
         half: `[B, N, 2]` half height and width of the box around each.
         others: `[B, M, 2]` centres.
         allowed: `[B, N]` bool, the objects to pair.
@@ -59,7 +59,7 @@ def match(places: Tensor, half: Tensor, others: Tensor, allowed: Tensor, among: 
     """
     from scipy.optimize import linear_sum_assignment
 
-    way = places[:, :, None] - others[:, None]
+    way = positions[:, :, None] - others[:, None]
     inside = (way.abs() <= half[:, :, None]).all(-1) & allowed[:, :, None] & among[:, None, :]
     distance, possible = way.norm(dim=-1).cpu().numpy(), inside.cpu().numpy()
     found = np.full(possible.shape[:2], -1, np.int64)
@@ -68,13 +68,13 @@ def match(places: Tensor, half: Tensor, others: Tensor, allowed: Tensor, among: 
         rows, columns = linear_sum_assignment(np.where(possible[scene], distance[scene], far))
         good = possible[scene][rows, columns]
         found[scene, rows[good]] = columns[good]
-    return torch.from_numpy(found).to(places.device)
+    return torch.from_numpy(found).to(positions.device)
 
 
-def pick(places: Tensor, index: Tensor) -> Tensor:
-    """The entries `index` `[B, N]` of `places` `[..., B, M, D]`: `[..., B, N, D]`; where it is -1, arbitrary ones."""
-    wide = index.clamp(min=0)[..., None].expand(*places.shape[:-2], index.shape[1], places.shape[-1])
-    return places.gather(-2, wide)
+def pick(positions: Tensor, index: Tensor) -> Tensor:
+    """The entries `index` `[B, N]` of `positions` `[..., B, M, D]`: `[..., B, N, D]`; arbitrary ones where it is -1."""
+    wide = index.clamp(min=0)[..., None].expand(*positions.shape[:-2], index.shape[1], positions.shape[-1])
+    return positions.gather(-2, wide)
 
 
 def _lengths(slots: Slots, size: tuple[int, int]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Draws the rooms (layers) of the code and their imports into docs/architecture.md: `python docs/house.py`.
+"""Draws the layers of the code and their imports into docs/architecture.md: `python docs/layers.py`.
 
 The arrows come from the imports. One that others imply (a to c where there are a to b and b to c) is left out.
 """
@@ -14,17 +14,17 @@ import grimp
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
-START, END = "<!-- house -->", "<!-- /house -->"
+START, END = "<!-- layers -->", "<!-- /layers -->"
 
 
-def rooms() -> list[str]:
-    """The rooms from the top floor down, as the layers of import-linter name them."""
+def layers() -> list[str]:
+    """The layers from the top down, as the configuration of import-linter names them."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     return settings["contracts"][0]["layers"]
 
 
 def arrows(names: list[str]) -> set[tuple[str, str]]:
-    """Pairs (from, to) of rooms of which the first imports the second, directly or not."""
+    """Pairs (from, to) of layers of which the first imports the second, directly or not."""
     graph = grimp.build_graph(*sorted({name.split(".")[0] for name in names}))
 
     def imports(a: str, b: str) -> bool:
@@ -39,8 +39,8 @@ def direct(found: set[tuple[str, str]], names: list[str]) -> set[tuple[str, str]
 
 
 def drawing() -> str:
-    """The house as a Mermaid flow chart."""
-    names = rooms()
+    """The layers as a Mermaid flow chart."""
+    names = layers()
     found = direct(arrows(names), names)
     arrows_found = sorted(found, key=_order(names))
     lines = [f"    {a.replace('.', '_')}[{a}] --> {b.replace('.', '_')}[{b}]" for a, b in arrows_found]
@@ -59,7 +59,7 @@ def main() -> None:
     _, after = rest.split(END)
     fresh = f"{before}{START}\n{drawing()}\n{END}{after}"
     if "--check" in sys.argv:
-        sys.exit(0 if fresh == text else "docs/architecture.md shows an older house: run python docs/house.py")
+        sys.exit(0 if fresh == text else "docs/architecture.md is not up to date: run python docs/layers.py")
     PAGE.write_text(fresh)
 
 

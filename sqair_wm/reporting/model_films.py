@@ -34,7 +34,7 @@ def liveliest(batch: Batch, number: int) -> Tensor:
     return change.topk(min(number, len(change))).indices.sort().values
 
 
-class Sights:
+class ModelFilms:
     """Films of sequences that a model has watched.
 
     Args:
