@@ -2,7 +2,8 @@
 
 `numbers.json` was recorded on one CPU thread, digits and the film by the code of 0.1.0, games by later code. Other
 kinds of processors round sums differently; there, the first losses and the sizes of what is seen have to agree to
-three digits. If you change numbers on purpose, record them again: `python -m tests.golden.record`.
+three digits, and of what is imagined to two. If you change numbers on purpose, record them again: `python -m
+tests.golden.record`.
 """
 
 import json
@@ -18,7 +19,8 @@ from tests.golden.machine import fingerprint
 
 NUMBERS = json.loads((Path(__file__).parent / "numbers.json").read_text())
 GAMES = ("Pong", "Freeway", "MsPacman")
-ROUGHLY = ("training_loss", "imagination_loss", "observed_sum", "imagined_sum")
+ROUGHLY = {"training_loss": 1e-3, "imagination_loss": 1e-3, "observed_sum": 1e-3, "imagined_sum": 1e-2}
+"""By how much numbers may differ on another machine; imagination begins after play, in which differences add up."""
 
 
 def compare(name, found):
@@ -26,7 +28,7 @@ def compare(name, found):
     if fingerprint() in NUMBERS["machines"]:
         assert found == expected
     for key in set(ROUGHLY) & set(expected):
-        assert found[key] == pytest.approx(expected[key], rel=1e-3), key
+        assert found[key] == pytest.approx(expected[key], rel=ROUGHLY[key]), key
 
 
 @pytest.mark.parametrize("name", CASES)
