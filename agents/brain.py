@@ -39,10 +39,10 @@ class SightSettings(NetworkSettings):
 
     Attributes:
         around: whether observations also hold the background around each object, such as the pellets and walls of a
-            maze; see `sqair_wm.envs.around.Around`.
+            maze; see `sqair_wm.envs.around.Around`. None: `python -m agents.train` decides, see `background_changes`.
     """
 
-    around: bool = False
+    around: bool | None = None
 
 
 def extractor_options(settings: NetworkSettings) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Dreamer:
         self.policy = networks(world, settings, seed)
         self.generator = torch.Generator(device).manual_seed(seed)
         imagined = Drawn(world, self.generator, settings.discover, settings.spread) if settings.stochastic else world
-        self.settings, self.layout = settings, Layout.for_agents(world, settings.around)
+        self.settings, self.layout = settings, Layout.for_agents(world, bool(settings.around))
         self.dream = Dream(imagined, self.policy.policy, self.layout.features, settings)
         averaged = self.dream.averaged.module
         assert isinstance(averaged, ActorCriticPolicy)
@@ -78,7 +78,7 @@ class Dreamer:
 def networks(world: WorldModel, settings: SightSettings, seed: int | None = None) -> PPO:
     """An untrained model of stable-baselines3 for the scenes and the actions of a world model."""
     actions = gym.spaces.Discrete(world.config.actions)
-    space = Layout.for_agents(world, settings.around).space
+    space = Layout.for_agents(world, bool(settings.around)).space
     return actor_critic(space, actions, settings, str(world.background.device), seed)
 
 

@@ -115,7 +115,7 @@ def _guide(planner: Planner, folder: Path, world: WorldModel) -> None:
             f"agent.guide={folder} counts rewards in another way: choose agent.reward={its.reward} "
             f"agent.discount={its.discount}"
         )
-    model, layout = load_networks(folder, world, its), Layout.for_agents(world, its.around)
+    model, layout = load_networks(folder, world, its), Layout.for_agents(world, bool(its.around))
     planner.value = value_of(model, layout)
     if isinstance(planner, MCTS):
         planner.prior = logits_of(model, layout)

@@ -34,7 +34,7 @@ NUMBERS: Limits = (
     | dict.fromkeys(("learning_rate", "rate", "clip", "clip_range", "gradient"), (1e-12, 1e6))
     | dict.fromkeys(("entropy", "ent_coef", "value", "replay", "noise", "doubt", "fresh"), (0, 1e6))
     | dict.fromkeys(("batch", "imagined", "singles"), (1, 1e6))
-    | {"context": (2, 10_000), "stretch": (2, 10_000)}
+    | {"context": (2, 10_000), "stretch": (2, 10_000), "brief": (0, 10_000), "briefs": (0, 10_000), "wrong": (0, 0.999)}
 )
 """The limits of agents' settings, by name; a name means the same for all agents."""
 

@@ -18,6 +18,7 @@ from .kinds import KINDS, settings_of
 from .report import write_report
 from .run import begin
 from .settings import AgentRunSettings
+from .surroundings import decide_around
 
 CONFIGS = str(presets_folder() / "agents")
 
@@ -35,6 +36,7 @@ def train(config: DictConfig) -> None:
         command = f"python train_wm.py env={config.env} agent={config.agent.kind}"
         raise ConfigError(f"{config.model} holds no world model yet: {command} trains one, and then the agent")
     config.model = str(find_folder(config.model, (WEIGHTS,), "no trained model"))
+    decide_around(config)
     settings = settings_of(config)
     check_machine(DictConfig({"device": config.device, "processes": 1, "nodes": 1, "threads": config.threads}))
     path = Path(config.runs) / config.name

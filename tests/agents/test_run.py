@@ -29,5 +29,5 @@ def test_a_run_of_before_a_setting_goes_on_without_it(tmp_path):
     OmegaConf.save(said, file)
     with pytest.raises(ConfigError, match=r"agent\.replay: 0\.0 there, 0\.3 now"):
         begin(begun, settings_of(begun))
-    same = config(tmp_path, replay=0.0, world={"final": 1.0})
+    same = config(tmp_path, replay=0.0, around=False, world={"final": 1.0})
     assert begin(same, settings_of(same)).settings.replay == 0
