@@ -22,7 +22,9 @@ from sqair_wm.games.policies import Policy
 
 from .games import RealGames
 from .kinds import KINDS, open_run
-from .loop import PROGRESS
+from .loop import AGENT
+from .progress import read_progress
+from .references import steps_in
 from .run import AgentRun
 from .scores import RANDOM_AND_HUMAN, human_normalised, interquartile_mean, interval
 
@@ -149,11 +151,9 @@ def figures(game: str, returns: list[list[float]]) -> dict[str, Any]:
 
 def _learned_from(folder: Path) -> int:
     """Real steps that the agent has learned from, without those of the world model; 0 if it has not learned."""
-    if (folder / "steps.txt").exists():
-        return int((folder / "steps.txt").read_text())
-    if not (folder / PROGRESS).exists():
-        return 0
-    return int(json.loads((folder / PROGRESS).read_text().splitlines()[-1])["real_steps"])
+    if rounds := read_progress(folder):
+        return int(rounds[-1]["real_steps"])
+    return steps_in(folder / AGENT) if (folder / AGENT).exists() else 0
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:

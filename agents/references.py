@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from stable_baselines3.dqn import CnnPolicy
 
 from sqair_wm.common.checksums import check_zip
 from sqair_wm.common.files import write_atomically
+from sqair_wm.common.stopping import stop_if_asked
 
 from .brain import extractor_options
 from .dyna import Branching, Imagining, MixedReplay, greedy
@@ -146,6 +149,7 @@ def train_reference(
         _save(run.path, model)
         returns = [e["r"] for e in model.ep_info_buffer or ()]
         say({"real_steps": model.num_timesteps} | ({"episode_return": float(np.mean(returns))} if returns else {}))
+        stop_if_asked()
     games.close()
 
 
@@ -163,7 +167,6 @@ def _save(folder: Path, model: Any) -> None:
     if isinstance(model, OffPolicyAlgorithm) and model.replay_buffer is not None and model.policy_class != CnnPolicy:
         arrays = buffer_arrays(model.replay_buffer)
         write_atomically(folder / BUFFER, lambda path: _write_arrays(path, arrays))
-    write_atomically(folder / "steps.txt", lambda path: path.write_text(str(model.num_timesteps)))
     write_atomically(folder / AGENT, lambda path: _save_zip(model, path))
 
 
@@ -190,7 +193,13 @@ def _restore(folder: Path, model: Any) -> int:
         assert model.replay_buffer is not None
         with np.load(folder / BUFFER) as arrays:
             fill_buffer(model.replay_buffer, dict(arrays))
-    return int((folder / "steps.txt").read_text())
+    return steps_in(folder / AGENT)
+
+
+def steps_in(agent: Path) -> int:
+    """The real steps that an agent of stable-baselines3 has learned from, as its file says."""
+    with zipfile.ZipFile(agent) as archive:
+        return int(json.loads(archive.read("data"))["num_timesteps"])
 
 
 HELD = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")

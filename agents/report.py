@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from itertools import islice
 from pathlib import Path
@@ -27,9 +26,9 @@ from sqair_wm.runs.run_folder import METRICS, RunFolder
 
 from .evaluate import RESULT
 from .kinds import open_run
-from .loop import PROGRESS
 from .mind import TITLE, ZOOM
 from .play import AHEAD, RATE, watch
+from .progress import read_progress
 from .run import CONFIG, AgentRun
 
 REPORT, SHOWN, ROUNDS = "report.html", 60, 5
@@ -53,12 +52,6 @@ AGENT_PAGES = PAGES.overlay(
 """The templates of agents' reports, with those that all reports share."""
 
 
-def progress_of(run: AgentRun) -> list[dict[str, float]]:
-    """The figures of every round of a run; empty for agents that do not learn in rounds."""
-    path = run.path / PROGRESS
-    return [json.loads(text) for text in path.read_text().splitlines()] if path.exists() else []
-
-
 def write_report(run: AgentRun, shown: int = SHOWN) -> Path:
     """Write the report of a run.
 
@@ -69,7 +62,7 @@ def write_report(run: AgentRun, shown: int = SHOWN) -> Path:
     Returns:
         The path of the report.
     """
-    records = progress_of(run)
+    records = read_progress(run.path)
     page = Page(
         name=run.path.name,
         films=[game_film(run, shown)] if shown else [],

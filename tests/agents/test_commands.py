@@ -10,7 +10,7 @@ import torch
 from stable_baselines3 import PPO
 
 import sqair_wm
-from sqair_wm.agents import evaluate, train
+from sqair_wm.agents import evaluate, references, train
 from sqair_wm.agents.kinds import KINDS, open_run
 from sqair_wm.agents.learning import WorldSettings
 from sqair_wm.agents.settings import DreamAgent
@@ -162,6 +162,23 @@ def test_references_learn_in_the_real_game_and_go_on(command, folder, capsys, ag
     evaluate.main([str(folder / f"Bouncing-{agent}"), "--episodes", "2"])
     result = json.loads((folder / f"Bouncing-{agent}" / "evaluation.json").read_text())
     assert result["protocol"]["steps_learned_from"] == 64 and capsys.readouterr().out
+
+
+def test_a_reference_that_is_killed_while_it_is_saved_loses_only_its_last_round(command, folder, monkeypatch):
+    settings = ("agent=dqn_slots", "agent.learning_starts=16", "agent.batch_size=8", "agent.buffer_size=40", *SMALL)
+    command("steps=16", *settings)
+    write = references.write_atomically
+
+    def kill(path, work):
+        if path.name == "agent.zip":
+            raise KeyboardInterrupt
+        write(path, work)
+
+    monkeypatch.setattr(references, "write_atomically", kill)
+    assert "the same command continues" in refused(command, "steps=32", *settings)
+    monkeypatch.setattr(references, "write_atomically", write)
+    assert "real_steps 32" in command("steps=32", *settings)
+    assert references.steps_in(folder / "Bouncing-dqn_slots" / "agent.zip") == 32
 
 
 def test_every_number_that_an_agent_is_told_has_limits():
