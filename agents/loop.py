@@ -20,10 +20,12 @@ from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.training.encoded import EncodedPlay
 from sqair_wm.world.world_model import WorldModel
 
+from .diverged import check_finite, told_if_diverged
 from .experience import GrownPlay
 from .games import LEARNT_SEEDS, RealGames
 from .learning import WorldLearner
 from .progress import read_progress, write_progress
+from .saved import AGENT
 from .stretch import Stretch, play
 
 STATE, PLAY, POINT = "state.pt", "play", "checkpoint-"
@@ -142,9 +144,11 @@ class AgentLoop:
         played = self._play(most) if self.rounds or self.play.recorded is None else {}
         times = {"playing": time.perf_counter() - clock}
         world = self.world_learner.learn(self.play, s.world_iterations) if len(self.play) else {}
+        check_finite(self.world, "the world model", "agent.world.rate")
         times["learning_the_world"] = time.perf_counter() - clock - sum(times.values())
         starts = self.play.starts(self.world.background.device, s.newest)
-        learned = self.learner.learn(starts, s.dream_steps, self.play.lately(s.newest))
+        with told_if_diverged("learning in imagination", "agent.learning_rate or agent.world.rate"):
+            learned = self.learner.learn(starts, s.dream_steps, self.play.lately(s.newest))
         times["dreaming"] = time.perf_counter() - clock - sum(times.values())
         self.imagined += int(learned.pop("steps", 0))
         self.seconds += time.perf_counter() - clock
@@ -192,9 +196,6 @@ class AgentLoop:
         write_atomically(self.folder / AGENT, lambda path: shutil.copyfile(target / AGENT, path))
         earlier = [r for r in read_progress(self.folder) if r["round"] < self.rounds or not self.record]
         write_progress(self.folder, [*earlier, *([self.record] if self.record else [])])
-
-
-AGENT = "agent.zip"
 
 
 def point(folder: Path, number: int) -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,12 +22,13 @@ from sqair_wm.common.files import write_atomically
 from sqair_wm.common.stopping import stop_if_asked
 
 from .brain import extractor_options
+from .diverged import check_finite, told_if_diverged
 from .dyna import Branching, Imagining, MixedReplay, greedy
 from .i2a import Distillation, imagination_options, rollout_policy_of
-from .loop import AGENT
 from .outlook import Counting
 from .rollouts import RolloutSettings
 from .run import AgentRun
+from .saved import AGENT, read_agent, steps_in
 from .views import PIXELS, view_of
 
 BUFFER = "replay.npz"
@@ -145,7 +144,9 @@ def train_reference(
     if isinstance(model, DQN):
         model.exploration_schedule = exploration(model, run)
     while model.num_timesteps < total:
-        model.learn(min(ROUND, total - model.num_timesteps), callback, reset_num_timesteps=False)
+        with told_if_diverged("the agent", "agent.learning_rate"):
+            model.learn(min(ROUND, total - model.num_timesteps), callback, reset_num_timesteps=False)
+        check_finite(model.policy, "the agent", "agent.learning_rate")
         _save(run.path, model)
         returns = [e["r"] for e in model.ep_info_buffer or ()]
         say({"real_steps": model.num_timesteps} | ({"episode_return": float(np.mean(returns))} if returns else {}))
@@ -185,21 +186,13 @@ def _restore(folder: Path, model: Any) -> int:
     if not (folder / AGENT).exists():
         return 0
     remedy = f"delete {folder}, and the run begins anew"
-    for name in (AGENT, BUFFER):
-        if (folder / name).exists():
-            check_zip(folder / name, remedy)
-    model.set_parameters(str(folder / AGENT), device=model.device)
+    read_agent(model, folder, model.device, remedy)
     if isinstance(model, OffPolicyAlgorithm) and (folder / BUFFER).exists():
         assert model.replay_buffer is not None
+        check_zip(folder / BUFFER, "delete it, and the run goes on with an empty one")
         with np.load(folder / BUFFER) as arrays:
             fill_buffer(model.replay_buffer, dict(arrays))
-    return steps_in(folder / AGENT)
-
-
-def steps_in(agent: Path) -> int:
-    """The real steps that an agent of stable-baselines3 has learned from, as its file says."""
-    with zipfile.ZipFile(agent) as archive:
-        return int(json.loads(archive.read("data"))["num_timesteps"])
+    return steps_in(folder)
 
 
 HELD = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")

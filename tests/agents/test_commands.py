@@ -13,6 +13,7 @@ import sqair_wm
 from sqair_wm.agents import evaluate, references, train
 from sqair_wm.agents.kinds import KINDS, open_run
 from sqair_wm.agents.learning import WorldSettings
+from sqair_wm.agents.saved import steps_in
 from sqair_wm.agents.settings import DreamAgent
 from sqair_wm.common.limits import limits_of
 from sqair_wm.common.places import MODELS
@@ -178,7 +179,7 @@ def test_a_reference_that_is_killed_while_it_is_saved_loses_only_its_last_round(
     assert "the same command continues" in refused(command, "steps=32", *settings)
     monkeypatch.setattr(references, "write_atomically", write)
     assert "real_steps 32" in command("steps=32", *settings)
-    assert references.steps_in(folder / "Bouncing-dqn_slots" / "agent.zip") == 32
+    assert steps_in(folder / "Bouncing-dqn_slots") == 32
 
 
 def test_every_number_that_an_agent_is_told_has_limits():
