@@ -107,21 +107,25 @@ def open_run(path: Path) -> AgentRun:
 def _planner(kind: type[Planner]) -> Callable[[AgentRun, WorldModel, RealGames], Policy]:
     def policy(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:
         planner = kind(world, world.config.actions, run.settings, scenes=games, seed=run.seed)
-        if run.settings.guide is not None:
-            _guide(planner, Path(run.settings.guide), world)
+        if (guide := guide_of(run.settings)) is not None:
+            _guide(planner, guide, world)
         return planner
 
     return policy
 
 
-def _guide(planner: Planner, folder: Path, world: WorldModel) -> None:
-    """Give a planner the critic of an agent that learned in imagination, and MCTS its policy as well.
+def guide_of(mine: Any) -> AgentRun | None:
+    """The run of the agent that guides a planner with these settings; None if there is none.
 
     Raises:
         ConfigError: if the agent is of another kind, or counts rewards in another way.
+        FileNotFoundError: if there is no such run.
     """
-    guide = open_run(folder)
-    mine, its = planner.settings, guide.settings
+    folder = getattr(mine, "guide", None)
+    if folder is None:
+        return None
+    guide = open_run(Path(folder))
+    its = guide.settings
     if not isinstance(its, DreamAgent):
         raise ConfigError(f"agent.guide={folder} did not learn in imagination: choose a run of agent=dream")
     if (mine.reward, mine.discount) != (its.reward, its.discount):
@@ -129,7 +133,13 @@ def _guide(planner: Planner, folder: Path, world: WorldModel) -> None:
             f"agent.guide={folder} counts rewards in another way: choose agent.reward={its.reward} "
             f"agent.discount={its.discount}"
         )
-    model, layout = load_networks(folder, world, its), Layout.for_agents(world, its.around)
+    return guide
+
+
+def _guide(planner: Planner, guide: AgentRun, world: WorldModel) -> None:
+    """Give a planner the critic of an agent that learned in imagination, and MCTS its policy as well."""
+    its = guide.settings
+    model, layout = load_networks(guide.path, world, its), Layout.for_agents(world, its.around)
     planner.value = value_of(model, layout)
     if isinstance(planner, MCTS):
         planner.prior = logits_of(model, layout)

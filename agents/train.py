@@ -14,7 +14,7 @@ from sqair_wm.common.settings import ConfigError, schema
 from sqair_wm.runs.run_folder import RunFolder
 from sqair_wm.runs.setup import check_name
 
-from .kinds import KINDS, settings_of
+from .kinds import KINDS, guide_of, settings_of
 from .report import write_report
 from .run import begin, device_of
 from .settings import AgentRunSettings
@@ -37,6 +37,7 @@ def train(config: DictConfig) -> None:
     config.model = str(find_folder(config.model, (WEIGHTS,), "no trained model"))
     settings = settings_of(config)
     check_name(config.name)
+    guide_of(settings)  # so that a wrong one is refused now, and not when the planner plays
     config.device = device_of(config)
     path = Path(config.runs) / config.name
     with alone(path, "training an agent", "wait until it is done, stop it, or choose another name=..."):

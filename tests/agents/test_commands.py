@@ -84,7 +84,9 @@ def test_an_agent_dreams_goes_on_and_is_evaluated(command, folder, model, capsys
     assert "discount: 0.99 there, 0.9 now" in refused(command, "steps=80", *DREAM, "agent.discount=0.9")
     with_guide = ("agent=mcts", "agent.reward=sign", f"agent.guide={path}", "agent.simulations=4")
     command(*with_guide)
-    assert "agent.discount=0.99" in refused_guide(command, folder, path, capsys)
+    other = ("agent=cem", f"agent.guide={path}", "agent.discount=0.5", "name=other")
+    assert "agent.discount=0.99" in refused(command, *other)
+    assert "no run of an agent" in refused(command, "agent=cem", "agent.guide=nowhere", "name=other")
     evaluate.main([str(folder / "Bouncing-mcts"), "--episodes", "1"])
 
 
@@ -96,13 +98,6 @@ def test_an_agent_may_see_the_background_too(command, folder):
     command("agent=mcts", "agent.reward=sign", f"agent.guide={path}", "agent.simulations=4")
     evaluate.main([str(folder / "Bouncing-mcts"), "--episodes", "1"])
     assert "agent.around" in refused(command, "agent=oracle", "agent.around=true"), "it is shown true objects only"
-
-
-def refused_guide(command, folder, path, capsys):
-    command("agent=cem", f"agent.guide={path}", "agent.discount=0.5", "name=other")
-    with pytest.raises(SystemExit) as stopped:
-        evaluate.main([str(folder / "other"), "--episodes", "1"])
-    return str(stopped.value.code)
 
 
 def test_the_world_model_of_a_game_is_found_by_its_name(model, folder, monkeypatch, capsys):
