@@ -101,7 +101,6 @@ def check_agent(config: DictConfig) -> None:
     """Raise ConfigError, before anything is trained, for an agent that could not be trained afterwards."""
     from sqair_wm.agents.kinds import settings_of
 
-    check_values(config)
     settings_of(config)
     if config.env is None or config.processes * config.nodes > 1:
         raise ConfigError(f"agent={config.agent.kind} is trained on a game (env=...), and in one process")

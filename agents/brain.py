@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium as gym
 from torch import nn
 
-from .extractors import SlotExtractor
+from .extractors import HEADS, SlotExtractor
 
 try:
     from stable_baselines3 import PPO
@@ -31,6 +31,14 @@ class NetworkSettings:
     width: int = 64
     layers: int = 1
     hidden: int = 64
+
+    def __post_init__(self) -> None:
+        # Dataclasses that inherit from several classes check them all.
+        getattr(super(), "__post_init__", lambda: None)()
+        if self.width % HEADS:
+            raise ValueError(
+                f"agent.width is {self.width}: it has to be a multiple of {HEADS}, for the attention heads"
+            )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
 
-from sqair_wm.common.checksums import check_zip
 from sqair_wm.envs.layout import Layout
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.checkpoint import load_checkpoint
@@ -22,11 +21,12 @@ from sqair_wm.world.world_model import WorldModel
 from .brain import SightSettings, actor_critic
 from .dream import Dream, DreamSettings
 from .learning import ImaginationLearner
-from .loop import AGENT, STATE, AgentLoop, last_round, point
+from .loop import STATE, AgentLoop, last_round, point
 from .outlook import Drawn
 from .recorded import recall
 from .replay import stretches_of
 from .run import AgentRun
+from .saved import read_agent
 
 
 class Dreamer:
@@ -89,11 +89,8 @@ def load_networks(folder: Path, world: WorldModel, settings: SightSettings) -> P
         FileNotFoundError: if nothing was trained in `folder`.
         ValueError: if its file is damaged.
     """
-    if not (folder / AGENT).exists():
-        raise FileNotFoundError(f"no trained agent in {folder}: {AGENT} is missing (python -m agents.train makes one)")
-    check_zip(folder / AGENT, "python -m agents.train writes it again")
     model = networks(world, settings)
-    model.set_parameters(str(folder / AGENT), device=world.background.device)
+    read_agent(model, folder, world.background.device, "delete it, and python -m agents.train writes it again")
     model.policy.set_training_mode(False)
     return model
 
@@ -107,8 +104,7 @@ def train_dreamer(run: AgentRun, say: Callable[[dict[str, float]], None]) -> Non
     dreamer = Dreamer(world, settings, run.seed)
     world_learner = ImaginationLearner(world, settings.world, fabric, folder, run.seed)
     if folder is not None:
-        check_zip(folder / AGENT, f"delete {folder}, and the run begins anew")
-        dreamer.policy.set_parameters(str(folder / AGENT), device=world.background.device)
+        read_agent(dreamer.policy, folder, world.background.device, f"delete {folder}, and the run begins anew")
         dreamer.load_state_dict(load_checkpoint(folder / STATE)["learner"])
     loop = AgentLoop(run.path, world, dreamer, world_learner, settings, run.seed, done, run.around)
     if settings.recorded:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from sqair_wm.common.command import in_one_line
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.files import write_atomically
 from sqair_wm.common.settings import ConfigError
@@ -22,13 +22,17 @@ from sqair_wm.games.policies import Policy
 
 from .games import RealGames
 from .kinds import KINDS, open_run
-from .loop import PROGRESS
+from .progress import read_progress
 from .run import AgentRun
+from .saved import steps_in
 from .scores import RANDOM_AND_HUMAN, human_normalised, interquartile_mean, interval
 
 RESULT = "evaluation.json"
 FIRST_SEED = 2_000_000
 """Seed of the first evaluated game; recordings use seeds far below."""
+
+LARGEST_SEED = 2**31 - 1 - 10**6
+"""Of the first evaluated game, so that those of the others are seeds as well."""
 
 NOOPS = 30
 """Most raw frames without an action at the start of an Atari game (Mnih et al. 2015). Without them, and without sticky
@@ -149,11 +153,9 @@ def figures(game: str, returns: list[list[float]]) -> dict[str, Any]:
 
 def _learned_from(folder: Path) -> int:
     """Real steps of the agent's own training, without those of the world model; 0 if it was not trained."""
-    if (folder / "steps.txt").exists():
-        return int((folder / "steps.txt").read_text())
-    if not (folder / PROGRESS).exists():
-        return 0
-    return int(json.loads((folder / PROGRESS).read_text().splitlines()[-1])["real_steps"])
+    if rounds := read_progress(folder):
+        return int(rounds[-1]["real_steps"])
+    return steps_in(folder)
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:
@@ -168,6 +170,14 @@ def line(result: dict[str, Any]) -> str:
     human = result.get("human_normalised")
     tail = "" if human is None else f", human-normalised {human:.3f}"
     return f"{result['game']} {result['agent']}: mean {result['mean']:.2f} ({low:.2f} to {high:.2f}){tail}"
+
+
+def check_together(runs: list[AgentRun]) -> None:
+    """Raise ConfigError unless the scores of some runs may be put together: one agent in one game."""
+    about = {run.path: f"{run.settings.kind} in {run.game}" for run in runs}
+    if len(set(about.values())) > 1:
+        told = ", ".join(f"{path}: {said}" for path, said in about.items())
+        raise ConfigError(f"the scores of different agents or games can't be put together ({told}): name them apart")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -190,17 +200,17 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("--json is for one run; every run has its own evaluation.json")
     if min(options.episodes, options.games) < 1:
         parser.error("--episodes and --games have to be at least 1")
-    try:
-        results = []
-        for path in options.runs:
-            run = open_run(path)
+    if not 0 <= options.seed <= LARGEST_SEED:
+        parser.error(f"--seed has to lie between 0 and {LARGEST_SEED}")
+    with in_one_line("stopped; the results of the runs before are written"):
+        results, runs = [], [open_run(path) for path in options.runs]
+        check_together(runs)
+        for run in runs:
             results.append(evaluate(run, options.episodes, options.games, options.seed, CHOICES.get(options.actions)))
-            for target in (path / RESULT, options.json):
+            for target in (run.path / RESULT, options.json):
                 if target is not None:
                     write_result(target, results[-1])
             print(line(results[-1]))
-    except (ConfigError, ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
     if len(results) > 1:
         returns = [[e["total"] for e in r["episodes"]] for r in results]
         print("together:", line(results[0] | figures(results[0]["game"], returns)))

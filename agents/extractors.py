@@ -27,6 +27,9 @@ RELATION = 6
 NEVER = -1e9
 """The attention score of an empty row."""
 
+HEADS = 4
+"""Number of attention heads; the width of codes is a multiple of it."""
+
 
 class RunningScale(nn.Module):
     """Normalises columns to mean 0 and standard deviation 1; updates both statistics in training mode.
@@ -83,7 +86,7 @@ class Relations(nn.Module):
         hidden: hidden units of the score of a pair.
     """
 
-    def __init__(self, width: int, heads: int = 4, hidden: int = 16):
+    def __init__(self, width: int, heads: int = HEADS, hidden: int = 16):
         super().__init__()
         self.heads, self.scale = heads, (width // heads) ** -0.5
         self.ask, self.value = nn.Linear(width, 2 * width), nn.Linear(width, width)

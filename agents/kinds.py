@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from sqair_wm.common.limits import check_limits, limits_of
 from sqair_wm.common.named_folders import CONFIG, find_folder
 from sqair_wm.common.settings import ConfigError, store, typed
 from sqair_wm.envs.layout import Layout
@@ -17,15 +19,15 @@ from sqair_wm.world.world_model import WorldModel
 
 from .dreamer import load_networks, logits_of, train_dreamer, value_of
 from .games import RealGames
-from .loop import AGENT
 from .planning.cem import CEM
 from .planning.mcts import MCTS
 from .planning.planner import Planner
 from .planning.shooting import Shooting
 from .reference_settings import DQNAgent, DQNPixels, DynaAgent, I2AAgent, OracleAgent, PPOAgent, PPOPixels
 from .references import dqn, dyna, i2a, ppo, train_reference
-from .run import AgentRun, saved_config
-from .settings import CEMAgent, DreamAgent, MCTSAgent, RandomAgent, ShootingAgent
+from .run import AgentRun, device_of, saved_config
+from .saved import read_agent
+from .settings import AgentRunSettings, CEMAgent, DreamAgent, MCTSAgent, RandomAgent, ShootingAgent
 from .views import view_of
 
 Say = Callable[[dict[str, float]], None]
@@ -70,10 +72,13 @@ def settings_of(config: DictConfig) -> Any:
     Raises:
         ConfigError: if there is no such kind of agent, or a setting is not valid.
     """
-    if config.agent.kind not in KINDS:
-        raise ConfigError(f"agent.kind is {config.agent.kind!r}; choose one of {', '.join(KINDS)}")
+    agent = config.agent
+    kind = agent.get("kind") if isinstance(agent, DictConfig) else None
+    if kind not in KINDS:
+        raise ConfigError(f"agent.kind is {kind!r}; choose one of {', '.join(KINDS)}")
     try:
-        return typed(KINDS[config.agent.kind].settings, config.agent, "agent")
+        check_limits(AgentRunSettings, {name: config[name] for name in limits_of(AgentRunSettings)})
+        return typed(KINDS[kind].settings, agent, "agent")
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -87,27 +92,40 @@ def open_run(path: Path) -> AgentRun:
     """
     path = find_folder(path, (CONFIG,), "no run of an agent")
     config = saved_config(path)
-    return AgentRun(path, config, settings_of(config))
+    try:
+        settings = settings_of(config)
+    except ConfigError as error:
+        raise ConfigError(f"{path / CONFIG} is damaged, or from another version: {error}") from error
+    try:
+        config.device = device_of(config)
+    except ConfigError as error:
+        print(f"{path} was trained on device={config.device}, which is not here ({error}): on the CPU", file=sys.stderr)
+        config.device = "cpu"
+    return AgentRun(path, config, settings)
 
 
 def _planner(kind: type[Planner]) -> Callable[[AgentRun, WorldModel, RealGames], Policy]:
     def policy(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:
         planner = kind(world, world.config.actions, run.settings, scenes=games, seed=run.seed)
-        if run.settings.guide is not None:
-            _guide(planner, Path(run.settings.guide), world)
+        if (guide := guide_of(run.settings)) is not None:
+            _guide(planner, guide, world)
         return planner
 
     return policy
 
 
-def _guide(planner: Planner, folder: Path, world: WorldModel) -> None:
-    """Give a planner the critic of an agent that learned in imagination, and MCTS its policy as well.
+def guide_of(mine: Any) -> AgentRun | None:
+    """The run of the agent that guides a planner with these settings; None if there is none.
 
     Raises:
         ConfigError: if the agent is of another kind, or counts rewards in another way.
+        FileNotFoundError: if there is no such run.
     """
-    guide = open_run(folder)
-    mine, its = planner.settings, guide.settings
+    folder = getattr(mine, "guide", None)
+    if folder is None:
+        return None
+    guide = open_run(Path(folder))
+    its = guide.settings
     if not isinstance(its, DreamAgent):
         raise ConfigError(f"agent.guide={folder} did not learn in imagination: choose a run of agent=dream")
     if (mine.reward, mine.discount) != (its.reward, its.discount):
@@ -115,7 +133,13 @@ def _guide(planner: Planner, folder: Path, world: WorldModel) -> None:
             f"agent.guide={folder} counts rewards in another way: choose agent.reward={its.reward} "
             f"agent.discount={its.discount}"
         )
-    model, layout = load_networks(folder, world, its), Layout.for_agents(world, bool(its.around))
+    return guide
+
+
+def _guide(planner: Planner, guide: AgentRun, world: WorldModel) -> None:
+    """Give a planner the critic of an agent that learned in imagination, and MCTS its policy as well."""
+    its = guide.settings
+    model, layout = load_networks(guide.path, world, its), Layout.for_agents(world, bool(its.around))
     planner.value = value_of(model, layout)
     if isinstance(planner, MCTS):
         planner.prior = logits_of(model, layout)
@@ -124,7 +148,7 @@ def _guide(planner: Planner, folder: Path, world: WorldModel) -> None:
 def _reference(build: Callable[[AgentRun, Any], Any]) -> tuple[Any, Any]:
     def policy(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:
         model = build(run, None)
-        model.set_parameters(str(run.path / AGENT), device=str(run.config.device))
+        read_agent(model, run.path, str(run.config.device), f"delete {run.path}, and train it again")
         return view_of(run).policy(model, games)
 
     return policy, lambda run, say: train_reference(run, build, say)

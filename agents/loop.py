@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable
@@ -14,18 +13,22 @@ import numpy as np
 import torch
 
 from sqair_wm.common.files import new_folder, write_atomically
+from sqair_wm.common.stopping import stop_if_asked
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.training.encoded import EncodedPlay
 from sqair_wm.world.world_model import WorldModel
 
+from .diverged import check_finite, told_if_diverged
 from .experience import GrownPlay
 from .games import LEARNT_SEEDS, RealGames
 from .learning import WorldLearner
+from .progress import read_progress, write_progress
+from .saved import AGENT
 from .stretch import Stretch, play
 
-STATE, PROGRESS, PLAY, POINT = "state.pt", "progress.jsonl", "play", "checkpoint-"
+STATE, PLAY, POINT = "state.pt", "play", "checkpoint-"
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,7 @@ class AgentLoop:
         # Runs of versions before 0.6.0 did not save this number: each of their rounds had one stretch of play.
         self.play = GrownPlay(folder / PLAY, world, state.get("stretches", done))
         self.imagined, self.seconds = state.get("imagined", 0), state.get("seconds", 0.0)
+        self.record: dict[str, float] = state.get("record", {})  # before 0.10.0 it was not saved with the round
         first = int(np.random.default_rng([seed, done]).integers(LEARNT_SEEDS))
         self.games = RealGames(world, settings.games, first, around)
         if "games" in state:  # runs of versions before 0.9.0 did not save them: new games begin
@@ -128,12 +132,13 @@ class AgentLoop:
 
     def run(self, steps: int, on_round: Callable[[dict[str, float]], None] | None = None) -> None:
         """Continue until `steps` real steps are played and learned from; calls `on_round` with each round's figures."""
+        if self.rounds:
+            self._publish()
         while self.play.steps < steps:
             record = self.round(steps - self.play.steps)
-            with (self.folder / PROGRESS).open("a") as file:
-                file.write(json.dumps(record) + "\n")
             if on_round is not None:
                 on_round(record)
+            stop_if_asked()
         self.games.close()
 
     def round(self, most: int) -> dict[str, float]:
@@ -143,18 +148,21 @@ class AgentLoop:
         played = self._play(most) if self.rounds or self.play.recorded is None else {}
         times = {"playing": time.perf_counter() - clock}
         world = self.world_learner.learn(self.play, s.world_iterations) if len(self.play) else {}
+        check_finite(self.world, "the world model", "agent.world.rate")
         times["learning_the_world"] = time.perf_counter() - clock - sum(times.values())
         starts = self.play.starts(self.world.background.device, s.newest)
-        learned = self.learner.learn(starts, s.dream_steps, self.play.lately(s.newest))
+        with told_if_diverged("learning in imagination", "agent.learning_rate or agent.world.rate"):
+            learned = self.learner.learn(starts, s.dream_steps, self.play.lately(s.newest))
         times["dreaming"] = time.perf_counter() - clock - sum(times.values())
         self.imagined += int(learned.pop("steps", 0))
         self.seconds += time.perf_counter() - clock
         self.rounds += 1
-        self._save()
         counts = {"round": self.rounds, "real_steps": self.play.steps, "imagined_steps": self.imagined}
         spent = {f"seconds_{name}": round(x, 2) for name, x in times.items()}
         means = {f"world_{k}": v for k, v in world.items()} | {f"dream_{k}": v for k, v in learned.items()}
-        return counts | played | spent | {"minutes": self.seconds / 60} | means
+        self.record = counts | played | spent | {"minutes": self.seconds / 60} | means
+        self._save()
+        return self.record
 
     def _play(self, most: int) -> dict[str, float]:
         s = self.settings
@@ -169,25 +177,29 @@ class AgentLoop:
         return reward_figures(stretch)
 
     def _save(self) -> None:
-        """Write the round into a folder of its own, then delete that of the round before."""
+        """Write the round into a folder of its own, whole or not at all."""
         target = point(self.folder, self.rounds)
         own: dict[str, Any] = {"imagined": self.imagined, "seconds": self.seconds, "random": torch.get_rng_state()}
         if self.world.background.is_cuda:
             own["random_cuda"] = torch.cuda.get_rng_state(self.world.background.device)
-        own |= {"stretches": len(self.play), "games": self.games.state_dict()}
+        own |= {"stretches": len(self.play), "games": self.games.state_dict(), "record": self.record}
         with new_folder(target) as partial:
             self.world_learner.save(partial)
             self.world.save(partial)
             self.learner.save(partial / AGENT)
             save_checkpoint(partial / STATE, {"iteration": self.rounds, "learner": self.learner.state_dict(), **own})
+        self._publish()
+
+    def _publish(self) -> None:
+        """Make the last whole round that of the run, and remove the others; also after a kill in the middle of it."""
+        target = point(self.folder, self.rounds)
         for path in self.folder.glob(f"{POINT}*"):
             if path != target:
                 shutil.rmtree(path)
         self.world.save(self.folder)
         write_atomically(self.folder / AGENT, lambda path: shutil.copyfile(target / AGENT, path))
-
-
-AGENT = "agent.zip"
+        earlier = [r for r in read_progress(self.folder) if r["round"] < self.rounds or not self.record]
+        write_progress(self.folder, [*earlier, *([self.record] if self.record else [])])
 
 
 def point(folder: Path, number: int) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -15,21 +14,23 @@ import torch
 from stable_baselines3 import PPO
 from torch import Tensor
 
+from sqair_wm.common.command import in_one_line
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.figures import moving_picture, write_mp4
+from sqair_wm.common.files import write_atomically
 from sqair_wm.common.named_folders import find_folder
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.games.games import action_names
 from sqair_wm.model.slots import Slots
 
 from .dreamer import logits_of
-from .evaluate import CHOICES, FIRST_SEED
+from .evaluate import CHOICES, FIRST_SEED, LARGEST_SEED
 from .expectations import look_ahead, picture
 from .games import RealGames
 from .kinds import KINDS, open_run
-from .loop import AGENT
 from .outlook import Counting
 from .run import CONFIG, AgentRun
+from .saved import AGENT
 
 if TYPE_CHECKING:
     import tkinter
@@ -91,13 +92,13 @@ def write_video(path: Path, pictures: Iterator[np.ndarray]) -> int:
         ConfigError: if `path` ends otherwise.
         OSError: if the file can't be written.
     """
+    if path.suffix not in (".mp4", ".gif"):
+        raise ConfigError(f"{path} is not the name of a video: it has to end with .mp4 or .gif")
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".gif":
         film = list(pictures)
-        path.write_bytes(moving_picture(film, 1000 // RATE))
+        write_atomically(path, lambda target: target.write_bytes(moving_picture(film, 1000 // RATE)))
         return len(film)
-    if path.suffix != ".mp4":
-        raise ConfigError(f"{path} is not the name of a video: it has to end with .mp4 or .gif")
     return write_mp4(path, pictures, RATE)
 
 
@@ -144,7 +145,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.steps < 1:
         parser.error("--steps has to be at least 1")
-    try:
+    if not 0 <= options.seed <= LARGEST_SEED:
+        parser.error(f"--seed has to lie between 0 and {LARGEST_SEED}")
+    with in_one_line("stopped"):
         run = open_run(find_agent(options.run))
         use_cpu(int(run.config.threads))
         pictures = islice(watch(run, options.seed, CHOICES.get(options.actions)), options.steps)
@@ -154,8 +157,6 @@ def main(arguments: list[str] | None = None) -> None:
             return
         target = options.video or run.path / "game.mp4"
         print(f"{target}: {write_video(target, pictures)} steps")
-    except (ConfigError, ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

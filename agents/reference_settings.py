@@ -31,6 +31,14 @@ class PPOSettings(Counting):
     learning_rate: float = 2.5e-4
     ent_coef: float = 0.01
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.batch_size < 2 or self.n_steps * self.games < 2:
+            raise ValueError(
+                f"agent.batch_size ({self.batch_size}) and agent.n_steps times agent.games ({self.n_steps} times "
+                f"{self.games}) have to be at least 2: PPO normalises advantages over a batch"
+            )
+
 
 @dataclass(frozen=True)
 class PPOAgent(SightSettings, PPOSettings):

@@ -19,14 +19,16 @@ from stable_baselines3.dqn import CnnPolicy
 
 from sqair_wm.common.checksums import check_zip
 from sqair_wm.common.files import write_atomically
+from sqair_wm.common.stopping import stop_if_asked
 
 from .brain import extractor_options
+from .diverged import check_finite, told_if_diverged
 from .dyna import Branching, Imagining, MixedReplay, greedy
 from .i2a import Distillation, imagination_options, rollout_policy_of
-from .loop import AGENT
 from .outlook import Counting
 from .rollouts import RolloutSettings
 from .run import AgentRun
+from .saved import AGENT, read_agent, steps_in
 from .views import PIXELS, view_of
 
 BUFFER = "replay.npz"
@@ -142,10 +144,13 @@ def train_reference(
     if isinstance(model, DQN):
         model.exploration_schedule = exploration(model, run)
     while model.num_timesteps < total:
-        model.learn(min(ROUND, total - model.num_timesteps), callback, reset_num_timesteps=False)
+        with told_if_diverged("the agent", "agent.learning_rate"):
+            model.learn(min(ROUND, total - model.num_timesteps), callback, reset_num_timesteps=False)
+        check_finite(model.policy, "the agent", "agent.learning_rate")
         _save(run.path, model)
         returns = [e["r"] for e in model.ep_info_buffer or ()]
         say({"real_steps": model.num_timesteps} | ({"episode_return": float(np.mean(returns))} if returns else {}))
+        stop_if_asked()
     games.close()
 
 
@@ -163,7 +168,6 @@ def _save(folder: Path, model: Any) -> None:
     if isinstance(model, OffPolicyAlgorithm) and model.replay_buffer is not None and model.policy_class != CnnPolicy:
         arrays = buffer_arrays(model.replay_buffer)
         write_atomically(folder / BUFFER, lambda path: _write_arrays(path, arrays))
-    write_atomically(folder / "steps.txt", lambda path: path.write_text(str(model.num_timesteps)))
     write_atomically(folder / AGENT, lambda path: _save_zip(model, path))
 
 
@@ -182,15 +186,13 @@ def _restore(folder: Path, model: Any) -> int:
     if not (folder / AGENT).exists():
         return 0
     remedy = f"delete {folder}, and the run begins anew"
-    for name in (AGENT, BUFFER):
-        if (folder / name).exists():
-            check_zip(folder / name, remedy)
-    model.set_parameters(str(folder / AGENT), device=model.device)
+    read_agent(model, folder, model.device, remedy)
     if isinstance(model, OffPolicyAlgorithm) and (folder / BUFFER).exists():
         assert model.replay_buffer is not None
+        check_zip(folder / BUFFER, "delete it, and the run goes on with an empty one")
         with np.load(folder / BUFFER) as arrays:
             fill_buffer(model.replay_buffer, dict(arrays))
-    return int((folder / "steps.txt").read_text())
+    return steps_in(folder)
 
 
 HELD = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")

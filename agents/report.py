@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import numpy as np
 
+from sqair_wm.common.checksums import DamagedError
+from sqair_wm.common.command import in_one_line
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.notes import read_json
-from sqair_wm.common.settings import ConfigError
 from sqair_wm.reporting.charts import Chart, training_charts
 from sqair_wm.reporting.films import Film, Panel
 from sqair_wm.reporting.numbers import UNKNOWN, Number, duration, identities_kept, objects_found, trusted_steps
@@ -28,8 +28,8 @@ from sqair_wm.runs.run_folder import METRICS, RunFolder
 from .evaluate import RESULT
 from .expectations import TITLE, ZOOM
 from .kinds import open_run
-from .loop import PROGRESS
 from .play import AHEAD, RATE, watch
+from .progress import read_progress
 from .run import CONFIG, AgentRun
 
 REPORT, SHOWN, ROUNDS = "report.html", 60, 5
@@ -53,12 +53,6 @@ AGENT_PAGES = PAGES.overlay(
 """The templates of agents' reports, with those that all reports share."""
 
 
-def progress_of(run: AgentRun) -> list[dict[str, float]]:
-    """The figures of every round of a run; empty for agents that do not learn in rounds."""
-    path = run.path / PROGRESS
-    return [json.loads(text) for text in path.read_text().splitlines()] if path.exists() else []
-
-
 def write_report(run: AgentRun, shown: int = SHOWN) -> Path:
     """Write the report of a run.
 
@@ -69,7 +63,7 @@ def write_report(run: AgentRun, shown: int = SHOWN) -> Path:
     Returns:
         The path of the report.
     """
-    records = progress_of(run)
+    records = read_progress(run.path)
     page = Page(
         name=run.path.name,
         films=[game_film(run, shown)] if shown else [],
@@ -96,8 +90,24 @@ def game_film(run: AgentRun, shown: int) -> Film:
 
 def result_of(run: AgentRun) -> dict | None:
     """The result of `python -m agents.evaluate`; None if the agent has not played whole games yet."""
-    path = run.path / RESULT
-    return read_json(path, f"python -m agents.evaluate {run.path} writes it again") if path.exists() else None
+    path, remedy = run.path / RESULT, f"python -m agents.evaluate {run.path} writes it again"
+    if not path.exists():
+        return None
+    result = read_json(path, remedy)
+    if not _scored(result):
+        raise DamagedError(f"{path} is damaged: it does not hold the scores of games ({remedy})")
+    return dict(result)
+
+
+def _scored(result: Any) -> bool:
+    """Whether this is a result of `evaluate`, as far as a report shows it."""
+    try:
+        pairs = [result["mean_95"], result.get("random_and_human", (0, 0))]
+        numbers = [result["mean"], *(x for low, high in pairs for x in (low, high))]
+        numbers += [episode.get("total", 0) for episode in result["episodes"]]
+        return all(isinstance(x, int | float) for x in numbers)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def numbers(run: AgentRun, records: list[dict[str, float]]) -> list[Number]:
@@ -168,13 +178,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("runs", type=Path, nargs="+", help="folders of runs of agents, such as runs/Pong-dream")
     parser.add_argument("--shown", type=int, default=SHOWN, help=f"steps of a game to show ({SHOWN})")
     options = parser.parse_args(arguments)
-    try:
+    if options.shown < 0:
+        parser.error("--shown has to be at least 0")
+    with in_one_line("stopped; no report is left half written"):
         for path in options.runs:
             run = open_run(path)
             use_cpu(int(run.config.threads))
             print(f"report: {write_report(run, options.shown)}")
-    except (ConfigError, ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from sqair_wm.common.named_folders import WEIGHTS
 from sqair_wm.common.settings import ConfigError, in_one_line, schema
 from sqair_wm.common.version import VERSION
 from sqair_wm.runs.older import flat
-from sqair_wm.runs.setup import build_fabric
+from sqair_wm.runs.setup import build_fabric, check_machine
 from sqair_wm.world.scenes import load_for_game
-from sqair_wm.world.world_model import WorldModel
+from sqair_wm.world.world_model import WorldModel, read_description
 
 CONFIG = "config.yaml"
 FREE = ("steps", "device", "threads", "runs", "name", "env")
@@ -62,6 +62,13 @@ class AgentRun:
         """Whether observations hold the background around each object."""
         return bool(getattr(self.settings, "around", False))
 
+    @property
+    def game(self) -> str:
+        """The game of its world model; see `world`."""
+        own = (self.path / WEIGHTS).exists()
+        source = read_description(self.path if own else Path(str(self.config.model)))[1]
+        return "no game" if source is None else source.game
+
     def world(self, point: Path | None = None) -> WorldModel:
         """The world model as the run has trained it so far, else the one that the run began with.
 
@@ -81,8 +88,24 @@ class AgentRun:
 
     def fabric(self) -> Fabric:
         """Device and precision."""
-        alone = {"processes": 1, "nodes": 1, "precision": "32-true"}
-        return build_fabric(OmegaConf.create({"device": self.config.device, "threads": self.config.threads, **alone}))
+        return fabric_of(self.config)
+
+
+def fabric_of(config: DictConfig) -> Fabric:
+    """The device of a configuration, for one process.
+
+    Raises:
+        ConfigError: if there is no such device.
+    """
+    alone = {"processes": 1, "nodes": 1, "precision": "32-true"}
+    machine = OmegaConf.create({"device": config.device, "threads": config.threads, **alone})
+    check_machine(machine)
+    return build_fabric(machine)
+
+
+def device_of(config: DictConfig) -> str:
+    """The device of a configuration as PyTorch calls it, such as `cuda:0` for `auto`; see `fabric_of`."""
+    return str(fabric_of(config).device)
 
 
 def begin(config: DictConfig, settings: Any) -> AgentRun:

@@ -26,7 +26,7 @@ NUMBERS: Limits = (
     | dict.fromkeys(("scenes", "horizon", "passes", "parts", "stretches", "hold", "length", "every", "room"), (1, 1e7))
     | dict.fromkeys(("first", "play", "newest", "n_steps", "batch_size", "n_epochs", "buffer_size"), (1, 1e9))
     | dict.fromkeys(("train_freq", "gradient_steps", "target_update_interval", "exploration_steps"), (1, 1e9))
-    | dict.fromkeys(("world_iterations", "dream_steps", "learning_starts"), (0, 1e9))
+    | dict.fromkeys(("world_iterations", "learning_starts"), (0, 1e9))
     | dict.fromkeys(
         ("epsilon", "lam", "discount", "spread", "share", "keep", "warm", "final", "average", "exploration_final_eps"),
         (0, 1),
@@ -34,7 +34,8 @@ NUMBERS: Limits = (
     | dict.fromkeys(("learning_rate", "rate", "clip", "clip_range", "gradient"), (1e-12, 1e6))
     | dict.fromkeys(("entropy", "ent_coef", "value", "replay", "noise", "doubt", "fresh"), (0, 1e6))
     | dict.fromkeys(("batch", "imagined", "singles"), (1, 1e6))
-    | {"context": (2, 10_000), "stretch": (2, 10_000), "brief": (0, 10_000), "briefs": (0, 10_000), "wrong": (0, 0.999)}
+    | {"context": (2, 10_000), "stretch": (2, 10_000), "dream_steps": (1, 1e9)}
+    | {"brief": (0, 10_000), "briefs": (0, 10_000), "wrong": (0, 0.999)}
 )
 """The limits of agents' settings, by name; a name means the same for all agents."""
 
@@ -64,6 +65,8 @@ class AgentRunSettings:
     seed: int = 0
     device: str = "cpu"
     threads: int = 1
+
+    LIMITS: ClassVar[Limits] = {"steps": (1, 1e9), "seed": (0, 1e9), "threads": (1, 1024)}
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from sqair_wm.common.named_folders import WEIGHTS, find_folder
 from sqair_wm.common.presets import presets_folder
 from sqair_wm.common.settings import ConfigError, schema
 from sqair_wm.runs.run_folder import RunFolder
-from sqair_wm.runs.setup import check_machine
+from sqair_wm.runs.setup import check_name
 
-from .kinds import KINDS, settings_of
+from .kinds import KINDS, guide_of, settings_of
 from .report import write_report
-from .run import begin
+from .run import begin, device_of
 from .settings import AgentRunSettings
 from .surroundings import decide_around
 
@@ -38,7 +38,9 @@ def train(config: DictConfig) -> None:
     config.model = str(find_folder(config.model, (WEIGHTS,), "no trained model"))
     decide_around(config)
     settings = settings_of(config)
-    check_machine(DictConfig({"device": config.device, "processes": 1, "nodes": 1, "threads": config.threads}))
+    check_name(config.name)
+    guide_of(settings)  # so that a wrong one is refused now, and not when the planner plays
+    config.device = device_of(config)
     path = Path(config.runs) / config.name
     with alone(path, "training an agent", "wait until it is done, stop it, or choose another name=..."):
         run = begin(config, settings)

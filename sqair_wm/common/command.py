@@ -13,8 +13,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from sqair_wm.common.settings import ConfigError, check_command
+from sqair_wm.common.settings import ConfigError
 from sqair_wm.common.stopping import Interruptible
+from sqair_wm.common.sweeps import check_command
 
 MISTAKES = (ValueError, OSError, FloatingPointError)
 """Errors that end a command with their message alone, which says what is wrong and what would be right."""
@@ -35,6 +36,10 @@ def run_command(task: Callable[[DictConfig], None], configs: str, stopped: str) 
     """
     failed: list[str] = []
 
+    def note(why: str) -> None:
+        failed.append(why)
+        print(f"error: {why}", file=sys.stderr)
+
     @functools.wraps(task)
     def guarded(config: DictConfig) -> None:
         try:
@@ -42,13 +47,14 @@ def run_command(task: Callable[[DictConfig], None], configs: str, stopped: str) 
         except MISTAKES as error:
             if HydraConfig.get().mode is not RunMode.MULTIRUN:
                 sys.exit(f"error: {error}")
-            failed.append(f"{' '.join(HydraConfig.get().overrides.task)}: {error}")
-            print(f"error: {failed[-1]}", file=sys.stderr)
+            note(f"{' '.join(HydraConfig.get().overrides.task)}: {error}")
 
     with in_one_line(stopped):
         if not COMPLETION & set(sys.argv[1:]):
             with initialize_config_dir(configs, version_base="1.3"):
-                check_command(sys.argv[1:])
+                sys.argv[1:], left_out = check_command(sys.argv[1:])
+            for job in left_out:
+                note(job)
         hydra.main(config_path=configs, config_name="config", version_base="1.3")(guarded)()
         if failed:
             raise ConfigError("\n".join([f"{len(failed)} of the jobs failed, the others are done:", *failed]))

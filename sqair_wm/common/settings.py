@@ -6,10 +6,7 @@ import difflib
 from dataclasses import replace
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from hydra import compose
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -23,7 +20,6 @@ class ConfigError(ValueError):
 
 
 GROUPS = ("model", "data", "training", "imagination", "agent")
-SWEEPS = ("-m", "--multirun")
 
 
 def schema(kind: type) -> DictConfig:
@@ -47,52 +43,14 @@ def store(kind: type, name: str, group: str | None = None) -> None:
     ConfigStore.instance().store(name=name, node=schema(kind), group=group)
 
 
-def check_command(arguments: list[str]) -> None:
-    """Compose the configuration that a command line asks for, to find out what is wrong with it.
-
-    Raises:
-        ConfigError: for a setting that does not exist, a preset that cannot be read, or a value of the wrong type.
-    """
-    try:
-        check_overrides(arguments, compose("config", overrides=chosen_groups(arguments)))
-        for overrides in _jobs(arguments):
-            compose("config", overrides=overrides)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(in_one_line(error)) from error
-
-
-def chosen_groups(arguments: list[str]) -> list[str]:
-    """The arguments that choose an option of a group, such as `data=moving_mnist`; of a sweep, the first choice."""
-    chosen = [argument.partition("=") for argument in arguments]
-    return [f"{key}={value.split(',')[0]}" for key, _, value in chosen if key in GROUPS]
-
-
 def named_settings(overrides: list[str]) -> list[str]:
     """The keys to which a command line gives values, such as `training.batch`; choices of a group do not count."""
     keys = [override.partition("=")[0].lstrip("+~").strip() for override in overrides]
     return [key for key in keys if key not in GROUPS]
 
 
-def _jobs(arguments: list[str]) -> list[list[str]]:
-    """The overrides of the jobs of a command line; of a sweep, of so many jobs that every value occurs once."""
-    overrides = [a for a in arguments if "=" in a and not a.startswith("-")]
-    if not any(a in SWEEPS for a in arguments):
-        return [overrides]
-    parsed = OverridesParser.create().parse_overrides(overrides)
-    choices = [
-        [f"{o.get_key_element()}={value}" for value in o.sweep_string_iterator()]
-        if o.is_sweep_override()
-        else [str(o.input_line)]
-        for o in parsed
-    ]
-    first = [values[0] for values in choices]
-    others = [[*first[:i], value, *first[i + 1 :]] for i, values in enumerate(choices) for value in values[1:]]
-    return [first, *others]
-
-
-def check_overrides(overrides: list[str], config: DictConfig) -> None:
-    """Raise ConfigError for a `key=value` whose key does not exist, naming the nearest ones."""
-    keys = _keys(OmegaConf.to_container(config, resolve=False))
+def check_overrides(overrides: list[str], keys: list[str]) -> None:
+    """Raise ConfigError for a `key=value` whose key is not one of `keys`, naming the nearest ones."""
     for override in overrides:
         key = override.split("=")[0].lstrip("+~").strip()
         if override.startswith("-") or "=" not in override or key in keys or key.startswith("hydra."):
@@ -103,12 +61,13 @@ def check_overrides(overrides: list[str], config: DictConfig) -> None:
         raise ConfigError(f"there is no setting {key!r}: {hint}")
 
 
-def _keys(tree: Any, prefix: str = "") -> list[str]:
+def keys_of(tree: Any, prefix: str = "") -> list[str]:
+    """The keys of a plain configuration, such as `training.batch`, those of groups included."""
     if not isinstance(tree, dict):
         return []
     found = []
     for key, value in tree.items():
-        found += [f"{prefix}{key}", *_keys(value, f"{prefix}{key}.")]
+        found += [f"{prefix}{key}", *keys_of(value, f"{prefix}{key}.")]
     return found
 
 

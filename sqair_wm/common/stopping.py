@@ -35,7 +35,8 @@ class _Handling:
 class Interruptible(_Handling):
     """SIGTERM raises a KeyboardInterrupt, as Ctrl-C does.
 
-    Python drops an exception that is raised in a finaliser. `StopRequests` therefore also reads `asked` of this class.
+    Python drops an exception that is raised in a finaliser. `StopRequests` and `stop_if_asked` therefore read `asked`
+    of this class.
     """
 
     asked = False
@@ -54,6 +55,12 @@ class Interruptible(_Handling):
     ) -> None:
         Interruptible.asked = False
         super().__exit__(kind, error, traceback)
+
+
+def stop_if_asked() -> None:
+    """Raise KeyboardInterrupt if one is due that Python dropped, see `Interruptible`; for loops of whole rounds."""
+    if Interruptible.asked:
+        raise KeyboardInterrupt
 
 
 class StopRequests(_Handling):

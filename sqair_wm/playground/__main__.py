@@ -31,6 +31,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of the first game (0)")
     parser.add_argument("--no-browser", action="store_true", help="do not open the page")
     options = parser.parse_args(arguments)
+    if not 0 <= options.seed < 2**31:
+        parser.error(f"--seed is {options.seed}: games begin from seeds between 0 and {2**31 - 1}")
     if not options.models and not options.agent:
         parser.error("there is nothing to play: name a model, such as Pong, or its folder")
     return options

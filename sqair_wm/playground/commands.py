@@ -13,6 +13,9 @@ Message = dict[str, Any]
 LONGEST = 4096
 """Most characters of a question."""
 
+FARTHEST = 1e9
+"""Largest number that a question may hold."""
+
 
 def answer(session: Session, text: str) -> str:
     """The answer to a question, both JSON objects.
@@ -46,7 +49,10 @@ def _act(session: Session, message: Message) -> None:
 
 
 def _new(session: Session, message: Message) -> None:
-    session.new_game(None if message.get("seed") is None else _whole(message, "seed"))
+    seed = None if message.get("seed") is None else _whole(message, "seed")
+    if seed is not None and seed < 0:
+        raise ValueError(f"seed is {seed}: a game begins from a seed of 0 or above")
+    session.new_game(seed)
 
 
 def _move(session: Session, message: Message) -> None:
@@ -89,6 +95,6 @@ def _whole(message: Message, name: str) -> int:
 
 def _number(message: Message, name: str) -> float:
     value = message.get(name)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise ValueError(f"{name} is {value!r}: {message['do']} needs a number there")
+    if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > FARTHEST:
+        raise ValueError(f"{name} is {str(value)[:20]!r}: {message['do']} needs a number there")
     return float(value)

@@ -40,11 +40,13 @@ REMEDIES = {
     DESCRIPTION: MODEL_AGAIN,
     "config.yaml": "if it is a run's: write the settings that it was begun with into it, or use the model as it is",
     "metrics.json": f"delete it, and {AGAIN} measures again",
-    "progress.jsonl": "delete the lines that are damaged: they only record how far the agent was",
+    "progress.jsonl": "only the curves of the report are affected: they leave out the rounds that are damaged",
     "training.jsonl": "only the curves of the report are affected: they leave out the records that are damaged",
     "imagination.jsonl": "only the curves of the report are affected: they leave out the records that are damaged",
     "state.pt": "delete the folder it is in, and the agent's run begins anew; agent.zip, if whole, plays as it is",
-    "agent.zip": f"delete it; {AGAIN} writes it again",
+    "agent.zip": f"delete it: {AGAIN} writes that of agent=dream again, and trains other agents anew",
+    "replay.npz": f"delete it, and {AGAIN} goes on with an empty replay buffer",
+    "evaluation.json": "delete it, and python -m agents.evaluate plays again",
 }
 """What can be done about a damaged file, by its name."""
 

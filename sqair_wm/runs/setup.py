@@ -46,6 +46,7 @@ def check_values(config: DictConfig) -> None:
         check_bounds(config)
         check_data(config)
         check_machine(config)
+        check_name(config.name)
         training_config(config)
         imagination_config(config)
         measured = {"slots": 1, "object_size": [4.0, 4.0], "speck": SPECK, "output_std": 1.0}
@@ -75,6 +76,12 @@ def check_machine(config: DictConfig) -> None:
     for name in ("processes", "nodes", "threads"):
         if config[name] < 1:
             raise ConfigError(f"{name} must be at least 1, got {config[name]}")
+
+
+def check_name(name: str) -> None:
+    """Raise ConfigError for the name of a run that is not that of a folder of its own."""
+    if name.strip() in ("", ".", "..") or "\0" in name:
+        raise ConfigError(f"name={name!r} names no folder for the run: choose another name=...")
 
 
 def training_config(config: DictConfig, slots: int = 0) -> TrainingConfig:

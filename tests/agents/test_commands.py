@@ -10,9 +10,10 @@ import torch
 from stable_baselines3 import PPO
 
 import sqair_wm
-from sqair_wm.agents import evaluate, train
+from sqair_wm.agents import evaluate, references, train
 from sqair_wm.agents.kinds import KINDS, open_run
 from sqair_wm.agents.learning import WorldSettings
+from sqair_wm.agents.saved import steps_in
 from sqair_wm.agents.settings import DreamAgent
 from sqair_wm.common.limits import limits_of
 from sqair_wm.common.named_folders import MODELS
@@ -83,7 +84,9 @@ def test_an_agent_dreams_goes_on_and_is_evaluated(command, folder, model, capsys
     assert "discount: 0.99 there, 0.9 now" in refused(command, "steps=80", *DREAM, "agent.discount=0.9")
     with_guide = ("agent=mcts", "agent.reward=sign", f"agent.guide={path}", "agent.simulations=4")
     command(*with_guide)
-    assert "agent.discount=0.99" in refused_guide(command, folder, path, capsys)
+    other = ("agent=cem", f"agent.guide={path}", "agent.discount=0.5", "name=other")
+    assert "agent.discount=0.99" in refused(command, *other)
+    assert "no run of an agent" in refused(command, "agent=cem", "agent.guide=nowhere", "name=other")
     evaluate.main([str(folder / "Bouncing-mcts"), "--episodes", "1"])
 
 
@@ -95,13 +98,6 @@ def test_an_agent_may_see_the_background_too(command, folder):
     command("agent=mcts", "agent.reward=sign", f"agent.guide={path}", "agent.simulations=4")
     evaluate.main([str(folder / "Bouncing-mcts"), "--episodes", "1"])
     assert "agent.around" in refused(command, "agent=oracle", "agent.around=true"), "it is shown true objects only"
-
-
-def refused_guide(command, folder, path, capsys):
-    command("agent=cem", f"agent.guide={path}", "agent.discount=0.5", "name=other")
-    with pytest.raises(SystemExit) as stopped:
-        evaluate.main([str(folder / "other"), "--episodes", "1"])
-    return str(stopped.value.code)
 
 
 def test_the_world_model_of_a_game_is_found_by_its_name(model, folder, monkeypatch, capsys):
@@ -162,6 +158,23 @@ def test_references_learn_in_the_real_game_and_go_on(command, folder, capsys, ag
     evaluate.main([str(folder / f"Bouncing-{agent}"), "--episodes", "2"])
     result = json.loads((folder / f"Bouncing-{agent}" / "evaluation.json").read_text())
     assert result["protocol"]["steps_learned_from"] == 64 and capsys.readouterr().out
+
+
+def test_a_reference_that_is_killed_while_it_is_saved_loses_only_its_last_round(command, folder, monkeypatch):
+    settings = ("agent=dqn_slots", "agent.learning_starts=16", "agent.batch_size=8", "agent.buffer_size=40", *SMALL)
+    command("steps=16", *settings)
+    write = references.write_atomically
+
+    def kill(path, work):
+        if path.name == "agent.zip":
+            raise KeyboardInterrupt
+        write(path, work)
+
+    monkeypatch.setattr(references, "write_atomically", kill)
+    assert "the same command continues" in refused(command, "steps=32", *settings)
+    monkeypatch.setattr(references, "write_atomically", write)
+    assert "real_steps 32" in command("steps=32", *settings)
+    assert steps_in(folder / "Bouncing-dqn_slots") == 32
 
 
 def test_every_number_that_an_agent_is_told_has_limits():

@@ -1,6 +1,8 @@
 """The loop: the order of play and learning, what is counted, and that a stopped run continues from its last round."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,9 @@ import pytest
 import torch
 
 from sqair_wm.agents.loop import AgentLoop, LoopSettings, last_round, reward_figures
+from sqair_wm.agents.progress import read_progress
 from sqair_wm.agents.stretch import Stretch
+from sqair_wm.common.stopping import Interruptible
 
 SETTINGS = LoopSettings(games=2, first=20, play=10, world_iterations=3, dream_steps=50)
 
@@ -85,6 +89,46 @@ def test_a_run_that_was_stopped_goes_on_from_its_last_whole_round(world, short, 
     run, notes, _ = loop(folder, world)
     run.run(30)
     assert notes.asked == []
+
+
+def test_nothing_is_lost_when_it_is_killed_after_a_round_was_saved(world, short, folder, monkeypatch):
+    """The round is whole, but not yet the run's: the agent, its figures and the round before are those of before."""
+    run, *_ = loop(folder, world)
+    run.run(20)
+    publish = AgentLoop._publish
+
+    def kill(run):
+        if run.rounds == 2:
+            raise KeyboardInterrupt
+        publish(run)
+
+    monkeypatch.setattr(AgentLoop, "_publish", kill)
+    run, *_ = loop(folder, world)
+    with pytest.raises(KeyboardInterrupt):
+        run.run(30)
+    (folder / "agent.zip").write_text("of round 1")
+    monkeypatch.undo()
+    run, notes, _ = loop(folder, world)
+    run.run(30)
+    assert notes.asked == [] and [r["real_steps"] for r in read_progress(folder)] == [20, 30]
+    assert (folder / "agent.zip").read_bytes() == (folder / "checkpoint-000002" / "agent.zip").read_bytes()
+    assert [p.name for p in folder.glob("checkpoint-*")] == ["checkpoint-000002"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_request_to_stop_that_python_dropped_takes_effect_after_the_round(world, short, folder):
+    class Deaf:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGTERM)
+            for _ in range(1000):
+                pass
+
+    run, *_ = loop(folder, world)
+    with Interruptible():
+        Deaf()
+        with pytest.raises(KeyboardInterrupt):
+            run.run(40)
+    assert run.rounds == 1
 
 
 def test_the_returns_of_whole_episodes_are_told():

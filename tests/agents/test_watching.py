@@ -9,10 +9,10 @@ import torch
 
 from sqair_wm.agents.expectations import look_ahead, picture
 from sqair_wm.agents.games import RealGames
-from sqair_wm.agents.loop import AGENT
 from sqair_wm.agents.outlook import Counting, worth
 from sqair_wm.agents.play import find_agent, main
 from sqair_wm.agents.run import CONFIG
+from sqair_wm.agents.saved import AGENT
 from sqair_wm.games.games import action_names
 from tests.agents.test_commands import command  # noqa: F401 (a fixture)
 from tests.conftest import ROOT

@@ -1,4 +1,4 @@
-"""Whole commands that are stopped, killed, begun twice, or run out of disk space."""
+"""Whole trainings to be killed, begun twice, damaged, mixed with others, or run out of disk space."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 
 from tests.conftest import ROOT
 from tests.faults.damage import one_bit
-from tests.faults.forks import Count, Ended, begin, do, end
+from tests.faults.forks import Count, begin, end
+from tests.faults.trials import TRACE, Outcome, Trials, same
+from tests.golden.commands import make_data
 
 TINY = (
     "env=Bouncing", "device=cpu", "data.frames=200", "data.test_frames=130", "data.size=40", "model.hidden=32",
@@ -30,78 +32,42 @@ TINY = (
 )  # fmt: skip
 """A training with everything in it: two recordings, objects, imagination, a round of play, a report."""
 
-STOPPED, TRACE = "the same command continues from here", "Traceback"
+SHORT = (
+    "device=cpu", "model.hidden=32", "training.iterations=12", "training.batch=2", "training.particles=2",
+    "training.save_every=3", "training.minutes=0", "training.warm_up=6", "training.lengths=[[0,1],[4,2]]",
+    "data.report.sequences=1", "data.report.frames=6",
+)  # fmt: skip
+OTHERS = {
+    "digits": ("data=moving_mnist", "data.size=32", "data.tested=100"),
+    "video": ("data=video", "data.width=64", "data.size=32", "data.every=1", "data.length=3", "data.tested=20"),
+}
+"""The same for the other kinds of data."""
 
 
-def train(folder: Path, *more: str) -> None:
+def train(folder: Path, *more: str, settings: tuple[str, ...] = TINY) -> None:
     """The command, in this process."""
-    sys.argv = ["train_wm.py", *TINY, f"runs={folder}/runs", f"data.folder={folder}/data", "name=a", *more]
+    sys.argv = ["train_wm.py", *settings, f"runs={folder}/runs", f"data.folder={folder}/data", "name=a", *more]
     sys.path.insert(0, str(ROOT))
     sys.modules.pop("train_wm", None)
     importlib.import_module("train_wm").main()
 
 
-def weights(folder: Path, name: str = "a") -> dict[str, torch.Tensor]:
+def weights(folder: Path, name: str = "a") -> Outcome:
     """What a run has learned."""
     return load_file(folder / "runs" / name / "model.safetensors")
 
 
-def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+def games(folder: Path) -> Trials:
+    """Trainings on a game."""
+    return Trials(folder, train, weights)
 
 
-class Trials:
-    """Trainings in separate folders, compared with an undisturbed one.
-
-    Attributes:
-        seconds: duration of the undisturbed one.
-        weights: that it learned.
-    """
-
-    def __init__(self, folder: Path):
-        self.folder, begun = folder, time.monotonic()
-        folder.mkdir(parents=True, exist_ok=True)
-        whole = self.run(folder / "whole")
-        assert whole.status == 0, whole.said
-        self.seconds, self.weights = time.monotonic() - begun, weights(folder / "whole")
-
-    def run(self, place: Path, *more: str) -> Ended:
-        """The command to its end."""
-        place.mkdir(exist_ok=True)
-        return do(lambda: train(place, *more), place / "said")
-
-    def go_on(self, count: Count, what: str, place: Path) -> None:
-        """Give the command again: it has to end well, with the weights of the undisturbed run, and leave nothing."""
-        ended = self.run(place)
-        if ended.status or TRACE in ended.said:
-            count.wrong.append(f"{what}: {ended.said[-400:]}")
-        elif not same(weights(place), self.weights):
-            count.wrong.append(f"{what}: other weights")
-        elif left := [str(p) for p in place.rglob("*.partial")]:
-            count.wrong.append(f"{what}: left {left}")
-        shutil.rmtree(place)
-
-
-def signals(trials: Trials, number: int, each: int, seed: int = 0) -> Count:
-    """Send a signal at random moments, and give the command again."""
-    name, chance = signal.Signals(number).name, random.Random(seed)
-    count = Count(f"{name} at a random moment of training, then the same command")
-    for trial in range(each):
-        place = trials.folder / f"{name}-{trial}"
-        place.mkdir()
-        moment = trials.seconds * chance.uniform(0.02, 0.98)
-        child = begin(lambda place=place: train(place), place / "said")
-        time.sleep(moment)
-        os.kill(child, number)
-        ended, what = end(child, place / "said"), f"{name} after {moment:.1f} s"
-        count.tried += 1
-        told = STOPPED in ended.said
-        count.told += told
-        early = moment < 0.5  # the command may not have started yet
-        if (number != signal.SIGKILL and not (told or early or ended.status == 0)) or TRACE in ended.said:
-            count.wrong.append(f"{what}: status {ended.status}, {ended.said[-300:]}")
-        trials.go_on(count, what, place)
-    return count
+def digits_and_video(folder: Path) -> Iterator[tuple[str, Trials]]:
+    """Trainings on moving digits and on a video, by name; both drawn."""
+    for name, place in make_data(folder).items():
+        if name in OTHERS:
+            settings = (*SHORT, *OTHERS[name], *place)
+            yield name, Trials(folder / name, partial(train, settings=settings), weights)
 
 
 def together(trials: Trials, each: int, seed: int = 0) -> Iterator[Count]:
@@ -125,7 +91,7 @@ def together(trials: Trials, each: int, seed: int = 0) -> Iterator[Count]:
             count.told += "in use by process" in ends[1].said
             if any(TRACE in e.said for e in ends):
                 count.wrong.append(f"{count.what}: {[e.said[-200:] for e in ends]}")
-            elif second == "b" and (ends[1].status or not same(weights(place, "b"), trials.weights)):
+            elif second == "b" and (ends[1].status or not same(weights(place, "b"), trials.outcome)):
                 count.wrong.append(f"{count.what}: the second: {ends[1].said[-300:]}")
             elif second == "a" and ends[1].status == 0 and "is finished" not in ends[1].said:
                 count.wrong.append(f"{count.what}: both trained")

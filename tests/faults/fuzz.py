@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 import sqair_wm
-from sqair_wm.common.settings import check_command
+from sqair_wm.agents.kinds import KINDS, settings_of
+from sqair_wm.agents.settings import AgentRunSettings
+from sqair_wm.common.settings import in_one_line, schema
+from sqair_wm.common.sweeps import check_command
 from sqair_wm.runs.older import flat
 from sqair_wm.runs.setup import check_values
 from sqair_wm.world.world_model import WorldModel
@@ -28,8 +33,6 @@ PATIENCE = 20
 
 def settings(tries: int, seed: int = 0) -> Iterator[Count]:
     """Give settings of a command odd values, and check them as the command does."""
-    from omegaconf import OmegaConf
-
     count, chance = Count("odd values of settings on the command line"), random.Random(seed)
     with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
         keys = sorted(flat(OmegaConf.to_container(compose("config", overrides=["env=Bouncing"]), resolve=False)))
@@ -43,6 +46,33 @@ def settings(tries: int, seed: int = 0) -> Iterator[Count]:
 def _check(command: list[str]) -> None:
     check_command(command)
     check_values(compose("config", overrides=command))
+
+
+def agent_settings(every: int = 1) -> Iterator[Count]:
+    """Give the settings of agents of all kinds odd values, or one of so many, and check them as the command does."""
+    count, base = Count("odd values of agents' settings"), schema(AgentRunSettings)
+    own = [(name, f"agent.{key}") for name, kind in KINDS.items() for key in flat(vars_of(kind.settings))]
+    shared = [("random", key) for key in flat(vars_of(AgentRunSettings)) if key != "agent"]
+    for (name, key), value in list(itertools.product([*own, *shared], NASTY))[::every]:
+        count.tried += 1
+        _told(count, f"{name}: {key}={value}", lambda n=name, k=key, v=value: _check_agent(base, n, f"{k}={v}"))
+    yield count
+
+
+def vars_of(kind: type) -> dict[str, Any]:
+    """The settings of a class, with their defaults."""
+    found = OmegaConf.to_container(OmegaConf.structured(kind), resolve=False)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
+
+
+def _check_agent(base: DictConfig, name: str, told: str) -> None:
+    try:
+        config = OmegaConf.merge(base, {"agent": schema(KINDS[name].settings)}, OmegaConf.from_dotlist([told]))
+    except OmegaConfBaseException as error:  # the command refuses it as Hydra does
+        raise ValueError(in_one_line(error)) from error
+    assert isinstance(config, DictConfig)
+    settings_of(config)
 
 
 def descriptions(folder: Path, every: int = 1) -> Iterator[Count]:

@@ -24,11 +24,12 @@ from sqair_wm.runs.run_folder import RunFolder
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.world.world_model import WorldModel
 from tests.conftest import ROOT, small
+from tests.faults import agent_files
 from tests.faults.damage import WAYS
 from tests.faults.forks import Count
 
 Read = Callable[[Path], Any]
-RAN = ("config.yaml", "metrics.json", "training.jsonl")
+RAN = ("config.yaml", "metrics.json", "training.jsonl", "progress.jsonl", "evaluation.json")
 """Files without a checksum, which users read and may edit: damage in them may go unnoticed."""
 
 
@@ -87,7 +88,7 @@ def equal(a: Any, b: Any) -> bool:
 
 def damages(folder: Path, seeds: int = 25) -> Iterator[Count]:
     """Damage every file in every way, as often as `seeds` says, and read it."""
-    for name, read in store(folder).items():
+    for name, read in (store(folder) | agent_files.store(folder)).items():
         path, count = folder / name, Count(f"damaged: {name}")
         whole, wanted = path.read_bytes(), read(path)
         for way, damage in WAYS.items():

@@ -5,8 +5,9 @@ import threading
 import pytest
 
 from tests.faults import kills as killing
+from tests.faults.films import films
 from tests.faults.forks import do
-from tests.faults.fuzz import descriptions
+from tests.faults.fuzz import agent_settings, descriptions
 from tests.faults.kills import BLACK, RECORDING, full_disks, kills
 from tests.faults.readers import damages
 
@@ -31,6 +32,7 @@ def test_damaged_files_and_odd_descriptions_are_named(tmp_path):
     for name in ("damaged", "odd"):
         (tmp_path / name).mkdir()
     nothing_wrong([*damages(tmp_path / "damaged", seeds=1), *descriptions(tmp_path / "odd", every=9)])
+    nothing_wrong([*agent_settings(every=23), *films(tmp_path / "odd", seeds=1)])
 
 
 def test_two_who_record_the_same_at_once_get_the_same(tmp_path):

@@ -43,6 +43,8 @@ def test_what_can_not_be_played_is_said(tmp_path, capsys):
     assert "is no run of an agent: if it holds a world model" in fails("--agent", tmp_path)
     fails()
     assert "nothing to play: name a model, such as Pong" in capsys.readouterr().err
+    fails(tmp_path, "--seed", "-1")
+    assert "--seed is -1" in capsys.readouterr().err
 
 
 def test_a_taken_port_is_said():

@@ -144,6 +144,8 @@ def test_a_model_that_is_not_there_and_too_many_players_are_refused(client, monk
         ('{"do": "play", "name": "Ann"}', "there is no player 'Ann'"),
         ('{"do": "save", "kind": "exe", "first": 0, "last": 0}', "choose one of gif, mp4"),
         (" " * (LONGEST + 1), "is too long"),
+        ('{"do": "new", "seed": -1}', "seed is -1: a game begins from"),
+        (f'{{"do": "move", "identity": 0, "y": {"9" * 400}, "x": 2}}', "move needs a number"),
     ],
 )
 def test_questions_that_mean_nothing_are_answered_and_change_nothing(film, question, said):

@@ -1,5 +1,6 @@
 """What a run's folder holds belongs to one run, and one process writes to it."""
 
+import re
 import sys
 
 import pytest
@@ -51,3 +52,33 @@ def test_of_a_sweep_one_bad_job_is_reported_and_the_others_run(tmp_path, monkeyp
         run_command(task, str(presets_folder()), "")
     assert done == ["Bouncing", "Pong"]
     assert "error: env=Pongg: there is no such game" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("settings", "ran", "said"),
+    [
+        (
+            ("env=Pong", "seed=0,1", "training.batch=4,abc"),
+            2,
+            r"2 of the jobs.*\nenv=Pong seed=0 training.batch=abc: .*abc",
+        ),
+        (("data=atari,moving_mnst", "seed=3"), 1, "1 of the jobs failed.*data=moving_mnst seed=3: .*moving_mnst"),
+        (("data=video,atari", "data.frames=100", "data.crop=[30,190]"), 1, "1 of the jobs failed.*data=video.*crop"),
+        (("data=atari,moving_mnst", "training.batch=4,abc"), 1, "3 of the jobs failed"),
+        (("env=Pong", "seed=0,1", "training.bach=4"), 0, "there is no setting 'training.bach': did you mean"),
+        (("env=Pong", "seed=0,1", "training.batch=abc"), 0, "training.batch: Value 'abc'"),
+        (("data=moving_mnst,atri",), 0, "no job of the sweep can run|Could not find 'data/"),
+    ],
+)
+def test_jobs_of_a_sweep_that_cannot_be_composed_are_reported_and_the_others_run(
+    tmp_path, monkeypatch, settings, ran, said
+):
+    from sqair_wm.common.command import run_command
+    from sqair_wm.common.presets import presets_folder
+
+    done = []
+    monkeypatch.setattr(sys, "argv", ["train_wm.py", "-m", *settings, f"hydra.sweep.dir={tmp_path}"])
+    with pytest.raises(SystemExit) as stopped:
+        run_command(done.append, str(presets_folder()), "")
+    assert re.search(said, str(stopped.value.code), re.DOTALL)
+    assert len(done) == ran and "Traceback" not in str(stopped.value.code)

@@ -8,7 +8,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.common.frame import Frame
-from sqair_wm.common.settings import ConfigError, check_command
+from sqair_wm.common.settings import ConfigError
+from sqair_wm.common.sweeps import check_command
 from sqair_wm.data.opening import recording
 from sqair_wm.data.sequences import Batch
 from sqair_wm.games.play import Recording
@@ -179,7 +180,7 @@ def test_a_recording_asked_for_by_numbers_is_found_again():
         (["model=gided"], "Could not find 'model/gided' Available options in 'model': air digits guided"),
         (["data.crop=[1"], "data.crop=[1: "),
         (["env=Pong,Freeway"], "--multirun"),
-        (["-m", "training.batch=1,many", "seed=0,1"], "training.batch: Value 'many'"),
+        (["-m", "training.batch=many", "seed=0,1"], "training.batch: Value 'many'"),
         (["--cfg", "job", "seed=x"], "seed: Value 'x'"),
     ],
 )

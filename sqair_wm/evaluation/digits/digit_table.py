@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from sqair_wm.evaluation.digits.digit_scenes import TOGETHER, Seen, watch_digits
 from sqair_wm.evaluation.digits.digit_tracks import component_tracks, judged, true_tracks
 from sqair_wm.evaluation.digits.digits import LENGTH, counting, weighted_counting
 from sqair_wm.evaluation.metrics.likelihood import SAMPLES, Likelihood, estimate
-from sqair_wm.evaluation.metrics.tracks import Tracks, tracking_metrics
+from sqair_wm.evaluation.metrics.tracks import Tracks, tracking_metrics, tracking_possible
 from sqair_wm.world.world_model import WorldModel
 
 MANY = 50
@@ -100,11 +99,9 @@ def table_metrics(
 
 def tracking_figures(tracks: Tracks, truth: Truth, size: tuple[int, int]) -> dict[str, float]:
     """MOTA, IDF1, HOTA and identity switches per 100 digits in frames; see `digit_tracks` for what is judged."""
-    try:
-        return tracking_metrics(true_tracks(truth, size), judged(tracks, truth, size))
-    except ImportError as reason:
-        print(f"no figures of tracking: {reason}", file=sys.stderr)
+    if not tracking_possible():
         return {}
+    return tracking_metrics(true_tracks(truth, size), judged(tracks, truth, size))
 
 
 def likelihood_figures(model: WorldModel, sequences: MovingMNIST, sizes: Sizes) -> dict[str, float]:

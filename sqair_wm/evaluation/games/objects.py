@@ -15,7 +15,7 @@ from sqair_wm.evaluation.games.truth import JUMP, GameTruth
 from sqair_wm.evaluation.metrics.codes import code_metrics
 from sqair_wm.evaluation.metrics.components import Settings, components
 from sqair_wm.evaluation.metrics.detection import Detections, Judged, detection_metrics, judge
-from sqair_wm.evaluation.metrics.tracks import Tracks, tracking_metrics
+from sqair_wm.evaluation.metrics.tracks import Tracks, tracking_metrics, tracking_possible
 from sqair_wm.games.background import separate
 from sqair_wm.model.outlines import outlines
 from sqair_wm.world.world_model import WorldModel
@@ -59,20 +59,18 @@ def object_metrics(model: WorldModel, sequences: PicturedPlay, truth: GameTruth)
         `fewshot_N` and `ami` of the relevant objects that were found, see `code_metrics`. The model keeps objects that
         are hidden for a while; an object that it does not see in a frame is not a detection there (`f_moving_kept` is
         F if it were). `BASELINE_FIGURES` also of connected components of the foreground, `components_...`, and of the
-        difference of two frames, `difference_...`. A figure without any objects or classes is left out.
-
-    Raises:
-        ImportError: if TrackEval is not installed.
+        difference of two frames, `difference_...`. A figure without any objects or classes is left out,
+        and so are those of tracking if TrackEval is not installed, see `tracking_possible`.
     """
     targets = targets_of(sequences, truth)
     kept, seen, codes = tracked_objects(model, sequences, targets.play)
-    found = kept.only(seen)
-    metrics = found_metrics(targets, found) | class_metrics(targets, found, codes)
+    found, tracking = kept.only(seen), tracking_possible()
+    metrics = found_metrics(targets, found, tracking) | class_metrics(targets, found, codes)
     if "f_moving" in metrics:
         metrics["f_moving_kept"] = detection_figures(targets, kept, "moving")[0]["f"]
     settings = baseline_settings(model)
     for name, mask in (("components", foreground), ("difference", change)):
-        figures = found_metrics(targets, components(mask(sequences, targets.play), settings))
+        figures = found_metrics(targets, components(mask(sequences, targets.play), settings), tracking)
         metrics |= {f"{name}_{k}": figures[k] for k in BASELINE_FIGURES if k in figures}
     return metrics
 
@@ -107,12 +105,13 @@ def tracked_objects(
     return Tracks(np.stack(placed), np.stack(names)), np.stack(seen), np.stack(codes)
 
 
-def found_metrics(targets: Targets, found: Tracks) -> dict[str, float]:
-    """The figures of detection and tracking, see `object_metrics`."""
+def found_metrics(targets: Targets, found: Tracks, tracking: bool) -> dict[str, float]:
+    """The figures of detection and, if wanted, of `tracking`, see `object_metrics`."""
     metrics: dict[str, float] = {}
     if targets.moving.any():
         figures, judged = detection_figures(targets, found, "moving")
-        metrics = {"exact_count": figures.pop("exact_count")} | _tracking(targets, found, judged)
+        metrics = {"exact_count": figures.pop("exact_count")}
+        metrics |= _tracking(targets, found, judged) if tracking else {}
         metrics |= {f"{figure}_moving": value for figure, value in figures.items()}
     if targets.relevant.any():
         figures, _ = detection_figures(targets, found, "relevant")

@@ -45,15 +45,10 @@ def truth_of(play: PlaySequences) -> GameTruth | None:
 
 
 def objects_if_any(model: WorldModel, play: PlaySequences, truth: GameTruth | None) -> dict[str, float]:
-    """The figures of the objects found; empty without a truth. If a library is missing, standard error says so."""
+    """The figures of the objects found, see `event_metrics` and `object_metrics`; empty without a truth."""
     if truth is None or not isinstance(play, PicturedPlay):
         return {}
-    events = event_metrics(model, play, truth)
-    try:
-        return events | object_metrics(model, play, truth)
-    except ImportError as reason:
-        print(f"no figures of the objects found: {reason}", file=sys.stderr)
-        return events
+    return event_metrics(model, play, truth) | object_metrics(model, play, truth)
 
 
 def truth_if_any(sequences: AtariSequences) -> GameTruth | None:

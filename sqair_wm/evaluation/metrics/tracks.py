@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -89,6 +90,16 @@ def tracking_metrics(truth: Tracks, found: Tracks, similarity: str = "iou") -> d
         "hota": float(np.mean(figures["HOTA"])),
         "switches_per_100": 100 * float(figures["IDSW"]) / int(truth.there.sum()),
     }
+
+
+def tracking_possible() -> bool:
+    """Whether TrackEval is installed; if not, standard error says which figures are missing, and how to get them."""
+    try:
+        _trackeval()
+    except ImportError as reason:
+        print(f"no MOTA, IDF1, HOTA and switches: {reason}", file=sys.stderr)
+        return False
+    return True
 
 
 Similarity = Callable[[np.ndarray, np.ndarray], np.ndarray]

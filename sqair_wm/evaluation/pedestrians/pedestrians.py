@@ -5,7 +5,6 @@ A person is in a crop if at least half of the true box lies in it (`sqair_wm.dat
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from sqair_wm.data.video import SHARE_IN_CROP, VideoSequences
 from sqair_wm.evaluation.digits.digits import PARTICLES, count_weighted
 from sqair_wm.evaluation.metrics.components import Settings, components
 from sqair_wm.evaluation.metrics.summary import Watched, watch
-from sqair_wm.evaluation.metrics.tracks import HIT, Tracks, iou, tracking_metrics
+from sqair_wm.evaluation.metrics.tracks import HIT, Tracks, iou, tracking_metrics, tracking_possible
 from sqair_wm.model.config import SPECK
 from sqair_wm.world.world_model import WorldModel
 
@@ -175,13 +174,9 @@ def following(crowd: Crowd, found: Tracks) -> dict[str, float]:
 
     An object found on a person of whom less than half is in the crop is neither right nor wrong.
     """
-    if not crowd.present().any():
+    if not (crowd.present().any() and tracking_possible()):
         return {}
-    try:
-        return tracking_metrics(crowd.tracks(), found.only(~on_bystanders(crowd, found)))
-    except ImportError as error:
-        print(error, file=sys.stderr)
-        return {}
+    return tracking_metrics(crowd.tracks(), found.only(~on_bystanders(crowd, found)))
 
 
 def on_bystanders(crowd: Crowd, found: Tracks) -> np.ndarray:
