@@ -10,7 +10,8 @@ import pytest
 from hydra import initialize_config_dir
 
 from sqair_wm.agents import train as agents_train
-from sqair_wm.common.settings import ConfigError, check_command
+from sqair_wm.common.settings import ConfigError
+from sqair_wm.common.sweeps import check_command
 from tests.conftest import ROOT
 from train_wm import CONFIGS
 
@@ -57,7 +58,7 @@ def check(arguments: tuple[str, ...]) -> None:
         importlib.import_module("sqair_wm.agents.kinds")
         if not {"--help", "--hydra-help", "-sc"} & set(arguments):
             with initialize_config_dir(CONFIGS if own else agents_train.CONFIGS, version_base="1.3"):
-                check_command(list(arguments[1 if own else 2 :]))
+                assert check_command(list(arguments[1 if own else 2 :]))[1] == []
         return
     module = re.sub("^agents", "sqair_wm.agents", arguments[1])
     if module == "sqair_wm.playground":
