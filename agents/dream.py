@@ -11,15 +11,15 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from .brain import SightSettings
 from .extractors import present
-from .outlook import Counting, Steps
-from .replay import Known, Lived, known_returns
+from .imagined_returns import Counting, Steps
+from .networks import SlotNetworkSettings
+from .real_play import RealPlay, ReturnTargets, return_targets
 from .returns import ReturnRange, lambda_returns
 
 
 @dataclass(frozen=True)
-class DreamSettings(SightSettings, Counting):
+class DreamSettings(SlotNetworkSettings, Counting):
     """How to learn in imagination.
 
     Attributes:
@@ -40,7 +40,7 @@ class DreamSettings(SightSettings, Counting):
         average: decay of the moving average of the policy's weights. The averaged policy plays the real game, because
             the current one fluctuates. 0 to play with the current weights.
         stochastic: sample futures; otherwise imagine the likeliest one.
-        spread: scale of the noise of sampled positions and appearances, see `Drawn`.
+        spread: scale of the noise of sampled positions and appearances, see `Sampled`.
         discover: whether new objects may appear in imagination.
     """
 
@@ -124,13 +124,13 @@ class Dream:
         others = [w for w in policy.parameters() if all(w is not c for c in critic)]
         self.optimizer = torch.optim.Adam([{"params": others}, {"params": critic}], settings.learning_rate, eps=1e-6)
 
-    def learn(self, starts: Any, steps: int, lived: Callable[[], Lived] | None = None) -> dict[str, float]:
+    def learn(self, starts: Any, steps: int, real: Callable[[], RealPlay] | None = None) -> dict[str, float]:
         """Imagine at least `steps` steps from random start states, and learn from them.
 
         Args:
             starts: start states, `[S, ...]`.
             steps: least number of imagined steps.
-            lived: returns new random stretches of real play at each call, from which the critic also learns.
+            real: returns new random stretches of real play at each call, from which the critic also learns.
 
         Returns:
             Means of the statistics, and `steps`, the number of imagined steps.
@@ -141,7 +141,7 @@ class Dream:
         records, done = [], 0
         while done < steps:
             imagined = self.imagine(starts)
-            known = known_returns(lived(), self.policy, self.settings.discount, self.settings.lam) if lived else None
+            known = return_targets(real(), self.policy, self.settings.discount, self.settings.lam) if real else None
             records.append(self._learn_from(imagined, known))
             done += imagined.action.numel()
         means = torch.stack([torch.stack(list(r.values())) for r in records]).mean(0).tolist()
@@ -171,7 +171,7 @@ class Dream:
         alive = torch.cat([torch.ones_like(weight[:1]), (weight[:-1] / s.discount).cumprod(0)])
         return Imagined(torch.stack(seen), action, chance, value, returns, alive)
 
-    def _learn_from(self, imagined: Imagined, known: Known | None = None) -> dict[str, Tensor]:
+    def _learn_from(self, imagined: Imagined, known: ReturnTargets | None = None) -> dict[str, Tensor]:
         """Optimiser steps on one imagined batch; returns their statistics."""
         s, span, flat = self.settings, self.range.update(imagined.returns), imagined.flat()
         flat = flat._replace(seen=present(flat.seen))
@@ -205,7 +205,7 @@ class Dream:
         record = {"loss": loss, "critic": critic.mean(), "entropy": entropy.mean()}
         return loss, {name: x.detach() for name, x in record.items()}
 
-    def _replayed(self, part: Known, span: float) -> Tensor:
+    def _replayed(self, part: ReturnTargets, span: float) -> Tensor:
         """The critic's loss on real play."""
         return ((self.policy.predict_values(part.seen)[:, 0] - part.returns) / span).square().mean()
 

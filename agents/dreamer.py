@@ -18,13 +18,13 @@ from sqair_wm.training.checkpoint import load_checkpoint
 from sqair_wm.training.encoded import EncodedPlay
 from sqair_wm.world.world_model import WorldModel
 
-from .brain import SightSettings, actor_critic
 from .dream import Dream, DreamSettings
+from .imagined_returns import Sampled
 from .learning import ImaginationLearner
 from .loop import STATE, AgentLoop, last_round, point
-from .outlook import Drawn
+from .networks import SlotNetworkSettings, actor_critic
+from .real_play import stretches_of
 from .recorded import recall
-from .replay import stretches_of
 from .run import AgentRun
 from .saved import read_agent
 
@@ -46,19 +46,19 @@ class Dreamer:
         device = world.background.device
         self.policy = networks(world, settings, seed)
         self.generator = torch.Generator(device).manual_seed(seed)
-        imagined = Drawn(world, self.generator, settings.discover, settings.spread) if settings.stochastic else world
+        imagined = Sampled(world, self.generator, settings.discover, settings.spread) if settings.stochastic else world
         self.settings, self.layout = settings, Layout.for_agents(world, bool(settings.around))
         self.dream = Dream(imagined, self.policy.policy, self.layout.features, settings)
         averaged = self.dream.averaged.module
         assert isinstance(averaged, ActorCriticPolicy)
         self.policy.policy = averaged
 
-    def learn(self, starts: Slots, steps: int, lived: EncodedPlay | None = None) -> dict[str, float]:
+    def learn(self, starts: Slots, steps: int, real: EncodedPlay | None = None) -> dict[str, float]:
         """See `Dream.learn`."""
         s, replay = self.settings, None
-        if lived is not None and s.replay:
+        if real is not None and s.replay:
             chance = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
-            replay = stretches_of(lived, self.layout, s, s.stretches, s.stretch, chance, starts.step.device)
+            replay = stretches_of(real, self.layout, s, s.stretches, s.stretch, chance, starts.step.device)
         return self.dream.learn(starts, steps, replay)
 
     def save(self, path: Path) -> None:
@@ -75,14 +75,14 @@ class Dreamer:
         self.generator.set_state(state["generator"])
 
 
-def networks(world: WorldModel, settings: SightSettings, seed: int | None = None) -> PPO:
+def networks(world: WorldModel, settings: SlotNetworkSettings, seed: int | None = None) -> PPO:
     """An untrained model of stable-baselines3 for the scenes and the actions of a world model."""
     actions = gym.spaces.Discrete(world.config.actions)
     space = Layout.for_agents(world, bool(settings.around)).space
     return actor_critic(space, actions, settings, str(world.background.device), seed)
 
 
-def load_networks(folder: Path, world: WorldModel, settings: SightSettings) -> PPO:
+def load_networks(folder: Path, world: WorldModel, settings: SlotNetworkSettings) -> PPO:
     """The trained agent of a run.
 
     Raises:

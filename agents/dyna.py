@@ -22,7 +22,7 @@ from sqair_wm.training.encoded import reduced
 from sqair_wm.world.world_model import WorldModel
 
 from .experience import imaginable
-from .outlook import Counting, Drawn, Tally
+from .imagined_returns import Counting, Sampled, Tally
 from .planning.planner import slots_of
 
 
@@ -40,7 +40,7 @@ class Branching(Counting):
         doubt: uncertainty in object sizes at which a branch is cut off, see `Outcome.uncertainty`.
         room: capacity of the buffer of imagined transitions; the newest are kept.
         scenes: number of the latest real steps from whose states branches start.
-        spread: scale of the noise of sampled positions and appearances, see `Drawn`.
+        spread: scale of the noise of sampled positions and appearances, see `Sampled`.
     """
 
     reward: str = "sign"
@@ -151,7 +151,7 @@ class Imagining(BaseCallback):
         self.world, self.settings, self.greedy = world, settings, greedy
         self.look, self.actions = Layout.for_agents(world, around).features, world.config.actions
         self.generator = torch.Generator(world.background.device).manual_seed(seed)
-        self.drawn = Drawn(world, self.generator, spread=settings.spread)
+        self.drawn = Sampled(world, self.generator, spread=settings.spread)
         self._seen: deque[Slots] = deque(maxlen=settings.scenes)
 
     def _on_step(self) -> bool:

@@ -16,7 +16,7 @@ from sqair_wm.nn.where import window
 from sqair_wm.world.world_model import WorldModel
 
 from .games import RealGames
-from .outlook import Counting, Tally
+from .imagined_returns import Counting, Tally
 
 ZOOM, SMALL = 4, 2
 """Factors by which the real frame and the futures are enlarged."""

@@ -16,8 +16,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from .brain import NetworkSettings
 from .extractors import SlotExtractor, present
+from .networks import NetworkSettings
 from .rollouts import IMAGINED, REWARDS, SLOTS
 
 

@@ -73,13 +73,13 @@ class Learner(Protocol):
     def policy(self) -> Policy:
         """The policy that plays the real game."""
 
-    def learn(self, starts: Slots, steps: int, lived: EncodedPlay | None = None) -> dict[str, float]:
+    def learn(self, starts: Slots, steps: int, real: EncodedPlay | None = None) -> dict[str, float]:
         """Learn from imagined steps from random ones of `starts`; returns statistics.
 
         Args:
             starts: start states.
             steps: least number of imagined steps.
-            lived: the latest real play; None if there is none.
+            real: the latest real play; None if there is none.
         """
 
     def save(self, path: Path) -> None:

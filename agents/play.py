@@ -27,8 +27,8 @@ from .dreamer import logits_of
 from .evaluate import CHOICES, FIRST_SEED, LARGEST_SEED
 from .expectations import look_ahead, picture
 from .games import RealGames
+from .imagined_returns import Counting
 from .kinds import KINDS, open_run
-from .outlook import Counting
 from .run import CONFIG, AgentRun
 from .saved import AGENT
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from sqair_wm.common.limits import Limits
 
-from .brain import NetworkSettings, SightSettings
 from .dyna import Branching
-from .outlook import Counting
+from .imagined_returns import Counting
+from .networks import NetworkSettings, SlotNetworkSettings
 from .rollouts import RolloutSettings
 from .settings import NUMBERS
 
@@ -41,7 +41,7 @@ class PPOSettings(Counting):
 
 
 @dataclass(frozen=True)
-class PPOAgent(SightSettings, PPOSettings):
+class PPOAgent(SlotNetworkSettings, PPOSettings):
     """PPO on the same objects and with the same networks."""
 
     LIMITS: ClassVar[Limits] = NUMBERS
@@ -57,7 +57,7 @@ class OracleAgent(NetworkSettings, PPOSettings):
 
 
 @dataclass(frozen=True)
-class I2AAgent(RolloutSettings, SightSettings, PPOSettings):
+class I2AAgent(RolloutSettings, SlotNetworkSettings, PPOSettings):
     """PPO on the same objects and on what the world model imagines for each action, see `RolloutSettings`.
 
     Attributes:
@@ -109,7 +109,7 @@ class DQNSettings(Counting):
 
 
 @dataclass(frozen=True)
-class DQNAgent(SightSettings, DQNSettings):
+class DQNAgent(SlotNetworkSettings, DQNSettings):
     """DQN on the same objects and with the same networks."""
 
     LIMITS: ClassVar[Limits] = NUMBERS

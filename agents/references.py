@@ -21,11 +21,11 @@ from sqair_wm.common.checksums import check_zip
 from sqair_wm.common.files import write_atomically
 from sqair_wm.common.stopping import stop_if_asked
 
-from .brain import extractor_options
 from .diverged import check_finite, told_if_diverged
 from .dyna import Branching, Imagining, MixedReplay, greedy
 from .i2a import Distillation, imagination_options, rollout_policy_of
-from .outlook import Counting
+from .imagined_returns import Counting
+from .networks import extractor_options
 from .rollouts import RolloutSettings
 from .run import AgentRun
 from .saved import AGENT, read_agent, steps_in

@@ -28,7 +28,7 @@ from sqair_wm.envs.slots_vector import SlotVectorObservation
 from sqair_wm.world.world_model import WorldModel
 
 from .games import RealGames
-from .outlook import Counting, Steps
+from .imagined_returns import Counting, Steps
 from .run import AgentRun
 
 SLOTS, IMAGINED, REWARDS = "slots", "imagined", "rewards"

@@ -51,7 +51,7 @@ class BouncingScenes(TensorRecord):
         return self.map(lambda x: x[rows])
 
 
-class Known(NamedTuple):
+class CertainOutcome(NamedTuple):
     """The certain outcome of a step, with the fields of `Outcome` that agents use, `[B]` each."""
 
     reward: Tensor
@@ -62,7 +62,7 @@ class Known(NamedTuple):
 class BouncingRules:
     """Imagines Bouncing without errors; has the `step` of a world model."""
 
-    def step(self, slots: BouncingScenes, action: Tensor) -> tuple[BouncingScenes, Known]:
+    def step(self, slots: BouncingScenes, action: Tensor) -> tuple[BouncingScenes, CertainOutcome]:
         """Take `B` scenes and actions `[B]`; return the scenes one step later and the outcome."""
         place = slots.bouncer + slots.velocity
         outside = (place < 0) | (place > ROOM)
@@ -73,7 +73,7 @@ class BouncingRules:
         home = ((steered + SPRITE / 2 - SIZE / 2).abs() < GOAL / 2).all(1)
         reward = (TOUCHED * touch + HOME * home).float()
         after = BouncingScenes(bouncer, velocity, steered, slots.step + 1)
-        return after, Known(reward, (reward != 0).float(), touch.float())
+        return after, CertainOutcome(reward, (reward != 0).float(), touch.float())
 
 
 def look(scenes: BouncingScenes) -> Tensor:

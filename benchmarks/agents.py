@@ -15,9 +15,9 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-from sqair_wm.agents.brain import actor_critic
 from sqair_wm.agents.dream import Dream, DreamSettings
 from sqair_wm.agents.evaluate import play_whole
+from sqair_wm.agents.networks import actor_critic
 from sqair_wm.agents.planning.cem import CEM, CEMSettings
 from sqair_wm.agents.planning.mcts import MCTS, MCTSSettings
 from sqair_wm.agents.planning.planner import Planner, PlanSettings

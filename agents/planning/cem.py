@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..outlook import worth
+from ..imagined_returns import returns_of
 from .planner import Planner, PlanSettings
 
 
@@ -83,4 +83,4 @@ class CEM(Planner):
         """The imagined returns `[B, plans]` of `plans` `[B, plans, horizon]`."""
         s = self.settings
         steps = plans.flatten(0, 1).T.repeat_interleave(s.hold, 0)
-        return worth(self.world, copies, steps, s, self.value).unflatten(0, plans.shape[:2])
+        return returns_of(self.world, copies, steps, s, self.value).unflatten(0, plans.shape[:2])

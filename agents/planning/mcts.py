@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..outlook import Tally, worth
+from ..imagined_returns import Tally, returns_of
 from .planner import Planner, PlanSettings
 from .tree import Forest, Leaf, improved
 
@@ -93,5 +93,5 @@ class MCTS(Planner):
             scenes, outcome = self.world.step(scenes, action)
             tally.add(outcome)
         further = action.expand(s.hold * (s.horizon - 1), -1)
-        value = worth(self.world, scenes, further, s, self.value)
+        value = returns_of(self.world, scenes, further, s, self.value)
         return Leaf(scenes, tally.total, tally.weight, value, self._logits(scenes))

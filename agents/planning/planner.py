@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..outlook import Counting, Steps, Value
+from ..imagined_returns import Counting, Steps, Value
 
 
 @dataclass(frozen=True)

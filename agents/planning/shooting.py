@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..outlook import worth
+from ..imagined_returns import returns_of
 from .planner import Planner, PlanSettings
 
 
@@ -33,6 +33,6 @@ class Shooting(Planner):
         s, batch, device = self.settings, len(fresh), fresh.device
         shape = (s.horizon, batch * s.plans)
         choices = torch.randint(self.actions, shape, generator=self.random(device), device=device)
-        found = worth(self.world, scenes.repeat(s.plans), choices.repeat_interleave(s.hold, 0), s, self.value)
+        found = returns_of(self.world, scenes.repeat(s.plans), choices.repeat_interleave(s.hold, 0), s, self.value)
         best = found.unflatten(0, (batch, s.plans)).argmax(1)
         return choices[0].unflatten(0, (batch, s.plans)).gather(1, best[:, None])[:, 0], None

@@ -6,9 +6,9 @@ import pytest
 import torch
 from stable_baselines3 import PPO
 
-from sqair_wm.agents.brain import NetworkSettings, actor_critic
 from sqair_wm.agents.dream import Dream, DreamSettings
-from sqair_wm.agents.replay import Lived, known_returns
+from sqair_wm.agents.networks import NetworkSettings, actor_critic
+from sqair_wm.agents.real_play import RealPlay, return_targets
 from sqair_wm.agents.returns import ReturnRange, lambda_returns
 from sqair_wm.envs.layout import Layout
 from tests.agents.worlds import Corridor, TakeTurns, at
@@ -125,7 +125,7 @@ def test_returns_of_real_play_are_those_worked_out_by_hand():
     # The first frame's reward is of the step before. The game of the second stretch ends with its last frame.
     last = torch.stack([0 + 0.5 * value[2, 0], torch.tensor(2.0)])
     first = torch.tensor([1.0, 0]) + 0.5 * (0.5 * value[1] + 0.5 * last)
-    known = known_returns(Lived(seen, reward, ends), model.policy, 0.5, 0.5)
+    known = return_targets(RealPlay(seen, reward, ends), model.policy, 0.5, 0.5)
     order = known.seen[:, 0, 1].argsort()
     assert torch.allclose(known.returns[order], torch.cat([first, last]))
 
@@ -134,13 +134,13 @@ def test_a_critic_learns_from_real_play_what_the_world_does_not_imagine():
     seen = look(at(*range(4))).unflatten(0, (4, 1)).expand(4, 8, 2, 8)
     reward = torch.tensor([0.0, 0, 0, 1])[:, None].expand(4, 8)
 
-    def value(lived):
+    def value(real):
         model, learner = dream(Corridor([0.0] * 4), discount=0.5, replay=1.0)
-        learner.learn(at(0, 1, 2), 8000, lived)
+        learner.learn(at(0, 1, 2), 8000, real)
         with torch.no_grad():
             return model.policy.predict_values(look(at(0, 1, 2)))[:, 0]
 
-    real = Lived(seen, reward, torch.tensor([False, False, False, True])[:, None].expand(4, 8))
+    real = RealPlay(seen, reward, torch.tensor([False, False, False, True])[:, None].expand(4, 8))
     blind, told = value(None), value(lambda: real)
     assert (blind.abs() < 0.05).all() and (told > blind).all() and told[2] > 0.3
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sqair_wm.agents.dyna import Branching, Imagining, MixedReplay, Transitions
-from sqair_wm.agents.outlook import Counting, worth
+from sqair_wm.agents.imagined_returns import Counting, returns_of
 from sqair_wm.envs.layout import Layout
 from tests.agents.test_experience import stretch
 
@@ -31,7 +31,7 @@ def test_a_branch_is_worth_what_a_plan_of_the_same_actions_is(world, scenes):
     made.drawn = world  # the likeliest future, which is the same every time
     before, first, reward, discount, after = made.imagine(scenes)
     plan = torch.cat([first[None], torch.full((3, len(first)), 2)])
-    assert torch.allclose(reward, worth(world, scenes, plan, Counting("raw", 0.9)), atol=1e-5)
+    assert torch.allclose(reward, returns_of(world, scenes, plan, Counting("raw", 0.9)), atol=1e-5)
     assert torch.equal(before, Layout.of(world.config).features(scenes)) and len(set(first.tolist())) > 2
     later, outcomes = world.unroll(scenes, plan)
     assert torch.allclose(discount, 0.9**4 * (1 - outcomes.ends).prod(0), atol=1e-5)

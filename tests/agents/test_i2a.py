@@ -11,9 +11,9 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 
-from sqair_wm.agents.brain import NetworkSettings
 from sqair_wm.agents.games import RealGames
 from sqair_wm.agents.i2a import Distillation, RolloutEncoder, imagination_options, rollout_policy_of
+from sqair_wm.agents.networks import NetworkSettings
 from sqair_wm.agents.rollouts import (
     IMAGINED,
     REWARDS,

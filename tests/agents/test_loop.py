@@ -27,8 +27,8 @@ class Notes:
         self.asked.append("play")
         return np.zeros(len(observation), int), state
 
-    def learn(self, starts, steps, lived=None):
-        assert lived is None or len(lived.actions) <= 20_000
+    def learn(self, starts, steps, real=None):
+        assert real is None or len(real.actions) <= 20_000
         assert starts.presence.any() and not torch.is_inference(starts.where)
         self.asked.append("dream")
         return {"steps": steps + 14, "return": 0.5}

@@ -9,7 +9,7 @@ import torch
 
 from sqair_wm.agents.expectations import look_ahead, picture
 from sqair_wm.agents.games import RealGames
-from sqair_wm.agents.outlook import Counting, worth
+from sqair_wm.agents.imagined_returns import Counting, returns_of
 from sqair_wm.agents.play import find_agent, main
 from sqair_wm.agents.run import CONFIG
 from sqair_wm.agents.saved import AGENT
@@ -31,7 +31,7 @@ def test_what_is_expected_of_an_action_is_what_a_plan_of_it_is_worth(world, game
     counting = Counting("raw", 0.9)
     outlook = look_ahead(world, games.slots, 4, counting)
     plans = torch.arange(5).expand(4, 5)  # each action, held
-    assert np.allclose(outlook.reward, worth(world, games.slots.repeat(5), plans, counting).numpy(), atol=1e-5)
+    assert np.allclose(outlook.reward, returns_of(world, games.slots.repeat(5), plans, counting).numpy(), atol=1e-5)
     assert outlook.centres.shape == (4, 5, world.config.slots, 2) and outlook.identities.shape == (
         4,
         5,
@@ -39,7 +39,7 @@ def test_what_is_expected_of_an_action_is_what_a_plan_of_it_is_worth(world, game
     )
     turned = look_ahead(world, games.slots, 4, counting, lambda scenes: torch.full((5,), 2))
     mixed = torch.cat([torch.arange(5)[None], torch.full((3, 5), 2)])
-    assert np.allclose(turned.reward, worth(world, games.slots.repeat(5), mixed, counting).numpy(), atol=1e-5)
+    assert np.allclose(turned.reward, returns_of(world, games.slots.repeat(5), mixed, counting).numpy(), atol=1e-5)
 
 
 def test_the_picture_shows_the_game_and_one_future_for_each_action(world, games):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sqair_wm.agents.outlook import Counting, worth
+from sqair_wm.agents.imagined_returns import Counting, returns_of
 from sqair_wm.agents.planning.cem import CEM, CEMSettings
 from sqair_wm.agents.planning.mcts import MCTS, MCTSSettings
 from sqair_wm.agents.planning.shooting import Shooting, ShootingSettings
@@ -69,17 +69,17 @@ def test_an_action_that_is_held_gets_further(name):
 def test_a_plan_is_worth_its_discounted_rewards_up_to_the_ending():
     world = Corridor([0, 0, 1, 4, 9], ends=(3,))
     actions = torch.tensor([[1, 1], [1, 2], [1, 2]])
-    found = worth(world, at(1, 1), actions, Counting(discount=0.5))
+    found = returns_of(world, at(1, 1), actions, Counting(discount=0.5))
     # 1 to 4: 1 now, 4 * 0.5 with the ending, then nothing. 1 to 2 and stay: 1 + 0.5 + 0.25.
     assert found.tolist() == [3.0, 1.75]
-    assert worth(world, at(1, 1), actions, Counting(discount=0.5), lambda s: s.place * 8.0).tolist() == [3.0, 3.75]
+    assert returns_of(world, at(1, 1), actions, Counting(discount=0.5), lambda s: s.place * 8.0).tolist() == [3.0, 3.75]
 
 
 def test_rewards_count_as_chosen():
     world = Corridor([0, 0, -4, 9])
     step = torch.tensor([[1]])
     for reward, wanted in (("raw", -4.0), ("sign", -1.0), ("symlog", -np.log(5.0))):
-        assert worth(world, at(1), step, Counting(reward)).item() == pytest.approx(wanted)
+        assert returns_of(world, at(1), step, Counting(reward)).item() == pytest.approx(wanted)
     with pytest.raises(ValueError, match="choose one of raw, sign, symlog"):
         Counting("clipped")
 

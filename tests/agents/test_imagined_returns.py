@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sqair_wm.agents.dream import DreamSettings
-from sqair_wm.agents.outlook import Drawn
+from sqair_wm.agents.imagined_returns import Sampled
 from sqair_wm.model.slots import Noise
 from sqair_wm.nn.where import to_where
 
@@ -22,7 +22,7 @@ def scenes(world):
 
 def places(world, spread, seed=0):
     """Where the object of each scene is one step later."""
-    drawn = Drawn(world, torch.Generator().manual_seed(seed), discover=False, spread=spread)
+    drawn = Sampled(world, torch.Generator().manual_seed(seed), discover=False, spread=spread)
     with torch.no_grad():
         after, _ = drawn.step(scenes(world), torch.zeros(BATCH, dtype=torch.int64))
     return after.where[:, 0], after.presence[:, 0] > 0

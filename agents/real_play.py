@@ -13,11 +13,11 @@ from sqair_wm.envs.layout import Layout
 from sqair_wm.training.encoded import EncodedPlay
 
 from .extractors import present
-from .outlook import Counting
+from .imagined_returns import Counting
 from .returns import lambda_returns
 
 
-class Lived(NamedTuple):
+class RealPlay(NamedTuple):
     """Real play: `T` frames of each of `B` stretches.
 
     Attributes:
@@ -31,41 +31,41 @@ class Lived(NamedTuple):
     ends: Tensor
 
 
-class Known(NamedTuple):
+class ReturnTargets(NamedTuple):
     """Observations `[M, N, D]`, in random order, and their returns `[M]`."""
 
     seen: Tensor
     returns: Tensor
 
-    def rows(self, part: int, parts: int) -> Known:
+    def rows(self, part: int, parts: int) -> ReturnTargets:
         """Minibatch number `part` of `parts`."""
-        return Known(self.seen[part::parts], self.returns[part::parts])
+        return ReturnTargets(self.seen[part::parts], self.returns[part::parts])
 
 
 @torch.no_grad()
-def known_returns(lived: Lived, policy: ActorCriticPolicy, discount: float, lam: float) -> Known:
+def return_targets(real: RealPlay, policy: ActorCriticPolicy, discount: float, lam: float) -> ReturnTargets:
     """Lambda returns of all frames but the last of each stretch; the critic gives the value at its end.
 
     The returns are off-policy: the actions are those of the policies that played, not those of `policy`.
 
     Args:
-        lived: real play.
+        real: real play.
         policy: whose critic gives the values.
         discount: of a step.
         lam: see `lambda_returns`.
     """
-    frames, stretches = lived.reward.shape
-    value = policy.predict_values(present(lived.seen.flatten(0, 1)))[:, 0].unflatten(0, (frames, stretches))
-    weight = discount * (1 - lived.ends[1:].to(value.dtype))
-    returns = lambda_returns(lived.reward[1:], weight, value, lam).flatten()
+    frames, stretches = real.reward.shape
+    value = policy.predict_values(present(real.seen.flatten(0, 1)))[:, 0].unflatten(0, (frames, stretches))
+    weight = discount * (1 - real.ends[1:].to(value.dtype))
+    returns = lambda_returns(real.reward[1:], weight, value, lam).flatten()
     order = torch.randperm(len(returns), device=returns.device)
-    return Known(present(lived.seen[:-1].flatten(0, 1))[order], returns[order])
+    return ReturnTargets(present(real.seen[:-1].flatten(0, 1))[order], returns[order])
 
 
 def stretches_of(
     play: EncodedPlay, layout: Layout, counting: Counting, stretches: int, length: int, generator: torch.Generator,
     device: torch.device,
-) -> Callable[[], Lived] | None:  # fmt: skip
+) -> Callable[[], RealPlay] | None:  # fmt: skip
     """A function that returns new random stretches of `play` at each call; None where no episode is that long.
 
     Args:
@@ -82,9 +82,9 @@ def stretches_of(
     except ValueError:  # no episode lasts that long
         return None
 
-    def draw() -> Lived:
+    def draw() -> RealPlay:
         drawn = play.sample(stretches, length, generator, device)
         seen = layout.features(drawn.states.map(lambda x: x.flatten(0, 1))).unflatten(0, (length, stretches))
-        return Lived(seen, counting.real(drawn.rewards), drawn.ends)
+        return RealPlay(seen, counting.real(drawn.rewards), drawn.ends)
 
     return draw

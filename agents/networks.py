@@ -42,7 +42,7 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True)
-class SightSettings(NetworkSettings):
+class SlotNetworkSettings(NetworkSettings):
     """The networks of an agent whose observations are the objects that a world model finds.
 
     Attributes:

@@ -87,7 +87,7 @@ class Tally:
 
 
 @torch.no_grad()
-def worth(world: Steps, scenes: Any, actions: Tensor, counting: Counting, value: Value | None = None) -> Tensor:
+def returns_of(world: Steps, scenes: Any, actions: Tensor, counting: Counting, value: Value | None = None) -> Tensor:
     """The imagined returns of action sequences.
 
     Args:
@@ -107,7 +107,7 @@ def worth(world: Steps, scenes: Any, actions: Tensor, counting: Counting, value:
     return tally.total if value is None else tally.beyond(value(scenes))
 
 
-class Drawn:
+class Sampled:
     """A world model whose `step` samples the next state instead of taking the likeliest one.
 
     Args:
