@@ -12,8 +12,8 @@ import torch
 from omegaconf import OmegaConf
 from stable_baselines3 import PPO
 
-from sqair_wm.agents.networks import NetworkSettings, actor_critic
 from sqair_wm.agents.kinds import open_run, settings_of
+from sqair_wm.agents.networks import NetworkSettings, actor_critic
 from sqair_wm.agents.progress import PROGRESS, read_progress, write_progress
 from sqair_wm.agents.report import result_of
 from sqair_wm.agents.run import AgentRun, begin
