@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import replace
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -24,6 +25,8 @@ class ConfigError(ValueError):
 
 GROUPS = ("model", "data", "training", "imagination", "agent")
 SWEEPS = ("-m", "--multirun")
+PLAIN = re.compile(r"\w[\w.]*=")
+"""How an argument begins whose name Hydra checks; with `+` or `~` before it, it may be one that does not exist."""
 
 
 def schema(kind: type) -> DictConfig:
@@ -54,11 +57,20 @@ def check_command(arguments: list[str]) -> None:
         ConfigError: for a setting that does not exist, a preset that cannot be read, or a value of the wrong type.
     """
     try:
-        check_overrides(arguments, compose("config", overrides=chosen_groups(arguments)))
-        for overrides in _jobs(arguments):
-            compose("config", overrides=overrides)
+        if not all(PLAIN.match(argument) for argument in arguments):
+            _check_names(arguments)
+        try:
+            for overrides in _jobs(arguments):
+                compose("config", overrides=overrides)
+        except (HydraException, OmegaConfBaseException):
+            _check_names(arguments)
+            raise
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(in_one_line(error)) from error
+
+
+def _check_names(arguments: list[str]) -> None:
+    check_overrides(arguments, compose("config", overrides=chosen_groups(arguments)))
 
 
 def chosen_groups(arguments: list[str]) -> list[str]:
