@@ -12,7 +12,7 @@ from tests.reporting.pages import album, check
 TINY = (
     "data=moving_mnist", "device=cpu", "data.size=32", "data.report.sequences=4", "model.hidden=32",
     "training.iterations=4", "training.batch=2", "training.particles=2", "training.log_every=2",
-    "training.lengths=[[0,1],[2,2]]", "data.tested=100",
+    "training.lengths=[[0,1],[2,2]]", "data.report.frames=10", "data.tested=20",
 )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def test_the_sizes_of_the_digits_group_are_used_unless_others_are_asked_for(run)
     assert (config.what, config.glimpse, config.hidden, config.actions) == (50, (24, 24), 32, 0)
 
 
-FEW = ["--sequences", "100", "--likelihood", "2", "--samples", "3", "--probe", "100", "--length", "3", "--steps", "20"]
+FEW = ["--sequences", "20", "--likelihood", "2", "--samples", "3", "--probe", "20", "--length", "3", "--steps", "20"]
 
 
 def test_evaluation_gives_every_column_of_the_table(run, capsys):
@@ -52,7 +52,7 @@ def test_evaluation_gives_every_column_of_the_table(run, capsys):
 
 
 def test_ever_more_digits_are_measured_by_a_command(run, tmp_path, capsys):
-    options = [str(run), "--sequences", "100", "--length", "2", "--json", str(tmp_path / "crowds.json")]
+    options = [str(run), "--sequences", "20", "--length", "2", "--json", str(tmp_path / "crowds.json")]
     crowds.main([*options, "--digits", "1", "2"])
     found = json.loads((tmp_path / "crowds.json").read_text())
     assert set(found) == {"1", "2"} and found["2"]["counting_error"] <= 2
@@ -68,7 +68,7 @@ def test_baselines_are_trained_and_measured_in_the_same_way(train_wm, mnist, mod
     run = train_wm.folder / "runs" / model
     page = (run / "report.html").read_text()
     assert check(page) and len(album(page)["films"]) == 6, "three of four sequences are shown"
-    metrics = evaluate.evaluate(run, sizes=Sizes(100, 2, 3, 100, 3, 20))
+    metrics = evaluate.evaluate(run, sizes=Sizes(20, 2, 3, 20, 3, 20))
     assert load(run).config.architecture == model.split("_")[0] and metrics["log_px"] < 3 * 292
     assert ("mota" in metrics) == (model == "air") and "addition_accuracy" in metrics
 

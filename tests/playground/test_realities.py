@@ -97,7 +97,7 @@ LEARNING = {"games": 1, "n_steps": 8, "batch_size": 8, "n_epochs": 1, "width": 1
         ("i2a", LEARNING | {"length": 1, "code": 8, "around": True}),
     ],
 )
-def test_an_agent_plays_in_the_game_and_in_the_dream(bouncing, tmp_path, kind, settings):
+def test_an_agent_plays_in_the_game_and_in_the_dream(bouncing, short, tmp_path, kind, settings):
     from omegaconf import OmegaConf
 
     from sqair_wm.agents.settings import AgentRunSettings

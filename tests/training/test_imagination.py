@@ -71,11 +71,11 @@ def test_a_steered_object_is_learned_with_its_reward(tmp_path):
     loop = trainer(
         tmp_path / "a",
         steered(600),
-        iterations=160,
+        iterations=110,
         batch=16,
         learning_rate=2e-3,
         decay=[[0.6, 0.3]],
-        steps=[[0, 2], [40, 6]],
+        steps=[[0, 2], [30, 6]],
         singles=64,
         log_every=100,
     )
