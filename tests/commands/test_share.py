@@ -63,7 +63,7 @@ def test_the_card_has_a_header_that_hubs_read(shared):
     for metric in result["metrics"]:
         assert metric["value"] == pytest.approx(figures[metric["type"]], abs=1e-6)
         assert "is better" in metric["name"]
-    assert "| `f_moving` | 0.9893 | Moving objects found" in text and "## Limits" in text
+    assert f"| `f_moving` | {figures['f_moving']:.4g} | Moving objects found" in text and "## Limits" in text
     assert 'sqair_wm.load("Pong")' in text
 
 
