@@ -74,14 +74,19 @@ EVENLY = Shares()
 
 
 def draw(
-    starts: Tensor, happens: Tensor, error: Tensor | None, shares: Shares, batch: int, generator: torch.Generator
+    starts: Tensor,
+    happens: Tensor | None,
+    error: Tensor | None,
+    shares: Shares,
+    batch: int,
+    generator: torch.Generator,
 ) -> Drawn:
     """Draw `batch` of `S` stretches.
 
     Args:
         starts: `[S]` int64, the first frame of each.
-        happens: `[K, S]` bool, which kinds of events happen in each.
-        error: `[S]`, the sum of the errors of its frames; needed if `shares.wrong` is above 0.
+        happens: `[K, S]` bool, which kinds of events happen in each; None to draw none by events.
+        error: `[S]`, the sum of the errors of its frames; None to draw none by errors.
         shares: see `Shares`.
         batch: number of stretches to draw.
         generator: of the random numbers.
@@ -89,12 +94,12 @@ def draw(
     chosen = torch.randint(len(starts), (batch,), generator=generator)
     density, others, first = torch.zeros(batch, dtype=torch.float64), 1.0, 0
     chances: list[tuple[float, Tensor]] = []
-    if error is not None and shares.wrong > 0:
+    if error is not None:
         first = round(batch * shares.wrong)
         chance = error.double() / error.double().sum()
         chosen[:first] = torch.multinomial(chance, first, replacement=True, generator=generator)
         chances.append((shares.wrong, chance))
-    if 0 < int(happens.any(0).sum()) < shares.eventful * len(starts):
+    if happens is not None and 0 < int(happens.any(0).sum()) < shares.eventful * len(starts):
         last = first + round(batch * shares.eventful)
         kinds, chance = _kinds(happens)
         _draw_events(chosen[first:last], happens, kinds, generator)

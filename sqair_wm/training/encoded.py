@@ -146,9 +146,11 @@ class EncodedPlay:
         Raises:
             ValueError: if no part has `length` frames.
         """
-        starts = self.starts(length)
-        happens = sums(self.events.long(), starts, first, length) > 0
-        wrong = sums(errors.of(self.name, len(self.part)).double() + LEAST, starts, first, length) if errors else None
+        starts, happens, wrong = self.starts(length), None, None
+        if shares.eventful:
+            happens = sums(self.events, starts, first, length) > 0
+        if shares.wrong and errors:
+            wrong = sums(errors.of(self.name, len(self.part)).double() + LEAST, starts, first, length)
         drawn = draw(starts, happens, wrong, shares, batch, generator)
         known = torch.rand(batch, generator=generator) < KNOWN
         return self.cut(drawn.starts, length, device, drawn.weight, known, cleared=cleared)

@@ -61,13 +61,16 @@ class ImaginationTrainer(Loop):
         """Add `play` to the data of training."""
         self.play = EncodedPlay.join([self.play, play])
 
+    def _length(self, position: int) -> int:
+        return self.config.context + self.config.imagined(position)
+
     def sample(self, position: int, generator: torch.Generator) -> tuple[Play, Play]:
         """Stretches of play (the context and the steps to imagine), and single steps."""
         c, device = self.config, self.fabric.device
         events, brief = Shares(c.eventful), c.is_brief(position)
         play = self.play.sample(
             c.stretches(self.play.crowd, position),
-            c.context + c.imagined(position),
+            self._length(position),
             generator,
             device,
             first=c.context if brief else 2,
@@ -79,7 +82,7 @@ class ImaginationTrainer(Loop):
     def note(self, batch: tuple[Play, Play], position: int, statistics: dict[str, Tensor]) -> None:
         """See `Loop.note`: how wrong imagination was is remembered for the frames of brief stretches."""
         error, play = statistics.pop(ERRORS), batch[0]
-        if self.config.is_brief(position):
+        if self.config.wrong and self.config.is_brief(position):
             first = self.config.context
             self._noted.append((play.name, play.frames[first:], error[first - 1 :]))
         if len(self._noted) > PATIENCE * error.is_cuda:
@@ -101,5 +104,4 @@ class ImaginationTrainer(Loop):
 
     def frames(self, position: int) -> int:
         """See `Loop.frames`."""
-        c = self.config
-        return c.stretches(self.play.crowd, position) * (c.context + c.imagined(position))
+        return self.config.stretches(self.play.crowd, position) * self._length(position)
