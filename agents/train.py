@@ -36,14 +36,14 @@ def train(config: DictConfig) -> None:
         command = f"python train_wm.py env={config.env} agent={config.agent.kind}"
         raise ConfigError(f"{config.model} holds no world model yet: {command} trains one, and then the agent")
     config.model = str(find_folder(config.model, (WEIGHTS,), "no trained model"))
-    decide_around(config)
     settings = settings_of(config)
     check_name(config.name)
     guide_of(settings)  # so that a wrong one is refused now, and not when the planner plays
     config.device = device_of(config)
     path = Path(config.runs) / config.name
     with alone(path, "training an agent", "wait until it is done, stop it, or choose another name=..."):
-        run = begin(config, settings)
+        decide_around(config)  # plays the game, so only when nothing else is wrong
+        run = begin(config, settings_of(config))
         world = run.world()  # first, so that a bad model is refused before any training
         learn = KINDS[settings.kind].train
         if learn is not None:
