@@ -7,11 +7,13 @@ from contextlib import contextmanager
 
 from torch import nn
 
+from sqair_wm.common.finite import broken_weights
+
 INVALID = "found invalid values"
 """What distributions of PyTorch say of parameters that are not finite."""
 
 
-def check_finite(module: nn.Module, what: str, setting: str) -> None:
+def check_weights(module: nn.Module, what: str, setting: str) -> None:
     """Raise FloatingPointError unless all weights are finite.
 
     Args:
@@ -19,13 +21,13 @@ def check_finite(module: nn.Module, what: str, setting: str) -> None:
         what: its name, for the message.
         setting: its learning rate, for the message.
     """
-    if not all(weight.isfinite().all() for weight in module.parameters()):
+    if broken_weights(module):
         raise FloatingPointError(_advice(what, setting))
 
 
 @contextmanager
 def told_if_diverged(what: str, setting: str) -> Iterator[None]:
-    """A context in which numbers that are not finite raise the error of `check_finite`."""
+    """A context in which numbers that are not finite raise the error of `check_weights`."""
     try:
         yield
     except ValueError as error:

@@ -20,7 +20,7 @@ from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.training.encoded import EncodedPlay
 from sqair_wm.world.world_model import WorldModel
 
-from .diverged import check_finite, told_if_diverged
+from .diverged import check_weights, told_if_diverged
 from .experience import GrownPlay
 from .games import LEARNT_SEEDS, RealGames
 from .learning import WorldLearner
@@ -148,7 +148,7 @@ class AgentLoop:
         played = self._play(most) if self.rounds or self.play.recorded is None else {}
         times = {"playing": time.perf_counter() - clock}
         world = self.world_learner.learn(self.play, s.world_iterations) if len(self.play) else {}
-        check_finite(self.world, "the world model", "agent.world.rate")
+        check_weights(self.world, "the world model", "agent.world.rate")
         times["learning_the_world"] = time.perf_counter() - clock - sum(times.values())
         starts = self.play.starts(self.world.background.device, s.newest)
         with told_if_diverged("learning in imagination", "agent.learning_rate or agent.world.rate"):

@@ -21,7 +21,7 @@ from sqair_wm.common.checksums import check_zip
 from sqair_wm.common.files import write_atomically
 from sqair_wm.common.stopping import stop_if_asked
 
-from .diverged import check_finite, told_if_diverged
+from .diverged import check_weights, told_if_diverged
 from .dyna import Branching, Imagining, MixedReplay, greedy
 from .i2a import Distillation, imagination_options, rollout_policy_of
 from .imagined_returns import Counting
@@ -146,7 +146,7 @@ def train_reference(
     while model.num_timesteps < total:
         with told_if_diverged("the agent", "agent.learning_rate"):
             model.learn(min(ROUND, total - model.num_timesteps), callback, reset_num_timesteps=False)
-        check_finite(model.policy, "the agent", "agent.learning_rate")
+        check_weights(model.policy, "the agent", "agent.learning_rate")
         _save(run.path, model)
         returns = [e["r"] for e in model.ep_info_buffer or ()]
         say({"real_steps": model.num_timesteps} | ({"episode_return": float(np.mean(returns))} if returns else {}))

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from torch import nn
+
+
+def broken_weights(module: nn.Module) -> list[str]:
+    """The names of the weights of a module that are not all finite."""
+    return [name for name, weight in module.named_parameters() if not weight.isfinite().all()]
 
 
 def check_finite(values: np.ndarray, name: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sqair_wm.common.finite import broken_weights
 from sqair_wm.common.frame import Frame
 from sqair_wm.common.tensors import field_names
 from sqair_wm.model.seating import Seating, take_seats
@@ -146,7 +147,6 @@ def load_for_game(folder: str | Path, device: str | torch.device = "cpu") -> Wor
     model = load(folder, device)
     if model.source is None:
         raise ValueError(f"the model in {folder} was not trained on a game, so there is no game to follow with it")
-    broken = [name for name, weight in model.named_parameters() if not weight.isfinite().all()]
-    if broken:
+    if broken := broken_weights(model):
         raise ValueError(f"the model in {folder} has weights that are not finite ({broken[0]}, ...): train it again")
     return model

@@ -3,7 +3,7 @@
 import pytest
 
 from sqair_wm.agents import evaluate, play, report
-from sqair_wm.agents.diverged import check_finite, told_if_diverged
+from sqair_wm.agents.diverged import check_weights, told_if_diverged
 from sqair_wm.agents.evaluate import check_together
 from sqair_wm.agents.kinds import open_run
 from tests.agents.test_commands import SMALL, command, refused  # noqa: F401 (a fixture)
@@ -110,7 +110,7 @@ def test_learning_that_diverges_says_so_and_what_helps(world):
     with pytest.raises(FloatingPointError, match=r"diverged.*smaller agent.learning_rate"):  # noqa: SIM117
         with told_if_diverged("the agent", "agent.learning_rate"):
             raise ValueError("Expected parameter logits to satisfy Real(), but found invalid values:\n nan")
-    check_finite(world, "the world model", "agent.world.rate")
+    check_weights(world, "the world model", "agent.world.rate")
     next(world.parameters()).data.fill_(float("nan"))
     with pytest.raises(FloatingPointError, match=r"smaller agent\.world\.rate"):
-        check_finite(world, "the world model", "agent.world.rate")
+        check_weights(world, "the world model", "agent.world.rate")
