@@ -79,12 +79,12 @@ class RealGames:
     def observation(self) -> Observation:
         """The observations of agents, `[B, N, D]`."""
         seen = self._tracker.scenes
-        return self.layout.observe(seen.state, seen.seating)
+        return self.layout.observe(seen.state, seen.assignment)
 
     @property
     def backgrounds(self) -> np.ndarray:
         """The background behind the objects, `[B, H, W, 3]` uint8."""
-        return np.stack([eye.background for eye in self._tracker.eyes])
+        return np.stack([p.background for p in self._tracker.preprocessors])
 
     def begin(self, rows: np.ndarray, seeds: Sequence[int] | None = None) -> None:
         """Begin games where `rows` `[B]` is true; `seeds` holds one for each of these."""

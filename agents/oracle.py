@@ -113,14 +113,14 @@ class OraclePolicy:
 
     def __init__(self, agent: BaseAlgorithm, games: RealGames):
         self.agent, self.games = agent, games
-        self._sights = [TrueObjectReader(games.world, env) for env in games.envs]
+        self._readers = [TrueObjectReader(games.world, env) for env in games.envs]
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
     ) -> tuple[np.ndarray, Any]:
         """Actions for the true objects of `games` now; `observation` is not used. Call it once in every step."""
-        for sight, fresh in zip(self._sights, self.games.fresh, strict=True):
+        for reader, fresh in zip(self._readers, self.games.fresh, strict=True):
             if fresh:
-                sight.begin()
-        now = np.stack([sight.observe(info) for sight, info in zip(self._sights, self.games.infos, strict=True)])
+                reader.begin()
+        now = np.stack([reader.observe(info) for reader, info in zip(self._readers, self.games.infos, strict=True)])
         return self.agent.predict(now, deterministic=deterministic)[0], state

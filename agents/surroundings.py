@@ -47,16 +47,16 @@ def background_changes(world: WorldModel) -> bool:
 
 def _changed(world: WorldModel, seed: int) -> int:
     """Number of cells of the scenery that differ from the start when a game of random play ends, or is left."""
-    env, eyes = world.make_env(), world.eyes()
+    env, preprocess = world.make_env(), world.preprocessor()
     agent = RepeatingAgent(int(env.action_space.n), seed)  # type: ignore[attr-defined]
-    eyes(env.reset(seed=seed)[0])
-    first, over, steps = _grey(world, eyes.background), False, 0
+    preprocess(env.reset(seed=seed)[0])
+    first, over, steps = _grey(world, preprocess.background), False, 0
     while not over and steps < STEPS:
         frame, _, ended, truncated, _ = env.step(agent.act())
-        eyes(frame)
+        preprocess(frame)
         over, steps = ended or truncated, steps + 1
     env.close()
-    return int(((_grey(world, eyes.background) - first).abs() > VISIBLE).sum())
+    return int(((_grey(world, preprocess.background) - first).abs() > VISIBLE).sum())
 
 
 def _grey(world: WorldModel, background: np.ndarray) -> torch.Tensor:

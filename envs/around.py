@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sqair_wm.model.config import CELLS, ModelConfig
+from sqair_wm.model.scene_features import in_cells, windows
 from sqair_wm.model.scenery import scenery_of
-from sqair_wm.model.sight import in_cells, windows
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.packing import Rows
 from sqair_wm.world.world_model import WorldModel

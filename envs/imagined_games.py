@@ -145,12 +145,12 @@ class ImaginedGames:
 
     def observe(self) -> Observation:
         """What agents see of all scenes, see `Layout.observe`."""
-        return self.layout.observe(self.scenes.state, self.scenes.seating)
+        return self.layout.observe(self.scenes.state, self.scenes.assignment)
 
     def info(self) -> dict[str, np.ndarray]:
         """Identities, and boxes if `rules.boxes`, in all scenes, see `Layout.info`."""
         model = self.model if self.rules.boxes else None
-        return self.layout.info(self.scenes.state, self.scenes.seating, model)
+        return self.layout.info(self.scenes.state, self.scenes.assignment, model)
 
     def step(self, actions: np.ndarray, generator: torch.Generator) -> EpisodeStep:
         """One step of every game under `actions` `[B]`.

@@ -13,7 +13,7 @@ from torch import Tensor
 from sqair_wm.common.finite import check_finite
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.outlines import outlines
-from sqair_wm.model.seating import Seating
+from sqair_wm.model.row_assignment import RowAssignment
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import OUTSIDE
 from sqair_wm.world.world_model import WorldModel
@@ -104,13 +104,13 @@ class Layout:
         return torch.where(slots.presence[..., None] > 0, torch.cat(columns, -1), 0).to(torch.float32)
 
     @torch.inference_mode()
-    def observe(self, slots: Slots, seating: Seating | None = None) -> Observation:
-        """`B` scenes as a batch of observations in new arrays; `seating` gives the row of each object.
+    def observe(self, slots: Slots, assignment: RowAssignment | None = None) -> Observation:
+        """`B` scenes as a batch of observations in new arrays; `assignment` gives the row of each object.
 
         Raises:
             FloatingPointError: if the model gave a value that is not finite.
         """
-        rows = _seated(seating, self.features(slots)).cpu().numpy()
+        rows = _in_rows(assignment, self.features(slots)).cpu().numpy()
         check_finite(rows, "the state of an object")
         if self.form == "flat":
             return rows.reshape(rows.shape[0], -1)
@@ -118,13 +118,13 @@ class Layout:
 
     @torch.inference_mode()
     def info(
-        self, slots: Slots, seating: Seating | None = None, model: WorldModel | None = None
+        self, slots: Slots, assignment: RowAssignment | None = None, model: WorldModel | None = None
     ) -> dict[str, np.ndarray]:
         """The identities of the objects of `B` scenes, and on request their boxes; rows as in `observe`.
 
         Args:
             slots: the scenes.
-            seating: see `observe`.
+            assignment: see `observe`.
             model: decodes the objects for `boxes`; None for no boxes.
 
         Returns:
@@ -133,16 +133,16 @@ class Layout:
             the model draws of each object.
         """
         there = slots.presence > 0
-        identities = _seated(seating, torch.where(there, slots.identity, -1), -1).cpu().numpy()
+        identities = _in_rows(assignment, torch.where(there, slots.identity, -1), -1).cpu().numpy()
         if model is None:
             return {"identities": identities}
         glimpses = model.sqair.appearance.glimpses(slots)
         places = torch.where(there[..., None], outlines(glimpses, slots.where, model.config), 0).to(torch.float32)
-        return {"identities": identities, "boxes": _seated(seating, places).cpu().numpy()}
+        return {"identities": identities, "boxes": _in_rows(assignment, places).cpu().numpy()}
 
 
-def _seated(seating: Seating | None, field: Tensor, empty: float = 0) -> Tensor:
-    return field if seating is None else seating.move(field, empty=empty)[0]
+def _in_rows(assignment: RowAssignment | None, field: Tensor, empty: float = 0) -> Tensor:
+    return field if assignment is None else assignment.move(field, empty=empty)[0]
 
 
 def row(batch: Any, index: int) -> Any:

@@ -114,8 +114,8 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
     def _see(self, frame: np.ndarray, taken: np.ndarray | None, info: Info) -> tuple[Observation, Info]:
         self._tracker.see(frame[None], taken)
         seen = self._tracker.scenes
-        self._who = row(self.layout.info(seen.state, seen.seating, self.model), 0)
-        return row(self.layout.observe(seen.state, seen.seating), 0), info | self._who
+        self._who = row(self.layout.info(seen.state, seen.assignment, self.model), 0)
+        return row(self.layout.observe(seen.state, seen.assignment), 0), info | self._who
 
     def _draw(self, picture: np.ndarray) -> np.ndarray:
         """Boxes of the frame in the picture it was cut from."""

@@ -132,7 +132,9 @@ class SlotVectorObservation(VectorWrapper):
 
     def _see(self) -> tuple[Observation, dict[str, np.ndarray]]:
         seen = self._tracker.scenes
-        return self.layout.observe(seen.state, seen.seating), self.layout.info(seen.state, seen.seating, self.model)
+        return self.layout.observe(seen.state, seen.assignment), self.layout.info(
+            seen.state, seen.assignment, self.model
+        )
 
 
 def _frame_settings(spec: EnvSpec | None) -> dict[str, Any]:

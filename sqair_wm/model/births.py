@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sqair_wm.model.config import ModelConfig
-from sqair_wm.model.sight import Sight
+from sqair_wm.model.scene_features import SceneFeatures
 from sqair_wm.model.slots import Noise
 from sqair_wm.nn.distributions import Normal, positive
 from sqair_wm.nn.networks import linear, mlp
@@ -86,17 +86,17 @@ class Births(nn.Module):
         self.object = linear(width, WAYS * 2 * self.size)
         self.birth.bias.data.fill_(SELDOM)
 
-    def forward(self, sight: Sight, memory: Tensor, since: Tensor, action: Tensor) -> Expected:
+    def forward(self, features: SceneFeatures, memory: Tensor, since: Tensor, action: Tensor) -> Expected:
         """What appears next in `B` scenes.
 
         Args:
-            sight: the scenes.
+            features: the scenes.
             memory: `[B, N, P]` of the dynamics.
             since: `[B]` int64, steps since the last change, see `Slots`.
             action: `[B]` int64.
         """
-        inputs = torch.cat([sight.own, sight.rows.take(memory.flatten(0, 1))], -1).detach()
-        there = sight.rows.put(self.each(inputs)).unflatten(0, sight.shape).sum(1)
+        inputs = torch.cat([features.own, features.rows.take(memory.flatten(0, 1))], -1).detach()
+        there = features.rows.put(self.each(inputs)).unflatten(0, features.shape).sum(1)
         hidden = self.scene(torch.cat([there, self.since(since.clamp(max=LONGEST - 1)), self.action(action)], -1))
         mean, raw = self.object(hidden).unflatten(-1, (WAYS, 2 * self.size)).chunk(2, -1)
         return Expected(self.birth(hidden).squeeze(-1), self.ways(hidden), Normal(mean, positive(raw, LEAST_STD)))

@@ -11,7 +11,7 @@ from sqair_wm.model.clock import CLOCK, clock
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.interaction import Intent, Surroundings
 from sqair_wm.model.motion import FEATURES, FIRST_INERTIA, MOST_INERTIA, MOTION, OUTPUTS, Motion, firm
-from sqair_wm.model.sight import Sight
+from sqair_wm.model.scene_features import SceneFeatures
 from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.nn.distributions import Normal, bernoulli_log_prob, positive
 from sqair_wm.nn.networks import GRUCell, linear, mlp
@@ -111,21 +111,21 @@ class Dynamics(nn.Module):
     def forward(self, slots: Slots, action: Tensor | None, dense: bool) -> Prediction:
         """Predict every object one step ahead under `action` `[B]`, which only the surroundings use."""
         b, n = slots.presence.shape
-        sight = Sight.of(slots, self.config, dense) if self.surroundings is not None else None
-        rows = Rows(slots.presence.detach().flatten() > 0, dense) if sight is None else sight.rows
+        features = SceneFeatures.of(slots, self.config, dense) if self.surroundings is not None else None
+        rows = Rows(slots.presence.detach().flatten() > 0, dense) if features is None else features.rows
         if rows.empty:
             return nothing_to_predict(slots)
         what, where, velocity, memory = (
             rows.take(x.flatten(0, 1)) for x in (slots.what, slots.where, slots.velocity, slots.prior)
         )
-        motion, going = None, self._going(sight, velocity, memory, action)
+        motion, going = None, self._going(features, velocity, memory, action)
         if self.config.smooth:
             memory, kept = memory.split((self.cell.hidden, MOTION), -1)
             motion = Motion.of(velocity, kept, self.reach)
         inputs = [what, where, *self._moving(where, velocity, motion)]
-        if self.surroundings is not None and sight is not None:
-            inputs.append(self.surroundings(sight, action, going))
-            inputs += [clock(slots).index_select(0, sight.scene)] if self.clock else []
+        if self.surroundings is not None and features is not None:
+            inputs.append(self.surroundings(features, action, going))
+            inputs += [clock(slots).index_select(0, features.scene)] if self.clock else []
         memory = self.cell(torch.cat(inputs, -1), memory)
         out = self.readout(self.hidden(memory))
         lasts = [out[:, -1] + self.config.stay_bias] if self.lasting else []
@@ -139,12 +139,14 @@ class Dynamics(nn.Module):
         lasting = logits[1] if self.lasting else None
         return Prediction(memory, logits[0], Normal(rest[0], rest[1] + 1), Normal(rest[2], rest[3] + 1), lasting, going)
 
-    def _going(self, sight: Sight | None, velocity: Tensor, memory: Tensor, action: Tensor | None) -> Tensor | None:
+    def _going(
+        self, features: SceneFeatures | None, velocity: Tensor, memory: Tensor, action: Tensor | None
+    ) -> Tensor | None:
         """By how much each object is about to move, `[B, N, 2]`; None unless `pairs` is `intent` or `hit`."""
-        if self.intent is None or sight is None:
+        if self.intent is None or features is None:
             return None
-        going = velocity + MOST_INTENT * self.reach * self.intent(sight, memory, action)
-        return sight.rows.put(going).unflatten(0, sight.shape)
+        going = velocity + MOST_INTENT * self.reach * self.intent(features, memory, action)
+        return features.rows.put(going).unflatten(0, features.shape)
 
     def _moving(self, where: Tensor, velocity: Tensor, motion: Motion | None) -> list[Tensor]:
         """How each object moves, as the GRU is shown it."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sqair_wm.model.config import CELLS, ModelConfig
-from sqair_wm.model.sight import CONTACT, Sight
+from sqair_wm.model.scene_features import CONTACT, SceneFeatures
 from sqair_wm.nn.networks import linear, mlp
 
 NEVER = -1e9
@@ -28,13 +28,13 @@ class Relation(nn.Module):
         self.between = linear(6 + contact, width)
         self.meeting = linear(width, width) if contact else None
 
-    def forward(self, sight: Sight, relation: Tensor | None = None) -> Tensor:
-        """`[R, width]`, one for each object that is present; `relation` as `Sight.relate` gives it, else `sight`'s."""
-        relation = sight.relation if relation is None else relation
-        weight, sent = self.between.weight, self.sender(sight.code)
+    def forward(self, features: SceneFeatures, relation: Tensor | None = None) -> Tensor:
+        """`[R, width]`, one for each object that is present; `relation` as from `SceneFeatures.relate`, or None."""
+        relation = features.relation if relation is None else relation
+        weight, sent = self.between.weight, self.sender(features.code)
         weight = torch.cat([weight, weight.new_full((weight.shape[0], 1), NEVER)], 1)
         hidden = F.linear(relation, weight, self.between.bias).to(weight.dtype)
-        hidden.add_(sent.index_select(0, sight.scene)).add_(self.receiver(sight.own)[:, None])
+        hidden.add_(sent.index_select(0, features.scene)).add_(self.receiver(features.own)[:, None])
         hidden = hidden.relu_()
         if self.meeting is None:
             return hidden.sum(1)
@@ -64,23 +64,23 @@ class Surroundings(nn.Module):
         self.parts = max(1, sum(part is not None for part in (self.background, self.relation, self.action)))
         self.mix = mlp(width * self.parts, width, out=False, activation=nn.ReLU)
 
-    def forward(self, sight: Sight, action: Tensor | None, going: Tensor | None = None) -> Tensor:
+    def forward(self, features: SceneFeatures, action: Tensor | None, going: Tensor | None = None) -> Tensor:
         """`[R, width]`, one for each object that is present.
 
         Args:
-            sight: `B` scenes.
+            features: `B` scenes.
             action: `[B]` int64; None if it is not known.
             going: `[B, N, 2]`, by how much each object is expected to move, in half frames; None for its velocity.
         """
         parts = []
         if self.relation is not None:
             share = sum(self.config.object_share)
-            parts.append(self.relation(sight, None if going is None else sight.relate(going / share)))
+            parts.append(self.relation(features, None if going is None else features.relate(going / share)))
         if self.background is not None:
-            parts.append(self.background(sight.crops))
+            parts.append(self.background(features.crops))
         if self.action is not None and action is not None:
-            parts.append(self.action(action).index_select(0, sight.scene))
-        parts += [sight.own.new_zeros(sight.own.shape[0], self.width)] * (self.parts - len(parts))
+            parts.append(self.action(action).index_select(0, features.scene))
+        parts += [features.own.new_zeros(features.own.shape[0], self.width)] * (self.parts - len(parts))
         return self.mix(torch.cat(parts, -1))
 
 
@@ -101,9 +101,9 @@ class Intent(nn.Module):
         self.object = linear(config.what + 7 + memory, width)
         self.out = mlp(width, width, 2, zero=True, activation=nn.ReLU)
 
-    def forward(self, sight: Sight, memory: Tensor, action: Tensor | None) -> Tensor:
+    def forward(self, features: SceneFeatures, memory: Tensor, action: Tensor | None) -> Tensor:
         """Change of the last step (y, x) of each object that is present, `[R, 2]` in [-1, 1]; the caller scales it."""
-        hidden = self.object(torch.cat([sight.own, memory], -1))
+        hidden = self.object(torch.cat([features.own, memory], -1))
         if self.action is not None and action is not None:
-            hidden = hidden + self.action(action).index_select(0, sight.scene)
+            hidden = hidden + self.action(action).index_select(0, features.scene)
         return torch.tanh(self.out(F.relu(hidden)))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sqair_wm.model.clock import CLOCK, clock
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.interaction import Surroundings
-from sqair_wm.model.sight import Sight
+from sqair_wm.model.scene_features import SceneFeatures
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.networks import linear, mlp
 
@@ -66,10 +66,10 @@ class SetCode(nn.Module):
         super().__init__()
         self.net = mlp(config.what + 7 + extra + around, width, width, out=False, activation=nn.ReLU)
 
-    def forward(self, sight: Sight, extra: Tensor, around: Tensor) -> Tensor:
+    def forward(self, features: SceneFeatures, extra: Tensor, around: Tensor) -> Tensor:
         """Codes of the scenes `[B, width]`; `around` `[R, D]` of the objects present, `extra` `[B, N, D']` of all."""
-        codes = self.net(torch.cat([sight.own, sight.rows.take(extra.flatten(0, 1)), around], -1))
-        return sight.rows.put(codes).unflatten(0, sight.shape).sum(1)
+        codes = self.net(torch.cat([features.own, features.rows.take(extra.flatten(0, 1)), around], -1))
+        return features.rows.put(codes).unflatten(0, features.shape).sum(1)
 
 
 class Moves(nn.Module):
@@ -116,7 +116,7 @@ class OutcomeHeads(nn.Module):
             after = after.replace(scenery=slots.scenery)
         if not dense:
             slots, after = slots.trim(), after.trim()
-        here, there = Sight.of(slots, self.config, dense), Sight.of(after, self.config, dense)
+        here, there = SceneFeatures.of(slots, self.config, dense), SceneFeatures.of(after, self.config, dense)
         same = _same(slots, after)
         around = self.around(here, action)
         left = self.before(here, self._fate(here, there, same), around)
@@ -146,7 +146,7 @@ class OutcomeHeads(nn.Module):
         weight, bias = (torch.stack([getattr(m[-1], name) for m in members]) for name in ("weight", "bias"))
         return torch.baddbmm(bias[:, None], hidden, weight.transpose(1, 2)).to(scene.dtype)
 
-    def _fate(self, here: Sight, there: Sight, same: Tensor) -> Tensor:
+    def _fate(self, here: SceneFeatures, there: SceneFeatures, same: Tensor) -> Tensor:
         """Whether each object is still there, and how far it went, `[B, N, 3]`."""
         stays = same.any(2).to(here.centre.dtype)[..., None]
         went = same.to(stays.dtype) @ there.centre.detach() - here.centre * stays

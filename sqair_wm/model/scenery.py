@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sqair_wm.model.config import CELLS, ModelConfig
-from sqair_wm.model.sight import Sight
+from sqair_wm.model.scene_features import SceneFeatures
 from sqair_wm.nn.networks import linear, mlp
 
 SELDOM = -5.0
@@ -38,31 +38,31 @@ class SceneryChange(nn.Module):
         nn.init.zeros_(self.share.weight)
         self.share.bias.data.fill_(SELDOM)
 
-    def forward(self, sight: Sight, memory: Tensor) -> Tensor:
+    def forward(self, features: SceneFeatures, memory: Tensor) -> Tensor:
         """What is added to the cells around each object, `[R, CELLS ** 2, S]`.
 
         Args:
-            sight: the scenes before the step.
+            features: the scenes before the step.
             memory: `[B, N, P]` of the dynamics after it.
         """
-        now = sight.crops[:, :-2].unflatten(1, (-1, self.config.scenery))
-        inputs = [sight.crops, sight.own, sight.rows.take(memory.flatten(0, 1))]
+        now = features.crops[:, :-2].unflatten(1, (-1, self.config.scenery))
+        inputs = [features.crops, features.own, features.rows.take(memory.flatten(0, 1))]
         hidden = self.hidden(torch.cat(inputs, -1).detach())
         share, colour = self.share(hidden).sigmoid()[..., None], self.colour(hidden).sigmoid()[:, None]
         return share * (colour - now)
 
 
-def changed(scenery: Tensor, sight: Sight, added: Tensor) -> Tensor:
+def changed(scenery: Tensor, features: SceneFeatures, added: Tensor) -> Tensor:
     """The scenery `[B, h, w, S]` with what is `added` to the cells around each object, see `SceneryChange`."""
-    if sight.rows.empty:
+    if features.rows.empty:
         return scenery
-    added = added * sight.there[:, None, None]
-    flat = scenery.flatten(0, 2).index_add(0, sight.cells.flatten(), added.flatten(0, 1))
+    added = added * features.there[:, None, None]
+    flat = scenery.flatten(0, 2).index_add(0, features.cells.flatten(), added.flatten(0, 1))
     return flat.view(scenery.shape).clamp_(0, 1)
 
 
-def scenery_error(sight: Sight, added: Tensor, after: Tensor) -> Tensor:
+def scenery_error(features: SceneFeatures, added: Tensor, after: Tensor) -> Tensor:
     """Squared error of the cells around each object, summed, `[R]`, if the scenery is `after` `[B, h, w, S]`."""
-    true = after.flatten(0, 2)[sight.cells]
-    now = sight.crops[:, :-2].unflatten(1, true.shape[1:])
-    return (now + added - true).square().sum((1, 2)) * sight.there
+    true = after.flatten(0, 2)[features.cells]
+    now = features.crops[:, :-2].unflatten(1, true.shape[1:])
+    return (now + added - true).square().sum((1, 2)) * features.there

@@ -21,9 +21,9 @@ from sqair_wm.model.expected import check_frame
 from sqair_wm.model.factories import DECODERS, DISCOVERY_PRIORS, DYNAMICS, INFERENCE
 from sqair_wm.model.leaving import as_far_as_seen
 from sqair_wm.model.merging import merge, new_identities
+from sqair_wm.model.scene_features import SceneFeatures
 from sqair_wm.model.scenery import SceneryChange, changed, scenery_of
 from sqair_wm.model.scoring import Inferred, score
-from sqair_wm.model.sight import Sight
 from sqair_wm.model.slots import Exploration, Noise, Slots, StepTerms
 from sqair_wm.nn.attention import FrameView
 from sqair_wm.nn.packing import Rows
@@ -180,13 +180,15 @@ class SQAIR(nn.Module):
         stays = track_noise.presence < prediction.remains
         tracked = move_on(slots, prediction, slots.presence * stays, track_noise)
         if self.scenery is not None:
-            sight = Sight.of(slots, self.config, self.dense)
-            tracked = tracked.replace(scenery=changed(slots.scenery, sight, self.scenery(sight, prediction.memory)))
+            features = SceneFeatures.of(slots, self.config, self.dense)
+            tracked = tracked.replace(
+                scenery=changed(slots.scenery, features, self.scenery(features, prediction.memory))
+            )
         if not discover:
             after = tracked.replace(step=slots.step + 1)
             return after.replace(since=since_change(slots, after)).pad(self.config.slots)
         if self.births is not None and action is not None:
-            expected = self.births(Sight.of(slots, self.config, self.dense), slots.prior, slots.since, action)
+            expected = self.births(SceneFeatures.of(slots, self.config, self.dense), slots.prior, slots.since, action)
             found = self._born(tracked, expected, discover_noise)
         else:
             found = self._appear(tracked, prediction.stay_logit, discover_noise)

@@ -105,7 +105,7 @@ class Player:
             picture: returns the present picture, `[H, W, 3]` uint8.
         """
         self._game.slots, self._game.picture = scenes.slots, picture
-        seen = self._layout.observe(scenes.state, scenes.seating)
+        seen = self._layout.observe(scenes.state, scenes.assignment)
         action, self._memory = self._policy.predict(seen, self._memory, np.array([self._fresh]), self._deterministic)
         self._fresh = False
         return int(np.asarray(action).reshape(-1)[0])

@@ -97,16 +97,16 @@ class GameReality:
 
     def keep(self) -> Any:
         """See `Reality`; the state of the background model is compressed to save memory."""
-        eyes = zlib.compress(pickle.dumps(self._tracker.eyes[0]), 1)
-        return self._env.save(), _counters(self._env), eyes, bare(self._tracker.scenes)
+        background = zlib.compress(pickle.dumps(self._tracker.preprocessors[0]), 1)
+        return self._env.save(), _counters(self._env), background, bare(self._tracker.scenes)
 
     def put_back(self, kept: Any) -> None:
         """See `Reality`."""
-        state, counters, eyes, scenes = kept
+        state, counters, background, scenes = kept
         self._env.restore(state)
         for wrapper, values in zip(_wrappers(self._env), counters, strict=True):
             vars(wrapper).update(copy.deepcopy(values))
-        self._tracker.eyes[0] = pickle.loads(zlib.decompress(eyes))
+        self._tracker.preprocessors[0] = pickle.loads(zlib.decompress(background))
         self._tracker.scenes = bare(scenes)
 
     def close(self) -> None:
@@ -115,7 +115,7 @@ class GameReality:
 
     def _see(self, picture: np.ndarray, action: np.ndarray | None, reward: float, over: bool) -> Shown:
         self._tracker.see(picture[None], action)
-        behind = self._tracker.eyes[0].background
+        behind = self._tracker.preprocessors[0].background
         return Shown(picture, behind, bare(self._tracker.scenes), reward, over)
 
 
@@ -167,7 +167,7 @@ class FilmReality:
 def bare(scenes: Scenes) -> Scenes:
     """The same scenes without the results derived from them, which take more memory than the scenes."""
     same = Scenes(scenes.state.map(lambda x: x))
-    same.seating = scenes.seating
+    same.assignment = scenes.assignment
     return same
 
 

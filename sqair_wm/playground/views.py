@@ -44,7 +44,7 @@ def snapshot(world: WorldModel, history: History) -> dict[str, Any]:
 
 def boxes_of(world: WorldModel, scenes: Scenes) -> tuple[np.ndarray, np.ndarray]:
     """Boxes `[N, 4]` (top, left, height, width; pixels) and identities `[N]` (-1: none) of a batch of one."""
-    who = Layout.of(world.config).info(scenes.state, scenes.seating, world)
+    who = Layout.of(world.config).info(scenes.state, scenes.assignment, world)
     return who["boxes"][0], who["identities"][0]
 
 
@@ -55,7 +55,7 @@ def objects(world: WorldModel, scenes: Scenes) -> list[dict[str, Any]]:
         A record for each: `row`, `identity`, `box` (top, left, height, width) of what is painted, `place` (y, x) and
         `size` (height, width) of the window, `velocity` (y, x) a step; all in pixels.
     """
-    seen: Any = Layout.of(world.config, units="pixels").observe(scenes.state, scenes.seating)
+    seen: Any = Layout.of(world.config, units="pixels").observe(scenes.state, scenes.assignment)
     boxes, identities = boxes_of(world, scenes)
     found = []
     for row in np.flatnonzero(identities >= 0).tolist():

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from sqair_wm.data.sequences import PlaySequences, endings
-from sqair_wm.model.seating import seat
+from sqair_wm.model.row_assignment import keep_rows
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.contacts import arrivals, departed, hindsight, meetings
 from sqair_wm.training.drawing import EVENLY, LEAST, FrameErrors, Shares, draw, sums
@@ -208,18 +208,18 @@ def encode(model: WorldModel, sequences: PlaySequences, device: torch.device, pr
     length = -(-frames // streams)
     first = np.linspace(0, frames - length, streams).round().astype(np.int64)
     slots, empty = model.initial(streams), model.initial(streams)
-    seats, kept = empty.identity, _room(empty, frames)
+    previous, kept = empty.identity, _room(empty, frames)
     part = torch.zeros(frames, dtype=torch.int64)
     for t in tqdm(range(length), desc="encoding", unit="step", leave=False, disable=None if progress else True):
         rows = first + t
         fresh = torch.from_numpy(sequences.begins[rows] | (t == 0)).to(device)
-        slots, seats = slots.overwrite(fresh, empty), torch.where(fresh[:, None], empty.identity, seats)
+        slots, previous = slots.overwrite(fresh, empty), torch.where(fresh[:, None], empty.identity, previous)
         batch = sequences.cut(rows, 1, device)
         slots = model.filter(slots, batch.frames[0], batch.actions[0])
-        seated = reduced(seat(slots, seats))
-        seats = seated.identity
+        arranged = reduced(keep_rows(slots, previous))
+        previous = arranged.identity
         for name, store in kept.items():
-            store[rows] = getattr(seated, name).cpu()
+            store[rows] = getattr(arranged, name).cpu()
         part[rows] = torch.from_numpy(sequences.episodes[rows] * streams + np.arange(streams))
     arrays = (sequences.actions, sequences.rewards, endings(sequences))
     actions, rewards, ends = (torch.from_numpy(x) for x in arrays)

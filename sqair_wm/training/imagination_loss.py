@@ -13,8 +13,8 @@ from sqair_wm.model.dynamics import Dynamics, Prediction, move_on
 from sqair_wm.model.motion import expecting
 from sqair_wm.model.outcome import OutcomeHeads
 from sqair_wm.model.rollout import RolloutStep, roll_out
+from sqair_wm.model.scene_features import SceneFeatures
 from sqair_wm.model.scenery import SceneryChange, changed, scenery_error
-from sqair_wm.model.sight import Sight
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import window
 from sqair_wm.training.contacts import newly_seen
@@ -112,10 +112,10 @@ class ImaginationLoss(nn.Module):
         """The imagined scenery, without gradient, and its error around the objects, per scene."""
         if self.scenery is None:
             return slots.scenery, prediction.memory.new_zeros(())
-        sight = Sight.of(slots, self.model, self.dense)
-        added = self.scenery(sight, prediction.memory)
-        missed = scenery_error(sight, added, target.scenery).sum() / slots.presence.shape[0]
-        return changed(slots.scenery, sight, added.detach()), missed
+        features = SceneFeatures.of(slots, self.model, self.dense)
+        added = self.scenery(features, prediction.memory)
+        missed = scenery_error(features, added, target.scenery).sum() / slots.presence.shape[0]
+        return changed(slots.scenery, features, added.detach()), missed
 
     def _births(self, play: Play, before: list[Slots]) -> Tensor:
         """Loss of the objects that appear during the context; of several at once only the one in the first slot counts.
@@ -132,8 +132,8 @@ class ImaginationLoss(nn.Module):
             where, what, name = (pick(x, slot) for x in (after.where, after.what, after.identity))
             stays = (later.identity == name[:, None]) & (later.presence > 0) & (later.unseen == 0)
             velocity = pick(later.velocity, stays.to(torch.uint8).argmax(1)[:, None])
-            sight = Sight.of(before[t], self.model, self.dense)
-            expected = self.births(sight, before[t].prior, now.since, play.actions[t + 1])
+            features = SceneFeatures.of(before[t], self.model, self.dense)
+            expected = self.births(features, before[t].prior, now.since, play.actions[t + 1])
             target = where, what, velocity, stays.any(1).to(velocity.dtype)
             losses.append(birth_loss(expected, new.any(1), target, play.weight))
         return torch.stack(losses).sum() / max(1, len(losses) - 1)

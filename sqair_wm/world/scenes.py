@@ -12,7 +12,7 @@ from torch import Tensor
 from sqair_wm.common.finite import broken_weights
 from sqair_wm.common.frame import Frame
 from sqair_wm.common.tensors import field_names
-from sqair_wm.model.seating import Seating, take_seats
+from sqair_wm.model.row_assignment import RowAssignment, in_rows
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel, load
 
@@ -22,36 +22,36 @@ class Scenes:
 
     Attributes:
         state: what the next `observe` or `imagine` takes; may be inference tensors (`torch.inference_mode`).
-        seating: the row of each object, which it keeps for as long as it lives.
+        assignment: the row of each object, which it keeps for as long as it lives.
     """
 
     def __init__(self, start: Slots):
-        self.state, self.seating = start, Seating.still(start)
+        self.state, self.assignment = start, RowAssignment.still(start)
         self._slots: Slots | None = None
 
     @property
     def slots(self) -> Slots:
         """The scenes with every object in its row, as tensors that may also be used with gradients."""
         if self._slots is None:
-            seated = take_seats(self.state, self.seating)
-            self._slots = seated.map(lambda x: x.clone() if x.is_inference() else x)
+            arranged = in_rows(self.state, self.assignment)
+            self._slots = arranged.map(lambda x: x.clone() if x.is_inference() else x)
         return self._slots
 
     def advance(self, state: Slots, rows: np.ndarray | None = None) -> None:
         """Go on to `state`: of all scenes, or of those where `rows` `[B]` is true."""
-        (seats,) = self.seating.move(self.state.identity, empty=-1)
+        (previous,) = self.assignment.move(self.state.identity, empty=-1)
         if rows is not None:
-            seats = seats[torch.from_numpy(rows).to(state.step.device)]
-        self._put(rows, state, Seating.of(state, seats))
+            previous = previous[torch.from_numpy(rows).to(state.step.device)]
+        self._put(rows, state, RowAssignment.of(state, previous))
 
     def restart(self, start: Slots, rows: np.ndarray) -> None:
         """Begin anew from the scenes `start` where `rows` `[B]` is true; objects keep the rows they have there."""
-        self._put(rows, start, Seating.still(start))
+        self._put(rows, start, RowAssignment.still(start))
 
-    def _put(self, rows: np.ndarray | None, state: Slots, seating: Seating) -> None:
+    def _put(self, rows: np.ndarray | None, state: Slots, assignment: RowAssignment) -> None:
         self._slots = None
         if rows is None or rows.all():
-            self.state, self.seating = state, seating
+            self.state, self.assignment = state, assignment
             return
         index = torch.from_numpy(np.flatnonzero(rows)).to(state.step.device)
 
@@ -59,7 +59,7 @@ class Scenes:
             return whole.index_copy(0, index, part)
 
         self.state = Slots(**{n: put(getattr(self.state, n), getattr(state, n)) for n in field_names(Slots)})
-        self.seating = Seating(*map(put, self.seating, seating))
+        self.assignment = RowAssignment(*map(put, self.assignment, assignment))
 
 
 class Tracker:
@@ -67,12 +67,12 @@ class Tracker:
 
     Attributes:
         scenes: the filtered scenes.
-        eyes: the preprocessing of each game.
+        preprocessors: the preprocessing of each game.
     """
 
     def __init__(self, model: WorldModel, number: int):
         self.model, self.number = model, number
-        self.eyes = [model.eyes() for _ in range(number)]
+        self.preprocessors = [model.preprocessor() for _ in range(number)]
         self.scenes = Scenes(model.initial(number))
         self._fresh = np.ones(number, bool)
 
@@ -81,7 +81,7 @@ class Tracker:
         if not rows.any():
             return
         for i in np.flatnonzero(rows):
-            self.eyes[i].reset()
+            self.preprocessors[i].reset()
         self.scenes.restart(self.model.initial(int(rows.sum())), rows)
         self._fresh |= rows
 
@@ -99,7 +99,7 @@ class Tracker:
             FloatingPointError: if the model's densities are not finite: presences drawn from them mean nothing.
         """
         chosen = np.arange(self.number) if rows is None else np.flatnonzero(rows)
-        seen = Frame.cat([self.eyes[i](frames[i]) for i in chosen])
+        seen = Frame.cat([self.preprocessors[i](frames[i]) for i in chosen])
         taken = np.zeros(self.number, np.int64) if actions is None else np.where(self._fresh, 0, actions)
         state, device = self.scenes.state, seen.foreground.device
         if rows is not None:
@@ -109,12 +109,12 @@ class Tracker:
         self._fresh[chosen] = False
 
     def state_dict(self) -> dict[str, Any]:
-        """The filtered state of the games, in tensors on the CPU; see `Slots` and `Seating`."""
-        seen, seating = self.scenes.state, self.scenes.seating
-        fields = {name: getattr(seen, name) for name in field_names(Slots)} | seating._asdict()
+        """The filtered state of the games, in tensors on the CPU; see `Slots` and `RowAssignment`."""
+        seen, assignment = self.scenes.state, self.scenes.assignment
+        fields = {name: getattr(seen, name) for name in field_names(Slots)} | assignment._asdict()
         return {
             "scenes": {name: x.detach().cpu().clone() for name, x in fields.items()},
-            "eyes": [eye.state_dict() for eye in self.eyes],
+            "preprocessors": [p.state_dict() for p in self.preprocessors],
             "fresh": torch.from_numpy(self._fresh.copy()),
         }
 
@@ -122,17 +122,18 @@ class Tracker:
         """Continue from what `state_dict` returned."""
         device = self.scenes.state.step.device
         fields = {name: x.to(device) for name, x in state["scenes"].items()}
-        seating = Seating(*(fields.pop(name) for name in Seating._fields))
+        assignment = RowAssignment(*(fields.pop(name) for name in RowAssignment._fields))
         self.scenes = Scenes(Slots(**fields))
-        self.scenes.seating = seating
-        for eye, seen in zip(self.eyes, state["eyes"], strict=True):
-            eye.load_state_dict(seen)
+        self.scenes.assignment = assignment
+        known = state["preprocessors"] if "preprocessors" in state else state["eyes"]  # "eyes" until 0.10.0
+        for preprocessor, seen in zip(self.preprocessors, known, strict=True):
+            preprocessor.load_state_dict(seen)
         self._fresh = state["fresh"].numpy().copy()
 
     @property
     def backgrounds(self) -> Tensor:
         """The background of each game, `[B, 3, H, W]` uint8."""
-        return torch.from_numpy(np.stack([eye.background for eye in self.eyes])).permute(0, 3, 1, 2).contiguous()
+        return torch.from_numpy(np.stack([p.background for p in self.preprocessors])).permute(0, 3, 1, 2).contiguous()
 
 
 def load_for_game(folder: str | Path, device: str | torch.device = "cpu") -> WorldModel:

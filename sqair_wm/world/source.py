@@ -77,10 +77,10 @@ class Source:
         return own | {name: value for name, value in asked.items() if aliases.get(name, name) not in own}
 
 
-class Eyes:
+class Preprocessor:
     """Preprocesses the pictures of one running game: separates the foreground from a running background model.
 
-    Made by `WorldModel.eyes`; each running game needs its own, because the background is updated with every picture.
+    Made by `WorldModel.preprocessor`; each running game needs its own, because every picture updates the background.
 
     Args:
         initial: `[H, W, 3]` uint8, the background at the start of an episode.

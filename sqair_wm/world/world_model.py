@@ -24,7 +24,7 @@ from sqair_wm.model.outcome import Outcome, OutcomeHeads
 from sqair_wm.model.rollout import roll_out
 from sqair_wm.model.slots import Noise, Slots, StepTerms
 from sqair_wm.model.sqair import Rendering
-from sqair_wm.world.source import Eyes, Source
+from sqair_wm.world.source import Preprocessor, Source
 
 DESCRIPTION = "model.json"
 REMEDY = "python -m sqair_wm.check FOLDER says what can be recovered; else copy the model again, or train it again"
@@ -176,13 +176,13 @@ class WorldModel(nn.Module):
         source = self._source()
         return make_game(source.game, **source.settings_with(kwargs))
 
-    def eyes(self) -> Eyes:
+    def preprocessor(self) -> Preprocessor:
         """New preprocessing for one running game (a background model), on the device of the weights.
 
         Raises:
             ValueError: if the model was not trained on a game.
         """
-        return Eyes(self.background.cpu().numpy(), self._source().memory, self.background.device)
+        return Preprocessor(self.background.cpu().numpy(), self._source().memory, self.background.device)
 
     def _source(self) -> Source:
         if self.source is None:

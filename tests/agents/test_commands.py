@@ -67,7 +67,7 @@ def test_an_agent_dreams_goes_on_and_is_evaluated(command, folder, model, capsys
     learned = {n for n, w in new.items() if not torch.equal(w, old[n])}
     assert learned and all(
         n.startswith(("heads", "sqair.dynamics", "sqair.scenery", "sqair.births")) for n in learned
-    )  # the eyes stayed as they were
+    )  # the inference network and the decoder stayed as they were
 
     assert command("steps=60", *DREAM).count("real_steps") == 0  # nothing is left to do
     assert "real_steps 80" in command("steps=80", *DREAM)

@@ -53,9 +53,9 @@ def test_the_report_needs_no_other_file_and_moves(tiny):
 def test_the_trained_model_loads_by_one_call(tiny):
     model = sqair_wm.load(tiny[0])
     assert model.source.game == "Pong" and "sqair.appearance.output_scale" in load_file(tiny[0] / "model.safetensors")
-    env, eyes = model.make_env(), model.eyes()
+    env, preprocess = model.make_env(), model.preprocessor()
     with torch.no_grad():
-        slots, _ = model.observe(model.initial(1), eyes(env.reset(seed=0)[0]))
+        slots, _ = model.observe(model.initial(1), preprocess(env.reset(seed=0)[0]))
     assert slots.what.shape[0] == 1
 
 

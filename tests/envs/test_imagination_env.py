@@ -15,7 +15,7 @@ from sqair_wm.envs.imagination import ImaginationEnv
 from sqair_wm.envs.slots import make_slots
 from sqair_wm.games.background import compose
 from sqair_wm.model.outlines import outlines
-from sqair_wm.model.seating import seat
+from sqair_wm.model.row_assignment import keep_rows
 from sqair_wm.model.slots import Noise
 from sqair_wm.world.world_model import WorldModel
 from tests.conftest import small
@@ -41,26 +41,26 @@ def test_spaces_are_those_of_the_real_game(imagined):
 
 
 def test_a_step_is_what_the_model_says(imagined):
-    """Compared with imagine, outcome, seats and render called directly."""
+    """Compared with imagine, outcome, keep_rows and render called directly."""
     env = ImaginationEnv(**imagined, stochastic=False, discover=False, render_mode="rgb_array")
     model, slots = sqair_wm.load(imagined["model"]), env.pool.slots.select(torch.tensor([7]))
     observation, info = env.reset(options={"start": 7})
-    seats, objects = slots.identity, 0
-    assert info["identities"].tolist() == seats[0].tolist()
+    previous, objects = slots.identity, 0
+    assert info["identities"].tolist() == previous[0].tolist()
     for action in (2, 3, 5):
         at = torch.tensor([action])
         after = model.imagine(slots, at, noise=Noise.none(slots), discover=False)
         outcome = model.outcome(slots, at, after)
-        seated, slots = seat(after, seats), after
-        seats = seated.identity
+        arranged, slots = keep_rows(after, previous), after
+        previous = arranged.identity
         observation, reward, terminated, _, info = env.step(action)
         assert type(reward) is float and type(terminated) is bool
         assert reward == pytest.approx(outcome.reward.item(), rel=1e-4)
         assert terminated == (outcome.ends.item() > 0.5)
         assert info["uncertainty"] == pytest.approx(outcome.uncertainty.item(), abs=1e-6)
-        assert info["identities"].tolist() == seats[0].tolist()
-        assert observation[:, 0].tolist() == seated.presence[0].tolist()
-        objects += int(seated.count)
+        assert info["identities"].tolist() == previous[0].tolist()
+        assert observation[:, 0].tolist() == arranged.presence[0].tolist()
+        objects += int(arranged.count)
         picture = compose(Frame(model.render(after).frame[0], env.pool.backgrounds[7].float() / 255))
         assert (env.render() == picture.numpy()).all()
         if terminated:

@@ -36,15 +36,15 @@ def test_both_checkers_accept_it(folder, form, units):
 
 @pytest.mark.parametrize("game", ["folder", "bouncing"])
 def test_it_shows_what_the_model_sees(game, request):
-    """Compared with `eyes` and `observe` called directly; every row keeps its object."""
+    """Compared with `preprocessor` and `observe` called directly; every row keeps its object."""
     folder = request.getfixturevalue(game)
     env, model = make_slots(folder), sqair_wm.load(folder)
-    game, eyes = model.make_env(), model.eyes()
+    game, preprocess = model.make_env(), model.preprocessor()
     slots, rows, rows_before, seen = model.initial(1), {}, {}, 0
     frame, observation, info = game.reset(seed=3)[0], *env.reset(seed=3)
     action = 0
     for t in range(25):
-        slots, _ = model.observe(slots, eyes(frame), torch.tensor([action]), noise=Noise.none(slots))
+        slots, _ = model.observe(slots, preprocess(frame), torch.tensor([action]), noise=Noise.none(slots))
         there = slots.presence[0] > 0
         identities = set(slots.identity[0][there].tolist())
         rows = {int(i): n for n, i in enumerate(info["identities"]) if i >= 0}

@@ -4,7 +4,7 @@ import torch
 
 from sqair_wm.model.births import Births, Expected, birth_loss
 from sqair_wm.model.clock import since_change
-from sqair_wm.model.sight import Sight
+from sqair_wm.model.scene_features import SceneFeatures
 from sqair_wm.model.slots import Noise
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.nn.distributions import Normal
@@ -68,14 +68,16 @@ def test_a_serve_after_five_quiet_steps_is_learned():
     )
     for _ in range(150):
         slots, since = random_scene(CONFIG, batch, 2), torch.randint(10, (batch,))
-        said = births(Sight(slots, CONFIG, dense=False), slots.prior, since, torch.randint(2, (batch,)))
+        said = births(SceneFeatures(slots, CONFIG, dense=False), slots.prior, since, torch.randint(2, (batch,)))
         target = tuple(x.expand(batch, -1) for x in (place, look, speed)), torch.ones(batch)
         loss = birth_loss(said, since == 5, (*target[0], target[1]), torch.ones(batch))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     slots = random_scene(CONFIG, 10, 2)
-    said = births(Sight(slots, CONFIG, dense=False), slots.prior, torch.arange(10), torch.zeros(10, dtype=torch.int64))
+    said = births(
+        SceneFeatures(slots, CONFIG, dense=False), slots.prior, torch.arange(10), torch.zeros(10, dtype=torch.int64)
+    )
     assert (said.logit.sigmoid() > 0.5).tolist() == [n == 5 for n in range(10)]
     presence, where, what, velocity = said.draw(Noise.none(slots).split(3)[1])
     assert presence.tolist() == [float(n == 5) for n in range(10)]

@@ -4,7 +4,7 @@ from dataclasses import replace
 import torch
 
 from sqair_wm.model.interaction import Intent, Relation, Surroundings
-from sqair_wm.model.sight import TOUCHING, Sight, touches
+from sqair_wm.model.scene_features import TOUCHING, SceneFeatures, touches
 from sqair_wm.model.slots import Slots
 from tests.conftest import random_scene, small
 
@@ -16,8 +16,8 @@ def scene(batch: int = 2, present: int = 3) -> Slots:
 
 
 def code(net: Surroundings, slots: Slots, action: torch.Tensor | None = None) -> torch.Tensor:
-    sight = Sight(slots, CONFIG, dense=False)
-    return sight.rows.put(net(sight, action)).unflatten(0, slots.presence.shape)
+    features = SceneFeatures(slots, CONFIG, dense=False)
+    return features.rows.put(net(features, action)).unflatten(0, slots.presence.shape)
 
 
 def test_surroundings_follow_a_permutation_of_the_objects():
@@ -44,8 +44,8 @@ def test_an_object_sees_the_action_the_others_and_the_background_but_no_empty_sl
 
 def test_dense_and_packed_give_the_same_codes():
     net, slots, action = Surroundings(CONFIG), scene(present=2), torch.tensor([0, 3])
-    sight = Sight(slots, CONFIG, dense=True)
-    dense = sight.rows.put(net(sight, action)).unflatten(0, slots.presence.shape)
+    features = SceneFeatures(slots, CONFIG, dense=True)
+    dense = features.rows.put(net(features, action)).unflatten(0, slots.presence.shape)
     torch.testing.assert_close(dense, code(net, slots, action))
 
 
@@ -53,16 +53,16 @@ def test_a_relation_is_a_sum_over_the_pairs_of_a_scene():
     config = replace(CONFIG, pairs="place")
     net, slots = Relation(config, 8), scene(present=3)
     slots.presence[0, 1] = 0
-    sight = Sight(slots, config, dense=False)
-    got = sight.rows.put(net(sight)).unflatten(0, slots.presence.shape)
+    features = SceneFeatures(slots, config, dense=False)
+    got = features.rows.put(net(features)).unflatten(0, slots.presence.shape)
     for b, i in slots.presence.nonzero().tolist():
-        own, expected = sight.code[b, i], torch.zeros(8)
+        own, expected = features.code[b, i], torch.zeros(8)
         for j in slots.presence[b].nonzero().flatten().tolist():
             if j != i:
-                apart = (sight.centre[b, j] - sight.centre[b, i]) / sum(CONFIG.object_share)
+                apart = (features.centre[b, j] - features.centre[b, i]) / sum(CONFIG.object_share)
                 speed = (slots.velocity[b, j] - slots.velocity[b, i]) / sum(CONFIG.object_share)
                 relation = torch.cat([apart.tanh(), (apart / 4).tanh(), speed.tanh()])
-                expected += (net.receiver(own) + net.sender(sight.code[b, j]) + net.between(relation)).relu()
+                expected += (net.receiver(own) + net.sender(features.code[b, j]) + net.between(relation)).relu()
         torch.testing.assert_close(got[b, i], expected)
 
 
@@ -95,12 +95,14 @@ def test_where_a_ball_hits_a_paddle_is_told():
 
 def test_a_relation_with_contact_sums_a_second_layer_over_the_others():
     net, slots = Relation(CONFIG, 8), scene(present=3)
-    sight = Sight(slots, CONFIG, dense=False)
-    got = net(sight)
+    features = SceneFeatures(slots, CONFIG, dense=False)
+    got = net(features)
     for row, (b, i) in enumerate(slots.presence.nonzero().tolist()):
         others = [j for j in slots.presence[b].nonzero().flatten().tolist() if j != i]
         hidden = [
-            net.between(sight.relation[row, j, :-1]) + net.receiver(sight.code[b, i]) + net.sender(sight.code[b, j])
+            net.between(features.relation[row, j, :-1])
+            + net.receiver(features.code[b, i])
+            + net.sender(features.code[b, j])
             for j in others
         ]
         assert net.meeting is not None
@@ -110,13 +112,13 @@ def test_a_relation_with_contact_sums_a_second_layer_over_the_others():
 def test_objects_touch_as_they_are_about_to_move_not_as_they_moved():
     config = replace(CONFIG, pairs="intent")
     slots, share = scene(present=2), sum(CONFIG.object_share)
-    sight, going = Sight(slots, config, dense=False), torch.randn(*slots.presence.shape, 2)
-    usual, found = sight.relation, sight.relate(going)
+    features, going = SceneFeatures(slots, config, dense=False), torch.randn(*slots.presence.shape, 2)
+    usual, found = features.relation, features.relate(going)
     assert torch.equal(found[..., :6], usual[..., :6]), "place and velocity are as they were"
     for row, (b, i) in enumerate(slots.presence.nonzero().tolist()):
         for j in slots.presence[b].nonzero().flatten().tolist():
-            where = (sight.centre[b, j] - sight.centre[b, i]) / share
-            reach = (sight.scale[b, j] + sight.scale[b, i]) / share
+            where = (features.centre[b, j] - features.centre[b, i]) / share
+            reach = (features.scale[b, j] + features.scale[b, i]) / share
             expected = touches(where, going[b, j] - going[b, i], reach)
             torch.testing.assert_close(found[row, j, 6:-1], expected)
 
@@ -124,9 +126,9 @@ def test_objects_touch_as_they_are_about_to_move_not_as_they_moved():
 def test_what_is_steered_is_about_to_move_by_the_action():
     config = replace(CONFIG, pairs="intent")
     net, slots, memory = Intent(config, 8), scene(present=2), torch.randn(4, 8)
-    sight = Sight(slots, config, dense=False)
-    assert not net(sight, memory, torch.tensor([1, 2])).any(), "at first everything goes on as it does"
+    features = SceneFeatures(slots, config, dense=False)
+    assert not net(features, memory, torch.tensor([1, 2])).any(), "at first everything goes on as it does"
     torch.nn.init.normal_(net.out[-1].weight)
-    one, other = net(sight, memory, torch.tensor([1, 2])), net(sight, memory, torch.tensor([1, 3]))
+    one, other = net(features, memory, torch.tensor([1, 2])), net(features, memory, torch.tensor([1, 3]))
     assert torch.equal(one[:2], other[:2]) and not torch.allclose(one[2:], other[2:])
     assert one.shape == (4, 2) and one.abs().max() <= 1

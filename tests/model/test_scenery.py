@@ -3,8 +3,8 @@
 import torch
 
 from sqair_wm.model.config import CELLS
+from sqair_wm.model.scene_features import SceneFeatures
 from sqair_wm.model.scenery import SceneryChange, changed, scenery_error
-from sqair_wm.model.sight import Sight
 from tests.conftest import random_scene, small
 
 CONFIG = small(scenery=3, channels=4, actions=2, dynamics="interactive", object_size=(6.0, 6.0))
@@ -13,10 +13,10 @@ CONFIG = small(scenery=3, channels=4, actions=2, dynamics="interactive", object_
 def test_what_is_added_lands_in_the_cells_around_the_object():
     slots = random_scene(CONFIG, 2, 1)
     slots.where[..., 2:] = 0
-    sight = Sight(slots.replace(scenery=torch.full_like(slots.scenery, 0.5)), CONFIG, dense=False)
+    features = SceneFeatures(slots.replace(scenery=torch.full_like(slots.scenery, 0.5)), CONFIG, dense=False)
     added = torch.zeros(2, CELLS**2, 3)
     added[1, 0, 2], added[1, -1, 0] = 0.25, 9.0
-    after = changed(torch.full_like(slots.scenery, 0.5), sight, added)
+    after = changed(torch.full_like(slots.scenery, 0.5), features, added)
     assert (after[0] == 0.5).all() and int((after[1] != 0.5).sum()) == 2
     first, last = after[1].ne(0.5).any(-1).nonzero().tolist()
     assert [b - a for a, b in zip(first, last, strict=True)] == [CELLS - 1, CELLS - 1]
@@ -25,20 +25,22 @@ def test_what_is_added_lands_in_the_cells_around_the_object():
 
 def test_the_error_is_zero_for_the_change_that_came_and_counts_every_cell_that_was_missed():
     slots = random_scene(CONFIG, 2, 1)
-    sight = Sight(slots, CONFIG, dense=False)
+    features = SceneFeatures(slots, CONFIG, dense=False)
     added = 0.1 * torch.rand(2, CELLS**2, 3)
     after = (
-        slots.scenery.flatten(0, 2).index_add(0, sight.cells.flatten(), added.flatten(0, 1)).view(slots.scenery.shape)
+        slots.scenery.flatten(0, 2)
+        .index_add(0, features.cells.flatten(), added.flatten(0, 1))
+        .view(slots.scenery.shape)
     )
-    assert float(scenery_error(sight, added, after).max()) < 1e-9
-    torch.testing.assert_close(scenery_error(sight, 0 * added, after), added.square().sum((1, 2)))
+    assert float(scenery_error(features, added, after).max()) < 1e-9
+    torch.testing.assert_close(scenery_error(features, 0 * added, after), added.square().sum((1, 2)))
 
 
 def test_empty_slots_change_nothing_where_all_are_computed():
     slots = random_scene(CONFIG, 2, 1)
     net = SceneryChange(CONFIG)
-    packed, dense = (Sight(slots, CONFIG, way) for way in (False, True))
-    after = [changed(slots.scenery, sight, net(sight, slots.prior)) for sight in (packed, dense)]
+    packed, dense = (SceneFeatures(slots, CONFIG, way) for way in (False, True))
+    after = [changed(slots.scenery, features, net(features, slots.prior)) for features in (packed, dense)]
     torch.testing.assert_close(after[0], after[1])
 
 
@@ -49,14 +51,14 @@ def test_an_object_that_clears_the_cell_beneath_it_is_learned():
     for _ in range(150):
         slots = random_scene(CONFIG, 16, 1)
         slots = slots.replace(where=0.3 * slots.where, scenery=(slots.scenery > 0.5).float())
-        sight = Sight(slots, CONFIG, dense=False)
+        features = SceneFeatures(slots, CONFIG, dense=False)
         after = slots.scenery.flatten(0, 2).clone()
-        after[sight.cells[:, middle]] = 0
-        loss = scenery_error(sight, net(sight, slots.prior), after.view(slots.scenery.shape)).mean()
+        after[features.cells[:, middle]] = 0
+        loss = scenery_error(features, net(features, slots.prior), after.view(slots.scenery.shape)).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    left = changed(slots.scenery, sight, net(sight, slots.prior)).flatten(0, 2)
-    assert float(left[sight.cells[:, middle]].max()) < 0.3
-    others = sight.cells[:, :middle]
+    left = changed(slots.scenery, features, net(features, slots.prior)).flatten(0, 2)
+    assert float(left[features.cells[:, middle]].max()) < 0.3
+    others = features.cells[:, :middle]
     assert float((left[others] - slots.scenery.flatten(0, 2)[others]).abs().mean()) < 0.05

@@ -61,11 +61,11 @@ def test_eyes_see_a_running_game_as_the_recording_does(tmp_path):
     recording = Recording("Pong", frames=40, size=24)
     sequences = record(recording, tmp_path / "pong", np.zeros((24, 24, 3), np.uint8))
     model = WorldModel(small(channels=4), Source("Pong", 24), sequences.background)
-    env, eyes = model.make_env(), model.eyes()
+    env, preprocess = model.make_env(), model.preprocessor()
     frame, _ = env.reset(seed=0)
-    seen = [eyes(frame)]
+    seen = [preprocess(frame)]
     for action in sequences.actions[1:]:
-        seen.append(eyes(env.step(int(action))[0]))
+        seen.append(preprocess(env.step(int(action))[0]))
     recorded = sequences.first(1, 40, torch.device("cpu")).frames
     for name, there in vars(Frame.stack(seen)).items():
         torch.testing.assert_close(there[:, 0], getattr(recorded, name)[:, 0])

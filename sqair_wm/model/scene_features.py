@@ -25,7 +25,7 @@ MOST_BESIDE = 2.0
 """Where an object is hit is told up to so many times its half size from its middle."""
 
 
-class Sight:
+class SceneFeatures:
     """Features of the objects of `B` scenes and of their surroundings; each is computed when first asked for.
 
     Args:
@@ -57,14 +57,14 @@ class Sight:
         self._corner = self.scene
 
     @staticmethod
-    def of(slots: Slots, config: ModelConfig, dense: bool) -> Sight:
+    def of(slots: Slots, config: ModelConfig, dense: bool) -> SceneFeatures:
         """The features of `slots`, cached in their `memo`; with gradients, or dense, they are always computed anew."""
         if dense or torch.is_grad_enabled():
-            return Sight(slots, config, dense)
+            return SceneFeatures(slots, config, dense)
         if config not in slots.memo:
-            slots.memo[config] = Sight(slots, config, dense)
-        sight: Sight = slots.memo[config]
-        return sight
+            slots.memo[config] = SceneFeatures(slots, config, dense)
+        features: SceneFeatures = slots.memo[config]
+        return features
 
     @property
     def own(self) -> Tensor:

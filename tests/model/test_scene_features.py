@@ -3,7 +3,7 @@ import torch
 
 from sqair_wm.common.frame import Frame
 from sqair_wm.model.config import CELLS
-from sqair_wm.model.sight import Sight
+from sqair_wm.model.scene_features import SceneFeatures
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.nn.where import to_shift, window
 from tests.conftest import random_scene, small
@@ -22,7 +22,7 @@ def test_the_crop_is_centred_on_the_object(y: int, x: int):
     where = torch.zeros(1, 3, 4)
     where[..., 2:] = to_shift(centre)
     slots = slots.replace(scenery=scenery, where=where)
-    crop = Sight(slots, CONFIG, dense=False).crops[0, :-2].view(CELLS, CELLS, 3)
+    crop = SceneFeatures(slots, CONFIG, dense=False).crops[0, :-2].view(CELLS, CELLS, 3)
     assert crop.nonzero().tolist() == [[CELLS // 2, CELLS // 2, 1]]
 
 
@@ -31,43 +31,43 @@ def test_a_crop_shows_the_cells_around_an_object_and_nothing_outside_the_frame(d
     slots = random_scene(CONFIG, 4, 3)
     slots.where[..., 2:] *= 4
     slots.presence[1, 0] = 0
-    sight = Sight(slots, CONFIG, dense)
+    features = SceneFeatures(slots, CONFIG, dense)
     size = torch.tensor(CONFIG.frame_size)
     for b, i in slots.presence.nonzero().tolist():
         pixel = 0.5 * (window(slots.where)[1][b, i] + 1) * (size - 1)
         cell = ((pixel + 0.5) / CONFIG.scenery_cell).long()
         y, x = cell.clamp(0, CONFIG.scenery_shape[0] - CELLS).tolist()
         expected = slots.scenery[b, y : y + CELLS, x : x + CELLS].flatten()
-        crop = sight.rows.put(sight.crops).unflatten(0, sight.shape)[b, i, :-2]
+        crop = features.rows.put(features.crops).unflatten(0, features.shape)[b, i, :-2]
         torch.testing.assert_close(crop, expected)
 
 
 @torch.no_grad()
 def test_what_was_seen_is_kept_with_a_state():
     slots = random_scene(CONFIG, 2, 3)
-    sight = Sight.of(slots, CONFIG, dense=False)
-    assert Sight.of(slots, CONFIG, dense=False) is sight
-    before = sight.crops
+    features = SceneFeatures.of(slots, CONFIG, dense=False)
+    assert SceneFeatures.of(slots, CONFIG, dense=False) is features
+    before = features.crops
     moved = slots.replace(where=slots.where + 0.4)
     fresh = moved.map(torch.clone)
-    after = Sight.of(moved, CONFIG, dense=False).crops
+    after = SceneFeatures.of(moved, CONFIG, dense=False).crops
     assert not torch.equal(before, after)
-    torch.testing.assert_close(after, Sight.of(fresh, CONFIG, dense=False).crops)
+    torch.testing.assert_close(after, SceneFeatures.of(fresh, CONFIG, dense=False).crops)
     other = slots.replace(scenery=1 - slots.scenery)
-    assert not torch.equal(Sight.of(other, CONFIG, dense=False).crops, before)
+    assert not torch.equal(SceneFeatures.of(other, CONFIG, dense=False).crops, before)
 
 
 def test_nothing_is_kept_or_reused_where_gradients_flow():
     slots = random_scene(CONFIG, 2, 3)
     with torch.no_grad():
-        Sight.of(slots, CONFIG, dense=False)
+        SceneFeatures.of(slots, CONFIG, dense=False)
     slots = slots.replace(where=slots.where.requires_grad_())
     with torch.no_grad():
-        kept = Sight.of(slots, CONFIG, dense=False)
-    assert Sight.of(slots, CONFIG, dense=False) is not kept
+        kept = SceneFeatures.of(slots, CONFIG, dense=False)
+    assert SceneFeatures.of(slots, CONFIG, dense=False) is not kept
     slots = slots.replace()
-    sight = Sight.of(slots, CONFIG, dense=False)
-    assert sight.code.requires_grad and sight.relation.requires_grad and not sight.crops.requires_grad
+    features = SceneFeatures.of(slots, CONFIG, dense=False)
+    assert features.code.requires_grad and features.relation.requires_grad and not features.crops.requires_grad
     assert not slots.memo
 
 
