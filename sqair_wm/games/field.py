@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import cv2
 import gymnasium as gym
@@ -25,6 +25,10 @@ USUAL = 0.5
 DEEPEST, GAP, SEPARATOR = 0.2, 8, 3
 """Largest share of the height that is cut off at one edge; most rows between the score and the lives; and the number of
 rows below them within which one of a single colour has to follow."""
+
+SCORED, HELD = 5, 900
+"""Rewarded frames from which random play tells where the score is; if there are fewer, every action is also held for so
+many raw frames. Random play hardly ever crosses the road in Freeway, holding the joystick up does."""
 
 ONE_BACKGROUND = 300
 """Raw frames that share a background."""
@@ -80,20 +84,40 @@ class Rows(NamedTuple):
         return Rows(changed, (screens == screens[:, :, :1]).all(2), *play[1:])
 
 
+class Chooser(Protocol):
+    """Chooses actions without seeing the game."""
+
+    def act(self) -> int:
+        """The next action."""
+
+
+class HoldingAgent:
+    """Takes each action `times` times in a row, one after the other."""
+
+    def __init__(self, actions: int, times: int):
+        self._choices = iter(np.arange(actions).repeat(times).tolist())
+
+    def act(self) -> int:
+        """The next action."""
+        return int(next(self._choices))
+
+
 @lru_cache
 def measure_field(game: str) -> Field:
     """The playing field and the flicker of an Atari game such as `Pong`; equal on every call.
 
     Rows are cut off at the top and at the bottom if they change only when a reward comes or a life is lost (score and
     lives), no sprite is ever seen there, and a row of a single colour separates them from the rest. If there are no
-    such rows, the whole picture is shown. An observation is the maximum over four raw frames where sprites vanish for
-    two raw frames or more and return, and over two where they do so for a single one. Otherwise it is one raw frame, so
-    that a moving sprite is not blurred.
+    such rows, the whole picture is shown. Where random play hardly scores, every action is held for a while as well.
+    An observation is the maximum over four raw frames where sprites vanish for two raw frames or more and return, and
+    over two where they do so for a single one. Otherwise it is one raw frame, so that a moving sprite is not blurred.
     """
-    rows, looks = [], []
-    for play in _random_play(game):
+    rows, looks, actions = [], [], number_of_actions(game)
+    for play in _play(game, RepeatingAgent(actions, 0), FRAMES, EPISODE):
         rows.append(Rows.of(play))
         looks.append([vanishing(play, frames) for frames in (1, 2)])
+    if sum(part.rewarded.sum() for part in rows) < SCORED:
+        rows += map(Rows.of, _play(game, HoldingAgent(actions, HELD // HOLD), actions * HELD, HELD))
     (blinks, total), (vanishes, _) = np.sum(looks, 0)
     pool = 4 if vanishes >= VANISHING * total else 2 if blinks >= VANISHING * total else 1
     return Field(playing_field(rows), pool)
@@ -156,19 +180,23 @@ def vanishing(play: RawPlay, frames: int) -> tuple[int, int]:
     return gone, looks
 
 
-def _random_play(game: str) -> Iterator[RawPlay]:
-    """`FRAMES` raw frames of several episodes, `ONE_BACKGROUND` at a time."""
-    env = gym.make(
-        f"ALE/{game}-v5", obs_type="ram", frameskip=1, repeat_action_probability=0.0, disable_env_checker=True
-    )
-    ale, space = env.unwrapped.ale, env.action_space  # type: ignore[attr-defined]
-    assert isinstance(space, gym.spaces.Discrete)
-    agent, age, action, lives = RepeatingAgent(int(space.n), 0), 0, 0, 0
+def number_of_actions(game: str) -> int:
+    """Number of actions of an Atari game such as `Pong`."""
+    env = _make(game)
+    assert isinstance(env.action_space, gym.spaces.Discrete)
+    env.close()
+    return int(env.action_space.n)
+
+
+def _play(game: str, agent: Chooser, frames: int, episode: int) -> Iterator[RawPlay]:
+    """Play of `frames` raw frames, `ONE_BACKGROUND` at a time; episodes are left after `episode` raw frames."""
+    env = _make(game)
+    ale, age, action, lives = env.unwrapped.ale, 0, 0, 0  # type: ignore[attr-defined]
     env.reset(seed=0)
-    for _ in range(FRAMES // ONE_BACKGROUND):
+    for _ in range(frames // ONE_BACKGROUND):
         screens, notes = [], []
         for t in range(ONE_BACKGROUND):
-            if age >= EPISODE:
+            if age >= episode:
                 env.reset()
                 age = 0
             if age == 0:
@@ -178,6 +206,13 @@ def _random_play(game: str) -> Iterator[RawPlay]:
             _, reward, terminated, truncated, _ = env.step(action)
             screens.append(ale.getScreen())
             notes.append((float(reward) != 0, ale.lives() != lives, age))
-            age, lives = EPISODE if terminated or truncated else age + 1, ale.lives()
+            age, lives = episode if terminated or truncated else age + 1, ale.lives()
         yield RawPlay(np.stack(screens), *(np.array(x) for x in zip(*notes, strict=True)))
     env.close()
+
+
+def _make(game: str) -> gym.Env:
+    """The game frame by frame, without sticky actions."""
+    return gym.make(
+        f"ALE/{game}-v5", obs_type="ram", frameskip=1, repeat_action_probability=0.0, disable_env_checker=True
+    )

@@ -68,7 +68,12 @@ def test_a_sprite_flickers_if_so_many_raw_frames_in_a_row_miss_it(frames, period
 
 @pytest.mark.parametrize(
     ("game", "expected"),
-    [("MsPacman", Field((0, 173), 4)), ("KingKong", Field((0, 250), 1)), ("Pong", Field((21, 210), 1))],
+    [
+        ("MsPacman", Field((0, 173), 4)),
+        ("KingKong", Field((0, 250), 1)),
+        ("Pong", Field((21, 210), 1)),
+        ("Freeway", Field((14, 210), 1)),  # random play does not score, but holding the joystick up does
+    ],
 )
 def test_fields_of_real_games(monkeypatch, game, expected):
     monkeypatch.setattr(field_module, "FRAMES", 1800)
