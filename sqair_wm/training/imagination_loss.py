@@ -120,7 +120,8 @@ class ImaginationLoss(nn.Module):
     def _births(self, play: Play, before: list[Slots]) -> Tensor:
         """Loss of the objects that appear during the context; of several at once only the one in the first slot counts.
 
-        The first scenes are left out, because their memory of the dynamics was computed before this training.
+        The first scenes are left out, because their memory of the dynamics was computed before this training. Objects
+        that will not be seen again are left out as well: tracking keeps them for a while, but imagination does not.
         """
         losses = [play.weight.new_zeros(())]
         if self.births is None:
@@ -132,8 +133,9 @@ class ImaginationLoss(nn.Module):
             where, what, name = (pick(x, slot) for x in (after.where, after.what, after.identity))
             stays = (later.identity == name[:, None]) & (later.presence > 0) & (later.unseen == 0)
             velocity = pick(later.velocity, stays.to(torch.uint8).argmax(1)[:, None])
-            features = SceneFeatures.of(before[t], self.model, self.dense)
-            expected = self.births(features, before[t].prior, now.since, play.actions[t + 1])
+            left = before[t].replace(presence=before[t].presence * ~play.departed[t])
+            features = SceneFeatures.of(left, self.model, self.dense)
+            expected = self.births(features, left.prior, now.since, play.actions[t + 1])
             target = where, what, velocity, stays.any(1).to(velocity.dtype)
             losses.append(birth_loss(expected, new.any(1), target, play.weight))
         return torch.stack(losses).sum() / max(1, len(losses) - 1)

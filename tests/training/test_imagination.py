@@ -126,6 +126,17 @@ def test_objects_that_left_or_are_out_of_sight_do_not_count_for_the_distance():
     assert float(loss(replace(play, states=other), play)[1]["distance"]) == 0
 
 
+def test_births_are_learned_as_imagined_without_objects_that_will_not_be_seen_again():
+    torch.manual_seed(0)
+    world, play = WorldModel(replace(CONFIG, births=True)), steered(6).cut(torch.tensor([0]), 6, torch.device("cpu"))
+    loss = ImaginationLoss(world, ImaginationConfig(**(QUICK | {"context": 4})))
+    none = play.states.replace(presence=torch.zeros_like(play.states.presence))
+    tracked = {gone: replace(play, departed=torch.full_like(play.departed, gone)) for gone in (True, False)}
+    births = {gone: float(loss._births(p, list(map(p.scene, range(5))))) for gone, p in tracked.items()}
+    nobody = float(loss._births(play, list(map(replace(play, states=none).scene, range(5)))))
+    assert births[True] == nobody != births[False]
+
+
 def test_the_loss_needs_no_value_on_the_host():
     with torch.device("meta"):
         world = WorldModel(CONFIG)
