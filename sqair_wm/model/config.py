@@ -42,7 +42,8 @@ class ModelSettings:
             how they touch now or, if both go on, in the next step), `intent` (the same if both do what they are about
             to do under the action), `hit` (as `intent`, and where on the other one they will touch) or `place` (without
             contact, and with one layer less).
-        changing: the background changes in imagination where objects pass (eaten pellets); else it stays.
+        changing: the background changes in imagination where objects pass (eaten pellets); else it stays. `auto`: if it
+            changes in the recorded play; a background that stays is imagined faster.
         births: new objects in imagination are learned from play; else they are drawn from the discovery prior.
         lasting: with `interactive` dynamics an object leaves imagination at the step in which it was last seen, which
             training knows in hindsight; tracking gives it up only after `patience` frames.
@@ -90,7 +91,7 @@ class ModelSettings:
     decoder_width: int = 0
     residual: bool = True
     pairs: str = "hit"
-    changing: bool = True
+    changing: Any = "auto"
     births: bool = True
     lasting: bool = True
     clock: bool = True
@@ -151,6 +152,7 @@ class ModelConfig(ModelSettings):
 
     dynamics: str = "paper"
     discovery_prior: str = "measured"
+    changing: bool = True
     smooth: bool = False
     size: str = "free"
     slots: int = 3

@@ -20,6 +20,7 @@ from sqair_wm.games.play import Recording
 from sqair_wm.runs.config import RunSettings
 from sqair_wm.runs.older_defaults import (
     BEFORE_0100,
+    BEFORE_0110,
     BEFORE_020,
     BEFORE_030,
     BEFORE_040,
@@ -85,6 +86,8 @@ def read_saved(path: Path) -> Saved:
         _was(BEFORE_090, settings, said)
     if _number(version) < (0, 10, 0):
         _was(BEFORE_0100, settings, said)
+    if _number(version) < (0, 11, 0):
+        _was(BEFORE_0110, settings, said)
     respelled = {key: written[key] for key in said & set(written) if written[key] != settings[key]}
     return Saved(version, settings, frozenset(said), respelled)
 

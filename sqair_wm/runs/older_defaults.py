@@ -62,3 +62,6 @@ BEFORE_0100: dict[str, Any] = {
     "imagination.steps": [[0, 2], [150, 5], [400, 10], [800, 16]],
 }
 """The same of 0.9.0 and before."""
+
+BEFORE_0110: dict[str, Any] = {"model.changing": True}
+"""The same of 0.10.0 and before."""

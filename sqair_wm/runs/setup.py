@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.limits import check_limits, limits_of
 from sqair_wm.common.settings import ConfigError, typed
+from sqair_wm.data.changes import background_changes
 from sqair_wm.data.objects import ObjectStatistics, measure_objects
 from sqair_wm.data.sequences import Sequences, play_of
 from sqair_wm.data.settings import Shown
@@ -109,7 +110,7 @@ def model_config(config: DictConfig, **measured: Any) -> ModelConfig:
     settings = _with_auto({**config.model}, measured)
     inference = settings["inference"]
     interacts = measured["actions"] and inference == "guided"
-    chosen: dict[str, Any] = {"dynamics": "interactive" if interacts else "paper", "speck": SPECK}
+    chosen: dict[str, Any] = {"dynamics": "interactive" if interacts else "paper", "speck": SPECK, "changing": True}
     chosen["discovery_prior"] = discovery_prior_of(inference)
     settings = _with_auto(settings, chosen)
     settings = _with_auto(settings, {"smooth": settings["dynamics"] == "interactive" and bool(settings["residual"])})
@@ -147,6 +148,7 @@ def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
         object_size=list(measured.size),
         speck=measure_specks(config, sequences, measured),
         output_std=measured.noise,
+        changing=measure_changes(sequences) if config.model.changing == "auto" else config.model.changing,
     )
     torch.manual_seed(config.seed)
     play = play_of(sequences)
@@ -166,6 +168,12 @@ def measure_specks(config: DictConfig, sequences: Sequences, measured: ObjectSta
     except ValueError:
         return SPECK
     return measure_speck(foreground_masks(frames, measured.visible), measured.area)
+
+
+def measure_changes(sequences: Sequences) -> bool:
+    """See `background_changes`; false if there is no background, or no play that could change it."""
+    play = play_of(sequences)
+    return play is not None and sequences.scenery > 0 and background_changes(play)
 
 
 def training_sequences(model: WorldModel, sequences: Sequences) -> Sequences:
