@@ -40,7 +40,7 @@ class DreamSettings(SlotNetworkSettings, Counting):
         average: decay of the moving average of the policy's weights. The averaged policy plays the real game, because
             the current one fluctuates. 0 to play with the current weights.
         stochastic: sample futures; otherwise imagine the likeliest one.
-        spread: scale of the noise of sampled positions and appearances, see `Sampled`.
+        spread: scale of the noise of sampled futures, see `Sampled`.
         discover: whether new objects may appear in imagination.
     """
 

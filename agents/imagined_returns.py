@@ -114,8 +114,9 @@ class Sampled:
         world: the model.
         generator: of the noise, on the device of the model.
         discover: whether new objects may appear.
-        spread: factor from 0 to 1 on the standard deviations of sampled positions and appearance codes. The model's
-            deviations include the jitter of observed positions, which would add up over imagined steps.
+        spread: factor from 0 to 1 on the noise, see `Noise.nearer`. The model's standard deviations include the jitter
+            of observed positions, and its probabilities that objects appear and stay include its own doubts: both
+            would add up over imagined steps.
     """
 
     def __init__(self, world: WorldModel, generator: torch.Generator, discover: bool = True, spread: float = 1.0):

@@ -187,10 +187,15 @@ class Noise(TensorRecord):
         return Noise(like.new_zeros(b, 2 * n, 4), like.new_zeros(b, 2 * n, w), like.new_full((b, 2 * n), 0.5))
 
     def nearer(self, share: float) -> Noise:
-        """Noise of tracked slots' positions and appearances times `share`; that of new objects is left as it is."""
+        """Nearer to `none`: noise of tracked slots' positions and appearances times `share`, and of all presences.
+
+        With `share` 0 what is likelier happens; between, chance decides where a probability is within half of `share`
+        of 0.5. Where and what of new objects, and which of several kinds they are, is left to chance.
+        """
         n = self.where.shape[1] // 2
         where, what = (torch.cat([x[:, :n] * share, x[:, n:]], 1) for x in (self.where, self.what))
-        return self.replace(where=where, what=what)
+        decided = 0.5 + share * (self.presence[:, : n + 1] - 0.5)
+        return self.replace(where=where, what=what, presence=torch.cat([decided, self.presence[:, n + 1 :]], 1))
 
     def split(self, tracked: int) -> tuple[Noise, Noise]:
         """Noise of the first `tracked` of the tracked slots, and of the `N` discovered ones."""
