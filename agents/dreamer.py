@@ -43,7 +43,7 @@ class Dreamer:
     """
 
     def __init__(self, world: WorldModel, settings: DreamSettings, seed: int = 0):
-        device = world.background.device
+        device, self.world = world.background.device, world
         self.policy = networks(world, settings, seed)
         self.generator = torch.Generator(device).manual_seed(seed)
         imagined = Sampled(world, self.generator, settings.discover, settings.spread) if settings.stochastic else world
@@ -60,6 +60,11 @@ class Dreamer:
             chance = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
             replay = stretches_of(real, self.layout, s, s.stretches, s.stretch, chance, starts.step.device)
         return self.dream.learn(starts, steps, replay)
+
+    def begin_anew(self) -> None:
+        """See `Learner.begin_anew`: new weights, optimiser, averages and range of returns."""
+        fresh = Dreamer(self.world, self.settings, int(torch.randint(2**31, ())))
+        self.policy, self.dream, self.generator = fresh.policy, fresh.dream, fresh.generator
 
     def save(self, path: Path) -> None:
         """Write the model of stable-baselines3, see `stable_baselines3.PPO.save`."""

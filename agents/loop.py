@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,6 +44,8 @@ class LoopSettings:
         dream_steps: imagined steps of a round.
         newest: number of the latest scenes of play that serve as start states.
         recorded: begin with the play that the world model was trained on, if its run is there, instead of random play.
+        anew: numbers of rounds after which the agent's networks begin anew. What an agent learned while its world model
+            was poor can hold it back (Nikishin et al. 2022, "The Primacy Bias in Deep Reinforcement Learning").
         pictures: store the pictures of the games, to train the object detection of a new world model on them: 38 kB a
             frame of 80 x 80.
     """
@@ -56,6 +58,7 @@ class LoopSettings:
     dream_steps: int = 300_000
     newest: int = 20_000
     recorded: bool = True
+    anew: list[int] = field(default_factory=list)
     pictures: bool = False
 
     def check(self) -> None:
@@ -64,6 +67,8 @@ class LoopSettings:
             raise ValueError(f"games, first, play and newest have to be at least 1: {self}")
         if not 0 <= self.epsilon <= 1:
             raise ValueError(f"epsilon has to lie between 0 and 1, got {self.epsilon}")
+        if any(number < 1 for number in self.anew):
+            raise ValueError(f"anew takes numbers of rounds, from 1 on, got {list(self.anew)}")
 
 
 class Learner(Protocol):
@@ -81,6 +86,9 @@ class Learner(Protocol):
             steps: least number of imagined steps.
             real: the latest real play; None if there is none.
         """
+
+    def begin_anew(self) -> None:
+        """Forget all that was learned."""
 
     def save(self, path: Path) -> None:
         """Write the policy into one file."""
@@ -150,6 +158,8 @@ class AgentLoop:
         world = self.world_learner.learn(self.play, s.world_iterations) if len(self.play) else {}
         check_weights(self.world, "the world model", "agent.world.rate")
         times["learning_the_world"] = time.perf_counter() - clock - sum(times.values())
+        if self.rounds in s.anew:
+            self.learner.begin_anew()
         starts = self.play.starts(self.world.background.device, s.newest)
         with told_if_diverged("learning in imagination", "agent.learning_rate or agent.world.rate"):
             learned = self.learner.learn(starts, s.dream_steps, self.play.lately(s.newest))

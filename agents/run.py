@@ -21,10 +21,11 @@ from sqair_wm.world.scenes import load_for_game
 from sqair_wm.world.world_model import WorldModel, read_description
 
 CONFIG = "config.yaml"
-FREE = ("steps", "device", "threads", "runs", "name", "env")
+FREE = ("steps", "device", "threads", "runs", "name", "env", "agent.anew")
 """Settings that may change when a run is continued."""
 
 OLDER = {
+    "agent.anew": [],
     "agent.replay": 0.0,
     "agent.average": 0.0,
     "agent.stretches": 32,

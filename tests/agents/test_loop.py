@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,9 @@ class Notes:
         assert starts.presence.any() and not torch.is_inference(starts.where)
         self.asked.append("dream")
         return {"steps": steps + 14, "return": 0.5}
+
+    def begin_anew(self):
+        self.asked.append("anew")
 
     def save(self, path: Path):
         path.write_text("agent")
@@ -75,6 +79,15 @@ def test_rounds_play_learn_the_world_and_dream_in_turn(world, short, folder):
         "agent.zip", "checkpoint-000003", "model.json", "model.safetensors", "play", "progress.jsonl",
     }  # fmt: skip
     assert {p.name for p in (folder / "checkpoint-000003").iterdir()} >= {"agent.zip", "state.pt", "world.txt"}
+
+
+def test_an_agent_begins_anew_after_the_rounds_that_are_asked_for(world, short, folder):
+    run, notes, _ = loop(folder, world, settings=replace(SETTINGS, anew=[1, 2]))
+    run.run(40)
+    order = [a for a, b in zip(notes.asked, [None, *notes.asked], strict=False) if a != b]
+    assert order == ["world", "dream", "play", "world", "anew", "dream", "play", "world", "anew", "dream"]
+    with pytest.raises(ValueError, match="anew takes numbers of rounds"):
+        replace(SETTINGS, anew=[0]).check()
 
 
 def test_a_run_that_was_stopped_goes_on_from_its_last_whole_round(world, short, folder):
