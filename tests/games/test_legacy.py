@@ -12,11 +12,17 @@ MODELS = Path(__file__).parents[2] / "pretrained"
 
 
 @pytest.mark.parametrize(
-    ("game", "crop", "pool"), [("Pong", (21, 210), 1), ("MsPacman", (0, 172), 4), ("Freeway", (0, 210), 1)]
+    ("game", "crop", "pool"), [("Pong", (21, 210), 1), ("MsPacman", (0, 173), 4), ("Freeway", (0, 210), 1)]
 )
 def test_committed_models_keep_the_fields_they_were_trained_on(game, crop, pool):
     source = Source(**completed(json.loads((MODELS / game / "model.json").read_text())["source"]))
     assert (source.game, source.crop, source.pool, source.frame_skip, source.sticky) == (game, crop, pool, 4, 0.0)
+
+
+def test_a_model_of_010_keeps_the_field_of_the_table_of_then():
+    old = {"game": "MsPacman", "size": 80, "crop": None, "pool": None, "sticky": 0.0, "memory": 45}
+    source = Source(**completed(old))
+    assert (source.crop, source.pool, source.frame_skip) == ((0, 172), 4, 4)
 
 
 def test_a_description_that_says_its_frame_skip_is_taken_as_it_is():
