@@ -20,7 +20,7 @@ def background_changes(play: PlaySequences) -> bool:
     Args:
         play: with a background (`scenery`).
     """
-    first = np.flatnonzero(np.diff(play.episodes, prepend=play.episodes[0] - 1))
+    first = np.flatnonzero(play.begins)
     last = np.append(first[1:], len(play)) - 1
     for some in np.array_split(np.stack([first, last]), -(-len(first) // AT_ONCE), axis=1):
         before, after = play.take(some, torch.device("cpu")).frames.background

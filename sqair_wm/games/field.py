@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 import cv2
 import gymnasium as gym
@@ -84,24 +84,6 @@ class Rows(NamedTuple):
         return Rows(changed, (screens == screens[:, :, :1]).all(2), *play[1:])
 
 
-class Chooser(Protocol):
-    """Chooses actions without seeing the game."""
-
-    def act(self) -> int:
-        """The next action."""
-
-
-class HoldingAgent:
-    """Takes each action `times` times in a row, one after the other."""
-
-    def __init__(self, actions: int, times: int):
-        self._choices = iter(np.arange(actions).repeat(times).tolist())
-
-    def act(self) -> int:
-        """The next action."""
-        return int(next(self._choices))
-
-
 @lru_cache
 def measure_field(game: str) -> Field:
     """The playing field and the flicker of an Atari game such as `Pong`; equal on every call.
@@ -112,12 +94,18 @@ def measure_field(game: str) -> Field:
     An observation is the maximum over four raw frames where sprites vanish for two raw frames or more and return, and
     over two where they do so for a single one. Otherwise it is one raw frame, so that a moving sprite is not blurred.
     """
-    rows, looks, actions = [], [], number_of_actions(game)
-    for play in _play(game, RepeatingAgent(actions, 0), FRAMES, EPISODE):
+    env = gym.make(
+        f"ALE/{game}-v5", obs_type="ram", frameskip=1, repeat_action_probability=0.0, disable_env_checker=True
+    )
+    assert isinstance(env.action_space, gym.spaces.Discrete)
+    rows, looks, actions = [], [], int(env.action_space.n)
+    for play in _play(env, RepeatingAgent(actions, 0).act, FRAMES, EPISODE):
         rows.append(Rows.of(play))
         looks.append([vanishing(play, frames) for frames in (1, 2)])
     if sum(part.rewarded.sum() for part in rows) < SCORED:
-        rows += map(Rows.of, _play(game, HoldingAgent(actions, HELD // HOLD), actions * HELD, HELD))
+        held = iter(np.arange(actions).repeat(HELD // HOLD).tolist())
+        rows += map(Rows.of, _play(env, partial(next, held), actions * HELD, HELD))
+    env.close()
     (blinks, total), (vanishes, _) = np.sum(looks, 0)
     pool = 4 if vanishes >= VANISHING * total else 2 if blinks >= VANISHING * total else 1
     return Field(playing_field(rows), pool)
@@ -180,17 +168,8 @@ def vanishing(play: RawPlay, frames: int) -> tuple[int, int]:
     return gone, looks
 
 
-def number_of_actions(game: str) -> int:
-    """Number of actions of an Atari game such as `Pong`."""
-    env = _make(game)
-    assert isinstance(env.action_space, gym.spaces.Discrete)
-    env.close()
-    return int(env.action_space.n)
-
-
-def _play(game: str, agent: Chooser, frames: int, episode: int) -> Iterator[RawPlay]:
+def _play(env: gym.Env, act: Callable[[], int], frames: int, episode: int) -> Iterator[RawPlay]:
     """Play of `frames` raw frames, `ONE_BACKGROUND` at a time; episodes are left after `episode` raw frames."""
-    env = _make(game)
     ale, age, action, lives = env.unwrapped.ale, 0, 0, 0  # type: ignore[attr-defined]
     env.reset(seed=0)
     for _ in range(frames // ONE_BACKGROUND):
@@ -202,17 +181,9 @@ def _play(game: str, agent: Chooser, frames: int, episode: int) -> Iterator[RawP
             if age == 0:
                 lives = ale.lives()
             if t % HOLD == 0:
-                action = agent.act()
+                action = act()
             _, reward, terminated, truncated, _ = env.step(action)
             screens.append(ale.getScreen())
             notes.append((float(reward) != 0, ale.lives() != lives, age))
             age, lives = episode if terminated or truncated else age + 1, ale.lives()
         yield RawPlay(np.stack(screens), *(np.array(x) for x in zip(*notes, strict=True)))
-    env.close()
-
-
-def _make(game: str) -> gym.Env:
-    """The game frame by frame, without sticky actions."""
-    return gym.make(
-        f"ALE/{game}-v5", obs_type="ram", frameskip=1, repeat_action_probability=0.0, disable_env_checker=True
-    )

@@ -148,7 +148,7 @@ def build_model(config: DictConfig, sequences: Sequences) -> WorldModel:
         object_size=list(measured.size),
         speck=measure_specks(config, sequences, measured),
         output_std=measured.noise,
-        changing=measure_changes(sequences) if config.model.changing == "auto" else config.model.changing,
+        changing=measure_changes(config, sequences),
     )
     torch.manual_seed(config.seed)
     play = play_of(sequences)
@@ -170,10 +170,12 @@ def measure_specks(config: DictConfig, sequences: Sequences, measured: ObjectSta
     return measure_speck(foreground_masks(frames, measured.visible), measured.area)
 
 
-def measure_changes(sequences: Sequences) -> bool:
-    """See `background_changes`; false if there is no background, or no play that could change it."""
+def measure_changes(config: DictConfig, sequences: Sequences) -> bool:
+    """See `background_changes`; false without play that could change a background, or if the setting is not `auto`."""
     play = play_of(sequences)
-    return play is not None and sequences.scenery > 0 and background_changes(play)
+    if play is None or not sequences.scenery or config.model.changing != "auto":
+        return False
+    return background_changes(play)
 
 
 def training_sequences(model: WorldModel, sequences: Sequences) -> Sequences:
