@@ -112,7 +112,8 @@ def test_agents_are_told_by_their_files_and_marked_beyond_their_limits(tmp_path,
     assert "has not played whole games yet: python -m agents.evaluate" in open_subject(other).notes[0]
 
 
-def test_committed_models_are_compared_by_name(capsys):
+def test_committed_models_are_compared_by_name(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a run here that is named like a game would be taken instead
     main(["Pong", "Breakout", "--all"])
     said = capsys.readouterr().out
     assert "world model of Breakout" in said and "is not on record" in " ".join(said.split())
