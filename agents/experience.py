@@ -117,7 +117,7 @@ class GrownPlay:
         return [AtariSequences(path) for path in paths if (path / NOTE).exists()]
 
     def starts(self, device: torch.device, newest: int = 20_000) -> Slots:
-        """Start states for imagination, without the first frames of episodes and those that end an episode or a life.
+        """Start states for imagination, without the first frames of episodes and lives and those that end them.
 
         States of the agent's play come first, then those that the world model was trained on.
 
@@ -156,7 +156,7 @@ class GrownPlay:
         older = not (path / "losses.npy").exists()  # 0.3.0 did not keep them
         arrays = {name: np.load(path / f"{name}.npy") for name in ARRAYS if not (older and name == "losses")}
         arrays.setdefault("losses", np.zeros_like(arrays["ends"]))
-        return Stretch(Slots(**scenes), arrays, int(notes["length"]))
+        return Stretch(Slots.restore(scenes), arrays, int(notes["length"]))
 
 
 def imaginable(scenes: Slots, world: WorldModel) -> Slots:

@@ -107,7 +107,7 @@ class RealGames:
         for i in np.flatnonzero(rows):
             reward[i], ended[i], truncated[i] = self._act(int(i), int(taken[i]))
         if rows.any():
-            self._tracker.see(self.frames, taken, None if rows.all() else rows)
+            self._tracker.see(self.frames, taken, None if rows.all() else rows, self._lives < before)
         self.fresh = self.fresh & ~rows
         self.over = self.over | ended | truncated
         return Tick(taken, reward, ended, truncated & ~ended, no, self._lives < before)

@@ -17,8 +17,9 @@ from sqair_wm.common.settings import ConfigError, in_one_line, schema
 from sqair_wm.common.version import VERSION
 from sqair_wm.runs.older import flat
 from sqair_wm.runs.setup import build_fabric, check_machine
+from sqair_wm.world.loading import read_description
 from sqair_wm.world.scenes import load_for_game
-from sqair_wm.world.world_model import WorldModel, read_description
+from sqair_wm.world.world_model import WorldModel
 
 CONFIG = "config.yaml"
 FREE = ("steps", "device", "threads", "runs", "name", "env", "agent.anew")

@@ -63,7 +63,7 @@ class SlotVectorObservation(VectorWrapper):
         self.single_observation_space = self.layout.space
         self.observation_space = batch_space(self.layout.space, env.num_envs)
         self._tracker = Tracker(self.model, env.num_envs)
-        self._ended = np.zeros(env.num_envs, bool)
+        self._ended, self._lives = np.zeros(env.num_envs, bool), np.zeros(env.num_envs, np.int64)
         self._copied = False
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -88,6 +88,7 @@ class SlotVectorObservation(VectorWrapper):
         self._copied &= not rows.all()
         self._tracker.begin(rows)
         self._tracker.see(frames, None, None if rows.all() else rows)
+        self._count(infos)
         self._ended &= ~rows
         return self._show(infos)
 
@@ -108,7 +109,7 @@ class SlotVectorObservation(VectorWrapper):
         if self.autoreset_mode is AutoresetMode.SAME_STEP and ended.any():
             self._finish(frames, actions, ended, infos)
         else:
-            self._tracker.see(frames, actions)
+            self._tracker.see(frames, actions, lost=self._count(infos))
         self._ended = ended
         observation, infos = self._show(infos)
         return observation, rewards, terminated, truncated, infos
@@ -118,13 +119,19 @@ class SlotVectorObservation(VectorWrapper):
         last = frames.copy()
         for i in np.flatnonzero(ended):
             last[i] = infos["final_obs"][i]
-        self._tracker.see(last, actions)
+        self._tracker.see(last, actions, lost=self._count(infos))
         final, who = self._see()
         infos["final_obs"], infos["_final_obs"] = final_observations(final, ended), ended.copy()
         infos["final_info"] = {**infos.get("final_info", {}), **with_masks(who, ended)}
         infos["_final_info"] = ended.copy()
         self._tracker.begin(ended)
         self._tracker.see(frames, None, ended)
+
+    def _count(self, infos: Info) -> np.ndarray:
+        """In which games a life was lost, `[B]` bool. Games that began anew have no fewer lives than before."""
+        before, known = self._lives, infos.get("_lives", np.ones(self.num_envs, bool))
+        self._lives = np.where(known, infos.get("lives", before), before)
+        return np.asarray(self._lives < before)
 
     def _show(self, infos: Info) -> tuple[Observation, Info]:
         observation, who = self._see()

@@ -149,7 +149,7 @@ class StatePool:
         tensors, _ = read_tensors(Path(path), REMEDY, model.background.device)
         try:
             backgrounds = tensors.pop("backgrounds")
-            slots = Slots(**tensors)
+            slots = Slots.restore(tensors)
         except (KeyError, TypeError) as error:
             raise DamagedError(f"{path} is damaged or no pool of states: {error} ({REMEDY})") from error
         empty = model.initial(1)

@@ -6,7 +6,8 @@ from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.slots import Noise, Slots, StepTerms
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.registration import register_envs
-from sqair_wm.world.world_model import WorldModel, load
+from sqair_wm.world.loading import load
+from sqair_wm.world.world_model import WorldModel
 
 __all__ = ["SQAIR", "Frame", "ModelConfig", "Noise", "Slots", "StepTerms", "WorldModel", "load"]
 

@@ -22,7 +22,7 @@ from sqair_wm.reporting.report import write_metrics
 from sqair_wm.reporting.rewrite import rewrite
 from sqair_wm.reporting.show import print_run
 from sqair_wm.runs.run_folder import open_run
-from sqair_wm.world.world_model import load
+from sqair_wm.world.loading import load
 
 
 def evaluate(

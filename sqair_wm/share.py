@@ -10,7 +10,7 @@ from sqair_wm.common.settings import ConfigError
 from sqair_wm.reporting.card import model_card
 from sqair_wm.reporting.subjects import AGENT, open_subject
 from sqair_wm.runs.sharing import CARD, export_model, import_model
-from sqair_wm.world.world_model import read_description
+from sqair_wm.world.loading import read_description
 
 LICENCE = "mit"
 

@@ -84,8 +84,8 @@ def _play(recording: Recording, folder: Path, background: np.ndarray, player: Pl
             for name, value in note.items():
                 notes[name][first[i] + t] = value
         if t + 1 < length:
-            fresh = notes["starts"][first + t]
-            actions = player.act(np.stack([stream.frame for stream in streams]), fresh)
+            fresh, lost = (notes[name][first + t] for name in ("starts", "losses"))
+            actions = player.act(np.stack([stream.frame for stream in streams]), fresh, lost)
     for stream in streams:
         stream.env.close()
     write_notes(folder, recording, notes)

@@ -22,8 +22,14 @@ class Policy(Protocol):
 class Player(Protocol):
     """Plays `B` games side by side from what they show."""
 
-    def act(self, frames: np.ndarray, fresh: np.ndarray) -> np.ndarray:
-        """Actions `[B]` after the frames `[B, H, W, 3]` uint8; `fresh` `[B]` bool, those that begin an episode."""
+    def act(self, frames: np.ndarray, fresh: np.ndarray, lost: np.ndarray) -> np.ndarray:
+        """Actions `[B]` after the frames `[B, H, W, 3]` uint8.
+
+        Args:
+            frames: the last ones.
+            fresh: `[B]` bool, those that begin an episode.
+            lost: `[B]` bool, those with which a life was lost.
+        """
 
 
 class RandomPlayer:
@@ -32,7 +38,7 @@ class RandomPlayer:
     def __init__(self, number: int, actions: int, seed: int):
         self._agents = [RepeatingAgent(actions, seed + i) for i in range(number)]
 
-    def act(self, frames: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+    def act(self, frames: np.ndarray, fresh: np.ndarray, lost: np.ndarray) -> np.ndarray:
         """See `Player.act`; the frames are ignored."""
         return np.array([agent.act() for agent in self._agents])
 

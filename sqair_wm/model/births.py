@@ -8,14 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sqair_wm.model.clock import LONGEST, TimeCode
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.scene_features import SceneFeatures
-from sqair_wm.model.slots import Noise
+from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.nn.distributions import Normal, positive
 from sqair_wm.nn.networks import linear, mlp
-
-LONGEST = 64
-"""Number of times since the last change that the network tells apart, in steps; longer ones count as the last."""
 
 WAYS, LEAST_STD, SELDOM = 8, 0.02, -4.0
 """Components of the mixture for a new object, the floor of their standard deviations, and a birth's initial logit."""
@@ -68,8 +66,8 @@ class Expected(NamedTuple):
 class Births(nn.Module):
     """Predicts whether a new object appears with a step, and which.
 
-    Its inputs are the objects present, what the dynamics remembers of them, the action and the time since the last
-    change.
+    Its inputs are the objects present, what the dynamics remembers of them, the action, the time since the last
+    change and, with `ModelConfig.timing`, since the life began.
 
     Args:
         config: of the model.
@@ -80,24 +78,26 @@ class Births(nn.Module):
         super().__init__()
         self.each = mlp(config.what + 7 + config.hidden, width, width, out=False, activation=nn.ReLU)
         self.action, self.since = nn.Embedding(config.actions, width), nn.Embedding(LONGEST, width)
+        self.time = TimeCode(width) if config.timing else None
         self.scene = mlp(3 * width, width, out=False, activation=nn.ReLU)
         self.size = 4 + config.what + 2
         self.birth, self.ways = linear(width, 1), linear(width, WAYS)
         self.object = linear(width, WAYS * 2 * self.size)
         self.birth.bias.data.fill_(SELDOM)
 
-    def forward(self, features: SceneFeatures, memory: Tensor, since: Tensor, action: Tensor) -> Expected:
+    def forward(self, features: SceneFeatures, slots: Slots, action: Tensor) -> Expected:
         """What appears next in `B` scenes.
 
         Args:
-            features: the scenes.
-            memory: `[B, N, P]` of the dynamics.
-            since: `[B]` int64, steps since the last change, see `Slots`.
+            features: of the scenes.
+            slots: the scenes.
             action: `[B]` int64.
         """
-        inputs = torch.cat([features.own, features.rows.take(memory.flatten(0, 1))], -1).detach()
+        inputs = torch.cat([features.own, features.rows.take(slots.prior.flatten(0, 1))], -1).detach()
         there = features.rows.put(self.each(inputs)).unflatten(0, features.shape).sum(1)
-        hidden = self.scene(torch.cat([there, self.since(since.clamp(max=LONGEST - 1)), self.action(action)], -1))
+        time = self.since(slots.since.clamp(max=LONGEST - 1))
+        time = time if self.time is None else time + self.time(slots)
+        hidden = self.scene(torch.cat([there, time, self.action(action)], -1))
         mean, raw = self.object(hidden).unflatten(-1, (WAYS, 2 * self.size)).chunk(2, -1)
         return Expected(self.birth(hidden).squeeze(-1), self.ways(hidden), Normal(mean, positive(raw, LEAST_STD)))
 

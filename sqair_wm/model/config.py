@@ -48,6 +48,10 @@ class ModelSettings:
         lasting: with `interactive` dynamics an object leaves imagination at the step in which it was last seen, which
             training knows in hindsight; tracking gives it up only after `patience` frames.
         clock: `interactive` dynamics and heads are told the time, in the episode and since something came or went.
+        timing: heads and births have a code for every number of steps since something came or went, and since the
+            episode or the life began; the model is told of lost lives.
+        recognition: where frames have opacity, what is seen far from where an object is expected, or after the object
+            was unseen, has to have its colour; else it would take over whatever comes by.
         smooth: predict from a smoothed velocity instead of the last change of position; needs `residual`; `auto`: with
             `interactive` dynamics.
         inertia: a smoothed velocity is `kept` unless the dynamics is sure that it changes; `divided`: the same, and the
@@ -95,6 +99,8 @@ class ModelSettings:
     births: bool = True
     lasting: bool = True
     clock: bool = True
+    timing: bool = True
+    recognition: bool = True
     smooth: Any = "auto"
     inertia: str = "divided"
     appearance: str = "gated"
@@ -208,6 +214,11 @@ class ModelConfig(ModelSettings):
         """
         least = 0.5 * sum(self.object_size) if self.scenery else 0.0
         return max(self.object_size[0], least), max(self.object_size[1], least)
+
+    @property
+    def colours(self) -> int:
+        """Channels of the mean colour by which objects are recognised: all but opacity; 0 where frames have none."""
+        return self.channels - 1 if self.scenery and self.recognition else 0
 
     @property
     def surprise(self) -> float:

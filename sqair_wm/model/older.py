@@ -9,6 +9,8 @@ BEFORE: dict[str, Any] = {
     "changing": False,
     "births": False,
     "clock": False,
+    "timing": False,
+    "recognition": False,
     "lasting": False,
     "inertia": "free",
 }
@@ -21,7 +23,8 @@ def upgrade(data: dict[str, Any]) -> dict[str, Any]:
     Before 0.2.0, `encoder` chose the decoder too, `decoder` was its width, `inference` chose the discovery prior.
     Before 0.3.0, pairs of objects were described without contact, and in imagination the background stayed and new
     objects were drawn from the discovery prior; nothing was told the time. Before 0.4.0, what left stayed on in
-    imagination for a while, and velocities were not kept.
+    imagination for a while, and velocities were not kept. Before 0.12.0, objects were not recognised by their colour,
+    and the model was not told of lost lives.
     """
     data = BEFORE | data
     if isinstance(data.get("decoder"), int):

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sqair_wm.model.clock import CLOCK, clock
+from sqair_wm.model.clock import CLOCK, TimeCode, clock
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.interaction import Surroundings
 from sqair_wm.model.scene_features import SceneFeatures
@@ -105,6 +105,7 @@ class OutcomeHeads(nn.Module):
         self.before = SetCode(config, 3, self.around.width, width)
         self.after = SetCode(config, 1, self.beneath.width, width)
         self.moves = Moves(config.what + 7 + self.around.width, members)
+        self.time = TimeCode(width) if config.timing else None
         self.scene = mlp(2 * width + CLOCK * config.clock, 2 * width, out=False, activation=nn.ReLU)
         self.heads = nn.ModuleList(_rare(mlp(2 * width, width, BINS + 1, activation=nn.ReLU)) for _ in range(members))
         self.register_buffer("bins", reward_bins(), persistent=False)
@@ -120,6 +121,7 @@ class OutcomeHeads(nn.Module):
         same = _same(slots, after)
         around = self.around(here, action)
         left = self.before(here, self._fate(here, there, same), around)
+        left = left if self.time is None else left + self.time(slots)
         right = self.after(there, self._news(slots, same), self.beneath(there, None))
         time = [clock(slots)] if self.config.clock else []
         logits = self._logits(self.scene(torch.cat([left, right, *time], -1)))

@@ -12,7 +12,7 @@ from torch import Tensor
 from sqair_wm.common.tensors import TensorRecord, field_names
 from sqair_wm.nn.where import window
 
-PER_SLOT = ("what", "where", "presence", "identity", "velocity", "unseen", "temporal", "prior")
+PER_SLOT = ("what", "where", "presence", "identity", "velocity", "unseen", "colour", "temporal", "prior")
 
 
 class _Memo(TensorRecord):
@@ -38,11 +38,14 @@ class Slots(_Memo):
         identity: `[B, N]` int64, unique within a scene and constant for as long as an object lives; -1 if empty.
         velocity: `[B, N, 2]` change of the centre (y, x) since the last frame, in units of half a frame; 0 if new.
         unseen: `[B, N]` int64, frames since its window last held foreground that no object before it explains.
+        colour: `[B, N, K]` mean colour of what its window held when it was last seen, 0 if unknown; `K` is
+            `ModelConfig.colours`.
         temporal: `[B, N, H]` memory of the inference network.
         prior: `[B, N, P]` memory of the dynamics.
         scenery: `[B, h, w, S]` the background when it was last seen, reduced to `ModelConfig.scenery_shape`, with a
             margin of zeros.
-        step: `[B]` int64, frames seen or imagined so far.
+        step: `[B]` int64, frames seen or imagined since the episode began or, with `ModelConfig.timing`, since a life
+            was lost.
         since: `[B]` int64, steps since an object last came into sight or went out of it.
         last_identity: `[B]` int64, the newest identity handed out; -1 before the first.
         memo: results derived from this state, kept for reuse; not a field, so that a changed copy starts without it.
@@ -54,6 +57,7 @@ class Slots(_Memo):
     identity: Tensor
     velocity: Tensor
     unseen: Tensor
+    colour: Tensor
     temporal: Tensor
     prior: Tensor
     scenery: Tensor
@@ -81,6 +85,21 @@ class Slots(_Memo):
         if name not in self.memo:
             self.memo[name] = work()
         return self.memo[name]
+
+    @staticmethod
+    def restore(tensors: dict[str, Tensor]) -> Slots:
+        """Scenes from stored tensors by name; those of 0.11.0 and before lack `colour`, which their models don't use.
+
+        Raises:
+            TypeError: if another one is missing, or does not belong here.
+        """
+        if "colour" not in tensors and "presence" in tensors:
+            tensors = tensors | {"colour": tensors["presence"].new_zeros(*tensors["presence"].shape, 0)}
+        return Slots(**tensors)
+
+    def after_loss(self, lost: Tensor) -> Slots:
+        """The scenes, in which a life was just lost where `lost` `[B]` is true: its first frame is this one."""
+        return self.replace(step=torch.where(lost, 1, self.step))
 
     def repeat(self, copies: int) -> Slots:
         """`[B, ...]` to `[B * copies, ...]`; the copies of a scene are neighbours."""

@@ -188,7 +188,7 @@ class SQAIR(nn.Module):
             after = tracked.replace(step=slots.step + 1)
             return after.replace(since=since_change(slots, after)).pad(self.config.slots)
         if self.births is not None and action is not None:
-            expected = self.births(SceneFeatures.of(slots, self.config, self.dense), slots.prior, slots.since, action)
+            expected = self.births(SceneFeatures.of(slots, self.config, self.dense), slots, action)
             found = self._born(tracked, expected, discover_noise)
         else:
             found = self._appear(tracked, prediction.stay_logit, discover_noise)
@@ -203,9 +203,7 @@ class SQAIR(nn.Module):
         presence, where, what, velocity = (x[:, None] for x in expected.draw(noise))
         presence = presence * (tracked.count < self.config.slots)[:, None]
         temporal, prior = self.inference.memory(what, where)
-        unseen = torch.zeros_like(presence, dtype=torch.int64)
-        found = tracked.replace(what=what, where=where, presence=presence, velocity=velocity, unseen=unseen)
-        return found.replace(temporal=temporal, prior=prior)
+        return self._new(tracked, what, where, presence, velocity, temporal, prior)
 
     def _appear(self, tracked: Slots, stay_logit: Tensor, noise: Noise) -> Slots:
         """New objects from the prior, present ones first; they never need more than the free slots."""
@@ -219,15 +217,14 @@ class SQAIR(nn.Module):
             if most
             else (getattr(tracked, name)[:, :0] for name in ("what", "where", "temporal", "prior"))
         )
-        return tracked.replace(
-            what=what,
-            where=where,
-            presence=presence,
-            temporal=temporal,
-            prior=prior,
-            velocity=torch.zeros_like(where[..., 2:]),
-            unseen=torch.zeros_like(presence, dtype=torch.int64),
-        )
+        return self._new(tracked, what, where, presence, torch.zeros_like(where[..., 2:]), temporal, prior)
+
+    def _new(self, tracked: Slots, *fields: Tensor) -> Slots:
+        """`tracked` with new objects, whose colour is not known; `fields` `[B, M, ...]` in order."""
+        names = ("what", "where", "presence", "velocity", "temporal", "prior")
+        unseen = torch.zeros_like(fields[2], dtype=torch.int64)
+        colour = fields[0].new_zeros(*unseen.shape, self.config.colours)
+        return tracked.replace(**dict(zip(names, fields, strict=True)), unseen=unseen, colour=colour)
 
     def _draw(self, tracked: Slots, stay_logit: Tensor, presence: Tensor, noise: Noise) -> list[Tensor]:
         """What, where and first memories of the new objects, `[B, M, ...]`; `presence` `[B, M]` says which exist."""

@@ -19,7 +19,7 @@ class Rows:
     """
 
     def __init__(self, mask: Tensor, dense: bool):
-        self.mask, self._dense = mask, dense
+        self.mask, self.dense = mask, dense
         self._index = None if dense else mask.nonzero().squeeze(1)
         if self._index is not None and self._index.numel() == mask.numel():
             self._index = None

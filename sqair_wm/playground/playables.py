@@ -16,8 +16,9 @@ from sqair_wm.common.named_folders import WEIGHTS, find_folder
 from sqair_wm.envs.layout import Layout
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.playground.realities import FilmReality, GameReality, Reality
+from sqair_wm.world.loading import load
 from sqair_wm.world.scenes import Scenes
-from sqair_wm.world.world_model import WorldModel, load
+from sqair_wm.world.world_model import WorldModel
 
 SAMPLED, LENGTH = 8, 30
 """Number of films that a model without data samples itself, and their length in frames."""

@@ -82,27 +82,29 @@ class GameReality:
         self.actions = action_names(self._env)
         self.fps = float(self._env.metadata.get("render_fps") or USUAL_FPS)
         self._seed: int | None = seed
+        self._lives = 0
 
     def begin(self, seed: int | None = None) -> Shown:
         """See `Reality`."""
-        picture, _ = self._env.reset(seed=self._seed if seed is None else seed)
-        self._seed = None
+        picture, info = self._env.reset(seed=self._seed if seed is None else seed)
+        self._seed, self._lives = None, info.get("lives", 0)
         self._tracker.begin(ONE)
-        return self._see(picture, None, 0.0, False)
+        return self._see(picture, None, False, 0.0, False)
 
     def step(self, action: int) -> Shown:
         """See `Reality`."""
-        picture, reward, terminated, truncated, _ = self._env.step(action)
-        return self._see(picture, np.array([action]), float(reward), terminated or truncated)
+        picture, reward, terminated, truncated, info = self._env.step(action)
+        lives, self._lives = self._lives, info.get("lives", 0)
+        return self._see(picture, np.array([action]), self._lives < lives, float(reward), terminated or truncated)
 
     def keep(self) -> Any:
         """See `Reality`; the state of the background model is compressed to save memory."""
         background = zlib.compress(pickle.dumps(self._tracker.preprocessors[0]), 1)
-        return self._env.save(), _counters(self._env), background, bare(self._tracker.scenes)
+        return self._env.save(), _counters(self._env), self._lives, background, bare(self._tracker.scenes)
 
     def put_back(self, kept: Any) -> None:
         """See `Reality`."""
-        state, counters, background, scenes = kept
+        state, counters, self._lives, background, scenes = kept
         self._env.restore(state)
         for wrapper, values in zip(_wrappers(self._env), counters, strict=True):
             vars(wrapper).update(copy.deepcopy(values))
@@ -113,8 +115,8 @@ class GameReality:
         """Close the game."""
         self._env.close()
 
-    def _see(self, picture: np.ndarray, action: np.ndarray | None, reward: float, over: bool) -> Shown:
-        self._tracker.see(picture[None], action)
+    def _see(self, picture: np.ndarray, action: np.ndarray | None, lost: bool, reward: float, over: bool) -> Shown:
+        self._tracker.see(picture[None], action, lost=np.array([lost]))
         behind = self._tracker.preprocessors[0].background
         return Shown(picture, behind, bare(self._tracker.scenes), reward, over)
 

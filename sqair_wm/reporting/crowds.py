@@ -19,7 +19,8 @@ from sqair_wm.evaluation.digits.digits import count_once
 from sqair_wm.evaluation.kinds import kind_of
 from sqair_wm.reporting.table import table
 from sqair_wm.runs.run_folder import open_run
-from sqair_wm.world.world_model import WorldModel, load
+from sqair_wm.world.loading import load
+from sqair_wm.world.world_model import WorldModel
 
 LENGTH = 8
 COLUMNS = {

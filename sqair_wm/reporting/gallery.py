@@ -26,7 +26,8 @@ from sqair_wm.evaluation.metrics.summary import watch
 from sqair_wm.model.outlines import outlines
 from sqair_wm.model.slots import Slots
 from sqair_wm.runs.run_folder import open_run
-from sqair_wm.world.world_model import WorldModel, load
+from sqair_wm.world.loading import load
+from sqair_wm.world.world_model import WorldModel
 
 ROWS, SHOWN = 4, 10
 """Sequences in a picture; frames of a strip."""

@@ -11,7 +11,8 @@ from sqair_wm.data.sequences import Batch
 from sqair_wm.evaluation.kinds import kind_of, open_test_recording
 from sqair_wm.reporting.report import CURVES, write_report
 from sqair_wm.runs.run_folder import RunFolder, open_run
-from sqair_wm.world.world_model import WorldModel, load
+from sqair_wm.world.loading import load
+from sqair_wm.world.world_model import WorldModel
 
 
 def report_run(folder: RunFolder, model: WorldModel, batch: Batch, metrics: dict[str, float]) -> Path:

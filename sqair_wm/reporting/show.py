@@ -13,7 +13,7 @@ from sqair_wm.evaluation.games.futures import HORIZONS
 from sqair_wm.reporting.meaning import BASELINES, horizon_meaning, meaning
 from sqair_wm.reporting.numbers import Number, five_numbers
 from sqair_wm.reporting.trust import measured
-from sqair_wm.world.world_model import read_description
+from sqair_wm.world.loading import read_description
 
 GROUPS = {
     "Decisions": r"decision_.*",

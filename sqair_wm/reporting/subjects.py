@@ -21,8 +21,9 @@ from sqair_wm.data.opening import digits, video_settings
 from sqair_wm.runs.older import complete, flat, read_saved
 from sqair_wm.runs.run_folder import METRICS, RunFolder
 from sqair_wm.training.trainer import CHECKPOINT
+from sqair_wm.world.loading import read_description
 from sqair_wm.world.source import VIEW, Source
-from sqair_wm.world.world_model import DESCRIPTION, read_description
+from sqair_wm.world.world_model import DESCRIPTION
 
 AGENT, GAME, DIGITS, VIDEO = "agent", "atari", "moving_mnist", "video"
 EVALUATION, PROGRESS = "evaluation.json", "progress.jsonl"

@@ -23,7 +23,8 @@ from sqair_wm.data.stored import NOTE
 from sqair_wm.runs.older import complete, read_saved
 from sqair_wm.training.checkpoint import load_checkpoint
 from sqair_wm.training.rounds import PLAY
-from sqair_wm.world.world_model import DESCRIPTION, load
+from sqair_wm.world.loading import load
+from sqair_wm.world.world_model import DESCRIPTION
 
 WHOLE, OLDER, DAMAGED, LEFT = "whole", "whole as far as can be told", "DAMAGED", "left over"
 """States of a file: as it was written; readable, but without a checksum (of an older version or another kind of file);

@@ -18,16 +18,7 @@ from sqair_wm.games.legacy import FIELDS, FLICKERING, WHOLE
 from sqair_wm.games.names import games
 from sqair_wm.games.play import Recording
 from sqair_wm.runs.config import RunSettings
-from sqair_wm.runs.older_defaults import (
-    BEFORE_0100,
-    BEFORE_0110,
-    BEFORE_020,
-    BEFORE_030,
-    BEFORE_040,
-    BEFORE_050,
-    BEFORE_070,
-    BEFORE_090,
-)
+from sqair_wm.runs.older_defaults import BEFORE_020, BEFORE_030, DEFAULTS_BEFORE
 
 REMEDY = "python -m sqair_wm.check FOLDER says what can be recovered; else delete its folder"
 
@@ -74,20 +65,11 @@ def read_saved(path: Path) -> Saved:
         _to_020(settings, said, path)
     if _number(version) < (0, 3, 0):
         _to_030(settings, said)
-    if _number(version) < (0, 4, 0):
-        _was(BEFORE_040, settings, said)
-    if _number(version) < (0, 5, 0):
-        _was(BEFORE_050, settings, said)
-    if _number(version) < (0, 7, 0):
-        _was(BEFORE_070, settings, said)
-        if settings.get("model.size", "auto") == "auto":  # which means more since then
-            settings["model.size"] = "free_or_steady"
-    if _number(version) < (0, 9, 0):
-        _was(BEFORE_090, settings, said)
-    if _number(version) < (0, 10, 0):
-        _was(BEFORE_0100, settings, said)
-    if _number(version) < (0, 11, 0):
-        _was(BEFORE_0110, settings, said)
+    for next_version, defaults in DEFAULTS_BEFORE.items():
+        if _number(version) < next_version:
+            _was(defaults, settings, said)
+    if _number(version) < (0, 7, 0) and settings.get("model.size", "auto") == "auto":  # which means more since then
+        settings["model.size"] = "free_or_steady"
     respelled = {key: written[key] for key in said & set(written) if written[key] != settings[key]}
     return Saved(version, settings, frozenset(said), respelled)
 

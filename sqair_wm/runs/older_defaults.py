@@ -65,3 +65,17 @@ BEFORE_0100: dict[str, Any] = {
 
 BEFORE_0110: dict[str, Any] = {"model.changing": True}
 """The same of 0.10.0 and before."""
+
+BEFORE_0120: dict[str, Any] = {"model.timing": False, "model.recognition": False}
+"""The same of 0.11.0 and before."""
+
+DEFAULTS_BEFORE = {
+    (0, 4, 0): BEFORE_040,
+    (0, 5, 0): BEFORE_050,
+    (0, 7, 0): BEFORE_070,
+    (0, 9, 0): BEFORE_090,
+    (0, 10, 0): BEFORE_0100,
+    (0, 11, 0): BEFORE_0110,
+    (0, 12, 0): BEFORE_0120,
+}
+"""The defaults before each version, from 0.4.0 on, for settings that a run lacks."""

@@ -22,7 +22,8 @@ from sqair_wm.common.named_folders import WEIGHTS, installed_models
 from sqair_wm.common.notes import SUMS, check_listed, list_sums, read_note
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.runs.run_folder import METRICS, RunFolder
-from sqair_wm.world.world_model import DESCRIPTION, load
+from sqair_wm.world.loading import load
+from sqair_wm.world.world_model import DESCRIPTION
 
 CARD = "README.md"
 SUMMED = (WEIGHTS, DESCRIPTION, METRICS)

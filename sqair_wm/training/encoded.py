@@ -209,13 +209,13 @@ def encode(model: WorldModel, sequences: PlaySequences, device: torch.device, pr
     first = np.linspace(0, frames - length, streams).round().astype(np.int64)
     slots, empty = model.initial(streams), model.initial(streams)
     previous, kept = empty.identity, _room(empty, frames)
-    part = torch.zeros(frames, dtype=torch.int64)
+    part, lost = torch.zeros(frames, dtype=torch.int64), torch.from_numpy(endings(sequences))
     for t in tqdm(range(length), desc="encoding", unit="step", leave=False, disable=None if progress else True):
         rows = first + t
         fresh = torch.from_numpy(sequences.begins[rows] | (t == 0)).to(device)
         slots, previous = slots.overwrite(fresh, empty), torch.where(fresh[:, None], empty.identity, previous)
         batch = sequences.cut(rows, 1, device)
-        slots = model.filter(slots, batch.frames[0], batch.actions[0])
+        slots = model.filter(slots, batch.frames[0], batch.actions[0], lost=lost[rows].to(device))
         arranged = reduced(keep_rows(slots, previous))
         previous = arranged.identity
         for name, store in kept.items():

@@ -63,10 +63,10 @@ class Explorer:
         self._skilled, self._left = np.zeros(number, bool), np.zeros(number, np.int64)
         self._largest, self._actions = LEAST_RETURN, np.zeros(number, np.int64)
 
-    def act(self, frames: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+    def act(self, frames: np.ndarray, fresh: np.ndarray, lost: np.ndarray) -> np.ndarray:
         """See `Player.act`."""
         self._tracker.begin(fresh)
-        self._tracker.see(frames, self._actions)
+        self._tracker.see(frames, self._actions, lost=lost)
         if self._next == self.how.every:
             self._plans, self._next = self._plan(), 0
         planned, self._next = self._plans[self._next], self._next + 1

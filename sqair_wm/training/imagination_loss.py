@@ -135,7 +135,7 @@ class ImaginationLoss(nn.Module):
             velocity = pick(later.velocity, stays.to(torch.uint8).argmax(1)[:, None])
             left = before[t].replace(presence=before[t].presence * ~play.departed[t])
             features = SceneFeatures.of(left, self.model, self.dense)
-            expected = self.births(features, left.prior, now.since, play.actions[t + 1])
+            expected = self.births(features, left, play.actions[t + 1])
             target = where, what, velocity, stays.any(1).to(velocity.dtype)
             losses.append(birth_loss(expected, new.any(1), target, play.weight))
         return torch.stack(losses).sum() / max(1, len(losses) - 1)

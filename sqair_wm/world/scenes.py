@@ -14,7 +14,8 @@ from sqair_wm.common.frame import Frame
 from sqair_wm.common.tensors import field_names
 from sqair_wm.model.row_assignment import RowAssignment, in_rows
 from sqair_wm.model.slots import Slots
-from sqair_wm.world.world_model import WorldModel, load
+from sqair_wm.world.loading import load
+from sqair_wm.world.world_model import WorldModel
 
 
 class Scenes:
@@ -86,7 +87,13 @@ class Tracker:
         self._fresh |= rows
 
     @torch.inference_mode()
-    def see(self, frames: np.ndarray, actions: np.ndarray | None = None, rows: np.ndarray | None = None) -> None:
+    def see(
+        self,
+        frames: np.ndarray,
+        actions: np.ndarray | None = None,
+        rows: np.ndarray | None = None,
+        lost: np.ndarray | None = None,
+    ) -> None:
         """Take in the next frame of every game, or of those where `rows` `[B]` is true.
 
         Args:
@@ -94,6 +101,7 @@ class Tracker:
             actions: `[B]` the actions that led to these frames, ignored for episodes that just began; None if all
                 episodes did.
             rows: the games that have a new frame; all by default.
+            lost: `[B]` bool, the games in which a life was lost with this frame; by default none.
 
         Raises:
             FloatingPointError: if the model's densities are not finite: presences drawn from them mean nothing.
@@ -105,7 +113,8 @@ class Tracker:
         if rows is not None:
             state = state.select(torch.from_numpy(chosen).to(device))
         action = torch.from_numpy(taken[chosen]).to(device) if self.model.config.actions else None
-        self.scenes.advance(self.model.filter(state, seen, action, checked=True), rows)
+        losses = None if lost is None else torch.from_numpy(lost[chosen]).to(device)
+        self.scenes.advance(self.model.filter(state, seen, action, lost=losses, checked=True), rows)
         self._fresh[chosen] = False
 
     def state_dict(self) -> dict[str, Any]:
@@ -123,7 +132,7 @@ class Tracker:
         device = self.scenes.state.step.device
         fields = {name: x.to(device) for name, x in state["scenes"].items()}
         assignment = RowAssignment(*(fields.pop(name) for name in RowAssignment._fields))
-        self.scenes = Scenes(Slots(**fields))
+        self.scenes = Scenes(Slots.restore(fields))
         self.scenes.assignment = assignment
         known = state["preprocessors"] if "preprocessors" in state else state["eyes"]  # "eyes" until 0.10.0
         for preprocessor, seen in zip(self.preprocessors, known, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from sqair_wm.common.frame import Frame
-from sqair_wm.common.named_folders import WEIGHTS, find_folder
-from sqair_wm.common.notes import read_note, write_note
-from sqair_wm.common.tensor_files import read_shapes, read_weights, save_weights
+from sqair_wm.common.named_folders import WEIGHTS
+from sqair_wm.common.notes import write_note
+from sqair_wm.common.tensor_files import save_weights
 from sqair_wm.games.games import make_game
-from sqair_wm.games.legacy import completed
 from sqair_wm.model import baselines
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.outcome import Outcome, OutcomeHeads
@@ -27,7 +27,7 @@ from sqair_wm.model.sqair import Rendering
 from sqair_wm.world.source import Preprocessor, Source
 
 DESCRIPTION = "model.json"
-REMEDY = "python -m sqair_wm.check FOLDER says what can be recovered; else copy the model again, or train it again"
+"""The file that describes a saved model, beside its weights."""
 
 
 class WorldModel(nn.Module):
@@ -66,21 +66,40 @@ class WorldModel(nn.Module):
         """Posterior step with its densities; see `SQAIR.observe`."""
         return self.sqair.observe(slots, frame, action, **options)
 
-    def filter(self, slots: Slots, frame: Frame, action: Tensor | None = None, *, checked: bool = False) -> Slots:
-        """Posterior step without sampling, as for agents; see `SQAIR.filter`."""
-        return self.sqair.filter(slots, frame, action, checked=checked)
+    def filter(
+        self,
+        slots: Slots,
+        frame: Frame,
+        action: Tensor | None = None,
+        *,
+        lost: Tensor | None = None,
+        checked: bool = False,
+    ) -> Slots:
+        """Posterior step without sampling, as for agents; see `SQAIR.filter`.
 
-    def filtered(self, frames: Iterable[Frame], actions: Iterable[Tensor | None], batch: int) -> Iterator[Slots]:
+        `lost` `[B]` bool says in which scenes a life was lost with this frame; None if in none, or if it is not known.
+        """
+        after = self.sqair.filter(slots, frame, action, checked=checked)
+        return after if lost is None or not self.config.timing else after.after_loss(lost)
+
+    def filtered(
+        self,
+        frames: Iterable[Frame],
+        actions: Iterable[Tensor | None],
+        batch: int,
+        lost: Iterable[Tensor | None] | None = None,
+    ) -> Iterator[Slots]:
         """The scenes after each frame of `batch` sequences, starting from empty scenes.
 
         Args:
             frames: one frame of all `batch` sequences after the other, such as a `Frame` of `[T, B, ...]`.
             actions: `[B]` the action that led to each of them; None if there is none.
             batch: number of sequences.
+            lost: `[B]` bool, where a life was lost with each frame; by default in none.
         """
         slots = self.initial(batch)
-        for frame, action in zip(frames, actions, strict=False):
-            slots = self.filter(slots, frame, action)
+        for frame, action, loss in zip(frames, actions, repeat(None) if lost is None else lost, strict=False):
+            slots = self.filter(slots, frame, action, lost=loss)
             yield slots
 
     def imagine(self, slots: Slots, action: Tensor | None = None, **options: Any) -> Slots:
@@ -194,57 +213,3 @@ class WorldModel(nn.Module):
         description = {"model": self.config.to_json(), "source": None if self.source is None else asdict(self.source)}
         save_weights(folder / WEIGHTS, self)
         write_note(folder / DESCRIPTION, description)
-
-
-def load(folder: str | Path, device: str | torch.device = "cpu", dense: bool | None = None) -> WorldModel:
-    """Read a trained model from a run's folder, ready to use (evaluation mode, no gradients).
-
-    Args:
-        folder: such as `runs/MsPacman`, or a name such as `MsPacman`, see `common.named_folders.find_folder`.
-        device: where to put it.
-        dense: see `SQAIR`; by default a CUDA device computes densely.
-
-    Raises:
-        FileNotFoundError: if there is no model in the folder.
-        ValueError: if its files are damaged or do not belong together.
-    """
-    folder = find_folder(folder, (WEIGHTS,), "no trained model")
-    for name in (WEIGHTS, DESCRIPTION):
-        if not (folder / name).exists():
-            raise FileNotFoundError(f"no trained model in {folder}: {name} is missing (train one with train_wm.py)")
-    config, source = read_description(folder)
-    with torch.random.fork_rng(devices=[]):  # building a model draws weights, which must not disturb the caller
-        _check_shapes(folder / WEIGHTS, config, source)
-        model = WorldModel(config, source, dense=dense)
-    read_weights(folder / WEIGHTS, model, REMEDY)
-    return model.to(device).eval().requires_grad_(False)
-
-
-def read_description(folder: Path) -> tuple[ModelConfig, Source | None]:
-    """What the description of a saved model says.
-
-    Raises:
-        ValueError: if it is damaged, or from another version.
-    """
-    description = read_note(path := folder / DESCRIPTION, REMEDY)
-    try:
-        config = ModelConfig.from_json(description["model"])
-        source = description["source"] and Source(**completed(description["source"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path} is damaged or from another version: {error} ({REMEDY})") from error
-    return config, source
-
-
-def _check_shapes(path: Path, config: ModelConfig, source: Source | None) -> None:
-    """Raise ValueError if weights do not fit the description; it builds no model, which might take all memory."""
-    try:
-        with torch.device("meta"):
-            wanted = {name: tuple(x.shape) for name, x in WorldModel(config, source).state_dict().items()}
-    except (RuntimeError, TypeError, OverflowError) as error:
-        raise ValueError(f"{path.with_name(DESCRIPTION)} describes no model: {error} ({REMEDY})") from error
-    for name, shape in read_shapes(path, REMEDY).items():
-        if wanted.get(name) != shape:
-            raise ValueError(
-                f"{path} and {DESCRIPTION} are damaged or do not belong together: {name} is {list(shape)} there, and "
-                f"{list(wanted[name]) if name in wanted else 'nothing'} by the description ({REMEDY})"
-            )

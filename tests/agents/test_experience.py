@@ -64,7 +64,7 @@ def test_stretches_go_on_and_are_read_back_as_they_were(world, short, tmp_path):
 
 
 class Mortal(gym.Wrapper):
-    """Begins with three lives and loses one every third step."""
+    """Begins with three lives and loses one every fifth step."""
 
     def reset(self, **options):
         self.steps = 0
@@ -74,7 +74,7 @@ class Mortal(gym.Wrapper):
     def step(self, action):
         self.steps += 1
         *rest, info = self.env.step(action)
-        return *rest, info | {"lives": 3 - self.steps // 3}
+        return *rest, info | {"lives": 3 - self.steps // 5}
 
 
 def test_a_lost_life_is_learned_as_an_ending_and_nobody_starts_from_it(world, short, tmp_path):
@@ -82,9 +82,10 @@ def test_a_lost_life_is_learned_as_an_ending_and_nobody_starts_from_it(world, sh
     games.envs = [Mortal(env) for env in games.envs]
     kept.add(stretch(world, games=games))
     seen = kept.encoded
-    assert set(seen.states.step[seen.ends].tolist()) == {4, 7}, "a frame after that of the start"
+    assert set(seen.states.step[seen.ends].tolist()) == {1}, "a life begins"
+    assert seen.ends[:8].nonzero().flatten().tolist() == [5], "a frame after that of the start"
     assert not kept.stretches[0].arrays["ends"].any()
-    assert set(kept.starts(CPU).step.tolist()) == {5, 6}
+    assert set(kept.starts(CPU).step.tolist()) == {4, 5}
     assert torch.equal(GrownPlay(tmp_path, world, 1).encoded.ends, seen.ends)
 
 

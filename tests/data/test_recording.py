@@ -87,7 +87,7 @@ class Counting:
     def __init__(self):
         self.frames, self.fresh = [], []
 
-    def act(self, frames, fresh):
+    def act(self, frames, fresh, lost):
         self.frames.append(frames)
         self.fresh.append(fresh)
         return np.full(len(frames), len(self.frames) % 5)
@@ -123,7 +123,7 @@ def test_a_lost_life_is_noted_with_the_frame_it_came_with(tmp_path):
     recording = Recording("Breakout", frames=90, size=40, player="fire")
 
     class Fire:
-        def act(self, frames, fresh):
+        def act(self, frames, fresh, lost):
             return np.ones(1, np.int64)
 
     sequences = record(recording, tmp_path / "x", BLACK, Fire())

@@ -1,5 +1,6 @@
 """New objects in imagination, compared with numbers computed by hand, and in a game that serves after five steps."""
 
+import pytest
 import torch
 
 from sqair_wm.model.births import Births, Expected, birth_loss
@@ -57,7 +58,8 @@ def test_log_p_of_an_object_is_that_of_a_mixture():
     )
 
 
-def test_a_serve_after_five_quiet_steps_is_learned():
+@pytest.mark.parametrize("clock", ["since", "step"])
+def test_a_serve_five_steps_after_a_change_or_a_lost_life_is_learned(clock):
     torch.manual_seed(0)
     births, batch = Births(CONFIG, width=32), 64
     optimizer = torch.optim.Adam(births.parameters(), 5e-3)
@@ -67,17 +69,16 @@ def test_a_serve_after_five_quiet_steps_is_learned():
         torch.tensor([0.1, 0.0]),
     )
     for _ in range(150):
-        slots, since = random_scene(CONFIG, batch, 2), torch.randint(10, (batch,))
-        said = births(SceneFeatures(slots, CONFIG, dense=False), slots.prior, since, torch.randint(2, (batch,)))
+        time = torch.randint(10, (batch,))
+        slots = random_scene(CONFIG, batch, 2).replace(**{clock: time})
+        said = births(SceneFeatures(slots, CONFIG, dense=False), slots, torch.randint(2, (batch,)))
         target = tuple(x.expand(batch, -1) for x in (place, look, speed)), torch.ones(batch)
-        loss = birth_loss(said, since == 5, (*target[0], target[1]), torch.ones(batch))
+        loss = birth_loss(said, time == 5, (*target[0], target[1]), torch.ones(batch))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    slots = random_scene(CONFIG, 10, 2)
-    said = births(
-        SceneFeatures(slots, CONFIG, dense=False), slots.prior, torch.arange(10), torch.zeros(10, dtype=torch.int64)
-    )
+    slots = random_scene(CONFIG, 10, 2).replace(**{clock: torch.arange(10)})
+    said = births(SceneFeatures(slots, CONFIG, dense=False), slots, torch.zeros(10, dtype=torch.int64))
     assert (said.logit.sigmoid() > 0.5).tolist() == [n == 5 for n in range(10)]
     presence, where, what, velocity = said.draw(Noise.none(slots).split(3)[1])
     assert presence.tolist() == [float(n == 5) for n in range(10)]

@@ -68,3 +68,21 @@ def test_a_model_of_data_without_actions_has_no_outcome():
     model = WorldModel(small())
     with pytest.raises(ValueError, match="without actions"):
         model.outcome(model.initial(1), torch.zeros(1, dtype=torch.int64), model.initial(1))
+
+
+def test_an_ending_exactly_four_steps_after_a_change_or_a_lost_life_is_learned():
+    for clock in ("since", "step"):
+        torch.manual_seed(0)
+        heads, action = OutcomeHeads(CONFIG), torch.zeros(64, dtype=torch.int64)
+        optimizer = torch.optim.Adam(heads.parameters(), 1e-2)
+        for _ in range(120):
+            time = torch.randint(8, (64,))
+            slots = random_scene(CONFIG, 64, 2).replace(**{clock: time})
+            logits = heads(slots, action, slots, False).end_logits
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, (time == 4).float().expand_as(logits))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        slots = random_scene(CONFIG, 8, 2).replace(**{clock: torch.arange(8)})
+        ends = heads(slots, action[:8], slots, False).ends
+        assert ends[4] > 0.8 and ends[[0, 1, 2, 3, 5, 6, 7]].max() < 0.2

@@ -27,7 +27,7 @@ def explorer(monkeypatch, reward, ends=None, uncertainty=None, number=2, **how):
     settings = {"skilled": 1.0, "curiosity": 0.0} | how
     player = Explorer(world, number, 0, Exploring(**settings))
     monkeypatch.setattr(player, "_tracker", SimpleNamespace(
-        begin=lambda rows: None, see=lambda frames, actions: None,
+        begin=lambda rows: None, see=lambda frames, actions, lost: None,
         scenes=SimpleNamespace(state=SimpleNamespace(repeat=lambda copies: None)),
     ))  # fmt: skip
     return player
@@ -35,7 +35,7 @@ def explorer(monkeypatch, reward, ends=None, uncertainty=None, number=2, **how):
 
 def played(player, steps=8, number=2):
     frames, fresh = np.zeros((number, 24, 24, 3), np.uint8), np.zeros(number, bool)
-    return np.stack([player.act(frames, fresh) for _ in range(steps)])
+    return np.stack([player.act(frames, fresh, np.zeros(len(fresh), bool)) for _ in range(steps)])
 
 
 def test_it_plays_what_is_rewarded(monkeypatch):

@@ -123,18 +123,20 @@ def try_states(game: Branching, foresight: Foresight, settings: DecisionSettings
     assert isinstance(space, gym.spaces.Discrete)
     actions, random, age = int(space.n), np.random.default_rng(settings.seed), 1
     player = LookaheadPlayer(game, actions, settings.seed) if better else RepeatingAgent(actions, settings.seed)
-    frame, _ = game.reset(seed=settings.seed)
+    frame, info = game.reset(seed=settings.seed)
     foresight.begin(frame)
-    tried, most = 0, settings.states * settings.tries
+    lives, tried, most = info.get("lives", 0), 0, settings.states * settings.tries
     for t in range(1, PATIENCE * settings.every * most):
         action = player.act()
-        frame, _, terminated, truncated, _ = game.step(action)
+        frame, _, terminated, truncated, info = game.step(action)
         if terminated or truncated:
-            frame, _ = game.reset()
+            frame, info = game.reset()
+            lives = info.get("lives", 0)
             foresight.begin(frame)
             age = 1
             continue
-        foresight.see(frame, action)
+        lives, before = info.get("lives", 0), lives
+        foresight.see(frame, action, lives < before)
         age += 1
         if t % settings.every or age <= settings.seen:
             continue

@@ -19,8 +19,8 @@ class Foresight(Protocol):
     def begin(self, frame: np.ndarray) -> None:
         """An episode begins with `frame` `[H, W, 3]` uint8."""
 
-    def see(self, frame: np.ndarray, action: int) -> None:
-        """The game went on, under `action`."""
+    def see(self, frame: np.ndarray, action: int, lost: bool) -> None:
+        """The game went on, under `action`; a life may have been `lost`."""
 
     def scene(self) -> Any:
         """The current state, for `rewards`."""
@@ -40,9 +40,9 @@ class Imagination:
         self._tracker.begin(np.ones(1, bool))
         self._tracker.see(frame[None])
 
-    def see(self, frame: np.ndarray, action: int) -> None:
+    def see(self, frame: np.ndarray, action: int, lost: bool) -> None:
         """See `Foresight`."""
-        self._tracker.see(frame[None], np.array([action]))
+        self._tracker.see(frame[None], np.array([action]), lost=np.array([lost]))
 
     def scene(self) -> Slots:
         """The model's scene."""

@@ -9,7 +9,7 @@ from itertools import tee
 import numpy as np
 import torch
 
-from sqair_wm.data.sequences import PlaySequences
+from sqair_wm.data.sequences import PlaySequences, endings
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
 
@@ -83,6 +83,7 @@ def observe_play(model: WorldModel, sequences: PlaySequences, play: HeldOut) -> 
 
 def filter_play(model: WorldModel, sequences: PlaySequences, play: HeldOut) -> Iterator[Slots]:
     """See `observe_play`; one step at a time."""
-    device, rows = model.background.device, play.index.shape[1]
+    device, rows, lost = model.background.device, play.index.shape[1], torch.from_numpy(endings(sequences))
     read, again = tee(sequences.take(numbers[None], device) for numbers in play.index)
-    return model.filtered((b.frames[0] for b in read), (b.actions[0] for b in again), rows)
+    losses = (lost[numbers].to(device) for numbers in play.index)
+    return model.filtered((b.frames[0] for b in read), (b.actions[0] for b in again), rows, losses)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.discovery import SetEncoder
 from sqair_wm.model.inference.parts import CERTAIN, LARGER, GlimpseReader, Look, ObjectMemory, limited, shows
+from sqair_wm.model.inference.recognition import mean_colour
 from sqair_wm.model.inference.search import Others, Peak, Residual, energy_map
 from sqair_wm.model.slots import Exploration, Noise, Slots
 from sqair_wm.nn.attention import FrameView
@@ -32,6 +33,7 @@ class _Step(NamedTuple):
     where: Tensor
     presence: Tensor
     unseen: Tensor
+    colour: Tensor
     temporal: Tensor
     prior: Tensor
     state: Tensor
@@ -152,7 +154,9 @@ class GuidedDiscovery(nn.Module):
             temporal = prior = torch.zeros_like(state)
         log_discrete = bernoulli_log_prob(presence, logit)
         log_q = log_discrete + presence * sample_log_prob((q_where, q_what), (where_noise, what_noise))
-        return _Step(*rows.put_all(what, where, presence, unseen, temporal, prior, state, log_q, log_discrete))
+        colour = presence[:, None] * mean_colour(look.glimpses, look.claims)[:, : self.config.colours]
+        outputs = (what, where, presence, unseen, colour, temporal, prior, state, log_q, log_discrete)
+        return _Step(*rows.put_all(*outputs))
 
     def _before_sampling(
         self,
@@ -203,7 +207,7 @@ class GuidedDiscovery(nn.Module):
     def _collect(self, tracked: Slots, steps: list[_Step], dense: bool) -> tuple[Slots, Tensor, Tensor]:
         """All steps side by side: as many slots as there were steps, without a last step that found nothing."""
         zero = tracked.presence.new_zeros(tracked.presence.shape[0])
-        names = ("what", "where", "presence", "unseen", "temporal", "prior")
+        names = ("what", "where", "presence", "unseen", "colour", "temporal", "prior")
         log_q = sum((s.log_q for s in steps), zero)
         log_discrete = sum((s.log_q_discrete for s in steps), zero)
         if not dense and steps and not steps[-1].presence.any():

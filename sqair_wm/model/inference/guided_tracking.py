@@ -11,8 +11,9 @@ from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.dynamics import Prediction
 from sqair_wm.model.inference.guided_discovery import FIRST_LOOK
 from sqair_wm.model.inference.matching import Matcher, nearest
-from sqair_wm.model.inference.parts import CERTAIN, LARGER, Decode, GlimpseReader, keep, limited, shows
-from sqair_wm.model.inference.search import Others, cover, energy_map, search_near
+from sqair_wm.model.inference.parts import CERTAIN, Decode, GlimpseReader, keep, limited
+from sqair_wm.model.inference.recognition import recognised, sight
+from sqair_wm.model.inference.search import Others, energy_map, search_near
 from sqair_wm.model.slots import Exploration, Noise, Slots
 from sqair_wm.nn.attention import FrameView
 from sqair_wm.nn.distributions import Normal, bernoulli_log_prob, bounded, positive, sample_log_prob
@@ -93,7 +94,7 @@ class GuidedTracking(nn.Module):
         what = q_what.sample(noise.what)
         correction = self.presence(torch.cat([evidence, temporal, what, seen[:, 2:]], -1).detach()).squeeze(1)
         correction = limited(correction, self.config.certainty)
-        unseen = self._unseen(rows, slots, view, (scale, centre), look.glimpses)
+        unseen, colour = sight(self.config, rows, slots, view, (scale, centre), look)
         logit = keep(rows.take(prior.stay_logit.flatten()) + correction, explore.may_leave, scene)
         logit = torch.where(rows.take(unseen.flatten()) < self.config.patience, logit, -CERTAIN)
         presence = (noise.presence < torch.sigmoid(logit)).to(what.dtype)
@@ -102,7 +103,8 @@ class GuidedTracking(nn.Module):
         fields = rows.put_all(what, where, presence, velocity, temporal, log_q, log_discrete)
         *fields, log_q, log_discrete = (x.unflatten(0, slots.presence.shape) for x in fields)
         names = ("what", "where", "presence", "velocity", "temporal")
-        tracked = slots.replace(**dict(zip(names, fields, strict=True)), unseen=unseen, prior=prior.memory)
+        tracked = slots.replace(**dict(zip(names, fields, strict=True)), unseen=unseen, colour=colour)
+        tracked = tracked.replace(prior=prior.memory)
         identity = torch.where(tracked.presence > 0, slots.identity, -torch.ones_like(slots.identity))
         return tracked.replace(identity=identity), log_q.sum(1), log_discrete.sum(1)
 
@@ -125,6 +127,7 @@ class GuidedTracking(nn.Module):
             place = rows.take(expected.flatten(0, 1))
             reach = (radius * tall, radius * wide)
             peak = search_near(energy_map(view, size), scene, place, others, older, reach)
+            peak = recognised(self.config, self.reader, rows, slots, view, place, peak, others)
         start = rows.take(predicted.flatten(0, 1))
         apart = peak.centre - start
         seen = torch.cat([apart.detach() / self.share, peak.features], -1)
@@ -163,31 +166,6 @@ class GuidedTracking(nn.Module):
         newer = (slots.identity[:, :, None] - slots.identity[:, None, :]).reshape(b * n, n)
         there = slots.presence.repeat_interleave(n, 0) * (newer != 0)
         return Others(windows[..., :2], windows[..., 2:], rows.take(there)), rows.take(newer > 0).to(expected.dtype)
-
-    @torch.no_grad()
-    def _unseen(
-        self, rows: Rows, slots: Slots, view: FrameView, place: tuple[Tensor, Tensor], glimpses: Tensor
-    ) -> Tensor:
-        """Frames since an object's window last held foreground that no object before it explains, `[B, N]`.
-
-        Older objects come before it, and much larger ones, so that a window that shrank onto a part of another object
-        is dropped in time; so is one that shrank to a point. `place` is scale and centre `[R, 2]` of the windows in
-        this frame, `glimpses` `[R, C, h, w]` what is there.
-        """
-        (scale, centre), (b, n) = place, slots.presence.shape
-        claims = None
-        if n > 1:
-            centres, scales = (x.unflatten(0, (b, n)) for x in rows.put_all(centre, scale))
-            area, scene = scales.prod(2), rows.numbers() // n
-            larger = area[:, None] > LARGER * area[:, :, None]
-            older = slots.identity[:, None] < slots.identity[:, :, None]
-            first = (larger | (older & ~larger.transpose(1, 2))) * slots.presence[:, None]
-            before = rows.take(first.flatten(0, 1))
-            others = Others(centres.index_select(0, scene), scales.index_select(0, scene), before)
-            shape = (glimpses.shape[2], glimpses.shape[3])
-            claims = cover(view.points(scale, centre, shape), shape, others).by(before)
-        seen = shows(view, glimpses, scale, claims)
-        return torch.where(rows.put(seen.to(glimpses.dtype)).view(b, n) > 0, 0, slots.unseen + 1)
 
     def _q_where(self, evidence: Tensor, base: Tensor, scale: Tensor, predicted: Normal) -> Normal:
         """Around the position `base`, offset by at most half a window (learned); the predicted scale is corrected."""

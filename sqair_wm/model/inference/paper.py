@@ -177,5 +177,6 @@ class PaperDiscovery(nn.Module):
             prior=prior,
             velocity=torch.zeros_like(tracked.velocity),
             unseen=torch.zeros_like(tracked.unseen),
+            colour=torch.zeros_like(tracked.colour),
         )
         return found, embedding, log_q.sum(1), log_discrete.sum(1)
