@@ -31,9 +31,9 @@ Observation = np.ndarray | dict[str, np.ndarray]
 class Layout:
     """Rows are slots; columns are presence, centre (y, x), height, width, velocity (y, x) and the appearance code.
 
-    A row without an object is zero. `normalised`: the centre is in [-1, 1] inside the frame, height and width are
-    shares of the frame, velocity is in half frames a step. `pixels`: all are in pixels of the frame, velocity in pixels
-    a step.
+    A row without an object is zero, and so is that of an object which is unseen and, by the dynamics, gone
+    (`Slots.believed`). `normalised`: the centre is in [-1, 1] inside the frame, height and width are shares of the
+    frame, velocity is in half frames a step. `pixels`: all are in pixels of the frame, velocity in pixels a step.
 
     Attributes:
         slots: N, the largest number of objects in a scene.
@@ -101,7 +101,7 @@ class Layout:
         columns = [torch.ones_like(scale[..., :1]), centre, scale, velocity, slots.what]
         if self.around is not None:
             columns.append(self.around.columns(slots))
-        return torch.where(slots.presence[..., None] > 0, torch.cat(columns, -1), 0).to(torch.float32)
+        return torch.where(slots.believed[..., None], torch.cat(columns, -1), 0).to(torch.float32)
 
     @torch.inference_mode()
     def observe(self, slots: Slots, assignment: RowAssignment | None = None) -> Observation:
@@ -132,7 +132,7 @@ class Layout:
             (top, left, height, width) in pixels of the frame, zero where there is none: they enclose what
             the model draws of each object.
         """
-        there = slots.presence > 0
+        there = slots.believed
         identities = _in_rows(assignment, torch.where(there, slots.identity, -1), -1).cpu().numpy()
         if model is None:
             return {"identities": identities}

@@ -20,6 +20,7 @@ def empty_scenes(config: ModelConfig, batch: int, like: Tensor) -> Slots:
         identity=whole.new_full((b, n), -1),
         velocity=like.new_zeros(b, n, 2),
         unseen=whole.new_zeros(b, n),
+        belief=like.new_ones(b, n),
         colour=like.new_zeros(b, n, c.colours),
         temporal=like.new_zeros(b, n, c.hidden),
         prior=like.new_zeros(b, n, c.hidden),

@@ -12,7 +12,11 @@ from torch import Tensor
 from sqair_wm.common.tensors import TensorRecord, field_names
 from sqair_wm.nn.where import window
 
-PER_SLOT = ("what", "where", "presence", "identity", "velocity", "unseen", "colour", "temporal", "prior")
+PER_SLOT = ("what", "where", "presence", "identity", "velocity", "unseen", "belief", "colour", "temporal", "prior")
+
+
+DOUBTFUL = 0.5
+"""The belief in an object below which agents do not see it, as in imagination."""
 
 
 class _Memo(TensorRecord):
@@ -38,6 +42,8 @@ class Slots(_Memo):
         identity: `[B, N]` int64, unique within a scene and constant for as long as an object lives; -1 if empty.
         velocity: `[B, N, 2]` change of the centre (y, x) since the last frame, in units of half a frame; 0 if new.
         unseen: `[B, N]` int64, frames since its window last held foreground that no object before it explains.
+        belief: `[B, N]` probability that it is still there, by the dynamics: 1 when it is seen. Tracking keeps what it
+            does not see for `ModelConfig.patience` frames; in imagination an object that is expected to go is gone.
         colour: `[B, N, K]` mean colour of what its window held when it was last seen, 0 if unknown; `K` is
             `ModelConfig.colours`.
         temporal: `[B, N, H]` memory of the inference network.
@@ -57,6 +63,7 @@ class Slots(_Memo):
     identity: Tensor
     velocity: Tensor
     unseen: Tensor
+    belief: Tensor
     colour: Tensor
     temporal: Tensor
     prior: Tensor
@@ -74,6 +81,11 @@ class Slots(_Memo):
         return self.presence.sum(1)
 
     @property
+    def believed(self) -> Tensor:
+        """Which slots hold an object that is still there as far as the dynamics knows, `[B, N]` bool."""
+        return (self.presence > 0) & (self.belief >= DOUBTFUL)
+
+    @property
     def window(self) -> tuple[Tensor, Tensor]:
         """Scale and centre of each slot, both `[B, N, 2]`, see `sqair_wm.nn.where.window`; kept without gradients."""
         if torch.is_grad_enabled():
@@ -88,14 +100,16 @@ class Slots(_Memo):
 
     @staticmethod
     def restore(tensors: dict[str, Tensor]) -> Slots:
-        """Scenes from stored tensors by name; those of 0.11.0 and before lack `colour`, which their models don't use.
+        """Scenes from stored tensors by name.
+
+        Those of 0.11.0 and before lack `belief`, which is 1 then, and `colour`, which their models don't use.
 
         Raises:
             TypeError: if another one is missing, or does not belong here.
         """
-        if "colour" not in tensors and "presence" in tensors:
-            tensors = tensors | {"colour": tensors["presence"].new_zeros(*tensors["presence"].shape, 0)}
-        return Slots(**tensors)
+        if (there := tensors.get("presence")) is None:
+            return Slots(**tensors)
+        return Slots(**({"belief": torch.ones_like(there), "colour": there.new_zeros(*there.shape, 0)} | tensors))
 
     def after_loss(self, lost: Tensor) -> Slots:
         """The scenes, in which a life was just lost where `lost` `[B]` is true: its first frame is this one."""
@@ -220,22 +234,3 @@ class Noise(TensorRecord):
         """Noise of the first `tracked` of the tracked slots, and of the `N` discovered ones."""
         n = self.where.shape[1] // 2
         return self.map(lambda x: x[:, :tracked]), self.map(lambda x: x[:, n:])
-
-
-@dataclass
-class Exploration:
-    """How early training perturbs inference so that it tries more than it would choose.
-
-    Attributes:
-        presence_margin: discovery probabilities in the first frame are kept in [margin, 1 - margin].
-        may_discover: `[B]` bool, whether a scene may discover after its first frame; None means all may.
-        may_leave: `[B]` bool, whether tracked objects of a scene may vanish; None means all may. Until they
-            may, a hidden or blinking object can only be explained by its appearance, and learns to keep its identity.
-        duplicates: guided discovery may accept an object of which other objects explain all that is seen. Training
-            allows it, because a refused proposal teaches nothing.
-    """
-
-    presence_margin: float = 0.0
-    may_discover: Tensor | None = None
-    may_leave: Tensor | None = None
-    duplicates: bool = False

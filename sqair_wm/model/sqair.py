@@ -18,13 +18,14 @@ from sqair_wm.model.discovery import SetEncoder
 from sqair_wm.model.dynamics import Prediction, move_on
 from sqair_wm.model.empty import empty_scenes
 from sqair_wm.model.expected import check_frame
+from sqair_wm.model.exploration import Exploration
 from sqair_wm.model.factories import DECODERS, DISCOVERY_PRIORS, DYNAMICS, INFERENCE
 from sqair_wm.model.leaving import as_far_as_seen
 from sqair_wm.model.merging import merge, new_identities
 from sqair_wm.model.scene_features import SceneFeatures
 from sqair_wm.model.scenery import SceneryChange, changed, scenery_of
 from sqair_wm.model.scoring import Inferred, score
-from sqair_wm.model.slots import Exploration, Noise, Slots, StepTerms
+from sqair_wm.model.slots import Noise, Slots, StepTerms
 from sqair_wm.nn.attention import FrameView
 from sqair_wm.nn.packing import Rows
 
@@ -224,7 +225,8 @@ class SQAIR(nn.Module):
         names = ("what", "where", "presence", "velocity", "temporal", "prior")
         unseen = torch.zeros_like(fields[2], dtype=torch.int64)
         colour = fields[0].new_zeros(*unseen.shape, self.config.colours)
-        return tracked.replace(**dict(zip(names, fields, strict=True)), unseen=unseen, colour=colour)
+        seen = {"unseen": unseen, "belief": torch.ones_like(fields[2]), "colour": colour}
+        return tracked.replace(**dict(zip(names, fields, strict=True)), **seen)
 
     def _draw(self, tracked: Slots, stay_logit: Tensor, presence: Tensor, noise: Noise) -> list[Tensor]:
         """What, where and first memories of the new objects, `[B, M, ...]`; `presence` `[B, M]` says which exist."""

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from sqair_wm.common.frame import Frame
+from sqair_wm.model.exploration import Exploration
 from sqair_wm.model.scoring import Inferred
-from sqair_wm.model.slots import Exploration, Slots, StepTerms
+from sqair_wm.model.slots import Slots, StepTerms
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.nn.attention import FrameView
 from sqair_wm.training.rehearsal import Rehearsal

@@ -28,6 +28,14 @@ def test_columns_say_what_they_should():
     assert not rows.any()
 
 
+def test_what_is_unseen_and_expected_to_be_gone_is_not_shown():
+    slots, layout = scene(), Layout.of(CONFIG)
+    for belief, shown in ((0.49, False), (0.51, True)):
+        slots.belief[0, 1] = belief
+        assert bool(layout.observe(slots)[0, 1].any()) is shown
+        assert layout.info(slots)["identities"][0, 1] == (5 if shown else -1)
+
+
 def test_pixels_agree_with_the_boxes():
     slots, layout = scene(), Layout.of(CONFIG, units="pixels")
     row = layout.observe(slots)[0, 1]

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from sqair_wm.model.clock import since_change
+from sqair_wm.model.exploration import Exploration
 from sqair_wm.model.scoring import Inferred
-from sqair_wm.model.slots import Exploration, Noise, Slots
+from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.nn.attention import FrameView
 from sqair_wm.nn.where import constant, window

@@ -13,7 +13,8 @@ from sqair_wm.common.frame import Frame
 from sqair_wm.common.tensors import TensorRecord
 from sqair_wm.model.baselines.frame_networks import ConvDecoder, ConvEncoder, FrameDecoder, FrameEncoder
 from sqair_wm.model.config import ModelConfig
-from sqair_wm.model.slots import Exploration, Noise, StepTerms
+from sqair_wm.model.exploration import Exploration
+from sqair_wm.model.slots import Noise, StepTerms
 from sqair_wm.model.sqair import Rendering
 from sqair_wm.nn.distributions import Normal, positive
 from sqair_wm.nn.networks import mlp

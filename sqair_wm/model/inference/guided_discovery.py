@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.discovery import SetEncoder
+from sqair_wm.model.exploration import Exploration
 from sqair_wm.model.inference.parts import CERTAIN, LARGER, GlimpseReader, Look, ObjectMemory, limited, shows
 from sqair_wm.model.inference.recognition import mean_colour
 from sqair_wm.model.inference.search import Others, Peak, Residual, energy_map
-from sqair_wm.model.slots import Exploration, Noise, Slots
+from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.nn.attention import FrameView
 from sqair_wm.nn.distributions import Normal, bernoulli_log_prob, bounded, clamp_probability, positive, sample_log_prob
 from sqair_wm.nn.networks import VanillaCell, mlp
@@ -217,6 +218,7 @@ class GuidedDiscovery(nn.Module):
         else:
             fields = {name: getattr(tracked, name)[:, :0] for name in names}
         fields["velocity"] = zero.new_zeros(*fields["presence"].shape, 2)
+        fields["belief"] = torch.ones_like(fields["presence"])
         fields["unseen"] = fields["unseen"].to(tracked.unseen.dtype)
         return tracked.replace(**fields), log_q, log_discrete
 

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.dynamics import Prediction
+from sqair_wm.model.exploration import Exploration
 from sqair_wm.model.inference.guided_discovery import FIRST_LOOK
 from sqair_wm.model.inference.matching import Matcher, nearest
 from sqair_wm.model.inference.parts import CERTAIN, Decode, GlimpseReader, keep, limited
 from sqair_wm.model.inference.recognition import recognised, sight
 from sqair_wm.model.inference.search import Others, energy_map, search_near
-from sqair_wm.model.slots import Exploration, Noise, Slots
+from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.nn.attention import FrameView
 from sqair_wm.nn.distributions import Normal, bernoulli_log_prob, bounded, positive, sample_log_prob
 from sqair_wm.nn.networks import GRUCell, linear, mlp
@@ -104,7 +105,8 @@ class GuidedTracking(nn.Module):
         *fields, log_q, log_discrete = (x.unflatten(0, slots.presence.shape) for x in fields)
         names = ("what", "where", "presence", "velocity", "temporal")
         tracked = slots.replace(**dict(zip(names, fields, strict=True)), unseen=unseen, colour=colour)
-        tracked = tracked.replace(prior=prior.memory)
+        belief = torch.where(unseen > 0, slots.belief * prior.remains.detach(), 1)
+        tracked = tracked.replace(belief=belief, prior=prior.memory)
         identity = torch.where(tracked.presence > 0, slots.identity, -torch.ones_like(slots.identity))
         return tracked.replace(identity=identity), log_q.sum(1), log_discrete.sum(1)
 

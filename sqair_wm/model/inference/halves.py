@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from sqair_wm.model.discovery import SetEncoder
 from sqair_wm.model.dynamics import Prediction
+from sqair_wm.model.exploration import Exploration
 from sqair_wm.model.inference.parts import GlimpseReader
-from sqair_wm.model.slots import Exploration, Noise, Slots
+from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.nn.attention import FrameView
 
 

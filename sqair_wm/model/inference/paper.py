@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.discovery import SetEncoder
 from sqair_wm.model.dynamics import ABSENT, Prediction
+from sqair_wm.model.exploration import Exploration
 from sqair_wm.model.inference.parts import keep
-from sqair_wm.model.slots import Exploration, Noise, Slots
+from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.nn.attention import FrameView
 from sqair_wm.nn.distributions import Normal, bernoulli_log_prob, clamp_probability, positive
 from sqair_wm.nn.networks import ConvTrunk, Encoder, GRUCell, VanillaCell, linear, mlp
@@ -177,6 +178,7 @@ class PaperDiscovery(nn.Module):
             prior=prior,
             velocity=torch.zeros_like(tracked.velocity),
             unseen=torch.zeros_like(tracked.unseen),
+            belief=torch.ones_like(tracked.belief),
             colour=torch.zeros_like(tracked.colour),
         )
         return found, embedding, log_q.sum(1), log_discrete.sum(1)

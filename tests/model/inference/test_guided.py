@@ -7,9 +7,10 @@ import torch
 
 from benchmarks.scenes import ATARI, certain_model, moving_sprites
 from sqair_wm.common.frame import Frame
+from sqair_wm.model.exploration import Exploration
 from sqair_wm.model.inference.guided_tracking import corrected
 from sqair_wm.model.inference.parts import limited
-from sqair_wm.model.slots import Exploration, Noise
+from sqair_wm.model.slots import Noise
 from sqair_wm.model.sqair import SQAIR
 from sqair_wm.nn.attention import FrameView
 from sqair_wm.nn.distributions import Normal

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from benchmarks.scenes import ATARI, certain_model, moving_sprites
+from sqair_wm.model.exploration import Exploration
 from sqair_wm.model.inference.matching import FARTHEST, Matcher, nearest, smooth
-from sqair_wm.model.slots import Exploration, Noise
+from sqair_wm.model.slots import Noise
 from sqair_wm.nn.attention import FrameView, place_whole
 
 SIZE, FRAME, GLIMPSE = (16.0, 16.0), (50, 50), (16, 16)

@@ -81,3 +81,15 @@ def test_where_an_object_vanished_the_next_one_is_another_unless_it_has_its_colo
     seen = follow([*gone, frame((30, 30, BLUE)), frame((30, 30, BLUE))])
     assert [names(s) for s in seen[:3]] == [[0]] * 3, "it is kept for a while"
     assert names(seen[-1]) == [1], "and given up when something else is seen in its place"
+
+
+def test_belief_in_an_object_falls_while_it_is_unseen_as_the_dynamics_expects_it_to_stay():
+    model = certain_model(GAME).requires_grad_(False)
+    slots, believed = model.initial(1), []
+    for shown in [frame((30, 30, RED)), frame(), frame(), frame((30, 30, RED))]:
+        expected = slots.belief * model.predict(slots).remains
+        slots, _ = model.observe(slots, shown, noise=Noise.none(slots))
+        believed.append(slots.belief[0, 0].item())
+        if 0 < len(believed) - 1 < 3:
+            torch.testing.assert_close(slots.belief[0, 0], expected[0, 0])
+    assert believed[0] == believed[3] == 1 and 1 > believed[1] > believed[2] > 0
