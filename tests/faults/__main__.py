@@ -21,6 +21,7 @@ from tests.faults.films import films
 from tests.faults.forks import Count
 from tests.faults.fuzz import agent_settings, descriptions, settings
 from tests.faults.kills import full_disks, kills
+from tests.faults.long_use import long_use
 from tests.faults.readers import damages
 from tests.faults.trials import signals
 
@@ -70,6 +71,7 @@ PARTS: dict[str, Part] = {
     "films": films,
     "kills": kills,
     "disks": full_disks,
+    "long use": long_use,
 }
 """By name, the long ones first."""
 

@@ -1,5 +1,6 @@
 """A short version of `make fault-test`, as a part of `make test`."""
 
+import os
 import threading
 
 import pytest
@@ -9,6 +10,7 @@ from tests.faults.films import films
 from tests.faults.forks import do
 from tests.faults.fuzz import agent_settings, descriptions
 from tests.faults.kills import BLACK, RECORDING, full_disks, kills
+from tests.faults.long_use import WORK, grown, long_use
 from tests.faults.readers import damages
 
 QUICK = {name: killing.WRITERS[name] for name in ("checkpoint", "note", "folder of arrays")}
@@ -33,6 +35,17 @@ def test_damaged_files_and_odd_descriptions_are_named(tmp_path):
         (tmp_path / name).mkdir()
     nothing_wrong([*damages(tmp_path / "damaged", seeds=1), *descriptions(tmp_path / "odd", every=9)])
     nothing_wrong([*agent_settings(every=23), *films(tmp_path / "odd", seeds=1)])
+
+
+def test_nothing_is_left_over_when_a_model_is_loaded_again_and_again(tmp_path, monkeypatch):
+    for name in WORK.keys() - {"a model is loaded"}:
+        monkeypatch.delitem(WORK, name)
+    nothing_wrong(long_use(tmp_path, 0.1))
+    kept = []
+    more = grown(lambda: kept.append((os.open(os.devnull, os.O_RDONLY), bytearray(8 << 20))), 4)
+    assert more["open files"] == 4 and more["bytes"] > 16 << 20 and not more["threads"]
+    for file, _ in kept:
+        os.close(file)
 
 
 def test_two_who_record_the_same_at_once_get_the_same(tmp_path):
