@@ -42,7 +42,7 @@ def test_nothing_is_left_over_when_a_model_is_loaded_again_and_again(tmp_path, m
         monkeypatch.delitem(WORK, name)
     nothing_wrong(long_use(tmp_path, 0.1))
     kept = []
-    more = grown(lambda: kept.append((os.open(os.devnull, os.O_RDONLY), bytearray(8 << 20))), 4)
+    more = grown(lambda: kept.append((os.open(os.devnull, os.O_RDONLY), b"x" * (8 << 20))), 4)
     assert more["open files"] == 4 and more["bytes"] > 16 << 20 and not more["threads"]
     for file, _ in kept:
         os.close(file)
