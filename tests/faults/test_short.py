@@ -1,5 +1,6 @@
 """A short version of `make fault-test`, as a part of `make test`."""
 
+import mmap
 import os
 import threading
 
@@ -42,10 +43,16 @@ def test_nothing_is_left_over_when_a_model_is_loaded_again_and_again(tmp_path, m
         monkeypatch.delitem(WORK, name)
     nothing_wrong(long_use(tmp_path, 0.1))
     kept = []
-    more = grown(lambda: kept.append((os.open(os.devnull, os.O_RDONLY), b"x" * (8 << 20))), 4)
+
+    def leak() -> None:
+        kept.append((os.open(os.devnull, os.O_RDONLY), mmap.mmap(-1, 16 << 20)))
+        kept[-1][1].write(b"x" * (16 << 20))
+
+    more = grown(leak, 4)
     assert more["open files"] == 4 and more["bytes"] > 16 << 20 and not more["threads"]
-    for file, _ in kept:
+    for file, memory in kept:
         os.close(file)
+        memory.close()
 
 
 def test_two_who_record_the_same_at_once_get_the_same(tmp_path):
