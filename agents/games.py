@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from sqair_wm.envs.layout import Layout, Observation
+from sqair_wm.games.lives import Lives
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.scenes import Tracker
 from sqair_wm.world.world_model import WorldModel
@@ -68,7 +69,7 @@ class RealGames:
         self._tracker = Tracker(world, number)
         self._first, self._begun, self._seed = seed, [0] * number, [0] * number
         self._taken: list[list[int]] = [[] for _ in range(number)]
-        self._lives = np.zeros(number, int)
+        self._lives = [Lives() for _ in range(number)]
 
     @property
     def slots(self) -> Slots:
@@ -102,15 +103,14 @@ class RealGames:
         """Take a step in every game, or where `rows` `[B]` is true; games that have ended stay as they are."""
         rows = ~self.over if rows is None else rows & ~self.over
         reward, no = np.zeros(self.number), np.zeros(self.number, bool)
-        ended, truncated, taken = no.copy(), no.copy(), np.where(rows, actions, 0).astype(np.int64)
-        before = self._lives.copy()
+        ended, truncated, lost, taken = no.copy(), no.copy(), no.copy(), np.where(rows, actions, 0).astype(np.int64)
         for i in np.flatnonzero(rows):
-            reward[i], ended[i], truncated[i] = self._act(int(i), int(taken[i]))
+            reward[i], ended[i], truncated[i], lost[i] = self._act(int(i), int(taken[i]))
         if rows.any():
-            self._tracker.see(self.frames, taken, None if rows.all() else rows, self._lives < before)
+            self._tracker.see(self.frames, taken, None if rows.all() else rows, lost)
         self.fresh = self.fresh & ~rows
         self.over = self.over | ended | truncated
-        return Tick(taken, reward, ended, truncated & ~ended, no, self._lives < before)
+        return Tick(taken, reward, ended, truncated & ~ended, no, lost)
 
     def advance(self, actions: np.ndarray) -> Tick:
         """Take a step in every game that runs; those that have ended begin anew."""
@@ -127,14 +127,15 @@ class RealGames:
     def _reset(self, i: int, seed: int) -> None:
         """Begin game `i`."""
         self.frames[i], info = self.envs[i].reset(seed=seed)
-        self._seed[i], self._taken[i], self._lives[i], self.infos[i] = seed, [], info.get("lives", 0), info
+        self._seed[i], self._taken[i], self.infos[i] = seed, [], info
+        self._lives[i].begin(info)
 
-    def _act(self, i: int, action: int) -> tuple[float, bool, bool]:
-        """Take a step of game `i`; returns its reward, and whether the game ended or was cut off."""
+    def _act(self, i: int, action: int) -> tuple[float, bool, bool, bool]:
+        """Take a step of game `i`; returns its reward, and whether the game ended, was cut off, or lost a life."""
         self.frames[i], reward, ended, truncated, info = self.envs[i].step(action)
         self._taken[i].append(action)
-        self._lives[i], self.infos[i] = info.get("lives", 0), info
-        return float(reward), ended, truncated
+        self.infos[i] = info
+        return float(reward), ended, truncated, self._lives[i].lost(info)
 
     def state_dict(self) -> dict[str, Any]:
         """The state of the games in tensors and plain data: the seed of each, and its actions since it began."""

@@ -13,6 +13,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils import EzPickle, RecordConstructorArgs
 
 from sqair_wm.common.figures import identity_color
+from sqair_wm.games.lives import Lives
 from sqair_wm.games.names import BOUNCING, find_game, games, name_of
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.scenes import Tracker, load_for_game
@@ -69,7 +70,7 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         check_fits(self.model, env.observation_space, env.action_space, env.unwrapped.spec, _frame_settings(env))
         self.layout, self.draw = Layout.for_agents(self.model, around, form, units), draw
         self.observation_space = self.layout.space
-        self._tracker, self._lives = Tracker(self.model, 1), 0
+        self._tracker, self._lives = Tracker(self.model, 1), Lives()
         self._who: Info = {"boxes": np.zeros((0, 4), np.float32), "identities": np.zeros(0, np.int64)}
         self._copied = False
 
@@ -88,7 +89,7 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         frame, info = self.env.reset(seed=seed, options=options)
         self._copied = False
         self._tracker.begin(START)
-        self._lives = info.get("lives", 0)
+        self._lives.begin(info)
         return self._see(frame, None, info)
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, Info]:
@@ -113,8 +114,7 @@ class SlotObservation(RecordConstructorArgs, gym.Wrapper):
         return self._draw(picture.copy())
 
     def _see(self, frame: np.ndarray, taken: np.ndarray | None, info: Info) -> tuple[Observation, Info]:
-        lives, self._lives = self._lives, info.get("lives", 0)
-        self._tracker.see(frame[None], taken, lost=np.array([self._lives < lives]))
+        self._tracker.see(frame[None], taken, lost=np.array([self._lives.lost(info)]))
         seen = self._tracker.scenes
         self._who = row(self.layout.info(seen.state, seen.assignment, self.model), 0)
         return row(self.layout.observe(seen.state, seen.assignment), 0), info | self._who

@@ -22,6 +22,7 @@ from sqair_wm.data.stored import (
     write_notes,
 )
 from sqair_wm.games.background import RunningMode, separate
+from sqair_wm.games.lives import Lives
 from sqair_wm.games.play import Recording, initial_background
 from sqair_wm.games.policies import Player, RandomPlayer
 from sqair_wm.world.source import Source
@@ -105,13 +106,14 @@ class _Stream:
     def __init__(self, recording: Recording, number: int, background: np.ndarray):
         self.env, self.mode = recording.make(), RunningMode(background, recording.memory)
         self.frame, self.over = background, True
-        self._lives = 0
+        self._lives = Lives()
         self._seed: int | None = recording.seed + number
 
     def begin(self) -> dict[str, Any]:
         """Begin an episode; returns the entries of its first frame."""
         self.frame, info = self.env.reset(seed=self._seed)
-        self._seed, self._lives, self.over = None, info.get("lives", 0), False
+        self._seed, self.over = None, False
+        self._lives.begin(info)
         self.mode.reset()
         self.mode.update(self.frame)
         return {"starts": True}
@@ -119,8 +121,7 @@ class _Stream:
     def step(self, action: int) -> dict[str, Any]:
         """Take a step; returns the entries of its frame."""
         self.frame, reward, ends, truncated, info = self.env.step(action)
-        lives, self.over = info.get("lives", 0), bool(ends or truncated)
-        lost, self._lives = lives < self._lives, lives
+        lost, self.over = self._lives.lost(info), bool(ends or truncated)
         self.mode.update(self.frame)
         return {"actions": action, "rewards": reward, "ends": ends, "truncations": truncated, "losses": lost}
 

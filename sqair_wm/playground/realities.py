@@ -17,6 +17,7 @@ from sqair_wm.common.frame import Frame
 from sqair_wm.games.background import compose
 from sqair_wm.games.branches import Branching
 from sqair_wm.games.games import action_names
+from sqair_wm.games.lives import Lives
 from sqair_wm.world.scenes import Scenes, Tracker
 from sqair_wm.world.world_model import WorldModel
 
@@ -82,29 +83,30 @@ class GameReality:
         self.actions = action_names(self._env)
         self.fps = float(self._env.metadata.get("render_fps") or USUAL_FPS)
         self._seed: int | None = seed
-        self._lives = 0
+        self._lives = Lives()
 
     def begin(self, seed: int | None = None) -> Shown:
         """See `Reality`."""
         picture, info = self._env.reset(seed=self._seed if seed is None else seed)
-        self._seed, self._lives = None, info.get("lives", 0)
+        self._seed = None
+        self._lives.begin(info)
         self._tracker.begin(ONE)
         return self._see(picture, None, False, 0.0, False)
 
     def step(self, action: int) -> Shown:
         """See `Reality`."""
         picture, reward, terminated, truncated, info = self._env.step(action)
-        lives, self._lives = self._lives, info.get("lives", 0)
-        return self._see(picture, np.array([action]), self._lives < lives, float(reward), terminated or truncated)
+        lost, over = self._lives.lost(info), terminated or truncated
+        return self._see(picture, np.array([action]), lost, float(reward), over)
 
     def keep(self) -> Any:
         """See `Reality`; the state of the background model is compressed to save memory."""
         background = zlib.compress(pickle.dumps(self._tracker.preprocessors[0]), 1)
-        return self._env.save(), _counters(self._env), self._lives, background, bare(self._tracker.scenes)
+        return self._env.save(), _counters(self._env), self._lives.left, background, bare(self._tracker.scenes)
 
     def put_back(self, kept: Any) -> None:
         """See `Reality`."""
-        state, counters, self._lives, background, scenes = kept
+        state, counters, self._lives.left, background, scenes = kept
         self._env.restore(state)
         for wrapper, values in zip(_wrappers(self._env), counters, strict=True):
             vars(wrapper).update(copy.deepcopy(values))

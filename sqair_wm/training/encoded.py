@@ -209,20 +209,20 @@ def encode(model: WorldModel, sequences: PlaySequences, device: torch.device, pr
     first = np.linspace(0, frames - length, streams).round().astype(np.int64)
     slots, empty = model.initial(streams), model.initial(streams)
     previous, kept = empty.identity, _room(empty, frames)
-    part, lost = torch.zeros(frames, dtype=torch.int64), torch.from_numpy(endings(sequences))
+    part, ends = torch.zeros(frames, dtype=torch.int64), torch.from_numpy(endings(sequences))
     for t in tqdm(range(length), desc="encoding", unit="step", leave=False, disable=None if progress else True):
         rows = first + t
         fresh = torch.from_numpy(sequences.begins[rows] | (t == 0)).to(device)
         slots, previous = slots.overwrite(fresh, empty), torch.where(fresh[:, None], empty.identity, previous)
         batch = sequences.cut(rows, 1, device)
-        slots = model.filter(slots, batch.frames[0], batch.actions[0], lost=lost[rows].to(device))
+        slots = model.filter(slots, batch.frames[0], batch.actions[0], lost=ends[rows].to(device))
         arranged = reduced(keep_rows(slots, previous))
         previous = arranged.identity
         for name, store in kept.items():
             store[rows] = getattr(arranged, name).cpu()
         part[rows] = torch.from_numpy(sequences.episodes[rows] * streams + np.arange(streams))
-    arrays = (sequences.actions, sequences.rewards, endings(sequences))
-    actions, rewards, ends = (torch.from_numpy(x) for x in arrays)
+    arrays = (sequences.actions, sequences.rewards)
+    actions, rewards = (torch.from_numpy(x) for x in arrays)
     return EncodedPlay(Slots(**kept), part, actions, rewards, ends, sum(model.config.object_share))
 
 

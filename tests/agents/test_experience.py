@@ -1,6 +1,5 @@
 """The play of a run as it grows: it is kept as it happened, and a model that filters it again sees the same."""
 
-import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -11,6 +10,7 @@ from sqair_wm.agents.stretch import play
 from sqair_wm.games.policies import RandomPolicy
 from sqair_wm.model.slots import Noise
 from sqair_wm.training.encoded import encode
+from tests.envs.conftest import Mortal
 
 CPU = torch.device("cpu")
 
@@ -63,23 +63,9 @@ def test_stretches_go_on_and_are_read_back_as_they_were(world, short, tmp_path):
     assert (a.part.diff() >= 0).all() and torch.equal(a.rewards, b.rewards)
 
 
-class Mortal(gym.Wrapper):
-    """Begins with three lives and loses one every fifth step."""
-
-    def reset(self, **options):
-        self.steps = 0
-        frame, info = self.env.reset(**options)
-        return frame, info | {"lives": 3}
-
-    def step(self, action):
-        self.steps += 1
-        *rest, info = self.env.step(action)
-        return *rest, info | {"lives": 3 - self.steps // 5}
-
-
 def test_a_lost_life_is_learned_as_an_ending_and_nobody_starts_from_it(world, short, tmp_path):
     games, kept = RealGames(world, 2), GrownPlay(tmp_path, world)
-    games.envs = [Mortal(env) for env in games.envs]
+    games.envs = [Mortal(env, lambda steps: 3 - steps // 5) for env in games.envs]
     kept.add(stretch(world, games=games))
     seen = kept.encoded
     assert set(seen.states.step[seen.ends].tolist()) == {1}, "a life begins"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,24 @@ def pool(folder: str) -> str:
 def imagined(folder: str, pool: str) -> dict[str, Any]:
     """Settings of an imagination that needs no game."""
     return {"model": folder, "start_states": pool, "horizon": 4}
+
+
+class Mortal(gym.Wrapper):
+    """Counts lives: `left` says how many there are after so many steps of an episode."""
+
+    def __init__(self, env: gym.Env, left: Callable[[int], int]):
+        super().__init__(env)
+        self.left, self.steps = left, 0
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        self.steps = 0
+        frame, info = self.env.reset(**options)
+        return frame, info | {"lives": self.left(0)}
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        self.steps += 1
+        *rest, info = self.env.step(action)
+        return *rest, info | {"lives": self.left(self.steps)}
 
 
 def same(a: Any, b: Any) -> bool:

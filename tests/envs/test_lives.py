@@ -12,25 +12,17 @@ from sqair_wm.envs.slots import SlotObservation
 from sqair_wm.envs.slots_vector import SlotVectorObservation
 from sqair_wm.world.world_model import WorldModel
 from tests.conftest import small
+from tests.envs.conftest import Mortal
 
 
-class Mortal(gym.Wrapper):
-    """Begins with three lives and loses the first with the second step."""
-
-    def reset(self, **options):
-        self.steps = 0
-        frame, info = self.env.reset(**options)
-        return frame, info | {"lives": 3}
-
-    def step(self, action):
-        self.steps += 1
-        *rest, info = self.env.step(action)
-        return *rest, info | {"lives": 3 - (self.steps >= 2)}
+def loses_one(steps):
+    """Of three lives the first is lost with the second step."""
+    return 3 - (steps >= 2)
 
 
 def test_time_begins_anew_with_a_lost_life(bouncing):
     model = sqair_wm.load(bouncing)
-    env = SlotObservation(Mortal(model.make_env()), bouncing)
+    env = SlotObservation(Mortal(model.make_env(), loses_one), bouncing)
     for _ in range(2):
         env.reset(seed=0)
         times = [env.slots.step.item()]
@@ -43,7 +35,10 @@ def test_time_begins_anew_with_a_lost_life(bouncing):
 @pytest.mark.parametrize("mode", list(gym.vector.AutoresetMode)[:2])
 def test_each_game_of_a_vector_has_its_own_lives(bouncing, mode):
     model = sqair_wm.load(bouncing)
-    games = [lambda: model.make_env(max_episode_steps=5), lambda: Mortal(model.make_env(max_episode_steps=5))]
+    games = [
+        lambda: model.make_env(max_episode_steps=5),
+        lambda: Mortal(model.make_env(max_episode_steps=5), loses_one),
+    ]
     env = SlotVectorObservation(SyncVectorEnv(games, autoreset_mode=mode), bouncing)
     env.reset(seed=0)
     times = [env.slots.step.tolist()]

@@ -23,6 +23,7 @@ from sqair_wm.evaluation.games.choices import Choice, Decisions
 from sqair_wm.evaluation.games.foresight import Foresight, Imagination
 from sqair_wm.evaluation.games.players import LookaheadPlayer, sequences
 from sqair_wm.games.branches import Branching
+from sqair_wm.games.lives import Lives
 from sqair_wm.games.policies import RepeatingAgent
 from sqair_wm.world.scenes import load_for_game
 from sqair_wm.world.world_model import WorldModel
@@ -121,22 +122,22 @@ def try_states(game: Branching, foresight: Foresight, settings: DecisionSettings
     """States of play, which foresight follows, with the true returns of random sequences from each."""
     space = game.action_space
     assert isinstance(space, gym.spaces.Discrete)
-    actions, random, age = int(space.n), np.random.default_rng(settings.seed), 1
+    actions, random, age, lives = int(space.n), np.random.default_rng(settings.seed), 1, Lives()
     player = LookaheadPlayer(game, actions, settings.seed) if better else RepeatingAgent(actions, settings.seed)
     frame, info = game.reset(seed=settings.seed)
     foresight.begin(frame)
-    lives, tried, most = info.get("lives", 0), 0, settings.states * settings.tries
+    lives.begin(info)
+    tried, most = 0, settings.states * settings.tries
     for t in range(1, PATIENCE * settings.every * most):
         action = player.act()
         frame, _, terminated, truncated, info = game.step(action)
         if terminated or truncated:
             frame, info = game.reset()
-            lives = info.get("lives", 0)
+            lives.begin(info)
             foresight.begin(frame)
             age = 1
             continue
-        lives, before = info.get("lives", 0), lives
-        foresight.see(frame, action, lives < before)
+        foresight.see(frame, action, lives.lost(info))
         age += 1
         if t % settings.every or age <= settings.seen:
             continue

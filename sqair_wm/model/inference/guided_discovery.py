@@ -155,7 +155,9 @@ class GuidedDiscovery(nn.Module):
             temporal = prior = torch.zeros_like(state)
         log_discrete = bernoulli_log_prob(presence, logit)
         log_q = log_discrete + presence * sample_log_prob((q_where, q_what), (where_noise, what_noise))
-        colour = presence[:, None] * mean_colour(look.glimpses, look.claims)[:, : self.config.colours]
+        colour = presence.new_zeros(presence.shape[0], 0)
+        if self.config.colours:
+            colour = presence[:, None] * mean_colour(look.glimpses, look.claims)
         outputs = (what, where, presence, unseen, colour, temporal, prior, state, log_q, log_discrete)
         return _Step(*rows.put_all(*outputs))
 

@@ -104,9 +104,9 @@ class GuidedTracking(nn.Module):
         fields = rows.put_all(what, where, presence, velocity, temporal, log_q, log_discrete)
         *fields, log_q, log_discrete = (x.unflatten(0, slots.presence.shape) for x in fields)
         names = ("what", "where", "presence", "velocity", "temporal")
-        tracked = slots.replace(**dict(zip(names, fields, strict=True)), unseen=unseen, colour=colour)
         belief = torch.where(unseen > 0, slots.belief * prior.remains.detach(), 1)
-        tracked = tracked.replace(belief=belief, prior=prior.memory)
+        seen_as = {"unseen": unseen, "belief": belief, "colour": colour}
+        tracked = slots.replace(**dict(zip(names, fields, strict=True)), **seen_as, prior=prior.memory)
         identity = torch.where(tracked.presence > 0, slots.identity, -torch.ones_like(slots.identity))
         return tracked.replace(identity=identity), log_q.sum(1), log_discrete.sum(1)
 
