@@ -18,8 +18,9 @@ from sqair_wm.nn.networks import linear, mlp
 WAYS, LEAST_STD, SELDOM = 8, 0.02, -4.0
 """Components of the mixture for a new object, the floor of their standard deviations, and a birth's initial logit."""
 
-WHICH = 0.02
-"""Weight in the loss of which object is born, relative to whether one is: the first has many more dimensions."""
+WHICH, LOOK = 0.02, 0.1
+"""Weights in the loss: of which object is born, relative to whether one is, because the first has many more dimensions;
+and in it, of the numbers that describe how it looks, which are more than those that say where it is."""
 
 
 class Expected(NamedTuple):
@@ -35,12 +36,13 @@ class Expected(NamedTuple):
     ways: Tensor
     object: Normal
 
-    def log_prob(self, where: Tensor, what: Tensor, velocity: Tensor, moving: Tensor) -> Tensor:
-        """log p of one new object, `[B]`; its velocity counts where `moving` `[B]` is 1."""
+    def log_prob(self, where: Tensor, what: Tensor, velocity: Tensor, moving: Tensor, look: float = 1.0) -> Tensor:
+        """log p of one new object, `[B]`; its velocity counts where `moving` `[B]` is 1, `what` by `look`."""
         w = what.shape[-1]
-        place = Normal(self.object.mean[..., : 4 + w], self.object.std[..., : 4 + w])
-        speed = Normal(self.object.mean[..., 4 + w :], self.object.std[..., 4 + w :])
-        each = place.log_prob(torch.cat([where, what], -1)[:, None])
+        place, code, speed = (
+            Normal(*parts) for parts in zip(*(x.split((4, w, 2), -1) for x in self.object), strict=True)
+        )
+        each = place.log_prob(where[:, None]) + look * code.log_prob(what[:, None])
         each = each + moving[:, None] * speed.log_prob(velocity[:, None])
         return torch.logsumexp(self.ways.log_softmax(-1) + each, -1)
 
@@ -105,13 +107,16 @@ class Births(nn.Module):
 def birth_loss(expected: Expected, new: Tensor, target: tuple[Tensor, ...], weight: Tensor) -> Tensor:
     """Negative log density, a scalar, of whether an object appeared (mean over scenes) and of which (mean over births).
 
+    Scenes of weight 0 count for neither.
+
     Args:
         expected: the prediction for `B` scenes.
         new: `[B]` bool, whether an object appeared.
         target: where, what and velocity of that object and whether its velocity is known, see `Expected.log_prob`.
         weight: `[B]`, how much each scene counts for whether an object appeared.
     """
-    born = new.to(weight.dtype)
-    whether = F.binary_cross_entropy_with_logits(expected.logit, born, weight)
-    which = torch.where(new, -expected.log_prob(*target), 0).sum() / born.sum().clamp(min=1)
-    return whether + WHICH * which * (born.sum() > 0)
+    counts, born = weight > 0, new & (weight > 0)
+    where, what, velocity, moving = target
+    whether = F.binary_cross_entropy_with_logits(expected.logit, new.to(weight.dtype), weight, reduction="sum")
+    which = torch.where(born, -expected.log_prob(where, what, velocity, moving, LOOK), 0).sum()
+    return whether / counts.sum().clamp(min=1) + WHICH * which / born.sum().clamp(min=1)

@@ -118,27 +118,31 @@ class ImaginationLoss(nn.Module):
         return changed(slots.scenery, features, added.detach()), missed
 
     def _births(self, play: Play, before: list[Slots]) -> Tensor:
-        """Loss of the objects that appear during the context; of several at once only the one in the first slot counts.
+        """Loss of the objects that appear; of several at once only the one in the first slot counts.
 
         The first scenes are left out, because their memory of the dynamics was computed before this training. Objects
         that will not be seen again are left out as well: tracking keeps them for a while, but imagination does not.
+        Imagined scenes count until something appears in them: from then on it is missing in them.
         """
-        losses = [play.weight.new_zeros(())]
-        if self.births is None:
-            return losses[0]
-        for t in range(1, min(self.config.context, len(play) - 2)):
+        if self.births is None or len(play) < 4:
+            return play.weight.new_zeros(())
+        waits, scenes, found = torch.ones_like(play.weight), [], []
+        for t in range(1, len(play) - 2):
             now, after, later = (play.scene(k) for k in (t, t + 1, t + 2))
             new = newly_seen(now, after)
             slot = new.to(torch.uint8).argmax(1)[:, None]
             where, what, name = (pick(x, slot) for x in (after.where, after.what, after.identity))
             stays = (later.identity == name[:, None]) & (later.presence > 0) & (later.unseen == 0)
             velocity = pick(later.velocity, stays.to(torch.uint8).argmax(1)[:, None])
-            left = before[t].replace(presence=before[t].presence * ~play.departed[t])
-            features = SceneFeatures.of(left, self.model, self.dense)
-            expected = self.births(features, left, play.actions[t + 1])
-            target = where, what, velocity, stays.any(1).to(velocity.dtype)
-            losses.append(birth_loss(expected, new.any(1), target, play.weight))
-        return torch.stack(losses).sum() / max(1, len(losses) - 1)
+            scenes.append(before[t].replace(presence=before[t].presence * ~play.departed[t]))
+            known = stays.any(1).to(velocity.dtype)
+            found.append((where, what, velocity, known, new.any(1), play.weight * waits, play.actions[t + 1]))
+            if t + 1 >= self.config.context:
+                waits = waits * ~new.any(1)
+        left = Slots.cat(scenes).map(Tensor.detach)
+        where, what, velocity, known, new, weight, action = (torch.cat(x) for x in zip(*found, strict=True))
+        expected = self.births(SceneFeatures.of(left, self.model, self.dense), left, action)
+        return birth_loss(expected, new, (where, what, velocity, known), weight)
 
     @staticmethod
     def _seen(imagined: Slots, target: Slots) -> Slots:

@@ -137,6 +137,31 @@ def test_births_are_learned_as_imagined_without_objects_that_will_not_be_seen_ag
     assert births[True] == nobody != births[False]
 
 
+def newcomers(frames: int, second: float = 0.0) -> Play:
+    """One steered object; a second one appears in frame 4, and a third in frame 6, at the height `second`."""
+    play = steered(frames).cut(torch.tensor([0]), frames, torch.device("cpu"))
+    states = play.states.map(torch.clone)
+    for first, row, name, y in ((4, 1, 9, 0.3), (6, 2, 11, second)):
+        states.presence[first:, 0, row], states.identity[first:, 0, row] = 1, name
+        states.where[first:, 0, row] = to_where(torch.full((2,), 0.2), torch.tensor([y, 0.5]))
+    return replace(play, states=states)
+
+
+@pytest.mark.parametrize(("context", "counts"), [(2, False), (9, True)])
+def test_imagined_scenes_teach_what_appears_first_in_them_and_seen_ones_everything(context, counts):
+    torch.manual_seed(0)
+    loss = ImaginationLoss(
+        WorldModel(replace(CONFIG, births=True)), ImaginationConfig(**(QUICK | {"context": context}))
+    )
+    first = newcomers(9)
+    with torch.no_grad():
+        before = [newcomers(9).scene(t) for t in range(8)]
+        here, there = (loss._births(play, before) for play in (first, newcomers(9, second=-0.5)))
+        first.states.where[4:, 0, 1, 2] -= 1
+        moved = loss._births(first, before)
+    assert bool(here != there) is counts and here != moved
+
+
 def test_the_loss_needs_no_value_on_the_host():
     with torch.device("meta"):
         world = WorldModel(CONFIG)
