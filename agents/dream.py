@@ -42,6 +42,7 @@ class DreamSettings(SlotNetworkSettings, Counting):
         stochastic: sample futures; otherwise imagine the likeliest one.
         spread: scale of the noise of sampled futures, see `Sampled`.
         discover: whether new objects may appear in imagination.
+        memory: whether the agent sees what the dynamics remembers of each object, see `Layout`.
     """
 
     reward: str = "sign"
@@ -62,6 +63,7 @@ class DreamSettings(SlotNetworkSettings, Counting):
     stochastic: bool = True
     spread: float = 0.25
     discover: bool = True
+    memory: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

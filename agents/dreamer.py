@@ -22,7 +22,7 @@ from .dream import Dream, DreamSettings
 from .imagined_returns import Sampled
 from .learning import ImaginationLearner
 from .loop import STATE, AgentLoop, last_round, point
-from .networks import SlotNetworkSettings, actor_critic
+from .networks import actor_critic
 from .real_play import stretches_of
 from .recorded import recall
 from .run import AgentRun
@@ -47,7 +47,7 @@ class Dreamer:
         self.policy = networks(world, settings, seed)
         self.generator = torch.Generator(device).manual_seed(seed)
         imagined = Sampled(world, self.generator, settings.discover, settings.spread) if settings.stochastic else world
-        self.settings, self.layout = settings, Layout.for_agents(world, bool(settings.around))
+        self.settings, self.layout = settings, layout_of(world, settings)
         self.dream = Dream(imagined, self.policy.policy, self.layout.features, settings)
         averaged = self.dream.averaged.module
         assert isinstance(averaged, ActorCriticPolicy)
@@ -80,14 +80,19 @@ class Dreamer:
         self.generator.set_state(state["generator"])
 
 
-def networks(world: WorldModel, settings: SlotNetworkSettings, seed: int | None = None) -> PPO:
+def layout_of(world: WorldModel, settings: DreamSettings) -> Layout:
+    """The observations of an agent with these settings."""
+    return Layout.for_agents(world, bool(settings.around), memory=settings.memory)
+
+
+def networks(world: WorldModel, settings: DreamSettings, seed: int | None = None) -> PPO:
     """An untrained model of stable-baselines3 for the scenes and the actions of a world model."""
     actions = gym.spaces.Discrete(world.config.actions)
-    space = Layout.for_agents(world, bool(settings.around)).space
+    space = layout_of(world, settings).space
     return actor_critic(space, actions, settings, str(world.background.device), seed)
 
 
-def load_networks(folder: Path, world: WorldModel, settings: SlotNetworkSettings) -> PPO:
+def load_networks(folder: Path, world: WorldModel, settings: DreamSettings) -> PPO:
     """The trained agent of a run.
 
     Raises:
@@ -111,7 +116,7 @@ def train_dreamer(run: AgentRun, say: Callable[[dict[str, float]], None]) -> Non
     if folder is not None:
         read_agent(dreamer.policy, folder, world.background.device, f"delete {folder}, and the run begins anew")
         dreamer.load_state_dict(load_checkpoint(folder / STATE)["learner"])
-    loop = AgentLoop(run.path, world, dreamer, world_learner, settings, run.seed, done, run.around)
+    loop = AgentLoop(run.path, world, dreamer, world_learner, settings, run.seed, done, run.around, run.memory)
     if settings.recorded:
         recall(loop.play, world, Path(run.config.model))
     loop.run(int(run.config.steps), say)

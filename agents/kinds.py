@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from sqair_wm.common.limits import check_limits, limits_of
 from sqair_wm.common.named_folders import CONFIG, find_folder
 from sqair_wm.common.settings import ConfigError, store, typed
-from sqair_wm.envs.layout import Layout
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.world.world_model import WorldModel
 
-from .dreamer import load_networks, logits_of, train_dreamer, value_of
+from .dreamer import layout_of, load_networks, logits_of, train_dreamer, value_of
 from .games import RealGames
 from .planning.cem import CEM
 from .planning.mcts import MCTS
@@ -25,7 +24,7 @@ from .planning.planner import Planner
 from .planning.shooting import Shooting
 from .reference_settings import DQNAgent, DQNPixels, DynaAgent, I2AAgent, OracleAgent, PPOAgent, PPOPixels
 from .references import dqn, dyna, i2a, ppo, train_reference
-from .run import AgentRun, device_of, saved_config
+from .run import AgentRun, complete, device_of, saved_config
 from .saved import read_agent
 from .settings import AgentRunSettings, CEMAgent, DreamAgent, MCTSAgent, RandomAgent, ShootingAgent
 from .views import view_of
@@ -93,6 +92,9 @@ def open_run(path: Path) -> AgentRun:
     path = find_folder(path, (CONFIG,), "no run of an agent")
     config = saved_config(path)
     try:
+        kind = OmegaConf.select(config, "agent.kind") if isinstance(config.agent, DictConfig) else None
+        if kind in KINDS:
+            complete(config, KINDS[kind].settings)
         settings = settings_of(config)
     except ConfigError as error:
         raise ConfigError(f"{path / CONFIG} is damaged, or from another version: {error}") from error
@@ -139,7 +141,7 @@ def guide_of(mine: Any) -> AgentRun | None:
 def _guide(planner: Planner, guide: AgentRun, world: WorldModel) -> None:
     """Give a planner the critic of an agent that learned in imagination, and MCTS its policy as well."""
     its = guide.settings
-    model, layout = load_networks(guide.path, world, its), Layout.for_agents(world, bool(its.around))
+    model, layout = load_networks(guide.path, world, its), layout_of(world, its)
     planner.value = value_of(model, layout)
     if isinstance(planner, MCTS):
         planner.prior = logits_of(model, layout)

@@ -109,6 +109,7 @@ class AgentLoop:
         seed: of the games and of all random numbers.
         done: number of rounds that the folder holds, see `last_round`.
         around: whether observations hold the background around each object, see `Layout.for_agents`.
+        memory: whether they hold the memory of the dynamics.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class AgentLoop:
         seed: int = 0,
         done: int = 0,
         around: bool = False,
+        memory: bool = False,
     ):
         self.folder, self.world, self.learner, self.world_learner = folder, world, learner, world_learner
         self.settings, self.seed, self.rounds = settings, seed, done
@@ -130,7 +132,7 @@ class AgentLoop:
         self.imagined, self.seconds = state.get("imagined", 0), state.get("seconds", 0.0)
         self.record: dict[str, float] = state.get("record", {})  # before 0.10.0 it was not saved with the round
         first = int(np.random.default_rng([seed, done]).integers(LEARNT_SEEDS))
-        self.games = RealGames(world, settings.games, first, around)
+        self.games = RealGames(world, settings.games, first, around, memory)
         if "games" in state:  # runs of versions before 0.9.0 did not save them: new games begin
             self.games.load_state_dict(state["games"])
         if done:

@@ -33,6 +33,7 @@ OLDER = {
     "agent.stretch": 32,
     "agent.world.final": 1.0,
     "agent.around": False,
+    "agent.memory": False,
     "agent.world.brief": 0,
     "agent.world.briefs": 3,
     "agent.world.wrong": 0.8,
@@ -63,6 +64,11 @@ class AgentRun:
     def around(self) -> bool:
         """Whether observations hold the background around each object."""
         return bool(getattr(self.settings, "around", False))
+
+    @property
+    def memory(self) -> bool:
+        """Whether observations hold what the dynamics of the world model remembers of each object."""
+        return bool(getattr(self.settings, "memory", False))
 
     @property
     def game(self) -> str:
@@ -154,6 +160,19 @@ def saved_config(path: Path) -> DictConfig:
         raise ConfigError(f"{path / CONFIG} is damaged, or from another version: {in_one_line(error)}") from error
     assert isinstance(config, DictConfig)
     return config
+
+
+def complete(config: DictConfig, settings: type) -> None:
+    """Add the settings of an agent that its run, of an older version, lacks: as they were then.
+
+    Args:
+        config: of the run; changed.
+        settings: the dataclass of its agent's settings.
+    """
+    for name, value in OLDER.items():
+        group, _, key = name.partition(".")
+        if key in getattr(settings, "__dataclass_fields__", {}) and key not in config[group]:
+            config[group][key] = value
 
 
 def _read(file: Path) -> DictConfig:

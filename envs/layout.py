@@ -40,9 +40,11 @@ class Layout:
         what: W, length of the appearance code.
         frame_size: (height, width) of a frame in pixels.
         form: `array` `(N, D)`, `flat` `(N * D,)`, or `dict` of slots `(N, D)` and presence `(N,)`; D = `columns`,
-            which is 7 + W unless `around` adds some.
+            which is 7 + W unless `around` or `memory` adds some.
         units: `normalised` or `pixels`.
         around: adds the background around each object as further columns; None for none.
+        memory: number of further columns for what the dynamics remembers of each object (`Slots.prior`), all of it or
+            0 for none. It tells what a scene does not show: in Freeway, how long a hen that was hit will stand still.
     """
 
     slots: int
@@ -51,6 +53,7 @@ class Layout:
     form: str = "array"
     units: str = "normalised"
     around: Around | None = None
+    memory: int = 0
 
     def __post_init__(self) -> None:
         for name, value, choices in (("form", self.form, FORMS), ("units", self.units, UNITS)):
@@ -63,14 +66,22 @@ class Layout:
         return Layout(config.slots, config.what, config.frame_size, form, units)
 
     @staticmethod
-    def for_agents(world: WorldModel, around: bool = False, form: str = "array", units: str = "normalised") -> Layout:
-        """The layout of a world model's scenes, optionally with the background around objects, see `Around`."""
-        return replace(Layout.of(world.config, form, units), around=Around.of(world) if around else None)
+    def for_agents(
+        world: WorldModel,
+        around: bool = False,
+        form: str = "array",
+        units: str = "normalised",
+        memory: bool = False,
+    ) -> Layout:
+        """The layout of a world model's scenes; optionally with the background around objects, see `Around`, and the
+        memory of the dynamics."""
+        length = world.initial(1).prior.shape[-1] if memory else 0
+        return replace(Layout.of(world.config, form, units), around=Around.of(world) if around else None, memory=length)
 
     @property
     def columns(self) -> int:
         """Number D of columns."""
-        return BEFORE_CODE + self.what + (0 if self.around is None else self.around.width)
+        return BEFORE_CODE + self.what + (0 if self.around is None else self.around.width) + self.memory
 
     @property
     def space(self) -> gym.Space:
@@ -101,6 +112,8 @@ class Layout:
         columns = [torch.ones_like(scale[..., :1]), centre, scale, velocity, slots.what]
         if self.around is not None:
             columns.append(self.around.columns(slots))
+        if self.memory:
+            columns.append(slots.prior)
         return torch.where(slots.believed[..., None], torch.cat(columns, -1), 0).to(torch.float32)
 
     @torch.inference_mode()

@@ -64,7 +64,8 @@ class Playable:
         reality: makes the `Reality` that is played beside the dream, given a seed.
         policies: policies that can play instead of the user, by name.
         drawn: names of the policies whose actions are sampled, as in training; the others take the likeliest action.
-        around: names of the policies that see the background around each object.
+        around, memory: names of the policies that see the background around each object, and the memory of the
+            dynamics.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Playable:
     policies: Policies = field(default_factory=dict)
     drawn: frozenset[str] = frozenset()
     around: frozenset[str] = frozenset()
+    memory: frozenset[str] = frozenset()
 
     def player(self, name: str) -> Player:
         """The player with this name.
@@ -82,7 +84,8 @@ class Playable:
         """
         if name not in self.policies:
             raise ValueError(f"there is no player {name!r}: choose one of {', '.join(self.policies)}")
-        game, layout = LiveGame(self.world), Layout.for_agents(self.world, name in self.around)
+        game = LiveGame(self.world)
+        layout = Layout.for_agents(self.world, name in self.around, memory=name in self.memory)
         return Player(self.policies[name](game), game, layout, name not in self.drawn)
 
 
@@ -151,8 +154,8 @@ def open_agent(folder: Path) -> Playable:
     kind.policy(run, world, LiveGame(world))  # fails here, not during play, if anything is missing
     policies: Policies = {folder.name: lambda game: kind.policy(run, world, game), **plain.policies}
     drawn = frozenset() if kind.deterministic else frozenset([folder.name])
-    around = frozenset([folder.name]) if run.around else frozenset()
-    return Playable(folder.name, world, plain.reality, policies, drawn, around)
+    around, memory = (frozenset([folder.name] if seen else []) for seen in (run.around, run.memory))
+    return Playable(folder.name, world, plain.reality, policies, drawn, around, memory)
 
 
 def _films(folder: Path, world: WorldModel) -> Frame:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -34,6 +36,18 @@ def test_what_is_unseen_and_expected_to_be_gone_is_not_shown():
         slots.belief[0, 1] = belief
         assert bool(layout.observe(slots)[0, 1].any()) is shown
         assert layout.info(slots)["identities"][0, 1] == (5 if shown else -1)
+
+
+def test_on_request_it_shows_what_the_dynamics_remembers_of_each_object():
+    slots = scene().replace(prior=torch.arange(2 * 3 * 5.0).reshape(2, 3, 5))
+    rows = Layout.of(CONFIG).observe(slots)
+    more = replace(Layout.of(CONFIG), memory=5)
+    shown = more.observe(slots)
+    assert more.columns == 16 and shown.shape == (2, 3, 16)
+    np.testing.assert_array_equal(shown[..., :11], rows)
+    np.testing.assert_array_equal(shown[0, 1, 11:], [5, 6, 7, 8, 9])
+    shown[0, 1] = 0
+    assert not shown.any(), "nothing is remembered of what is not there"
 
 
 def test_pixels_agree_with_the_boxes():
