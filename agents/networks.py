@@ -47,7 +47,7 @@ class SlotNetworkSettings(NetworkSettings):
 
     Attributes:
         around: whether observations also hold the background around each object, such as the pellets and walls of a
-            maze; see `sqair_wm.envs.around.Around`. None: `python -m agents.train` decides, see `background_changes`.
+            maze; see `sqair_wm.envs.around.Around`. None: `python -m agents.train` decides, see `random_play_changes`.
     """
 
     around: bool | None = None

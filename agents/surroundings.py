@@ -35,10 +35,10 @@ def decide_around(config: DictConfig) -> None:
     if (path / CONFIG).exists():
         config.agent.around = bool(saved_config(path).agent.get("around"))
     else:
-        config.agent.around = background_changes(load_for_game(config.model))
+        config.agent.around = random_play_changes(load_for_game(config.model))
 
 
-def background_changes(world: WorldModel) -> bool:
+def random_play_changes(world: WorldModel) -> bool:
     """Whether random play changes the background of a model's game; False if the model knows no background."""
     if not world.config.scenery:
         return False
