@@ -63,7 +63,7 @@ class DreamSettings(SlotNetworkSettings, Counting):
     stochastic: bool = True
     spread: float = 0.25
     discover: bool = True
-    memory: bool = True
+    memory: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

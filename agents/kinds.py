@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from sqair_wm.common.limits import check_limits, limits_of
 from sqair_wm.common.named_folders import CONFIG, find_folder
@@ -24,7 +24,7 @@ from .planning.planner import Planner
 from .planning.shooting import Shooting
 from .reference_settings import DQNAgent, DQNPixels, DynaAgent, I2AAgent, OracleAgent, PPOAgent, PPOPixels
 from .references import dqn, dyna, i2a, ppo, train_reference
-from .run import AgentRun, complete, device_of, saved_config
+from .run import AgentRun, device_of, saved_config
 from .saved import read_agent
 from .settings import AgentRunSettings, CEMAgent, DreamAgent, MCTSAgent, RandomAgent, ShootingAgent
 from .views import view_of
@@ -92,9 +92,6 @@ def open_run(path: Path) -> AgentRun:
     path = find_folder(path, (CONFIG,), "no run of an agent")
     config = saved_config(path)
     try:
-        kind = OmegaConf.select(config, "agent.kind") if isinstance(config.agent, DictConfig) else None
-        if kind in KINDS:
-            complete(config, KINDS[kind].settings)
         settings = settings_of(config)
     except ConfigError as error:
         raise ConfigError(f"{path / CONFIG} is damaged, or from another version: {error}") from error

@@ -162,19 +162,6 @@ def saved_config(path: Path) -> DictConfig:
     return config
 
 
-def complete(config: DictConfig, settings: type) -> None:
-    """Add the settings of an agent that its run, of an older version, lacks: as they were then.
-
-    Args:
-        config: of the run; changed.
-        settings: the dataclass of its agent's settings.
-    """
-    for name, value in OLDER.items():
-        group, _, key = name.partition(".")
-        if key in getattr(settings, "__dataclass_fields__", {}) and key not in config[group]:
-            config[group][key] = value
-
-
 def _read(file: Path) -> DictConfig:
     try:
         config = OmegaConf.load(file)

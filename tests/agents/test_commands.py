@@ -95,10 +95,11 @@ def test_an_agent_dreams_goes_on_and_is_evaluated(command, folder, model, capsys
     evaluate.main([str(folder / "Bouncing-mcts"), "--episodes", "1"])
 
 
-def test_an_agent_may_see_the_background_too(command, folder):
-    command("steps=40", *DREAM, *SMALL, "agent.around=true")
+def test_an_agent_may_see_the_background_and_the_memory_of_the_dynamics_too(command, folder):
+    command("steps=40", *DREAM, *SMALL, "agent.around=true", "agent.memory=true")
     path = folder / "Bouncing-dream"
-    assert PPO.load(path / "agent.zip").observation_space.shape[1] > Around.width
+    memory = open_run(path).world().config.hidden
+    assert PPO.load(path / "agent.zip").observation_space.shape[1] > Around.width + memory
     evaluate.main([str(path), "--episodes", "1"])
     command("agent=mcts", "agent.reward=sign", f"agent.guide={path}", "agent.simulations=4")
     evaluate.main([str(folder / "Bouncing-mcts"), "--episodes", "1"])

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 from omegaconf import OmegaConf
 
-from sqair_wm.agents.kinds import open_run, settings_of
+from sqair_wm.agents.kinds import settings_of
 from sqair_wm.agents.run import CONFIG, begin
 from sqair_wm.agents.settings import AgentRunSettings, DreamAgent
 from sqair_wm.common.settings import ConfigError, schema
@@ -31,13 +31,3 @@ def test_a_run_of_before_a_setting_goes_on_without_it(tmp_path):
         begin(begun, settings_of(begun))
     same = config(tmp_path, replay=0.0, around=False, world={"final": 1.0})
     assert begin(same, settings_of(same)).settings.replay == 0
-
-
-def test_an_agent_of_before_a_setting_plays_as_it_learned(tmp_path):
-    begun = config(tmp_path)
-    begin(begun, settings_of(begun))
-    assert open_run(tmp_path / "old").memory
-    said = OmegaConf.load(tmp_path / "old" / CONFIG)
-    said.agent.pop("memory")
-    OmegaConf.save(said, tmp_path / "old" / CONFIG)
-    assert not open_run(tmp_path / "old").memory, "its networks know nothing of it"
