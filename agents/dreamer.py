@@ -25,7 +25,7 @@ from .loop import STATE, AgentLoop, last_round, point
 from .networks import actor_critic
 from .real_play import stretches_of
 from .recorded import recall
-from .run import AgentRun
+from .run import AgentRun, layout_of
 from .saved import read_agent
 
 
@@ -80,11 +80,6 @@ class Dreamer:
         self.generator.set_state(state["generator"])
 
 
-def layout_of(world: WorldModel, settings: DreamSettings) -> Layout:
-    """The observations of an agent with these settings."""
-    return Layout.for_agents(world, bool(settings.around), memory=settings.memory)
-
-
 def networks(world: WorldModel, settings: DreamSettings, seed: int | None = None) -> PPO:
     """An untrained model of stable-baselines3 for the scenes and the actions of a world model."""
     actions = gym.spaces.Discrete(world.config.actions)
@@ -116,7 +111,7 @@ def train_dreamer(run: AgentRun, say: Callable[[dict[str, float]], None]) -> Non
     if folder is not None:
         read_agent(dreamer.policy, folder, world.background.device, f"delete {folder}, and the run begins anew")
         dreamer.load_state_dict(load_checkpoint(folder / STATE)["learner"])
-    loop = AgentLoop(run.path, world, dreamer, world_learner, settings, run.seed, done, run.around, run.memory)
+    loop = AgentLoop(run.path, world, dreamer, world_learner, settings, run.seed, done, dreamer.layout)
     if settings.recorded:
         recall(loop.play, world, Path(run.config.model))
     loop.run(int(run.config.steps), say)

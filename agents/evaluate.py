@@ -108,7 +108,7 @@ def evaluate(
     use_cpu(int(run.config.threads))
     torch.manual_seed(seed)
     world = run.world()
-    played = RealGames(world, min(games, episodes), around=run.around, memory=run.memory)
+    played = RealGames(world, min(games, episodes), layout=run.layout(world))
     kind, source = KINDS[run.settings.kind], world.source
     assert source is not None
     if deterministic is None:

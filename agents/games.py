@@ -47,8 +47,7 @@ class RealGames:
         world: the model whose game is played, and that finds its objects.
         number: number of games.
         seed: of the first game; the next ones have `seed + 1`, ... Seeds of later games are derived from these.
-        around: whether observations also hold the background around each object, see `Around`.
-        memory: whether they also hold what the dynamics remembers of each object, see `Layout`.
+        layout: of the observations; None for objects alone.
         options: passed on to `WorldModel.make_env`.
 
     Attributes:
@@ -63,15 +62,14 @@ class RealGames:
         world: WorldModel,
         number: int,
         seed: int = 0,
-        around: bool = False,
-        memory: bool = False,
+        layout: Layout | None = None,
         **options: Any,
     ):
         self.world, self.number = world, number
         self.envs = [world.make_env(**options) for _ in range(number)]
         space = self.envs[0].action_space
         assert isinstance(space, gym.spaces.Discrete)
-        self.action_space, self.layout = space, Layout.for_agents(world, around, memory=memory)
+        self.action_space, self.layout = space, layout or Layout.for_agents(world)
         self.frames = np.zeros((number, *world.config.frame_size, 3), np.uint8)
         self.fresh, self.over = np.ones(number, bool), np.ones(number, bool)
         self.infos: list[dict[str, Any]] = [{} for _ in range(number)]

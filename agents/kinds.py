@@ -16,7 +16,7 @@ from sqair_wm.common.settings import ConfigError, store, typed
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.world.world_model import WorldModel
 
-from .dreamer import layout_of, load_networks, logits_of, train_dreamer, value_of
+from .dreamer import load_networks, logits_of, train_dreamer, value_of
 from .games import RealGames
 from .planning.cem import CEM
 from .planning.mcts import MCTS
@@ -138,7 +138,7 @@ def guide_of(mine: Any) -> AgentRun | None:
 def _guide(planner: Planner, guide: AgentRun, world: WorldModel) -> None:
     """Give a planner the critic of an agent that learned in imagination, and MCTS its policy as well."""
     its = guide.settings
-    model, layout = load_networks(guide.path, world, its), layout_of(world, its)
+    model, layout = load_networks(guide.path, world, its), guide.layout(world)
     planner.value = value_of(model, layout)
     if isinstance(planner, MCTS):
         planner.prior = logits_of(model, layout)

@@ -14,6 +14,7 @@ import torch
 
 from sqair_wm.common.files import new_folder, write_atomically
 from sqair_wm.common.stopping import stop_if_asked
+from sqair_wm.envs.layout import Layout
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
@@ -108,8 +109,7 @@ class AgentLoop:
         settings: of the loop.
         seed: of the games and of all random numbers.
         done: number of rounds that the folder holds, see `last_round`.
-        around: whether observations hold the background around each object, see `Layout.for_agents`.
-        memory: whether they hold the memory of the dynamics.
+        layout: of the learner's observations; None for objects alone.
     """
 
     def __init__(
@@ -121,8 +121,7 @@ class AgentLoop:
         settings: LoopSettings,
         seed: int = 0,
         done: int = 0,
-        around: bool = False,
-        memory: bool = False,
+        layout: Layout | None = None,
     ):
         self.folder, self.world, self.learner, self.world_learner = folder, world, learner, world_learner
         self.settings, self.seed, self.rounds = settings, seed, done
@@ -132,7 +131,7 @@ class AgentLoop:
         self.imagined, self.seconds = state.get("imagined", 0), state.get("seconds", 0.0)
         self.record: dict[str, float] = state.get("record", {})  # before 0.10.0 it was not saved with the round
         first = int(np.random.default_rng([seed, done]).integers(LEARNT_SEEDS))
-        self.games = RealGames(world, settings.games, first, around, memory)
+        self.games = RealGames(world, settings.games, first, layout)
         if "games" in state:  # runs of versions before 0.9.0 did not save them: new games begin
             self.games.load_state_dict(state["games"])
         if done:

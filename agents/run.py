@@ -15,6 +15,7 @@ from sqair_wm.common.files import write_atomically
 from sqair_wm.common.named_folders import WEIGHTS
 from sqair_wm.common.settings import ConfigError, in_one_line, schema
 from sqair_wm.common.version import VERSION
+from sqair_wm.envs.layout import Layout
 from sqair_wm.runs.older import flat
 from sqair_wm.runs.setup import build_fabric, check_machine
 from sqair_wm.world.loading import read_description
@@ -65,10 +66,9 @@ class AgentRun:
         """Whether observations hold the background around each object."""
         return bool(getattr(self.settings, "around", False))
 
-    @property
-    def memory(self) -> bool:
-        """Whether observations hold what the dynamics of the world model remembers of each object."""
-        return bool(getattr(self.settings, "memory", False))
+    def layout(self, world: WorldModel) -> Layout:
+        """The observations of its agent; `world` is its world model."""
+        return layout_of(world, self.settings)
 
     @property
     def game(self) -> str:
@@ -97,6 +97,12 @@ class AgentRun:
     def fabric(self) -> Fabric:
         """Device and precision."""
         return fabric_of(self.config)
+
+
+def layout_of(world: WorldModel, settings: Any) -> Layout:
+    """The observations of an agent with these settings, some of which a kind of agent may lack."""
+    around, memory = (bool(getattr(settings, name, False)) for name in ("around", "memory"))
+    return Layout.for_agents(world, around, memory=memory)
 
 
 def fabric_of(config: DictConfig) -> Fabric:

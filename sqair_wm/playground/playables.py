@@ -64,8 +64,7 @@ class Playable:
         reality: makes the `Reality` that is played beside the dream, given a seed.
         policies: policies that can play instead of the user, by name.
         drawn: names of the policies whose actions are sampled, as in training; the others take the likeliest action.
-        around, memory: names of the policies that see the background around each object, and the memory of the
-            dynamics.
+        layouts: of what policies see, by name; the others see the objects alone.
     """
 
     name: str
@@ -73,8 +72,7 @@ class Playable:
     reality: Callable[[int], Reality]
     policies: Policies = field(default_factory=dict)
     drawn: frozenset[str] = frozenset()
-    around: frozenset[str] = frozenset()
-    memory: frozenset[str] = frozenset()
+    layouts: dict[str, Layout] = field(default_factory=dict)
 
     def player(self, name: str) -> Player:
         """The player with this name.
@@ -85,7 +83,7 @@ class Playable:
         if name not in self.policies:
             raise ValueError(f"there is no player {name!r}: choose one of {', '.join(self.policies)}")
         game = LiveGame(self.world)
-        layout = Layout.for_agents(self.world, name in self.around, memory=name in self.memory)
+        layout = self.layouts.get(name) or Layout.for_agents(self.world)
         return Player(self.policies[name](game), game, layout, name not in self.drawn)
 
 
@@ -154,8 +152,8 @@ def open_agent(folder: Path) -> Playable:
     kind.policy(run, world, LiveGame(world))  # fails here, not during play, if anything is missing
     policies: Policies = {folder.name: lambda game: kind.policy(run, world, game), **plain.policies}
     drawn = frozenset() if kind.deterministic else frozenset([folder.name])
-    around, memory = (frozenset([folder.name] if seen else []) for seen in (run.around, run.memory))
-    return Playable(folder.name, world, plain.reality, policies, drawn, around, memory)
+    layouts = {folder.name: run.layout(world)}
+    return Playable(folder.name, world, plain.reality, policies, drawn, layouts)
 
 
 def _films(folder: Path, world: WorldModel) -> Frame:
