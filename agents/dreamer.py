@@ -21,12 +21,12 @@ from sqair_wm.world.world_model import WorldModel
 from .dream import Dream, DreamSettings
 from .imagined_returns import Sampled
 from .learning import ImaginationLearner
-from .loop import STATE, AgentLoop, last_round, point
+from .loop import AgentLoop
 from .networks import actor_critic
 from .real_play import stretches_of
 from .recorded import recall
 from .run import AgentRun, layout_of
-from .saved import read_agent
+from .saved import STATE, last_round, point, read_agent
 
 
 class Dreamer:

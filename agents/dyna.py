@@ -15,6 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from torch import Tensor
 
+from sqair_wm.common.tensors import field_names
 from sqair_wm.envs.layout import Layout
 from sqair_wm.envs.starts import SETTLED
 from sqair_wm.model.slots import Slots
@@ -61,6 +62,10 @@ class Branching(Counting):
             raise ValueError(f"share has to be at least 0 and below 1, got {self.share}")
 
 
+KEPT = ("before", "after", "action", "reward", "discount")
+"""The arrays of imagined transitions."""
+
+
 class Transitions:
     """A buffer of the last `room` imagined n-step transitions.
 
@@ -92,6 +97,19 @@ class Transitions:
             store[rows, 0] = new.cpu().numpy()
         self._next = int(rows[-1] + 1) % self.room
         self.held = min(self.room, self.held + len(action))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of them, and where the next one goes; for `fill`."""
+        held = {name: getattr(self, name)[: self.held] for name in KEPT}
+        return held | {"next": np.array(self._next)}
+
+    def fill(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take what `arrays` gave, if it has room here; otherwise stay empty."""
+        number = len(arrays["action"])
+        if number <= self.room:
+            for name in KEPT:
+                getattr(self, name)[:number] = arrays[name]
+            self.held, self._next = number, int(arrays["next"]) % self.room
 
     def sample(self, number: int) -> tuple[np.ndarray, ...]:
         """`number` random ones, ordered as `ReplayBufferSamples`; `dones` are 0, since discounts hold the endings."""
@@ -163,6 +181,23 @@ class Imagining(BaseCallback):
         if len(self._seen) and self.n_calls % self.settings.every == 0:
             buffer.imagined.add(*self.imagine(self.starts()))
         return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """The scenes of real play that branches start from, and the state of the random numbers."""
+        whole = Slots.cat(list(self._seen)) if self._seen else None
+        scenes = None if whole is None else {name: getattr(whole, name) for name in field_names(Slots)}
+        sizes = [s.step.shape[0] for s in self._seen]
+        return {"scenes": scenes, "sizes": sizes, "calls": self.n_calls, "random": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
+        self._seen.clear()
+        if state["scenes"] is not None:
+            whole = Slots.restore(state["scenes"])
+            for rows in torch.arange(sum(state["sizes"])).split(state["sizes"]):
+                self._seen.append(whole.select(rows))
+        self.n_calls = state["calls"]
+        self.generator.set_state(state["random"])
 
     def starts(self) -> Slots:
         """Random start states from real play."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -48,6 +48,8 @@ class RealGames:
         number: number of games.
         seed: of the first game; the next ones have `seed + 1`, ... Seeds of later games are derived from these.
         layout: of the observations; None for objects alone.
+        tracked: whether the world model finds the objects in each frame; without it there are no `slots`, no
+            `observation` and no `backgrounds`.
         options: passed on to `WorldModel.make_env`.
 
     Attributes:
@@ -55,6 +57,7 @@ class RealGames:
         fresh: `[B]` bool, whether a game has just begun.
         over: `[B]` bool, whether it has ended, or was cut off.
         infos: the info of each game with its last frame.
+        watch: is told of every new frame: the number of the game, and whether the frame begins it.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class RealGames:
         number: int,
         seed: int = 0,
         layout: Layout | None = None,
+        tracked: bool = True,
         **options: Any,
     ):
         self.world, self.number = world, number
@@ -73,7 +77,8 @@ class RealGames:
         self.frames = np.zeros((number, *world.config.frame_size, 3), np.uint8)
         self.fresh, self.over = np.ones(number, bool), np.ones(number, bool)
         self.infos: list[dict[str, Any]] = [{} for _ in range(number)]
-        self._tracker = Tracker(world, number)
+        self.watch: Callable[[int, bool], None] | None = None
+        self._tracked, self._tracker = tracked, Tracker(world, number)
         self._first, self._begun, self._seed = seed, [0] * number, [0] * number
         self._taken: list[list[int]] = [[] for _ in range(number)]
         self._lives = [Lives() for _ in range(number)]
@@ -102,8 +107,9 @@ class RealGames:
         for i, seed in zip(chosen.tolist(), seeds or [self._next(i) for i in chosen.tolist()], strict=True):
             self._reset(i, seed)
             self._begun[i] += 1
-        self._tracker.begin(rows)
-        self._tracker.see(self.frames, None, None if rows.all() else rows)
+        if self._tracked:
+            self._tracker.begin(rows)
+            self._tracker.see(self.frames, None, None if rows.all() else rows)
         self.fresh, self.over = self.fresh | rows, self.over & ~rows
 
     def step(self, actions: np.ndarray, rows: np.ndarray | None = None) -> Tick:
@@ -113,7 +119,7 @@ class RealGames:
         ended, truncated, lost, taken = no.copy(), no.copy(), no.copy(), np.where(rows, actions, 0).astype(np.int64)
         for i in np.flatnonzero(rows):
             reward[i], ended[i], truncated[i], lost[i] = self._act(int(i), int(taken[i]))
-        if rows.any():
+        if self._tracked and rows.any():
             self._tracker.see(self.frames, taken, None if rows.all() else rows, lost)
         self.fresh = self.fresh & ~rows
         self.over = self.over | ended | truncated
@@ -136,12 +142,16 @@ class RealGames:
         self.frames[i], info = self.envs[i].reset(seed=seed)
         self._seed[i], self._taken[i], self.infos[i] = seed, [], info
         self._lives[i].begin(info)
+        if self.watch is not None:
+            self.watch(i, True)
 
     def _act(self, i: int, action: int) -> tuple[float, bool, bool, bool]:
         """Take a step of game `i`; returns its reward, and whether the game ended, was cut off, or lost a life."""
         self.frames[i], reward, ended, truncated, info = self.envs[i].step(action)
         self._taken[i].append(action)
         self.infos[i] = info
+        if self.watch is not None:
+            self.watch(i, False)
         return float(reward), ended, truncated, self._lives[i].lost(info)
 
     def state_dict(self) -> dict[str, Any]:
@@ -159,7 +169,8 @@ class RealGames:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` returned: every game is replayed from its seed, without the model.
 
-        A game whose replay does not reach the same frame begins anew, with a warning.
+        `watch` is told of the frames that are played again. A game whose replay does not reach the same frame begins
+        anew, with a warning.
         """
         for i, (seed, taken) in enumerate(zip(state["seed"], state["taken"], strict=True)):
             self._reset(i, seed)

@@ -27,7 +27,7 @@ from .references import dqn, dyna, i2a, ppo, train_reference
 from .run import AgentRun, device_of, saved_config
 from .saved import read_agent
 from .settings import AgentRunSettings, CEMAgent, DreamAgent, MCTSAgent, RandomAgent, ShootingAgent
-from .views import view_of
+from .sights import SightPolicy, SlotSight, sight_of
 
 Say = Callable[[dict[str, float]], None]
 
@@ -148,7 +148,8 @@ def _reference(build: Callable[[AgentRun, Any], Any]) -> tuple[Any, Any]:
     def policy(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:
         model = build(run, None)
         read_agent(model, run.path, str(run.config.device), f"delete {run.path}, and train it again")
-        return view_of(run).policy(model, games)
+        sight = sight_of(run, world)
+        return model if isinstance(sight, SlotSight) else SightPolicy(model, games, sight)
 
     return policy, lambda run, say: train_reference(run, build, say)
 

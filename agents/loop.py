@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from sqair_wm.common.files import new_folder, write_atomically
+from sqair_wm.common.files import new_folder
 from sqair_wm.common.stopping import stop_if_asked
 from sqair_wm.envs.layout import Layout
 from sqair_wm.games.policies import Policy, RandomPolicy
@@ -26,10 +25,10 @@ from .experience import GrownPlay
 from .games import LEARNT_SEEDS, RealGames
 from .learning import WorldLearner
 from .progress import read_progress, write_progress
-from .saved import AGENT
+from .saved import AGENT, STATE, point, publish
 from .stretch import Stretch, play
 
-STATE, PLAY, POINT = "state.pt", "play", "checkpoint-"
+PLAY = "play"
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class AgentLoop:
         world_learner: trains the model.
         settings: of the loop.
         seed: of the games and of all random numbers.
-        done: number of rounds that the folder holds, see `last_round`.
+        done: number of rounds that the folder holds, see `agents.saved.last_round`.
         layout: of the learner's observations; None for objects alone.
     """
 
@@ -203,25 +202,10 @@ class AgentLoop:
 
     def _publish(self) -> None:
         """Make the last whole round that of the run, and remove the others; also after a kill in the middle of it."""
-        target = point(self.folder, self.rounds)
-        for path in self.folder.glob(f"{POINT}*"):
-            if path != target:
-                shutil.rmtree(path)
+        publish(self.folder, self.rounds)
         self.world.save(self.folder)
-        write_atomically(self.folder / AGENT, lambda path: shutil.copyfile(target / AGENT, path))
         earlier = [r for r in read_progress(self.folder) if r["round"] < self.rounds or not self.record]
         write_progress(self.folder, [*earlier, *([self.record] if self.record else [])])
-
-
-def point(folder: Path, number: int) -> Path:
-    """The folder of a round."""
-    return folder / f"{POINT}{number:06d}"
-
-
-def last_round(folder: Path) -> int:
-    """The last whole round of a run; 0 if there is none."""
-    numbers = [int(p.name.removeprefix(POINT)) for p in folder.glob(f"{POINT}*") if not p.name.endswith(".partial")]
-    return max(numbers, default=0)
 
 
 def reward_figures(stretch: Stretch) -> dict[str, float]:

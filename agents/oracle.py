@@ -10,8 +10,6 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from sqair_wm.envs.layout import BEFORE_CODE
 from sqair_wm.evaluation.games.found import Found
@@ -75,52 +73,41 @@ class TrueObjectReader:
         return 2 * np.array([top + tall / 2, left + wide / 2]) / self.size - 1
 
 
-class TrueObjects(gym.Wrapper):
-    """The real game with its true objects as observations, see `SPACE`.
+class TruthSight:
+    """The true objects of each game; a `Sight`.
 
     Args:
         world: the model whose game is played.
     """
 
+    space, tracked = SPACE, False
+
     def __init__(self, world: WorldModel):
-        super().__init__(world.make_env())
-        self.observation_space, self._sight = SPACE, TrueObjectReader(world, self.env)
+        self._world, self._readers, self._rows = (
+            world,
+            list[TrueObjectReader](),
+            np.zeros((0, *SPACE.shape), np.float32),
+        )
 
-    def reset(self, **options: Any) -> tuple[np.ndarray, dict[str, Any]]:
-        """Begin a game."""
-        _, info = self.env.reset(**options)
-        self._sight.begin()
-        return self._sight.observe(info), info
+    def follow(self, games: RealGames) -> None:
+        """Read the objects in every frame of `games` from now on; has to be called before the games begin."""
+        self._readers = [TrueObjectReader(self._world, env) for env in games.envs]
+        self._rows = np.zeros((games.number, *SPACE.shape), np.float32)
 
-    def step(self, action: Any) -> tuple[np.ndarray, Any, bool, bool, dict[str, Any]]:
-        """Take a step."""
-        _, reward, ended, truncated, info = self.env.step(action)
-        return self._sight.observe(info), reward, ended, truncated, info
+        def watch(i: int, begins: bool) -> None:
+            if begins:
+                self._readers[i].begin()
+            self._rows[i] = self._readers[i].observe(games.infos[i])
 
+        games.watch = watch
 
-def true_games(world: WorldModel, number: int) -> VecEnv:
-    """`number` environments of the game of a world model, with its true objects as observations."""
-    return DummyVecEnv([lambda: TrueObjects(world)] * number)
+    def see(self, games: RealGames, rows: np.ndarray | None = None) -> np.ndarray:
+        """See `Sight.see`. `[B, ROWS, D]`."""
+        return self._rows.copy()
 
+    def state_dict(self) -> dict[str, Any]:
+        """See `Sight.state_dict`: nothing, since the frames of restored games are played again."""
+        return {}
 
-class OraclePolicy:
-    """Plays `RealGames` with an agent that was trained on true objects; a `Policy`.
-
-    Args:
-        agent: of stable-baselines3, on observations in `SPACE`.
-        games: the games that are played.
-    """
-
-    def __init__(self, agent: BaseAlgorithm, games: RealGames):
-        self.agent, self.games = agent, games
-        self._readers = [TrueObjectReader(games.world, env) for env in games.envs]
-
-    def predict(
-        self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
-    ) -> tuple[np.ndarray, Any]:
-        """Actions for the true objects of `games` now; `observation` is not used. Call it once in every step."""
-        for reader, fresh in zip(self._readers, self.games.fresh, strict=True):
-            if fresh:
-                reader.begin()
-        now = np.stack([reader.observe(info) for reader, info in zip(self._readers, self.games.infos, strict=True)])
-        return self.agent.predict(now, deterministic=deterministic)[0], state
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See `Sight.load_state_dict`."""

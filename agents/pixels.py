@@ -7,11 +7,7 @@ from typing import Any
 import cv2
 import gymnasium as gym
 import numpy as np
-from gymnasium.wrappers import FrameStackObservation
-from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
-
-from sqair_wm.world.world_model import WorldModel
+import torch
 
 from .games import RealGames
 
@@ -25,45 +21,28 @@ def grey(frame: np.ndarray) -> np.ndarray:
     return cv2.resize(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
-class GreyFrames(gym.ObservationWrapper):
-    """A game whose pictures are grey and 84 x 84.
+class PixelSight:
+    """The last four frames of each game, grey and small; a `Sight`."""
 
-    Args:
-        env: a game with observations `[H, W, 3]` uint8.
-    """
+    space, tracked = SPACE, False
 
-    def __init__(self, env: gym.Env):
-        super().__init__(env)
-        self.observation_space = gym.spaces.Box(0, 255, (SIDE, SIDE), np.uint8)
+    def __init__(self) -> None:
+        self._last: np.ndarray | None = None
 
-    def observation(self, observation: np.ndarray) -> np.ndarray:
-        """See `grey`."""
-        return grey(observation)
+    def see(self, games: RealGames, rows: np.ndarray | None = None) -> np.ndarray:
+        """See `Sight.see`. `[B, 4, 84, 84]`; where a game has just begun, its first frame four times."""
+        now = np.stack([grey(frame) for frame in games.frames])[:, None]
+        first = now.repeat(STACK, 1)
+        last = first if self._last is None else self._last
+        new = np.ones(games.number, bool) if rows is None else rows
+        moved = np.where(new[:, None, None, None], np.concatenate([last[:, 1:], now], 1), last)
+        self._last = np.where(games.fresh[:, None, None, None], first, moved)
+        return self._last
 
+    def state_dict(self) -> dict[str, Any]:
+        """See `Sight.state_dict`."""
+        return {} if self._last is None else {"last": torch.from_numpy(self._last)}
 
-def pixel_games(world: WorldModel, number: int) -> VecEnv:
-    """`number` environments of the game of a world model, as pixels, with the model's frame skip and pooling."""
-    return DummyVecEnv([lambda: FrameStackObservation(GreyFrames(world.make_env()), STACK)] * number)
-
-
-class PixelPolicy:
-    """Plays `RealGames` with an agent that was trained on pixels; a `Policy`.
-
-    Args:
-        agent: of stable-baselines3, on observations in `SPACE`.
-        games: the games that are played.
-    """
-
-    def __init__(self, agent: BaseAlgorithm, games: RealGames):
-        self.agent, self.games = agent, games
-
-    def predict(
-        self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Actions for the current frames of `games`, not for `observation`. State: the last frames `[B, 4, 84, 84]`."""
-        now = np.stack([grey(frame) for frame in self.games.frames])[:, None]
-        last = now.repeat(STACK, 1)
-        if state is not None:
-            begun = np.zeros(len(now), bool) if episode_start is None else episode_start
-            last = np.where(begun[:, None, None, None], last, np.concatenate([state[:, 1:], now], 1))
-        return self.agent.predict(last, deterministic=deterministic)[0], last
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See `Sight.load_state_dict`."""
+        self._last = state["last"].numpy() if "last" in state else None

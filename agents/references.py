@@ -10,7 +10,6 @@ import gymnasium as gym
 import numpy as np
 import torch
 from stable_baselines3 import DQN, PPO
-from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecMonitor
@@ -18,18 +17,22 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 from stable_baselines3.dqn import CnnPolicy
 
 from sqair_wm.common.checksums import check_zip
-from sqair_wm.common.files import write_atomically
+from sqair_wm.common.files import new_folder
 from sqair_wm.common.stopping import stop_if_asked
+from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 
 from .diverged import check_weights, told_if_diverged
 from .dyna import Branching, Imagining, MixedReplay, greedy
+from .games import RealGames
 from .i2a import Distillation, imagination_options, rollout_policy_of
 from .imagined_returns import Counting
 from .networks import extractor_options
+from .reference_state import buffer_arrays, fill_buffer, go_on, state_of
 from .rollouts import RolloutSettings
 from .run import AgentRun
-from .saved import AGENT, read_agent, steps_in
-from .views import PIXELS, view_of
+from .saved import AGENT, STATE, last_round, point, publish, read_agent, steps_in
+from .sb3_games import SB3Games
+from .sights import pixels_only, sight_of
 
 BUFFER = "replay.npz"
 ROUND = 5000
@@ -40,13 +43,13 @@ class CountedRewards(VecEnvWrapper):
     """Games with transformed rewards, see `Counting`; wrappers inside this one get the rewards of the game.
 
     Args:
-        venv: the games.
+        venv: the games, with a monitor of their unchanged returns.
         counting: transforms the rewards.
     """
 
-    def __init__(self, venv: VecEnv, counting: Counting):
+    def __init__(self, venv: VecMonitor, counting: Counting):
         super().__init__(venv)
-        self.counting = counting
+        self.monitor, self.counting = venv, counting
 
     def reset(self) -> Any:
         """Start all games."""
@@ -58,18 +61,19 @@ class CountedRewards(VecEnvWrapper):
         return observation, self.counting.real(torch.from_numpy(rewards)).numpy(), ended, infos
 
 
-def real_games(run: AgentRun) -> VecEnv:
+def real_games(run: AgentRun) -> CountedRewards:
     """The games of a run, for stable-baselines3."""
-    games = CountedRewards(VecMonitor(view_of(run).games(run)), run.settings)
-    games.seed(run.seed)
-    return games
+    world = run.world()
+    sight = sight_of(run, world)
+    games = RealGames(world, run.settings.games, run.seed, run.layout(world), tracked=sight.tracked)
+    return CountedRewards(VecMonitor(SB3Games(games, sight)), run.settings)
 
 
 def ppo(run: AgentRun, games: VecEnv | None = None, **options: Any) -> PPO:
     """An untrained PPO for a run; without `games` it can only predict. `options` are those of PPO."""
     s = run.settings
     names = ("n_steps", "batch_size", "n_epochs", "learning_rate", "ent_coef")
-    clip = {"clip_range": s.clip_range} if view_of(run) is PIXELS else {}
+    clip = {"clip_range": s.clip_range} if pixels_only(run) else {}
     return _build(PPO, run, games, **{name: getattr(s, name) for name in names}, **clip, **options)
 
 
@@ -79,7 +83,7 @@ def i2a(run: AgentRun, games: VecEnv | None = None) -> PPO:
     networks = imagination_options(s, s.code) | {"net_arch": [s.hidden]}
     model = ppo(run, games, policy="MultiInputPolicy", policy_kwargs=networks)
     if games is not None:
-        games.get_attr("rollouts")[0].policy = rollout_policy_of(model)
+        games.get_attr("sight")[0].rollouts.policy = rollout_policy_of(model)
     return model
 
 
@@ -110,7 +114,7 @@ def beside(run: AgentRun, model: Any) -> BaseCallback | None:
 
 
 def _build(kind: Any, run: AgentRun, games: VecEnv | None, **options: Any) -> Any:
-    device, pixels = str(run.config.device), view_of(run) is PIXELS
+    device, pixels = str(run.config.device), pixels_only(run)
     options |= {"gamma": run.settings.discount, "seed": run.seed, "device": device}
     policy = options.pop("policy", "CnnPolicy" if pixels else "MlpPolicy")
     if not pixels and "policy_kwargs" not in options:
@@ -119,7 +123,7 @@ def _build(kind: Any, run: AgentRun, games: VecEnv | None, **options: Any) -> An
         return kind(policy, games, **options)
     world = run.world()
     model = kind(policy, None, **options, _init_setup_model=False)
-    model.observation_space = view_of(run).space(world)
+    model.observation_space = sight_of(run, world).space
     model.action_space, model.n_envs = gym.spaces.Discrete(world.config.actions), run.settings.games
     model._setup_model()
     return model
@@ -130,7 +134,7 @@ def train_reference(
 ) -> None:
     """Train, or go on training, an agent of stable-baselines3 in the real game.
 
-    A run that is continued begins new games; its replay buffer, if it saved one, is read back.
+    A run that is continued comes to the same, to the bit on one CPU, if its replay buffer was saved (see `DQNPixels`).
 
     Args:
         run: of the agent.
@@ -139,15 +143,15 @@ def train_reference(
     """
     games = real_games(run)
     model = build(run, games)
-    model.num_timesteps = _restore(run.path, model)
     total, callback = int(run.config.steps), beside(run, model)
+    _restore(run.path, model, games, callback)
     if isinstance(model, DQN):
         model.exploration_schedule = exploration(model, run)
     while model.num_timesteps < total:
         with told_if_diverged("the agent", "agent.learning_rate"):
             model.learn(min(ROUND, total - model.num_timesteps), callback, reset_num_timesteps=False)
         check_weights(model.policy, "the agent", "agent.learning_rate")
-        _save(run.path, model)
+        _save(run.path, model, games, callback)
         returns = [e["r"] for e in model.ep_info_buffer or ()]
         say({"real_steps": model.num_timesteps} | ({"episode_return": float(np.mean(returns))} if returns else {}))
         stop_if_asked()
@@ -164,11 +168,19 @@ def exploration(model: DQN, run: AgentRun) -> Callable[[float], float]:
     return rate
 
 
-def _save(folder: Path, model: Any) -> None:
-    if isinstance(model, OffPolicyAlgorithm) and model.replay_buffer is not None and model.policy_class != CnnPolicy:
-        arrays = buffer_arrays(model.replay_buffer)
-        write_atomically(folder / BUFFER, lambda path: _write_arrays(path, arrays))
-    write_atomically(folder / AGENT, lambda path: _save_zip(model, path))
+def _save(folder: Path, model: Any, games: CountedRewards, callback: BaseCallback | None) -> None:
+    """Write the round into a folder of its own, whole or not at all; it is named by the real steps so far."""
+    with new_folder(point(folder, model.num_timesteps)) as partial:
+        if (
+            isinstance(model, OffPolicyAlgorithm)
+            and model.replay_buffer is not None
+            and model.policy_class != CnnPolicy
+        ):
+            _write_arrays(partial / BUFFER, buffer_arrays(model.replay_buffer))
+        _save_zip(model, partial / AGENT)
+        state = state_of(model, games.monitor, callback)
+        save_checkpoint(partial / STATE, {"iteration": model.num_timesteps, **state})
+    publish(folder, model.num_timesteps)
 
 
 def _save_zip(model: Any, path: Path) -> None:
@@ -181,34 +193,20 @@ def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def _restore(folder: Path, model: Any) -> int:
-    """Read weights, optimiser and replay buffer back; return the number of real steps done so far."""
-    if not (folder / AGENT).exists():
-        return 0
-    remedy = f"delete {folder}, and the run begins anew"
-    read_agent(model, folder, model.device, remedy)
-    if isinstance(model, OffPolicyAlgorithm) and (folder / BUFFER).exists():
+def _restore(folder: Path, model: Any, games: CountedRewards, callback: BaseCallback | None) -> None:
+    """Go on from the last whole round; a run of a version before 0.14.0 goes on with new games."""
+    number = last_round(folder)
+    if number:
+        publish(folder, number)
+    elif not (folder / AGENT).exists():
+        return
+    place = point(folder, number) if number else folder
+    read_agent(model, place, model.device, f"delete {folder}, and the run begins anew")
+    if isinstance(model, OffPolicyAlgorithm) and (place / BUFFER).exists():
         assert model.replay_buffer is not None
-        check_zip(folder / BUFFER, "delete it, and the run goes on with an empty one")
-        with np.load(folder / BUFFER) as arrays:
+        check_zip(place / BUFFER, "delete it, and the run goes on with an empty one")
+        with np.load(place / BUFFER) as arrays:
             fill_buffer(model.replay_buffer, dict(arrays))
-    return steps_in(folder)
-
-
-HELD = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
-
-
-def buffer_arrays(buffer: ReplayBuffer) -> dict[str, np.ndarray]:
-    """The transitions in a replay buffer, oldest first."""
-    order = np.arange(buffer.size())
-    if buffer.full:
-        order = (order + buffer.pos) % buffer.buffer_size
-    return {name: getattr(buffer, name)[order] for name in HELD}
-
-
-def fill_buffer(buffer: ReplayBuffer, arrays: dict[str, np.ndarray]) -> None:
-    """Fill a buffer with what `buffer_arrays` gave; the newest transitions, if not all have room."""
-    number = min(len(arrays["dones"]), buffer.buffer_size)
-    for name in HELD:
-        getattr(buffer, name)[:number] = arrays[name][-number:]
-    buffer.pos, buffer.full = number % buffer.buffer_size, number == buffer.buffer_size
+    model.num_timesteps = steps_in(place)
+    if number:
+        go_on(model, games.monitor, callback, load_checkpoint(place / STATE))

@@ -15,21 +15,14 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
-from gymnasium.vector.utils import batch_space
-from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
 from sqair_wm.common.finite import check_finite
 from sqair_wm.envs.layout import Layout
-from sqair_wm.envs.sb3 import as_sb3
-from sqair_wm.envs.slots_vector import SlotVectorObservation
 from sqair_wm.world.world_model import WorldModel
 
 from .games import RealGames
 from .imagined_returns import Counting, Steps
-from .run import AgentRun
 
 SLOTS, IMAGINED, REWARDS = "slots", "imagined", "rewards"
 """Keys of an observation, see `rollout_space`."""
@@ -97,6 +90,7 @@ class Rollouts:
         self.features, self.actions, self.settings, self._seed = features, actions, settings, seed
         self.policy: Callable[[Tensor], Tensor] | None = None
         self._random: torch.Generator | None = None
+        self._saved: Tensor | None = None
 
     @torch.no_grad()
     def imagine(self, scenes: Any) -> tuple[Tensor, Tensor]:
@@ -136,8 +130,18 @@ class Rollouts:
         """Actions `[B]` of the rollout policy, given rows `[B, N, D]`."""
         if self._random is None or self._random.device != seen.device:
             self._random = torch.Generator(seen.device).manual_seed(self._seed)
+            if self._saved is not None:
+                self._random.set_state(self._saved)
         logits = seen.new_zeros(len(seen), self.actions) if self.policy is None else self.policy(seen)
         return torch.multinomial(logits.softmax(-1), 1, generator=self._random)[:, 0]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the random numbers."""
+        return {} if self._random is None else {"random": self._random.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned."""
+        self._random, self._saved = None, state.get("random")
 
 
 def rollout_space(rows: gym.spaces.Box, actions: int, length: int) -> gym.spaces.Dict:
@@ -163,19 +167,12 @@ def space_of(world: WorldModel, settings: RolloutSettings, around: bool = False)
     return rollout_space(rows, world.config.actions, settings.length)
 
 
-def rollouts_of(world: WorldModel, settings: RolloutSettings, seed: int, around: bool = False) -> Rollouts:
-    """`Rollouts` of a world model; `around` as in `Layout.for_agents`."""
-    return Rollouts(world, Layout.for_agents(world, around).features, world.config.actions, settings, seed)
-
-
-class ImaginingGames(SlotVectorObservation):
-    """Real games whose observations are those of `space_of`; see `SlotVectorObservation`.
+class RolloutSight:
+    """The found objects and a rollout for each action, see `rollout_space`; a `Sight`.
 
     Args:
-        env: games as the model was trained on them.
-        model: folder of the saved model.
+        world: the model that imagines.
         settings: of the rollouts.
-        device: where the model runs.
         seed: of sampled actions.
         around: as in `Layout.for_agents`.
 
@@ -183,48 +180,21 @@ class ImaginingGames(SlotVectorObservation):
         rollouts: imagines them; its `policy` is set after the agent has been built, see `Rollouts`.
     """
 
-    def __init__(
-        self,
-        env: VectorEnv,
-        model: str,
-        settings: RolloutSettings,
-        device: str = "cpu",
-        seed: int = 0,
-        around: bool = False,
-    ):
-        super().__init__(env, model, device=device)
-        self.rollouts = rollouts_of(self.model, settings, seed, around)
-        self.single_observation_space = space_of(self.model, settings, around)
-        self.observation_space = batch_space(self.single_observation_space, env.num_envs)
+    tracked = True
 
-    def _see(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        _, who = super()._see()
-        return self.rollouts.observe(self.slots), who
+    def __init__(self, world: WorldModel, settings: RolloutSettings, seed: int = 0, around: bool = False):
+        features = Layout.for_agents(world, around).features
+        self.rollouts = Rollouts(world, features, world.config.actions, settings, seed)
+        self.space = space_of(world, settings, around)
 
+    def see(self, games: RealGames, rows: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """See `Sight.see`."""
+        return self.rollouts.observe(games.slots)
 
-def imagining_games(run: AgentRun) -> VecEnv:
-    """The games of a run, with a rollout for each action."""
-    make, settings = run.world().make_env, run.settings
-    games = SyncVectorEnv([make] * settings.games, autoreset_mode=AutoresetMode.SAME_STEP)
-    made = ImaginingGames(games, str(run.config.model), settings, str(run.config.device), run.seed, run.around)
-    return as_sb3(made)
+    def state_dict(self) -> dict[str, Any]:
+        """See `Sight.state_dict`."""
+        return self.rollouts.state_dict()
 
-
-class ImaginingPolicy:
-    """Plays `RealGames` with an agent whose observations hold rollouts; a `Policy`.
-
-    Args:
-        agent: of stable-baselines3, on observations of `space_of`.
-        games: the games that are played.
-        rollouts: imagines the rollouts with the games' world model.
-    """
-
-    def __init__(self, agent: BaseAlgorithm, games: RealGames, rollouts: Rollouts):
-        self.agent, self.games, self.rollouts = agent, games, rollouts
-
-    def predict(
-        self, observation: Any, state: Any = None, episode_start: np.ndarray | None = None, deterministic: bool = False
-    ) -> tuple[np.ndarray, Any]:
-        """Actions `[B]` for the current scenes of `games`; `observation` is not used."""
-        shown = self.rollouts.observe(self.games.slots)
-        return self.agent.predict(shown, deterministic=deterministic)[0], state
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See `Sight.load_state_dict`."""
+        self.rollouts.load_state_dict(state)

@@ -1,8 +1,9 @@
-"""The file of an agent of stable-baselines3, read with errors that name it and say what to do."""
+"""The files of an agent's run: the agent, read with errors that say what to do; and a folder for the last round."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import torch
 
 from sqair_wm.common.checksums import DamagedError, check_zip
+from sqair_wm.common.files import write_atomically
 
-AGENT = "agent.zip"
-"""Name of the file."""
+AGENT, STATE, POINT = "agent.zip", "state.pt", "checkpoint-"
+"""Names of the agent's file, of that of the state of its training, and of a round's folder without the number."""
 
 
 def read_agent(model: Any, folder: Path, device: torch.device | str, remedy: str) -> None:
@@ -52,3 +54,23 @@ def steps_in(folder: Path) -> int:
             return int(json.loads(archive.read("data"))["num_timesteps"])
     except (KeyError, ValueError, TypeError) as error:
         raise DamagedError(f"{path} is not the agent of a run: {error!r} ({remedy})") from error
+
+
+def point(folder: Path, number: int) -> Path:
+    """The folder of a round of the run in `folder`."""
+    return folder / f"{POINT}{number:06d}"
+
+
+def last_round(folder: Path) -> int:
+    """The number of the last whole round of a run; 0 if there is none."""
+    numbers = [int(p.name.removeprefix(POINT)) for p in folder.glob(f"{POINT}*") if not p.name.endswith(".partial")]
+    return max(numbers, default=0)
+
+
+def publish(folder: Path, number: int) -> None:
+    """Make the agent of a round that of the run, and remove all other rounds."""
+    target = point(folder, number)
+    for path in folder.glob(f"{POINT}*"):
+        if path != target:
+            shutil.rmtree(path)
+    write_atomically(folder / AGENT, lambda path: shutil.copyfile(target / AGENT, path))

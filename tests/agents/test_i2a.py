@@ -7,7 +7,6 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -18,14 +17,13 @@ from sqair_wm.agents.rollouts import (
     IMAGINED,
     REWARDS,
     SLOTS,
-    ImaginingGames,
-    ImaginingPolicy,
     Rollouts,
     RolloutSettings,
+    RolloutSight,
     rollout_space,
-    rollouts_of,
 )
-from sqair_wm.envs.sb3 import as_sb3
+from sqair_wm.agents.sb3_games import SB3Games
+from sqair_wm.agents.sights import SightPolicy
 from tests.agents.worlds import Corridor, Places, at, brought
 
 ROWS = gym.spaces.Box(-np.inf, np.inf, (2, 8), np.float32)
@@ -138,7 +136,8 @@ def agent_for(games, **options):
     networks = imagination_options(NetworkSettings(features=16, width=16), code=8) | {"net_arch": [16]}
     told = {"n_steps": 4, "batch_size": 64, "learning_rate": 5e-3, "ent_coef": 0.0, "gamma": 0.9, "seed": 0} | options
     agent = PPO("MultiInputPolicy", games, policy_kwargs=networks, device="cpu", **told)
-    games.get_attr("rollouts")[0].policy = rollout_policy_of(agent)
+    rollouts = games.rollouts if isinstance(games, Guess) else games.sight.rollouts
+    rollouts.policy = rollout_policy_of(agent)
     return agent
 
 
@@ -184,13 +183,12 @@ def test_what_teaches_the_rollout_policy_changes_nothing_else():
     assert all(w.grad is None for w in agent.policy.parameters())
 
 
-def real_games(model, world):
-    games = SyncVectorEnv([world.make_env] * 2, autoreset_mode=AutoresetMode.SAME_STEP)
-    return as_sb3(ImaginingGames(games, model, RolloutSettings(length=2), seed=5))
+def real_games(world):
+    return SB3Games(RealGames(world, 2), RolloutSight(world, RolloutSettings(length=2), seed=5))
 
 
-def test_an_agent_is_saved_without_the_world_model(model, world, short, tmp_path):
-    games = real_games(model, world)
+def test_an_agent_is_saved_without_the_world_model(world, short, tmp_path):
+    games = real_games(world)
     agent = agent_for(games, batch_size=8, n_epochs=1)
     agent.learn(16, Distillation())  # games of seven steps are cut off, and PPO values what came last
     agent.save(tmp_path / "agent.zip")
@@ -200,7 +198,7 @@ def test_an_agent_is_saved_without_the_world_model(model, world, short, tmp_path
     assert len(held) == len(agent.policy.state_dict())
     learns = {id(w) for group in agent.policy.optimizer.param_groups for w in group["params"]}
     assert learns == {id(w) for w in agent.policy.parameters()}
-    assert not learns & {id(w) for w in games.get_attr("model")[0].parameters()}
+    assert not learns & {id(w) for w in world.parameters()}
     known = {tuple(w.shape): w for w in world.state_dict().values() if w.numel() > 16}
     assert not any(torch.equal(w, known[tuple(w.shape)]) for w in held.values() if tuple(w.shape) in known)
 
@@ -220,9 +218,11 @@ class Notes:
         return np.full(2, len(self.shown) % 5), None
 
 
-def test_it_is_shown_the_same_in_evaluation_as_in_training(model, world, short):
-    envs, games, notes = real_games(model, world), RealGames(world, 2), Notes()
-    policy = ImaginingPolicy(notes, games, rollouts_of(world, RolloutSettings(length=2), seed=5))
+def test_it_is_shown_the_same_in_evaluation_as_in_training(world, short):
+    envs, games = real_games(world), RealGames(world, 2)
+    agent = agent_for(real_games(world))
+    policy, notes = SightPolicy(agent, games, RolloutSight(world, RolloutSettings(length=2), seed=5)), Notes()
+    envs.sight.rollouts.policy, policy.agent = rollout_policy_of(agent), notes
     envs.seed(7)
     expected = [envs.reset()]
     games.begin(np.ones(2, bool), [7, 8])
@@ -237,8 +237,8 @@ def test_it_is_shown_the_same_in_evaluation_as_in_training(model, world, short):
     assert envs.observation_space.contains({name: values[0] for name, values in expected[-1].items()})
 
 
-def test_what_ended_is_shown_with_its_rollouts(model, world, short):
-    envs = real_games(model, world)
+def test_what_ended_is_shown_with_its_rollouts(world, short):
+    envs = real_games(world)
     envs.reset()
     infos = [envs.step(np.zeros(2, np.int64))[3] for _ in range(7)][-1]
     assert all(envs.observation_space.contains(info["terminal_observation"]) for info in infos)

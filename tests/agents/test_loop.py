@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from sqair_wm.agents.loop import AgentLoop, LoopSettings, last_round, reward_figures
+from sqair_wm.agents.loop import AgentLoop, LoopSettings, reward_figures
 from sqair_wm.agents.progress import read_progress
+from sqair_wm.agents.saved import last_round
 from sqair_wm.agents.stretch import Stretch
 from sqair_wm.common.stopping import Interruptible
 

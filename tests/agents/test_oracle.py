@@ -4,20 +4,24 @@ import numpy as np
 import pytest
 
 from sqair_wm.agents.games import RealGames
-from sqair_wm.agents.oracle import BEFORE_CODE, SPACE, OraclePolicy, TrueObjects, code_of
+from sqair_wm.agents.oracle import BEFORE_CODE, SPACE, TruthSight, code_of
+from sqair_wm.agents.sb3_games import SB3Games
+from sqair_wm.agents.sights import SightPolicy
 from tests.agents.worlds import Notes
 
 
 def test_it_is_shown_where_the_objects_are_and_how_they_move(world):
-    env = TrueObjects(world)
-    first, info = env.reset(seed=3)
-    assert SPACE.contains(first) and env.observation_space == SPACE
-    seen, infos = [first], [info]
+    games, sight = RealGames(world, 1, tracked=False), TruthSight(world)
+    sight.follow(games)
+    games.begin(np.ones(1, bool), [3])
+    first = sight.see(games)[0]
+    assert SPACE.contains(first)
+    seen, infos = [first], [games.infos[0]]
     for action in (1, 4):
-        rows, *_, info = env.step(action)
-        seen.append(rows)
-        infos.append(info)
-    size = env.unwrapped.observation_space.shape[0]
+        games.step(np.array([action]))
+        seen.append(sight.see(games)[0])
+        infos.append(games.infos[0])
+    size = games.envs[0].unwrapped.observation_space.shape[0]
     for rows, info in zip(seen, infos, strict=True):
         boxes = np.asarray(info["boxes"], float)
         there = rows[: len(boxes)]
@@ -33,15 +37,17 @@ def test_it_is_shown_where_the_objects_are_and_how_they_move(world):
 
 def test_it_sees_the_same_in_evaluation_as_in_training(world, short):
     notes, games = Notes(), RealGames(world, 2)
-    policy, envs = OraclePolicy(notes, games), [TrueObjects(world) for _ in range(2)]
+    policy = SightPolicy(notes, games, TruthSight(world))
+    training = SB3Games(RealGames(world, 2, tracked=False), TruthSight(world))
     for seed in (7, 11):  # the second games are begun before the first are over
         games.begin(np.ones(2, bool), [seed, seed + 1])
-        expected = [np.stack([env.reset(seed=seed + i)[0] for i, env in enumerate(envs)])]
+        training.seed(seed)
+        expected = [training.reset()]
         notes.shown.clear()
         for _ in range(4):
             actions, _ = policy.predict(None)
             games.step(actions)
-            expected.append(np.stack([env.step(int(a))[0] for env, a in zip(envs, actions, strict=True)]))
+            expected.append(training.step(actions)[0])
         policy.predict(None)
         assert all(np.array_equal(a, b) for a, b in zip(notes.shown, expected, strict=True))
 

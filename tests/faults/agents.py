@@ -53,8 +53,11 @@ def dreamt(folder: Path) -> Outcome:
 
 
 def learned(folder: Path) -> Outcome:
-    """The real steps that a reference has learned from: its games begin anew, so that its weights differ."""
-    return {"steps": torch.tensor(steps_in(folder / "runs" / "a"))}
+    """What a reference has learned, and from how many real steps."""
+    run = folder / "runs" / "a"
+    _, agent, _ = load_from_zip_file(run / "agent.zip", load_data=False)
+    counts = [steps_in(run), len(list(run.glob("checkpoint-*")))]
+    return {"counts": torch.tensor(counts)} | agent["policy"]
 
 
 def agents(folder: Path) -> Iterator[tuple[str, Trials]]:
