@@ -13,7 +13,7 @@ from sqair_wm.model.exploration import Exploration
 from sqair_wm.model.inference.guided_discovery import FIRST_LOOK
 from sqair_wm.model.inference.matching import Matcher, nearest
 from sqair_wm.model.inference.parts import CERTAIN, Decode, GlimpseReader, keep, limited
-from sqair_wm.model.inference.recognition import recognised, sight
+from sqair_wm.model.inference.recognition import contested, recognised, sight
 from sqair_wm.model.inference.search import Others, energy_map, search_near
 from sqair_wm.model.slots import Noise, Slots
 from sqair_wm.nn.attention import FrameView
@@ -130,6 +130,7 @@ class GuidedTracking(nn.Module):
             reach = (radius * tall, radius * wide)
             peak = search_near(energy_map(view, size), scene, place, others, older, reach)
             peak = recognised(self.config, self.reader, rows, slots, view, place, peak, others)
+            peak = contested(self.config, rows, slots, view, place, peak)
         start = rows.take(predicted.flatten(0, 1))
         apart = peak.centre - start
         seen = torch.cat([apart.detach() / self.share, peak.features], -1)

@@ -164,7 +164,7 @@ class Matcher:
         (y, x), r = self.far, areas.shape[0]
         frames = torch.fft.rfft2(areas, s=self.length)
         gain = torch.fft.irfft2((frames * templates.spectrum.conj()).sum(1), s=self.length)
-        match = gain[:, : 2 * y + 1, : 2 * x + 1] / templates.energy[:, None, None]
+        match = (gain[:, : 2 * y + 1, : 2 * x + 1] / templates.energy[:, None, None]).clamp(max=1)
         score = WORTH * match
         for axis, n in enumerate((y, x)):
             sigma = spread[:, axis, None].clamp(min=self.surprise, max=max(self.surprise, self.sigma[axis]))

@@ -100,6 +100,41 @@ def recognised(
 
 
 @torch.no_grad()
+def contested(config: ModelConfig, rows: Rows, slots: Slots, view: FrameView, place: Tensor, peak: Peak) -> Peak:
+    """What the search found, less what belongs to another object.
+
+    Foreground far from where an object was expected is refused if it lies in the window of another one that was
+    expected nearer to it. An object that leaves the frame would otherwise take over the next one that comes by.
+
+    Args:
+        config: of the model.
+        rows: the tracked objects among the slots.
+        slots: the scenes before this frame.
+        view: the frames.
+        place: `[R, 4]` centre and scale of the windows where they are expected.
+        peak: what was found.
+
+    Returns:
+        As `recognised`.
+    """
+    b, n = slots.presence.shape
+    if n == 1:
+        return peak
+    reach = constant(
+        [2 * FAR * side / pixels for side, pixels in zip(config.search_size, view.size, strict=True)], place
+    )
+    away = ((peak.centre - place[:, :2]).abs() / reach).amax(1)
+    whole = rows.put_all(peak.centre, place[:, 2:], away, (peak.features[:, 0] > 0).to(away.dtype))
+    centre, scale, far, found = (x.unflatten(0, (b, n)) for x in whole)
+    inside = ((centre[:, :, None] - centre[:, None]).abs() < scale[:, None]).all(3)
+    nearer = (far[:, None] < far[:, :, None]) & (far[:, :, None] > 1)
+    claimed = (inside & nearer & (slots.presence * found > 0)[:, None]).any(2)
+    other = rows.take(claimed.flatten())[:, None]
+    centre = torch.where(other, place[:, :2], peak.centre)
+    return peak._replace(centre=centre, features=peak.features.masked_fill(other, 0))
+
+
+@torch.no_grad()
 def sight(
     config: ModelConfig, rows: Rows, slots: Slots, view: FrameView, place: tuple[Tensor, Tensor], look: Look
 ) -> tuple[Tensor, Tensor]:

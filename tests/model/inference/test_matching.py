@@ -68,6 +68,13 @@ def test_a_certain_prediction_is_left_by_two_deviations_of_a_surprise_at_most():
     assert (found - expected).abs().max() <= FARTHEST * SURPRISE * cell + 1e-4
 
 
+def test_something_brighter_is_no_better_match_than_the_object_itself():
+    true, other = centres([22.0, 18.0], [22.0, 42.0]), centres([30.0, 18.0])
+    twins = 0.5 * looks()[:1].expand(2, -1, -1, -1)
+    frame = torch.maximum(frame_of(twins, true), frame_of(2 * twins[:1], other))
+    torch.testing.assert_close(meet(frame, true, twins), true, atol=2.1 / 49, rtol=0)
+
+
 @pytest.mark.parametrize("nothing", ["to see", "to look for"])
 def test_without_a_match_objects_are_expected_where_they_were(nothing):
     expected = centres([22.0, 27.0], [22.0, 22.0])

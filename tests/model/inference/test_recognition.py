@@ -83,6 +83,14 @@ def test_where_an_object_vanished_the_next_one_is_another_unless_it_has_its_colo
     assert names(seen[-1]) == [1], "and given up when something else is seen in its place"
 
 
+@pytest.mark.parametrize("gap", [7, 9])
+def test_an_object_that_vanishes_does_not_take_over_its_neighbour(gap):
+    seen = follow([frame((30, 30, RED), (30, 30 + gap, RED)), *[frame((30, 33 + gap + 3 * t, RED)) for t in range(3)]])
+    for slots in seen[1:]:
+        unseen = dict(zip(slots.identity[0].tolist(), slots.unseen[0].tolist(), strict=True))
+        assert unseen[0] > 0 and unseen[1] == 0
+
+
 def test_belief_in_an_object_falls_while_it_is_unseen_as_the_dynamics_expects_it_to_stay():
     model = certain_model(GAME).requires_grad_(False)
     slots, believed = model.initial(1), []
