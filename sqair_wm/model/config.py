@@ -47,6 +47,7 @@ class ModelSettings:
         births: new objects in imagination are learned from play; else they are drawn from the discovery prior.
         lasting: with `interactive` dynamics an object leaves imagination at the step in which it was last seen, which
             training knows in hindsight; tracking gives it up only after `patience` frames.
+        leaving: with `lasting`, networks of its own say when an object leaves.
         clock: `interactive` dynamics and heads are told the time, in the episode and since something came or went.
         timing: heads and births have a code for every number of steps since something came or went, and since the
             episode or the life began; the model is told of lost lives.
@@ -98,6 +99,7 @@ class ModelSettings:
     changing: Any = "auto"
     births: bool = True
     lasting: bool = True
+    leaving: bool = True
     clock: bool = True
     timing: bool = True
     recognition: bool = True

@@ -97,7 +97,10 @@ class Dynamics(nn.Module):
         intends = surroundings is not None and config.pairs in ("intent", "hit")
         self.intent = Intent(config, hidden) if intends else None
         self.lasting = bool(surroundings is not None and config.lasting)
-        outputs = 2 * (w + 4) + 1 + self.lasting + (OUTPUTS[config.inertia] if config.smooth else 2 * self.residual)
+        told = self.cell.hidden + w + 4 + motion + around
+        self.leaving = mlp(told, hidden // 2, 1) if self.lasting and config.leaving else None
+        outputs = 2 * (w + 4) + 1 + (self.lasting and self.leaving is None)
+        outputs += OUTPUTS[config.inertia] if config.smooth else 2 * self.residual
         self.hidden = mlp(self.cell.hidden, hidden, out=False) if config.smooth else nn.Identity()
         self.readout = linear(hidden, outputs)
         reach = 2 * max(s / f for s, f in zip(config.object_size, config.frame_size, strict=True))
@@ -127,17 +130,29 @@ class Dynamics(nn.Module):
             inputs.append(self.surroundings(features, action, going))
             inputs += [clock(slots).index_select(0, features.scene)] if self.clock else []
         memory = self.cell(torch.cat(inputs, -1), memory)
-        out = self.readout(self.hidden(memory))
-        lasts = [out[:, -1] + self.config.stay_bias] if self.lasting else []
-        out = out[:, : out.shape[1] - len(lasts)]
+        out, lasts = self._lasting(self.readout(self.hidden(memory)), [memory, *inputs])
         stay, place, appearance, kept = self._read(out, what, where, velocity, motion)
         memory = torch.cat([memory, *kept], -1)
-        fields = rows.put_all(memory, place.mean, place.std - 1, appearance.mean, appearance.std - 1, stay, *lasts)
+        fields = rows.put_all(memory, place.mean, place.std - 1, appearance.mean, appearance.std - 1, stay)
         memory, *rest = (x.unflatten(0, (b, n)) for x in fields)
         present = slots.presence.detach()
-        logits = [present * x + ABSENT * (1 - present) for x in rest[4:]]
+        # Those of lasting are kept apart from the others, so that its loss alone needs no gradients of theirs.
+        logits = [rest[4], *(rows.put(x).unflatten(0, (b, n)) for x in lasts)]
+        logits = [present * x + ABSENT * (1 - present) for x in logits]
         lasting = logits[1] if self.lasting else None
         return Prediction(memory, logits[0], Normal(rest[0], rest[1] + 1), Normal(rest[2], rest[3] + 1), lasting, going)
+
+    def _lasting(self, out: Tensor, inputs: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """The outputs of the readout for all else, and the logit that an object is seen again, if it is predicted.
+
+        Networks of its own learn it from `inputs` without changing what these hold: objects leave so seldom that among
+        the other losses it would hardly be learned.
+        """
+        if not self.lasting:
+            return out, []
+        if self.leaving is not None:
+            return out, [self.leaving(torch.cat(inputs, -1).detach()).squeeze(-1) + self.config.stay_bias]
+        return out[:, :-1], [out[:, -1] + self.config.stay_bias]
 
     def _going(
         self, features: SceneFeatures | None, velocity: Tensor, memory: Tensor, action: Tensor | None

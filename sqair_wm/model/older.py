@@ -12,6 +12,7 @@ BEFORE: dict[str, Any] = {
     "timing": False,
     "recognition": False,
     "lasting": False,
+    "leaving": False,
     "inertia": "free",
 }
 """How models behave whose description, written by an older version, lacks a setting."""

@@ -69,6 +69,9 @@ BEFORE_0110: dict[str, Any] = {"model.changing": True}
 BEFORE_0120: dict[str, Any] = {"model.timing": False, "model.recognition": False}
 """The same of 0.11.0 and before."""
 
+BEFORE_0140: dict[str, Any] = {"model.leaving": False}
+"""The same of 0.13.0 and before."""
+
 DEFAULTS_BEFORE = {
     (0, 4, 0): BEFORE_040,
     (0, 5, 0): BEFORE_050,
@@ -77,5 +80,6 @@ DEFAULTS_BEFORE = {
     (0, 10, 0): BEFORE_0100,
     (0, 11, 0): BEFORE_0110,
     (0, 12, 0): BEFORE_0120,
+    (0, 14, 0): BEFORE_0140,
 }
 """The defaults before each version, from 0.4.0 on, for settings that a run lacks."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,10 @@ from sqair_wm.world.world_model import WorldModel
 
 ERRORS = "errors"
 """The name of what `ImaginationLoss` returns besides scalars."""
+
+SELDOM = 5.0
+"""Factor on the learning rate of the networks that say what appears and what leaves: both are seldom, and nothing else
+learns from them."""
 
 
 class ImaginationLoss(nn.Module):
@@ -51,8 +55,15 @@ class ImaginationLoss(nn.Module):
         self.heads: OutcomeHeads = world.heads
         self.scenery: SceneryChange | None = world.sqair.scenery
         self.births: Births | None = world.sqair.births
+        self.leaving: nn.Module | None = getattr(self.dynamics, "leaving", None)
         self.config, self.model, self.dense = config, world.config, world.sqair.dense
         self.register_buffer("unit", torch.tensor(sum(world.config.object_share)), persistent=False)
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The parameters in groups for an optimiser; `factor` is that of a group's learning rate, see `SELDOM`."""
+        seldom = [w for part in (self.births, self.leaving) if part is not None for w in part.parameters()]
+        others = [w for w in self.parameters() if all(w is not x for x in seldom)]
+        return [{"params": others}, {"params": seldom, "factor": SELDOM}] if seldom else [{"params": others}]
 
     def forward(self, play: Play, singles: Play) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss, and its terms as scalar tensors on the device; with them, as `ERRORS`, `[T - 1, B]`: the largest error
@@ -78,11 +89,13 @@ class ImaginationLoss(nn.Module):
             "stay": stay.mean(),
             "intent": intent.mean(),
             "scenery": torch.stack(scenery).mean(),
-            "births": self._births(play, before),
+            "births": self._births(play, singles, before),
+            "leaving": self._leaving(singles),
         }
         statistics = {"distance_last": distance[-1].detach()}
         outcome = outcome_losses(self.heads, play, before, after, singles, self.unit, self.dense)
         total = losses["distance"] + c.look * losses["look"] + c.density * losses["density"] + c.stay * losses["stay"]
+        total = total + c.stay * losses["leaving"]
         total = total + c.outcome * (outcome["reward"] + outcome["ending"] + outcome["moves"])
         total = total + c.dreamt * outcome["dreamt"] + c.scenery * losses["scenery"]
         total = total + c.births * losses["births"] + c.intent * losses["intent"]
@@ -117,12 +130,13 @@ class ImaginationLoss(nn.Module):
         missed = scenery_error(features, added, target.scenery).sum() / slots.presence.shape[0]
         return changed(slots.scenery, features, added.detach()), missed
 
-    def _births(self, play: Play, before: list[Slots]) -> Tensor:
+    def _births(self, play: Play, singles: Play, before: list[Slots]) -> Tensor:
         """Loss of the objects that appear; of several at once only the one in the first slot counts.
 
         The first scenes are left out, because their memory of the dynamics was computed before this training. Objects
         that will not be seen again are left out as well: tracking keeps them for a while, but imagination does not.
-        Imagined scenes count until something appears in them: from then on it is missing in them.
+        Imagined scenes count until something appears in them: from then on it is missing in them. Single steps, of
+        which many are drawn where something appears, count as well.
         """
         if self.births is None or len(play) < 4:
             return play.weight.new_zeros(())
@@ -139,10 +153,28 @@ class ImaginationLoss(nn.Module):
             found.append((where, what, velocity, known, new.any(1), play.weight * waits, play.actions[t + 1]))
             if t + 1 >= self.config.context:
                 waits = waits * ~new.any(1)
+        now, after = singles.scene(0), singles.scene(1)
+        new = newly_seen(now, after)
+        slot = new.to(torch.uint8).argmax(1)[:, None]
+        where, what, velocity = (pick(x, slot) for x in (after.where, after.what, after.velocity))
+        scenes.append(now.replace(presence=now.presence * ~singles.departed[0]))
+        unknown = torch.zeros_like(singles.weight)
+        found.append((where, what, velocity, unknown, new.any(1), singles.weight, singles.actions[1]))
         left = Slots.cat(scenes).map(Tensor.detach)
         where, what, velocity, known, new, weight, action = (torch.cat(x) for x in zip(*found, strict=True))
         expected = self.births(SceneFeatures.of(left, self.model, self.dense), left, action)
         return birth_loss(expected, new, (where, what, velocity, known), weight)
+
+    def _leaving(self, singles: Play) -> Tensor:
+        """Cross entropy of whether objects are seen again, on single steps, of which many are drawn where something
+        happens, each with its weight: rollouts hardly show what leaves once in a hundred steps."""
+        now, after = singles.scene(0), singles.scene(1)
+        prediction = self.dynamics(now, singles.actions[1], self.dense)
+        if prediction.lasts_logit is None:
+            return singles.weight.new_zeros(())
+        there = (now.identity == after.identity) & (after.presence > 0) & ~singles.departed[1]
+        missed = presence_loss(prediction.lasts_logit, there.to(now.presence.dtype))
+        return mean_where(missed, now.presence * ~singles.departed[0] * singles.weight[:, None])
 
     @staticmethod
     def _seen(imagined: Slots, target: Slots) -> Slots:

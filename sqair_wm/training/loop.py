@@ -19,6 +19,7 @@ from sqair_wm.training.diverged import telling
 from sqair_wm.training.graph import Compute, GraphedSteps, can_record
 from sqair_wm.training.journal import Journal, OnRecord, check_finite
 from sqair_wm.training.prefetch import Prefetcher
+from sqair_wm.training.regroup import regrouped
 from sqair_wm.training.schedule import Schedule
 
 SNAPSHOTS = "snapshots"
@@ -170,7 +171,7 @@ class Loop(ABC):
         config, position = self.schedule, self.position
         batch = self.batches.next(position)
         for group in self.optimizer.param_groups:
-            group["lr"] = config.rate(position)
+            group["lr"] = config.rate(position) * group.get("factor", 1.0)
         self.optimizer.zero_grad()
         statistics = self._gradients(*self.arguments(batch, position))
         self.note(batch, position, statistics)
@@ -229,7 +230,7 @@ class Loop(ABC):
             )
         try:
             self.loss.module.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            self.optimizer.load_state_dict(regrouped(state["optimizer"], self.optimizer, self.loss))
         except (RuntimeError, ValueError, KeyError) as error:
             raise ValueError(
                 f"{self.checkpoint} does not fit this model ({error}): was the configuration changed?"

@@ -68,7 +68,7 @@ def test_a_serve_five_steps_after_a_change_or_a_lost_life_is_learned(clock):
         torch.full((CONFIG.what,), 0.5),
         torch.tensor([0.1, 0.0]),
     )
-    for _ in range(300):
+    for _ in range(450):
         time = torch.randint(10, (batch,))
         slots = random_scene(CONFIG, batch, 2).replace(**{clock: time})
         said = births(SceneFeatures(slots, CONFIG, dense=False), slots, torch.randint(2, (batch,)))

@@ -132,8 +132,9 @@ def test_births_are_learned_as_imagined_without_objects_that_will_not_be_seen_ag
     loss = ImaginationLoss(world, ImaginationConfig(**(QUICK | {"context": 4})))
     none = play.states.replace(presence=torch.zeros_like(play.states.presence))
     tracked = {gone: replace(play, departed=torch.full_like(play.departed, gone)) for gone in (True, False)}
-    births = {gone: float(loss._births(p, list(map(p.scene, range(5))))) for gone, p in tracked.items()}
-    nobody = float(loss._births(play, list(map(replace(play, states=none).scene, range(5)))))
+    single = steered(2).cut(torch.tensor([0]), 2, torch.device("cpu"))
+    births = {gone: float(loss._births(p, single, list(map(p.scene, range(5))))) for gone, p in tracked.items()}
+    nobody = float(loss._births(play, single, list(map(replace(play, states=none).scene, range(5)))))
     assert births[True] == nobody != births[False]
 
 
@@ -153,13 +154,46 @@ def test_imagined_scenes_teach_what_appears_first_in_them_and_seen_ones_everythi
     loss = ImaginationLoss(
         WorldModel(replace(CONFIG, births=True)), ImaginationConfig(**(QUICK | {"context": context}))
     )
-    first = newcomers(9)
+    first, single = newcomers(9), steered(2).cut(torch.tensor([0]), 2, torch.device("cpu"))
     with torch.no_grad():
         before = [newcomers(9).scene(t) for t in range(8)]
-        here, there = (loss._births(play, before) for play in (first, newcomers(9, second=-0.5)))
+        here, there = (loss._births(play, single, before) for play in (first, newcomers(9, second=-0.5)))
         first.states.where[4:, 0, 1, 2] -= 1
-        moved = loss._births(first, before)
+        moved = loss._births(first, single, before)
     assert bool(here != there) is counts and here != moved
+
+
+def after(play: Play, frame: int) -> Play:
+    """A single step from a frame of `play`."""
+    names = ("actions", "rewards", "ends", "departed", "frames")
+    parts = {name: getattr(play, name)[frame : frame + 2] for name in names}
+    return replace(play, states=play.states.map(lambda x: x[frame : frame + 2]), **parts)
+
+
+def test_single_steps_teach_what_appears_and_what_leaves():
+    torch.manual_seed(0)
+    play = newcomers(9)
+    loss = ImaginationLoss(WorldModel(replace(CONFIG, births=True)), ImaginationConfig(**QUICK))
+    born, quiet = after(play, 3), after(play, 4)
+    gone = replace(quiet, departed=quiet.departed.clone().index_fill_(0, torch.tensor(1), True))
+    with torch.no_grad():
+        before = [play.scene(t) for t in range(8)]
+        assert loss._births(play, born, before) != loss._births(play, quiet, before)
+        # An object stays with a probability near 1 at first, so one that leaves surprises.
+        assert loss._leaving(gone) > 5 and loss._leaving(quiet) < 0.1
+        assert loss._leaving(replace(gone, weight=torch.zeros(1))) == 0, "it counts as often as it happens"
+
+
+def test_networks_of_seldom_events_learn_faster_and_change_no_other():
+    loss = ImaginationLoss(WorldModel(CONFIG), ImaginationConfig(**QUICK))
+    others, seldom = loss.groups()
+    assert "factor" not in others and seldom["factor"] > 1
+    everything = [w for group in (others, seldom) for w in group["params"]]
+    assert sorted(map(id, everything)) == sorted(map(id, loss.parameters()))
+    single = steered(2).cut(torch.tensor([0]), 2, torch.device("cpu"))
+    loss._leaving(single).backward()
+    leaving = {id(w) for w in loss.dynamics.leaving.parameters()}
+    assert {id(w) for w in loss.parameters() if w.grad is not None} == leaving
 
 
 def test_the_loss_needs_no_value_on_the_host():
