@@ -63,8 +63,8 @@ def watch(run: AgentRun, seed: int = FIRST_SEED, deterministic: bool | None = No
     torch.manual_seed(seed)
     world, kind, settings = run.world(), KINDS[run.settings.kind], run.settings
     games = RealGames(world, 1, layout=run.layout(world))
-    games.begin(np.ones(1, bool), [seed])
     policy, memory, total, steps = kind.policy(run, world, games), None, 0.0, 0
+    games.begin(np.ones(1, bool), [seed])
     drawn = not (kind.deterministic if deterministic is None else deterministic)
     counting = settings if isinstance(settings, Counting) else Counting()
     names, logits = action_names(games.envs[0]), None
