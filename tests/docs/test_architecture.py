@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 BOOKKEEPING = {
-    "appearance.py", "merging.py", "scoring.py", "row_assignment.py", "slots.py", "discovery.py", "dynamics.py",
+    "appearance.py", "merging.py", "scoring.py", "row_assignment.py", "slots.py", "discovery.py",
     "paper.py", "air.py", "sqair.py", "loop.py", "bound.py",
 }  # fmt: skip
 """Files in which masks, counts and statistics are taken off the graph, and nothing else."""
