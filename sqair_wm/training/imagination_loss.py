@@ -142,24 +142,20 @@ class ImaginationLoss(nn.Module):
             return play.weight.new_zeros(())
         waits, scenes, found = torch.ones_like(play.weight), [], []
         for t in range(1, len(play) - 2):
-            now, after, later = (play.scene(k) for k in (t, t + 1, t + 2))
-            new = newly_seen(now, after)
-            slot = new.to(torch.uint8).argmax(1)[:, None]
-            where, what, name = (pick(x, slot) for x in (after.where, after.what, after.identity))
+            later = play.scene(t + 2)
+            new, where, what, _, name = _newcomer(play.scene(t), play.scene(t + 1))
             stays = (later.identity == name[:, None]) & (later.presence > 0) & (later.unseen == 0)
             velocity = pick(later.velocity, stays.to(torch.uint8).argmax(1)[:, None])
             scenes.append(before[t].replace(presence=before[t].presence * ~play.departed[t]))
             known = stays.any(1).to(velocity.dtype)
-            found.append((where, what, velocity, known, new.any(1), play.weight * waits, play.actions[t + 1]))
+            found.append((where, what, velocity, known, new, play.weight * waits, play.actions[t + 1]))
             if t + 1 >= self.config.context:
-                waits = waits * ~new.any(1)
-        now, after = singles.scene(0), singles.scene(1)
-        new = newly_seen(now, after)
-        slot = new.to(torch.uint8).argmax(1)[:, None]
-        where, what, velocity = (pick(x, slot) for x in (after.where, after.what, after.velocity))
+                waits = waits * ~new
+        now = singles.scene(0)
+        new, where, what, velocity, _ = _newcomer(now, singles.scene(1))
         scenes.append(now.replace(presence=now.presence * ~singles.departed[0]))
         unknown = torch.zeros_like(singles.weight)
-        found.append((where, what, velocity, unknown, new.any(1), singles.weight, singles.actions[1]))
+        found.append((where, what, velocity, unknown, new, singles.weight, singles.actions[1]))
         left = Slots.cat(scenes).map(Tensor.detach)
         where, what, velocity, known, new, weight, action = (torch.cat(x) for x in zip(*found, strict=True))
         expected = self.births(SceneFeatures.of(left, self.model, self.dense), left, action)
@@ -168,10 +164,13 @@ class ImaginationLoss(nn.Module):
     def _leaving(self, singles: Play) -> Tensor:
         """Cross entropy of whether objects are seen again, on single steps, of which many are drawn where something
         happens, each with its weight: rollouts hardly show what leaves once in a hundred steps."""
+        nothing = singles.weight.new_zeros(())
+        if self.leaving is None:
+            return nothing
         now, after = singles.scene(0), singles.scene(1)
         prediction = self.dynamics(now, singles.actions[1], self.dense)
-        if prediction.lasts_logit is None:
-            return singles.weight.new_zeros(())
+        if prediction.lasts_logit is None:  # there is no object in any scene
+            return nothing
         there = (now.identity == after.identity) & (after.presence > 0) & ~singles.departed[1]
         missed = presence_loss(prediction.lasts_logit, there.to(now.presence.dtype))
         return mean_where(missed, now.presence * ~singles.departed[0] * singles.weight[:, None])
@@ -229,3 +228,11 @@ class ImaginationLoss(nn.Module):
             (intent_error(slots, prediction, true_centre, self.unit), seen),
         )
         return *(mean_where(x, w) for x, w in counted), errors
+
+
+def _newcomer(now: Slots, after: Slots) -> tuple[Tensor, ...]:
+    """Whether an object appears with a step, `[B]` bool; and where, what, velocity and identity of the one in the first
+    slot, `[B, ...]`."""
+    new = newly_seen(now, after)
+    slot = new.to(torch.uint8).argmax(1)[:, None]
+    return new.any(1), *(pick(x, slot) for x in (after.where, after.what, after.velocity, after.identity))

@@ -39,6 +39,7 @@ def test_it_sees_the_same_in_evaluation_as_in_training(world, short):
     notes, games = Notes(), RealGames(world, 2)
     policy = SightPolicy(notes, games, TruthSight(world))
     training = SB3Games(RealGames(world, 2, tracked=False), TruthSight(world))
+    assert training.observation_space == SPACE
     for seed in (7, 11):  # the second games are begun before the first are over
         games.begin(np.ones(2, bool), [seed, seed + 1])
         training.seed(seed)
