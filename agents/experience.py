@@ -117,7 +117,7 @@ class GrownPlay:
         return [AtariSequences(path) for path in paths if (path / NOTE).exists()]
 
     def starts(self, device: torch.device, newest: int = 20_000) -> Slots:
-        """Start states for imagination, without the first frames of episodes and lives and those that end them.
+        """Start states for imagination, without the first frames of episodes and lives and those after their ends.
 
         States of the agent's play come first, then those that the world model was trained on.
 
@@ -130,7 +130,7 @@ class GrownPlay:
         """
         found, number = [], 0
         for stretch in reversed([*([self.recorded] if self.recorded else []), *self.stretches]):
-            over = torch.from_numpy(stretch.over)
+            over = stretch.over_in_hindsight(sum(self.world.config.object_share))
             good = ((stretch.scenes.step >= SETTLED) & ~over).nonzero().squeeze(1)
             found.append(stretch.scenes.select(good[max(0, number + len(good) - newest) :]))
             number += len(good)

@@ -12,6 +12,7 @@ from torch import Tensor
 from sqair_wm.games.policies import Policy
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.encoded import EncodedPlay, reduced
+from sqair_wm.training.pauses import ended
 
 from .games import RealGames, Tick
 
@@ -46,6 +47,12 @@ class Stretch:
     def over(self) -> np.ndarray:
         """`[B * T]` bool, where a life was lost or an episode ended or was truncated."""
         return np.asarray(self.arrays["ends"] | self.arrays["truncations"] | self.arrays["losses"])
+
+    def over_in_hindsight(self, unit: float) -> Tensor:
+        """`over`, and the pauses before lost lives and ends, `[B * T]` bool; `unit` is that of `EncodedPlay`."""
+        lost = torch.from_numpy(self.arrays["ends"] | self.arrays["losses"])
+        rewards = torch.from_numpy(self.arrays["rewards"])
+        return torch.from_numpy(self.over) | ended(self.scenes, self.part, lost, rewards, unit)
 
     @property
     def part(self) -> Tensor:

@@ -15,6 +15,7 @@ from sqair_wm.model.row_assignment import keep_rows
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.contacts import arrivals, departed, hindsight, meetings
 from sqair_wm.training.drawing import EVENLY, LEAST, FrameErrors, Shares, draw, sums
+from sqair_wm.training.pauses import ended
 from sqair_wm.world.world_model import WorldModel
 
 STREAMS, SHORTEST = 32, 64
@@ -35,7 +36,7 @@ class Play:
         states: the scenes, every tensor `[T, B, ...]`; an object keeps its row while it lives.
         actions: `[T, B]` int64, the action that led to each frame.
         rewards: `[T, B]`, the reward that came with each frame.
-        ends: `[T, B]` bool, whether the game ended with this frame; a time limit does not count.
+        ends: `[T, B]` bool, whether the game or a life is over with this frame; a time limit does not count.
         departed: `[T, B, N]` bool, objects that are tracked but not seen any more, now or later.
         weight: `[B]`, how much each stretch counts where a probability is learned: less if it was drawn more often.
         frames: `[T, B]` int64, the numbers of the frames in the recording.
@@ -65,11 +66,13 @@ class EncodedPlay:
     Args:
         states: the scene of every frame, each tensor `[F, ...]`; the scenery may be stored in bytes, 0 to 255.
         part: `[F]` int64; frames with the same number follow one another.
-        actions, rewards, ends: `[F]`, see `Play`.
+        actions, rewards: `[F]`, see `Play`.
+        ends: `[F]` bool, whether the game ended, or a life was counted as lost, with each frame.
         unit: size of a typical object, in units of half a frame.
         name: of the recording, by which `FrameErrors` knows it.
 
     Attributes:
+        over: `[F]` bool, where the game or a life is over: at `ends`, and in the pause before, see `pauses`.
         departed: `[F, N]` bool, see `Play`.
         hindsight: `[F, N, 2]` velocities, of new objects that of the next frame, see `hindsight`.
         crowd: mean number of objects in a frame.
@@ -92,7 +95,9 @@ class EncodedPlay:
         self.crowd = float((states.presence > 0).sum(1).double().mean())
         new = arrivals(states, part)
         met = meetings(states, part, unit) | new.any(1)
-        self.events = torch.stack([met, rewards > 0, rewards < 0, ends])
+        self.over = ended(states, part, ends, rewards, unit)
+        begins = self.over & ~torch.cat([torch.zeros(1, dtype=torch.bool), self.over[:-1]])
+        self.events = torch.stack([met, rewards > 0, rewards < 0, begins])
         self.hindsight = hindsight(states, part, new)
         self.departed = departed(states, part)
 
@@ -186,7 +191,7 @@ class EncodedPlay:
             states = states.replace(presence=states.presence * ~left, identity=states.identity.masked_fill(left, -1))
         states = restored(states)
         weight = torch.ones(len(starts)) if weight is None else weight
-        actions, rewards, ends = (x[index].to(device) for x in (self.actions, self.rewards, self.ends))
+        actions, rewards, ends = (x[index].to(device) for x in (self.actions, self.rewards, self.over))
         return Play(states, actions, rewards, ends, gone, weight.to(device), index.to(device), self.name)
 
 

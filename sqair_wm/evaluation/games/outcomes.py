@@ -12,6 +12,7 @@ from sqair_wm.data.sequences import PlaySequences, endings
 from sqair_wm.evaluation.games.held_out import HeldOut
 from sqair_wm.evaluation.metrics.positions import centres, same_objects
 from sqair_wm.model.slots import Slots
+from sqair_wm.training.pauses import moving, pauses
 from sqair_wm.world.world_model import WorldModel
 
 BINS = 10
@@ -23,7 +24,8 @@ class Steps:
 
     Attributes:
         rewarded: bool, whether the recorded reward is not zero.
-        ended: bool, whether the episode ended.
+        ended: bool, whether the game or a life was over with it, see `pauses`.
+        late: bool, whether it was over before already; such a step does not count for endings.
         nonzero: predicted probability of a reward, from the observed scenes before and after the step.
         ends: predicted probability of the end, from the same scenes.
         nonzero_imagined, ends_imagined: the same with the scene after the step imagined.
@@ -33,6 +35,7 @@ class Steps:
 
     rewarded: np.ndarray
     ended: np.ndarray
+    late: np.ndarray
     nonzero: np.ndarray
     ends: np.ndarray
     nonzero_imagined: np.ndarray
@@ -56,7 +59,7 @@ def foresee(model: WorldModel, sequences: PlaySequences, play: HeldOut, states: 
         play: rows of it.
         states: the scenes observed after each frame of the rows.
     """
-    steps, over = [], endings(sequences)
+    found, moved, said = [], [], []
     for t in range(1, len(play.index)):
         rows = np.flatnonzero(play.counted[t])
         if not len(rows):
@@ -67,9 +70,32 @@ def foresee(model: WorldModel, sequences: PlaySequences, play: HeldOut, states: 
         imagined, foreseen = model.step(before, action)
         seen = model.outcome(before, action, after)
         error = scene_errors(imagined, after, model.config.frame_size)
-        said = seen.nonzero, seen.ends, foreseen.nonzero, foreseen.ends, foreseen.uncertainty, error
-        steps.append(Steps(sequences.rewards[numbers] != 0, over[numbers], *(_array(x) for x in said)))
-    return Steps.join(steps)
+        found.append(numbers)
+        moved.append(moving(before, after, sum(model.config.object_share)))
+        parts = seen.nonzero, seen.ends, foreseen.nonzero, foreseen.ends, foreseen.uncertainty, error
+        said.append(torch.stack([x.double() for x in parts]))
+    number, values = np.concatenate(found), _array(torch.cat(said, 1))
+    ended, late = _over(sequences, number, torch.cat(moved).cpu())
+    return Steps(sequences.rewards[number] != 0, ended, late, *values)
+
+
+def _over(sequences: PlaySequences, number: np.ndarray, moved: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the game or a life is over with the frames `number` `[S]`, and whether it was before, both `[S]` bool.
+
+    Args:
+        sequences: the recording.
+        number: of the frames.
+        moved: `[S]`, how many objects moved with each.
+    """
+    order = np.argsort(number)
+    rising = number[order]
+    notes = (sequences.episodes, endings(sequences), sequences.rewards)
+    part, over, rewards = (torch.from_numpy(x[rising]) for x in notes)
+    over = pauses(moved[torch.from_numpy(order)], part, over, rewards)
+    late = torch.zeros_like(over)
+    late[1:] = over[:-1] & over[1:] & (part[1:] == part[:-1])
+    back = np.argsort(order)
+    return over.numpy()[back], late.numpy()[back]
 
 
 def scene_errors(imagined: Slots, seen: Slots, size: tuple[int, int]) -> Tensor:
@@ -123,12 +149,14 @@ def outcome_metrics(steps: Steps) -> dict[str, float]:
     """
     from scipy.stats import spearmanr
 
-    metrics = {"rewards_seen": float(steps.rewarded.sum()), "endings_seen": float(steps.ended.sum())}
+    metrics = {"rewards_seen": float(steps.rewarded.sum()), "endings_seen": float((steps.ended & ~steps.late).sum())}
     for suffix, nonzero, ends in (
         ("", steps.nonzero, steps.ends),
         ("_imagined", steps.nonzero_imagined, steps.ends_imagined),
     ):
-        for name, chance, happened in (("reward", nonzero, steps.rewarded), ("ending", ends, steps.ended)):
+        live = ~steps.late
+        outcomes = (("reward", nonzero, steps.rewarded), ("ending", ends[live], steps.ended[live]))
+        for name, chance, happened in outcomes:
             found = detection(name, chance > 0.5, happened) | {f"{name}_ece": calibration_error(chance, happened)}
             metrics |= {key + suffix: value for key, value in found.items()}
     known = np.isfinite(steps.error)

@@ -66,7 +66,7 @@ def test_uncertainty_that_rises_with_the_error_correlates():
 
 def test_undefined_correlation_is_left_out():
     half, none = np.full(4, 0.5), np.zeros(4, bool)
-    steps = Steps(none, none, half, half, half, half, half, np.array([1.0, 2, np.nan, 3]))
+    steps = Steps(none, none, none, half, half, half, half, half, np.array([1.0, 2, np.nan, 3]))
     assert "uncertainty_correlation" not in outcome_metrics(steps)
 
 
