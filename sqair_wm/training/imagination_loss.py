@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sqair_wm.model.births import Births, birth_loss
+from sqair_wm.model.clock import since_change
 from sqair_wm.model.dynamics import Dynamics, Prediction, move_on
 from sqair_wm.model.motion import expecting
 from sqair_wm.model.outcome import OutcomeHeads
@@ -29,6 +30,10 @@ ERRORS = "errors"
 SELDOM = 5.0
 """Factor on the learning rate of the networks that say what appears and what leaves: both are seldom, and nothing else
 learns from them."""
+
+OWN_TIME = 0.5
+"""Share of the rollouts in which the time since the last change is that of imagination. What is seen changes more
+often: objects that flicker come and go in every frame, and imagination would meet times that training never showed."""
 
 
 class ImaginationLoss(nn.Module):
@@ -105,6 +110,7 @@ class ImaginationLoss(nn.Module):
     def _rollout(self, play: Play) -> Iterator[RolloutStep]:
         """The likeliest rollout from the first scenes; each step also has its prediction, the observed scene, and the
         error of the scenery."""
+        own = torch.rand(play.weight.shape, device=play.weight.device) < OWN_TIME
 
         def step(t: int, slots: Slots) -> tuple[Slots, tuple[Prediction, Slots, Tensor]]:
             target = play.scene(t + 1)
@@ -112,8 +118,9 @@ class ImaginationLoss(nn.Module):
             there = (slots.identity == target.identity) & (target.presence > 0)
             lasts = there & ~play.departed[t + 1] if prediction.lasts_logit is not None else there
             imagined = move_on(slots, prediction, slots.presence * lasts)
+            since = torch.where(own, since_change(slots, imagined), target.since)
             scenery, missed = self._scenery(slots, prediction, target)
-            return imagined.replace(step=target.step, since=target.since, scenery=scenery), (prediction, target, missed)
+            return imagined.replace(step=target.step, since=since, scenery=scenery), (prediction, target, missed)
 
         def correct(t: int, imagined: Slots) -> Slots:
             target = play.scene(t + 1)

@@ -297,3 +297,16 @@ def test_an_object_that_is_put_back_is_no_surprise():
     assert torch.allclose(surprise[0], torch.zeros(2), atol=1e-6) and surprise[1].abs().max() > 0.01
     assert torch.equal(put.prior[..., :-MOTION], memory[..., :-MOTION])
     assert torch.equal(put.prior[..., -2:], memory[..., -2:]), "its own velocity has to lead it on"
+
+
+def test_training_meets_the_times_that_imagination_meets():
+    """An object flickers: what is seen changes with every step, and imagination never does."""
+    torch.manual_seed(0)
+    play = steered(400)
+    play.states.since.zero_()
+    stretches = play.cut(torch.arange(64), 12, torch.device("cpu"))
+    loss = ImaginationLoss(WorldModel(CONFIG), ImaginationConfig(**(QUICK | {"context": 4})))
+    since = torch.stack([step.after.since for step in loss._rollout(stretches)])
+    own = since[-1] > 0
+    assert 16 < own.sum() < 48 and not since[:, ~own].any()
+    assert since[:, own].T.tolist() == [[1, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8]] * int(own.sum())
