@@ -17,14 +17,17 @@ from sqair_wm.world.world_model import WorldModel
 
 BINS = 10
 
+TOLERANCE = 2
+"""Steps by which the prediction of an ending may be early or late."""
+
 
 @dataclass
 class Steps:
-    """What the model predicted for `S` recorded steps, and what happened; arrays `[S]`.
+    """What the model predicted for `S` recorded steps, in their order, and what happened; arrays `[S]`.
 
     Attributes:
         rewarded: bool, whether the recorded reward is not zero.
-        ended: bool, whether the game or a life was over with it, see `pauses`.
+        ended: bool, whether the game or a life was over with it, but not before it, see `pauses`.
         late: bool, whether it was over before already; such a step does not count for endings.
         nonzero: predicted probability of a reward, from the observed scenes before and after the step.
         ends: predicted probability of the end, from the same scenes.
@@ -74,28 +77,27 @@ def foresee(model: WorldModel, sequences: PlaySequences, play: HeldOut, states: 
         moved.append(moving(before, after, sum(model.config.object_share)))
         parts = seen.nonzero, seen.ends, foreseen.nonzero, foreseen.ends, foreseen.uncertainty, error
         said.append(torch.stack([x.double() for x in parts]))
-    number, values = np.concatenate(found), _array(torch.cat(said, 1))
-    ended, late = _over(sequences, number, torch.cat(moved).cpu())
-    return Steps(sequences.rewards[number] != 0, ended, late, *values)
+    number = np.concatenate(found)
+    order = np.argsort(number)
+    number, values = number[order], _array(torch.cat(said, 1))[:, order]
+    begins, late = _over(sequences, number, torch.cat(moved).cpu()[torch.from_numpy(order)])
+    return Steps(sequences.rewards[number] != 0, begins, late, *values)
 
 
 def _over(sequences: PlaySequences, number: np.ndarray, moved: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Whether the game or a life is over with the frames `number` `[S]`, and whether it was before, both `[S]` bool.
+    """With which of the frames `number` `[S]`, rising, the game or a life is over, and where it was before, both bool.
 
     Args:
         sequences: the recording.
         number: of the frames.
         moved: `[S]`, how many objects moved with each.
     """
-    order = np.argsort(number)
-    rising = number[order]
     notes = (sequences.episodes, endings(sequences), sequences.rewards)
-    part, over, rewards = (torch.from_numpy(x[rising]) for x in notes)
-    over = pauses(moved[torch.from_numpy(order)], part, over, rewards)
+    part, over, rewards = (torch.from_numpy(x[number]) for x in notes)
+    over = pauses(moved, part, over, rewards)
     late = torch.zeros_like(over)
     late[1:] = over[:-1] & over[1:] & (part[1:] == part[:-1])
-    back = np.argsort(order)
-    return over.numpy()[back], late.numpy()[back]
+    return (over & ~late).numpy(), late.numpy()
 
 
 def scene_errors(imagined: Slots, seen: Slots, size: tuple[int, int]) -> Tensor:
@@ -124,6 +126,23 @@ def detection(name: str, predicted: np.ndarray, happened: np.ndarray) -> dict[st
     return {f"{name}_{kind}": value for kind, value in zip(("precision", "recall", "f1"), values, strict=True)}
 
 
+def nearby(happens: np.ndarray, within: int = TOLERANCE) -> np.ndarray:
+    """Where something happens at most `within` steps before or after, `[S]` bool."""
+    shifts = [np.roll(np.pad(happens, within), k)[within : within + len(happens)] for k in range(-within, within + 1)]
+    return np.any(shifts, 0)
+
+
+def endings_found(name: str, predicted: np.ndarray, steps: Steps) -> dict[str, float]:
+    """`detection` of endings, with `TOLERANCE` steps: the step in which play stops is known no better than that."""
+    said, true = predicted & ~steps.late, steps.ended
+    if not (said | true).any():
+        return {}
+    precision = (nearby(true) & said).sum() / max(said.sum(), 1)
+    recall = (nearby(predicted) & true).sum() / max(true.sum(), 1)
+    f1 = 2 * precision * recall / max(precision + recall, 1e-9)
+    return {f"{name}_precision": float(precision), f"{name}_recall": float(recall), f"{name}_f1": float(f1)}
+
+
 def calibration_error(probability: np.ndarray, happened: np.ndarray, bins: int = BINS) -> float:
     """Expected calibration error: over equally wide bins of the predicted probability, the mean distance between it
     and how often the event happened, weighted with the number of predictions in the bin.
@@ -142,10 +161,10 @@ def outcome_metrics(steps: Steps) -> dict[str, float]:
     """Figures of rewards and endings.
 
     Returns:
-        `reward_` and `ending_` `precision`, `recall` and `f1` at a probability of one half, and `ece`, the calibration
-        error; with `_imagined` the same from scenes imagined one step ahead. `rewards_seen` and `endings_seen`, how
-        many there were. `uncertainty_correlation`, Spearman's rank correlation of the model's uncertainty and its error
-        in the same step. Undefined figures are left out.
+        `reward_` and `ending_` `precision`, `recall` and `f1` at a probability of one half (endings with `TOLERANCE`),
+        and `ece`, the calibration error; with `_imagined` the same from scenes imagined one step ahead. `rewards_seen`
+        and `endings_seen`, how many there were. `uncertainty_correlation`, Spearman's rank correlation of the model's
+        uncertainty and its error in the same step. Undefined figures are left out.
     """
     from scipy.stats import spearmanr
 
@@ -155,15 +174,19 @@ def outcome_metrics(steps: Steps) -> dict[str, float]:
         ("_imagined", steps.nonzero_imagined, steps.ends_imagined),
     ):
         live = ~steps.late
-        outcomes = (("reward", nonzero, steps.rewarded), ("ending", ends[live], steps.ended[live]))
-        for name, chance, happened in outcomes:
-            found = detection(name, chance > 0.5, happened) | {f"{name}_ece": calibration_error(chance, happened)}
-            metrics |= {key + suffix: value for key, value in found.items()}
+        metrics |= _named(suffix, detection("reward", nonzero > 0.5, steps.rewarded))
+        metrics |= _named(suffix, endings_found("ending", ends > 0.5, steps))
+        metrics["reward_ece" + suffix] = calibration_error(nonzero, steps.rewarded)
+        metrics["ending_ece" + suffix] = calibration_error(ends[live], steps.ended[live])
     known = np.isfinite(steps.error)
     error, uncertainty = steps.error[known], steps.uncertainty[known]
     if len(error) > 2 and np.ptp(error) > 0 and np.ptp(uncertainty) > 0:
         metrics["uncertainty_correlation"] = float(spearmanr(uncertainty, error).statistic)
     return metrics
+
+
+def _named(suffix: str, figures: dict[str, float]) -> dict[str, float]:
+    return {name + suffix: value for name, value in figures.items()}
 
 
 def _array(x: Tensor) -> np.ndarray:

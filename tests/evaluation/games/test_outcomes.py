@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sqair_wm.evaluation.games.outcomes import Steps, calibration_error, detection, outcome_metrics
+from sqair_wm.evaluation.games.outcomes import Steps, calibration_error, detection, endings_found, outcome_metrics
 from sqair_wm.evaluation.games.world import world_metrics
 from tests.evaluation.games.straight import ENDING, EPISODE, REWARDED, Foreseer, Paths
 
@@ -74,3 +74,26 @@ def test_a_model_without_heads_has_no_outcomes():
     model = Foreseer(speed=1)
     object.__setattr__(model.config, "actions", 0)
     assert not any(name.startswith(("reward", "ending")) for name in world_metrics(model, play()))
+
+
+def endings(predicted, ended, late=()):
+    """Precision, recall and F1 of endings; the arguments are numbers of steps, of 30."""
+    said, true, after = (np.isin(np.arange(30), steps) for steps in (predicted, ended, late))
+    half = np.full(30, 0.5)
+    found = endings_found("x", said, Steps(true, true, after, half, half, half, half, half, half))
+    return found and tuple(found[f"x_{name}"] for name in ("precision", "recall", "f1"))
+
+
+def test_endings_may_be_predicted_two_steps_early_or_late():
+    assert endings([8, 22], [10, 20], late=[21, 22]) == (1, 1, 1)
+    assert endings([7, 20], [10, 20]) == (0.5, 0.5, 0.5)
+
+
+def test_what_is_predicted_after_an_ending_does_not_count():
+    assert endings([10, 11, 14, 15], [10], late=range(11, 20)) == (1, 1, 1)
+    assert endings([15], [10], late=range(11, 20)) == (0, 0, 0)
+
+
+def test_without_any_ending_there_are_no_figures_of_it():
+    assert endings([], []) == {}
+    assert endings([3], []) == (0, 0, 0)
