@@ -126,15 +126,19 @@ def detection(name: str, predicted: np.ndarray, happened: np.ndarray) -> dict[st
     return {f"{name}_{kind}": value for kind, value in zip(("precision", "recall", "f1"), values, strict=True)}
 
 
-def nearby(happens: np.ndarray, within: int = TOLERANCE) -> np.ndarray:
-    """Where something happens at most `within` steps before or after, `[S]` bool."""
-    shifts = [np.roll(np.pad(happens, within), k)[within : within + len(happens)] for k in range(-within, within + 1)]
-    return np.any(shifts, 0)
+def nearby(happens: np.ndarray, first: int = -TOLERANCE, last: int = TOLERANCE) -> np.ndarray:
+    """Where something happens `first` to `last` steps later, `[S]` bool; negative numbers are steps earlier."""
+    room = max(abs(first), abs(last))
+    padded = np.pad(happens, room)
+    return np.any([padded[room + k : room + k + len(happens)] for k in range(first, last + 1)], 0)
 
 
 def endings_found(name: str, predicted: np.ndarray, steps: Steps) -> dict[str, float]:
-    """`detection` of endings, with `TOLERANCE` steps: the step in which play stops is known no better than that."""
-    said, true = predicted & ~steps.late, steps.ended
+    """`detection` of endings, with `TOLERANCE` steps: the step in which play stops is known no better than that.
+
+    Predictions that follow one another are one, and those after an ending do not count.
+    """
+    said, true = predicted & ~nearby(predicted, -TOLERANCE, -1) & ~steps.late, steps.ended
     if not (said | true).any():
         return {}
     precision = (nearby(true) & said).sum() / max(said.sum(), 1)

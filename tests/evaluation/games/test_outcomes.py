@@ -94,6 +94,10 @@ def test_what_is_predicted_after_an_ending_does_not_count():
     assert endings([15], [10], late=range(11, 20)) == (0, 0, 0)
 
 
+def test_predictions_that_follow_one_another_are_one():
+    assert endings([10, 11, 12, 14, 20, 21, 22, 23], [10]) == (0.5, 1, pytest.approx(2 / 3))
+
+
 def test_without_any_ending_there_are_no_figures_of_it():
     assert endings([], []) == {}
     assert endings([3], []) == (0, 0, 0)
