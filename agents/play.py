@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from stable_baselines3 import PPO
 from torch import Tensor
+from tqdm import tqdm
 
 from sqair_wm.common.command import in_one_line
 from sqair_wm.common.cpu import use_cpu
@@ -156,6 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
             show(root, pictures)
             return
         target = options.video or run.path / "game.mp4"
+        pictures = tqdm(pictures, desc=f"playing into {target.name}", unit="step", leave=False, disable=None)
         print(f"{target}: {write_video(target, pictures)} steps")
 
 
