@@ -15,7 +15,7 @@ from sqair_wm.model.row_assignment import keep_rows
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.contacts import arrivals, departed, hindsight, meetings
 from sqair_wm.training.drawing import EVENLY, LEAST, FrameErrors, Shares, draw, sums
-from sqair_wm.training.pauses import ended
+from sqair_wm.training.pauses import beginnings, ended
 from sqair_wm.world.world_model import WorldModel
 
 STREAMS, SHORTEST = 32, 64
@@ -96,8 +96,7 @@ class EncodedPlay:
         new = arrivals(states, part)
         met = meetings(states, part, unit) | new.any(1)
         self.over = ended(states, part, ends, rewards, unit)
-        begins = self.over & ~torch.cat([torch.zeros(1, dtype=torch.bool), self.over[:-1]])
-        self.events = torch.stack([met, rewards > 0, rewards < 0, begins])
+        self.events = torch.stack([met, rewards > 0, rewards < 0, beginnings(self.over, part)])
         self.hindsight = hindsight(states, part, new)
         self.departed = departed(states, part)
 

@@ -49,12 +49,9 @@ def pauses(moved: Tensor, part: Tensor, over: Tensor, rewards: Tensor) -> Tensor
         over: `[F]` bool, whether the game ended, or a life was counted as lost, with each frame.
         rewards: `[F]`; a pause begins after the last reward.
     """
-    if not over.any():
-        return over
     counted = moved.clamp(max=ENOUGH).double()
     quiet = _around(counted, part) < LESS * counted.mean()
-    near = [torch.stack([_shifted(quiet, side * k) for k in range(GAP + 1)]).any(0) for side in (-1, 1)]
-    quiet = near[0] & near[1] & (rewards == 0)
+    quiet = nearby(quiet, -GAP, 0) & nearby(quiet, 0, GAP) & (rewards == 0)
     paused, follows = over.clone(), torch.zeros_like(over)
     for _ in range(LONGEST):
         follows[:-1] = paused[1:] & (part[1:] == part[:-1])
@@ -68,6 +65,16 @@ def ended(states: Slots, part: Tensor, over: Tensor, rewards: Tensor, unit: floa
         return over
     moved = moving(states.map(lambda x: x[:-1]), states.map(lambda x: x[1:]), unit) * (part[1:] == part[:-1])
     return pauses(torch.cat([moved.new_zeros(1), moved]), part, over, rewards)
+
+
+def beginnings(over: Tensor, part: Tensor) -> Tensor:
+    """The frames of `over` `[F]` bool before which it was not over, `[F]` bool; `part` as for `pauses`."""
+    return over & ~(_shifted(over, -1) & (_shifted(part, -1, -1) == part))
+
+
+def nearby(happens: Tensor, first: int, last: int) -> Tensor:
+    """Where something `happens` `[F]` bool `first` to `last` frames later, `[F]` bool; negative numbers are earlier."""
+    return torch.stack([_shifted(happens, k) for k in range(first, last + 1)]).any(0)
 
 
 def _around(values: Tensor, part: Tensor) -> Tensor:

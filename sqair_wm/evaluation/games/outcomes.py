@@ -12,7 +12,7 @@ from sqair_wm.data.sequences import PlaySequences, endings
 from sqair_wm.evaluation.games.held_out import HeldOut
 from sqair_wm.evaluation.metrics.positions import centres, same_objects
 from sqair_wm.model.slots import Slots
-from sqair_wm.training.pauses import moving, pauses
+from sqair_wm.training.pauses import beginnings, moving, nearby, pauses
 from sqair_wm.world.world_model import WorldModel
 
 BINS = 10
@@ -95,9 +95,8 @@ def _over(sequences: PlaySequences, number: np.ndarray, moved: Tensor) -> tuple[
     notes = (sequences.episodes, endings(sequences), sequences.rewards)
     part, over, rewards = (torch.from_numpy(x[number]) for x in notes)
     over = pauses(moved, part, over, rewards)
-    late = torch.zeros_like(over)
-    late[1:] = over[:-1] & over[1:] & (part[1:] == part[:-1])
-    return (over & ~late).numpy(), late.numpy()
+    begins = beginnings(over, part)
+    return begins.numpy(), (over & ~begins).numpy()
 
 
 def scene_errors(imagined: Slots, seen: Slots, size: tuple[int, int]) -> Tensor:
@@ -126,25 +125,19 @@ def detection(name: str, predicted: np.ndarray, happened: np.ndarray) -> dict[st
     return {f"{name}_{kind}": value for kind, value in zip(("precision", "recall", "f1"), values, strict=True)}
 
 
-def nearby(happens: np.ndarray, first: int = -TOLERANCE, last: int = TOLERANCE) -> np.ndarray:
-    """Where something happens `first` to `last` steps later, `[S]` bool; negative numbers are steps earlier."""
-    room = max(abs(first), abs(last))
-    padded = np.pad(happens, room)
-    return np.any([padded[room + k : room + k + len(happens)] for k in range(first, last + 1)], 0)
-
-
 def endings_found(name: str, predicted: np.ndarray, steps: Steps) -> dict[str, float]:
     """`detection` of endings, with `TOLERANCE` steps: the step in which play stops is known no better than that.
 
     Predictions that follow one another are one, and those after an ending do not count.
     """
-    said, true = predicted & ~nearby(predicted, -TOLERANCE, -1) & ~steps.late, steps.ended
+    any_said, true, late = (torch.from_numpy(x) for x in (predicted, steps.ended, steps.late))
+    said = any_said & ~nearby(any_said, -TOLERANCE, -1) & ~late
     if not (said | true).any():
         return {}
-    precision = (nearby(true) & said).sum() / max(said.sum(), 1)
-    recall = (nearby(predicted) & true).sum() / max(true.sum(), 1)
+    precision = int((nearby(true, -TOLERANCE, TOLERANCE) & said).sum()) / max(int(said.sum()), 1)
+    recall = int((nearby(any_said, -TOLERANCE, TOLERANCE) & true).sum()) / max(int(true.sum()), 1)
     f1 = 2 * precision * recall / max(precision + recall, 1e-9)
-    return {f"{name}_precision": float(precision), f"{name}_recall": float(recall), f"{name}_f1": float(f1)}
+    return {f"{name}_precision": precision, f"{name}_recall": recall, f"{name}_f1": f1}
 
 
 def calibration_error(probability: np.ndarray, happened: np.ndarray, bins: int = BINS) -> float:
@@ -172,12 +165,12 @@ def outcome_metrics(steps: Steps) -> dict[str, float]:
     """
     from scipy.stats import spearmanr
 
-    metrics = {"rewards_seen": float(steps.rewarded.sum()), "endings_seen": float((steps.ended & ~steps.late).sum())}
+    metrics = {"rewards_seen": float(steps.rewarded.sum()), "endings_seen": float(steps.ended.sum())}
+    live = ~steps.late
     for suffix, nonzero, ends in (
         ("", steps.nonzero, steps.ends),
         ("_imagined", steps.nonzero_imagined, steps.ends_imagined),
     ):
-        live = ~steps.late
         metrics |= _named(suffix, detection("reward", nonzero > 0.5, steps.rewarded))
         metrics |= _named(suffix, endings_found("ending", ends > 0.5, steps))
         metrics["reward_ece" + suffix] = calibration_error(nonzero, steps.rewarded)
