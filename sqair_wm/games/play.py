@@ -22,9 +22,13 @@ WARM_UP = 1500
 """Frames of random play from which the initial background is taken."""
 
 OPENINGS, LASTING = 8, 120
-"""Episodes that are begun to see what stands still at first, and for how many frames each is played."""
+"""Episodes that are begun to see what stands still at first, and for how many frames it has to."""
 
-VERSION = 9
+COVERED, RETURNED = 0.1, 240
+"""What stands still may be hidden in so large a share of the first frames, if it shows again in the last of them: ghosts
+pass in front of pellets. What moves on slowly, such as invaders, has left by then."""
+
+VERSION = 10
 """Raise it when equal settings no longer give equal recordings: older recordings are then made again."""
 
 
@@ -125,19 +129,27 @@ def _background(recording: Recording) -> np.ndarray:
 
 
 def openings(recording: Recording) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """First frames `[H, W, 3]` of `OPENINGS` episodes, and which pixels stay so for `LASTING` frames, `[H, W]` bool."""
+    """First frames `[H, W, 3]` of `OPENINGS` episodes, and which of their pixels belong to the background, `[H, W]` bool.
+
+    These show the same colour in all of the first `LASTING` frames, or nearly always in the first `RETURNED` and in the
+    last of them, see `COVERED`.
+    """
     env, agent = recording.make(), RepeatingAgent(recording.actions, recording.seed + 2)
     for episode in range(OPENINGS):
         opening, _ = env.reset(seed=recording.seed + 2 + episode)
-        still = np.ones(opening.shape[:2], bool)
-        for _ in range(LASTING):
+        hidden = np.zeros(opening.shape[:2], np.int32)
+        lasting = returned = np.zeros(opening.shape[:2], bool)
+        for number in range(1, RETURNED + 1):
             frame, _, terminated, truncated, _ = env.step(agent.act())
             if terminated or truncated:
-                still[:] = False
-            still &= alike(frame, opening)
-            if not still.any():
                 break
-        yield opening, still
+            shown = alike(frame, opening)
+            hidden += ~shown
+            lasting = hidden == 0 if number == LASTING else lasting
+            returned = shown & (hidden <= COVERED * RETURNED) if number == RETURNED else returned
+            if (hidden > COVERED * RETURNED).all():
+                break
+        yield opening, lasting | returned
     env.close()
 
 

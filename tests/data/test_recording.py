@@ -178,3 +178,8 @@ def test_the_background_is_that_of_the_beginning_of_an_episode():
     bricks = background[12:34, 6:-6]
     assert (bricks == bricks[:, :1]).all(), "a brick that is broken in most of the play is missing"
     assert len(np.unique(bricks[:, 0], axis=0)) >= 6
+
+
+def test_a_pellet_that_a_ghost_passes_belongs_to_the_background():
+    maze = initial_background(Recording("MsPacman", crop=(0, 172))).astype(int)
+    assert np.abs(maze - maze[:, ::-1]).max() <= 8, "the maze and its pellets are the same on the left and on the right"
