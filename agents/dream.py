@@ -40,7 +40,8 @@ class DreamSettings(SlotNetworkSettings, Counting):
         average: decay of the moving average of the policy's weights. The averaged policy plays the real game, because
             the current one fluctuates. 0 to play with the current weights.
         stochastic: sample futures; otherwise imagine the likeliest one.
-        spread: scale of the noise of sampled futures, see `Sampled`.
+        spread: scale of the noise of sampled futures, see `Sampled`, from 0 to 1; `auto`: matched with real play in
+            each round, see `SpreadMatch`.
         discover: whether new objects may appear in imagination.
         memory: whether the agent sees what the dynamics remembers of each object, see `Layout`.
     """
@@ -61,7 +62,7 @@ class DreamSettings(SlotNetworkSettings, Counting):
     gradient: float = 1.0
     average: float = 0.999
     stochastic: bool = True
-    spread: float = 0.25
+    spread: Any = "auto"
     discover: bool = True
     memory: bool = False
 
@@ -71,8 +72,8 @@ class DreamSettings(SlotNetworkSettings, Counting):
             raise ValueError(f"scenes, horizon, passes, parts and stretches have to be at least 1: {self}")
         if self.stretch < 2:
             raise ValueError(f"stretch has to be at least 2: a return takes two frames, got {self.stretch}")
-        if not 0 <= self.spread <= 1:
-            raise ValueError(f"spread has to lie between 0 and 1, got {self.spread}")
+        if self.spread != "auto" and not (isinstance(self.spread, (int, float)) and 0 <= self.spread <= 1):
+            raise ValueError(f"spread has to lie between 0 and 1, or be auto, got {self.spread!r}")
 
 
 class Imagined(NamedTuple):

@@ -27,6 +27,7 @@ from .real_play import stretches_of
 from .recorded import recall
 from .run import AgentRun, layout_of
 from .saved import STATE, last_round, point, read_agent
+from .spread import SpreadMatch
 
 
 class Dreamer:
@@ -46,25 +47,41 @@ class Dreamer:
         device, self.world = world.background.device, world
         self.policy = networks(world, settings, seed)
         self.generator = torch.Generator(device).manual_seed(seed)
-        imagined = Sampled(world, self.generator, settings.discover, settings.spread) if settings.stochastic else world
+        self.match = SpreadMatch() if settings.stochastic and settings.spread == "auto" else None
+        spread = settings.spread if self.match is None else self.match.best
+        self.drawn = Sampled(world, self.generator, settings.discover, spread)
+        imagined = self.drawn if settings.stochastic else world
         self.settings, self.layout = settings, layout_of(world, settings)
         self.dream = Dream(imagined, self.policy.policy, self.layout.features, settings)
         averaged = self.dream.averaged.module
         assert isinstance(averaged, ActorCriticPolicy)
         self.policy.policy = averaged
 
-    def learn(self, starts: Slots, steps: int, real: EncodedPlay | None = None) -> dict[str, float]:
-        """See `Dream.learn`."""
-        s, replay = self.settings, None
+    def learn(
+        self, starts: Slots, steps: int, real: EncodedPlay | None = None, own: EncodedPlay | None = None
+    ) -> dict[str, float]:
+        """See `Learner.learn` and `Dream.learn`."""
+        s, replay, found = self.settings, None, self._match_spread(own)
         if real is not None and s.replay:
             chance = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
             replay = stretches_of(real, self.layout, s, s.stretches, s.stretch, chance, starts.step.device)
-        return self.dream.learn(starts, steps, replay)
+        return self.dream.learn(starts, steps, replay) | found
+
+    def _match_spread(self, own: EncodedPlay | None) -> dict[str, float]:
+        """See `SpreadMatch.update`; the figures, and the scale."""
+        if self.match is None:
+            return {}
+        s, policy, found = self.settings, self.policy.policy, {}
+        if own is not None:
+            policy.set_training_mode(False)
+            found = self.match.update(self.drawn, policy, self.layout.features, own, s, s.horizon)
+        return found | {"spread": self.drawn.spread}
 
     def begin_anew(self) -> None:
         """See `Learner.begin_anew`: new weights, optimiser, averages and range of returns."""
         fresh = Dreamer(self.world, self.settings, int(torch.randint(2**31, ())))
         self.policy, self.dream, self.generator = fresh.policy, fresh.dream, fresh.generator
+        self.match, self.drawn = fresh.match, fresh.drawn
 
     def save(self, path: Path) -> None:
         """Write the model of stable-baselines3, see `stable_baselines3.PPO.save`."""
@@ -72,12 +89,16 @@ class Dreamer:
 
     def state_dict(self) -> dict[str, Any]:
         """See `Learner.state_dict`."""
-        return {"dream": self.dream.state_dict(), "generator": self.generator.get_state()}
+        match = {} if self.match is None else {"match": self.match.misses}
+        return {"dream": self.dream.state_dict(), "generator": self.generator.get_state()} | match
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` returned; `policy` has to have its weights already, from its own file."""
         self.dream.load_state_dict(state["dream"])
         self.generator.set_state(state["generator"])
+        if self.match is not None and "match" in state:
+            self.match.misses = state["match"]
+            self.drawn.spread = self.match.best
 
 
 def networks(world: WorldModel, settings: DreamSettings, seed: int | None = None) -> PPO:

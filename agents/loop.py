@@ -78,13 +78,16 @@ class Learner(Protocol):
     def policy(self) -> Policy:
         """The policy that plays the real game."""
 
-    def learn(self, starts: Slots, steps: int, real: EncodedPlay | None = None) -> dict[str, float]:
+    def learn(
+        self, starts: Slots, steps: int, real: EncodedPlay | None = None, own: EncodedPlay | None = None
+    ) -> dict[str, float]:
         """Learn from imagined steps from random ones of `starts`; returns statistics.
 
         Args:
             starts: start states.
             steps: least number of imagined steps.
             real: the latest real play; None if there is none.
+            own: the part of it in which `policy` played as it is now; None if there is none.
         """
 
     def begin_anew(self) -> None:
@@ -160,9 +163,12 @@ class AgentLoop:
         times["learning_the_world"] = time.perf_counter() - clock - sum(times.values())
         if self.rounds in s.anew:
             self.learner.begin_anew()
-        starts = self.play.starts(self.world.background.device, s.newest)
+        starts, own = (
+            self.play.starts(self.world.background.device, s.newest),
+            self.play.lately(1) if played and self.rounds else None,
+        )
         with told_if_diverged("learning in imagination", "agent.learning_rate or agent.world.rate"):
-            learned = self.learner.learn(starts, s.dream_steps, self.play.lately(s.newest))
+            learned = self.learner.learn(starts, s.dream_steps, self.play.lately(s.newest), own)
         times["dreaming"] = time.perf_counter() - clock - sum(times.values())
         self.imagined += int(learned.pop("steps", 0))
         self.seconds += time.perf_counter() - clock

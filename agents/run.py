@@ -41,6 +41,9 @@ OLDER = {
 }
 """Values of settings that runs of older versions lack: what the code did then."""
 
+FORMER = {"agent.spread": (0.25, "auto")}
+"""Settings whose default changed: the former one, and that of now."""
+
 
 @dataclass(frozen=True)
 class AgentRun:
@@ -120,6 +123,16 @@ def fabric_of(config: DictConfig) -> Fabric:
 def device_of(config: DictConfig) -> str:
     """The device of a configuration as PyTorch calls it, such as `cuda:0` for `auto`; see `fabric_of`."""
     return str(fabric_of(config).device)
+
+
+def keep_former(config: DictConfig) -> None:
+    """A run that began with a default of an older version goes on with it."""
+    file = Path(config.runs) / config.name / CONFIG
+    began = flat(OmegaConf.to_container(_read(file), resolve=True)) if file.exists() else {}
+    for key, (former, default) in FORMER.items():
+        if began.get(key) == former and OmegaConf.select(config, key) == default:
+            OmegaConf.update(config, key, former)
+            print(f"{file.parent} goes on with {key}={former}, as it began; the default is {default} now")
 
 
 def begin(config: DictConfig, settings: Any) -> AgentRun:

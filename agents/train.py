@@ -16,7 +16,7 @@ from sqair_wm.runs.setup import check_name
 
 from .kinds import KINDS, guide_of, settings_of
 from .report import write_report
-from .run import begin, device_of
+from .run import begin, device_of, keep_former
 from .settings import AgentRunSettings
 from .surroundings import decide_around
 
@@ -42,6 +42,7 @@ def train(config: DictConfig) -> None:
     config.device = device_of(config)
     path = Path(config.runs) / config.name
     with alone(path, "training an agent", "wait until it is done, stop it, or choose another name=..."):
+        keep_former(config)
         decide_around(config)  # plays the game, so only when nothing else is wrong
         run = begin(config, settings_of(config))
         world = run.world()  # first, so that a bad model is refused before any training

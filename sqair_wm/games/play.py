@@ -25,8 +25,8 @@ OPENINGS, LASTING = 8, 120
 """Episodes that are begun to see what stands still at first, and for how many frames it has to."""
 
 COVERED, RETURNED = 0.1, 240
-"""What stands still may be hidden in so large a share of the first frames, if it shows again in the last of them: ghosts
-pass in front of pellets. What moves on slowly, such as invaders, has left by then."""
+"""What stands still may be hidden in so large a share of the first frames, if it shows again in the last of them:
+ghosts pass in front of pellets. What moves on slowly, such as invaders, has left by then."""
 
 VERSION = 10
 """Raise it when equal settings no longer give equal recordings: older recordings are then made again."""
@@ -129,7 +129,7 @@ def _background(recording: Recording) -> np.ndarray:
 
 
 def openings(recording: Recording) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """First frames `[H, W, 3]` of `OPENINGS` episodes, and which of their pixels belong to the background, `[H, W]` bool.
+    """First frames `[H, W, 3]` of `OPENINGS` episodes, and which of their pixels are background, `[H, W]` bool.
 
     These show the same colour in all of the first `LASTING` frames, or nearly always in the first `RETURNED` and in the
     last of them, see `COVERED`.

@@ -23,14 +23,15 @@ class Notes:
     """An agent that records how it is called, and continues from its saved record."""
 
     def __init__(self):
-        self.asked, self.policy = [], self
+        self.asked, self.owned, self.policy = [], [], self
 
     def predict(self, observation, state=None, episode_start=None, deterministic=False):
         self.asked.append("play")
         return np.zeros(len(observation), int), state
 
-    def learn(self, starts, steps, real=None):
+    def learn(self, starts, steps, real=None, own=None):
         assert real is None or len(real.actions) <= 20_000
+        self.owned.append(0 if own is None else len(own.actions))
         assert starts.presence.any() and not torch.is_inference(starts.where)
         self.asked.append("dream")
         return {"steps": steps + 14, "return": 0.5}
@@ -76,6 +77,8 @@ def test_rounds_play_learn_the_world_and_dream_in_turn(world, short, folder):
     assert [r["real_steps"] for r in records] == [20, 30, 40]
     assert [r["imagined_steps"] for r in records] == [64, 128, 192]
     assert [n for _, n in worlds.seen] == [3, 3, 3]
+    assert notes.owned[0] == 0, "random play is not the agent's own"
+    assert all(10 <= frames < 20 for frames in notes.owned[1:]), "play of earlier rounds is not that of the policy now"
     assert {p.name for p in folder.iterdir()} == {
         "agent.zip", "checkpoint-000003", "model.json", "model.safetensors", "play", "progress.jsonl",
     }  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from sqair_wm.agents.kinds import settings_of
-from sqair_wm.agents.run import CONFIG, begin
+from sqair_wm.agents.run import CONFIG, begin, keep_former
 from sqair_wm.agents.settings import AgentRunSettings, DreamAgent
 from sqair_wm.common.settings import ConfigError, schema
 
@@ -31,3 +31,15 @@ def test_a_run_of_before_a_setting_goes_on_without_it(tmp_path):
         begin(begun, settings_of(begun))
     same = config(tmp_path, replay=0.0, around=False, world={"final": 1.0})
     assert begin(same, settings_of(same)).settings.replay == 0
+
+
+def test_a_run_goes_on_with_a_default_that_has_changed_since(tmp_path, capsys):
+    begun = config(tmp_path, spread=0.25)
+    begin(begun, settings_of(begun))
+    now = config(tmp_path)
+    keep_former(now)
+    assert begin(now, settings_of(now)).settings.spread == 0.25 and "spread=0.25" in capsys.readouterr().out
+    other = config(tmp_path, spread=0.5)
+    keep_former(other)
+    with pytest.raises(ConfigError, match=r"agent\.spread: 0\.25 there, 0\.5 now"):
+        begin(other, settings_of(other))

@@ -1,0 +1,81 @@
+"""The noise of imagination is chosen so that it brings as many rewards and endings as the game."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from sqair_wm.agents.dreamer import Dreamer
+from sqair_wm.agents.imagined_returns import Counting, Sampled
+from sqair_wm.agents.settings import DreamAgent
+from sqair_wm.agents.spread import FIRST, SPREADS, SpreadMatch, deviance, real_futures
+from sqair_wm.training.encoded import reduced
+from tests.agents.worlds import brought
+
+SIGNS = Counting(reward="sign")
+FRAMES, STEPS = 400, 3
+
+
+def play(world, losses):
+    """Play in which a step brings a loss with the frequency `losses`."""
+    rewards = -(torch.rand(FRAMES, generator=torch.Generator().manual_seed(0)) < losses).float()
+    calm = torch.zeros(FRAMES, dtype=torch.int64)
+    return SimpleNamespace(states=reduced(world.initial(FRAMES)), part=calm, over=calm > 0, rewards=rewards)
+
+
+class Unlucky(Sampled):
+    """A world in which a step brings a loss with the probability 0.2, times the scale of the noise."""
+
+    def step(self, slots, action):
+        loss = torch.full_like(slots.presence[:, 0], 0.2 * self.spread)
+        return slots, brought(-(loss > 0).float())._replace(nonzero=loss)
+
+
+def test_what_play_brings_is_counted_up_to_an_ending():
+    #  frame             0  1  2  3  4  5   6  7  8
+    rewards = torch.tensor([0, 5, 0, 1, 0, -7, 0, 1, 0.0])
+    part, over = torch.tensor([0, 0, 0, 0, 0, 0, 1, 1, 1]), torch.tensor([0, 0, 0, 0, 1, 1, 0, 0, 0]) > 0
+    chosen, sums = real_futures(SimpleNamespace(rewards=rewards, part=part, over=over), SIGNS, 2)
+    assert chosen.tolist() == [0, 1, 2, 3, 6]
+    # After 0: a gain. After 1: a gain. After 2: a gain and the end. After 3: the end. After 6: a gain.
+    assert sums.tolist() == [4, 0, 2]
+
+
+def test_play_that_is_too_short_is_not_compared():
+    short = SimpleNamespace(rewards=torch.ones(3), part=torch.zeros(3), over=torch.zeros(3) > 0)
+    assert not len(real_futures(short, SIGNS, 5)[0])
+
+
+def test_a_deviance_is_lowest_for_what_happened():
+    true = torch.tensor([4.0, 0.0, 12.0])
+    assert deviance(true, true) == 0 and deviance(true, 1.2 * true) > 0 and deviance(true, torch.zeros(3)) > 10
+
+
+@pytest.mark.parametrize(("losses", "best"), [(0.0, 0.0), (0.1, 0.5), (0.2, 1.0)])
+def test_the_noise_that_brings_as_many_losses_as_the_game_is_chosen(world, losses, best):
+    match, drawn = SpreadMatch(), Unlucky(world, torch.Generator(), spread=FIRST)
+    agent = Dreamer(world, DreamAgent(width=8, features=8, hidden=8, around=False))
+    figures = match.update(drawn, agent.policy.policy, agent.layout.features, play(world, losses), SIGNS, STEPS)
+    assert match.best == drawn.spread == best
+    assert figures["losses_imagined"] == pytest.approx(STEPS * 0.2 * best, rel=1e-4)
+    assert figures["losses_real"] == pytest.approx(STEPS * losses, rel=0.3) and figures["gains_real"] == 0
+
+
+def test_later_play_counts_more_than_earlier_play(world):
+    match, drawn = SpreadMatch(), Unlucky(world, torch.Generator(), spread=FIRST)
+    agent = Dreamer(world, DreamAgent(width=8, features=8, hidden=8, around=False))
+    found = []
+    for losses in (0.2, 0.2, 0.0, 0.0, 0.0, 0.0):
+        match.update(drawn, agent.policy.policy, agent.layout.features, play(world, losses), SIGNS, STEPS)
+        found.append(match.best)
+    assert found[1] == 1 and found[-1] < 0.5 and found == sorted(found[:2]) + sorted(found[2:], reverse=True)
+
+
+def test_an_agent_begins_with_the_first_scale_and_keeps_what_it_found(world):
+    settings = DreamAgent(width=8, features=8, hidden=8, around=False)
+    agent, other = Dreamer(world, settings), Dreamer(world, settings)
+    assert agent.drawn.spread == FIRST and agent.dream.world is agent.drawn
+    agent.match.misses = torch.tensor([float(x != 0.75) for x in SPREADS])
+    other.load_state_dict(agent.state_dict())
+    assert other.drawn.spread == 0.75
+    assert Dreamer(world, DreamAgent(spread=0.5, around=False)).drawn.spread == 0.5
