@@ -31,8 +31,7 @@ class Counting:
     """How an agent transforms and discounts rewards.
 
     Attributes:
-        reward: `raw`: in the game's units; `sign`: the sign of the expected reward, times the probability that it is
-            not 0; `symlog`: on a signed logarithmic scale.
+        reward: `raw`: in the game's units; `sign`: its sign; `symlog`: on a signed logarithmic scale.
         discount: factor for each step, above 0 and at most 1.
     """
 
@@ -49,7 +48,8 @@ class Counting:
         """The expected reward `[B]` of an imagined `Outcome`, transformed."""
         reward: Tensor = outcome.reward
         if self.reward == "sign":
-            return reward.sign() * outcome.nonzero
+            sign: Tensor = outcome.sign
+            return sign
         return reward.sign() * reward.abs().log1p() if self.reward == "symlog" else reward
 
     def real(self, reward: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ class WorldSettings:
         batch: stretches of play in an iteration.
         context: observed frames before imagination begins (burn-in).
         imagined: imagined steps (horizon).
-        brief, briefs, wrong: see `ImaginationConfig`.
+        brief, briefs, wrong, weight_decay: see `ImaginationConfig`.
         singles: single steps in an iteration from which reward and ending are learned.
         fresh: how much more often a frame of the agent's play is sampled than one of the model's original training
             data.
@@ -78,6 +78,7 @@ class WorldSettings:
     brief: int = 4
     briefs: int = 3
     wrong: float = 0.8
+    weight_decay: float = 1.0
     singles: int = 384
     fresh: float = 4.0
 
@@ -112,6 +113,7 @@ class ImaginationLearner:
             brief=settings.brief,
             briefs=settings.briefs,
             wrong=settings.wrong,
+            weight_decay=settings.weight_decay,
             singles=settings.singles,
             final=settings.final,
         )

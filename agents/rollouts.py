@@ -51,7 +51,7 @@ class NoOutcome(NamedTuple):
     """The outcome of a step without reward or ending; tensors `[B]`, see `Outcome`."""
 
     reward: Tensor
-    nonzero: Tensor
+    sign: Tensor
     ends: Tensor
 
 

@@ -38,10 +38,11 @@ OLDER = {
     "agent.world.brief": 0,
     "agent.world.briefs": 3,
     "agent.world.wrong": 0.8,
+    "agent.world.weight_decay": 0.0,
 }
 """Values of settings that runs of older versions lack: what the code did then."""
 
-FORMER = {"agent.spread": (0.25, "auto")}
+FORMER = {"agent.spread": (0.25, "auto"), "agent.world.weight_decay": (0.0, 1.0)}
 """Settings whose default changed: the former one, and that of now."""
 
 
@@ -128,7 +129,7 @@ def device_of(config: DictConfig) -> str:
 def keep_former(config: DictConfig) -> None:
     """A run that began with a default of an older version goes on with it."""
     file = Path(config.runs) / config.name / CONFIG
-    began = flat(OmegaConf.to_container(_read(file), resolve=True)) if file.exists() else {}
+    began = OLDER | flat(OmegaConf.to_container(_read(file), resolve=True)) if file.exists() else {}
     for key, (former, default) in FORMER.items():
         if began.get(key) == former and OmegaConf.select(config, key) == default:
             OmegaConf.update(config, key, former)

@@ -55,7 +55,7 @@ class CertainOutcome(NamedTuple):
     """The certain outcome of a step, with the fields of `Outcome` that agents use, `[B]` each."""
 
     reward: Tensor
-    nonzero: Tensor
+    sign: Tensor
     ends: Tensor
 
 
@@ -73,7 +73,7 @@ class BouncingRules:
         home = ((steered + SPRITE / 2 - SIZE / 2).abs() < GOAL / 2).all(1)
         reward = (TOUCHED * touch + HOME * home).float()
         after = BouncingScenes(bouncer, velocity, steered, slots.step + 1)
-        return after, CertainOutcome(reward, (reward != 0).float(), touch.float())
+        return after, CertainOutcome(reward, reward.sign(), touch.float())
 
 
 def look(scenes: BouncingScenes) -> Tensor:

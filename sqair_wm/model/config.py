@@ -51,6 +51,7 @@ class ModelSettings:
         clock: `interactive` dynamics and heads are told the time, in the episode and since something came or went.
         timing: heads and births have a code for every number of steps since something came or went, and since the
             episode or the life began; the model is told of lost lives.
+        imagined_heads: imagined steps have heads for reward and ending of their own.
         recognition: where frames have opacity, what is seen far from where an object is expected, or after the object
             was unseen, has to have its colour; else it would take over whatever comes by.
         smooth: predict from a smoothed velocity instead of the last change of position; needs `residual`; `auto`: with
@@ -102,6 +103,7 @@ class ModelSettings:
     leaving: bool = True
     clock: bool = True
     timing: bool = True
+    imagined_heads: bool = True
     recognition: bool = True
     smooth: Any = "auto"
     inertia: str = "divided"

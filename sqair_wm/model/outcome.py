@@ -28,6 +28,7 @@ class Outcome(NamedTuple):
     Attributes:
         reward: expected reward, unclipped, in the game's units.
         nonzero: probability that the reward is not zero.
+        sign: expected sign of the reward: the probability that it is positive less that it is negative.
         ends: probability that the episode ends with this step.
         uncertainty: the members' disagreement about where an object goes, in object sizes; the largest of all objects.
         reward_logits: `[E, B, BINS]`, logits of the reward's bins, of each member.
@@ -37,6 +38,7 @@ class Outcome(NamedTuple):
 
     reward: Tensor
     nonzero: Tensor
+    sign: Tensor
     ends: Tensor
     uncertainty: Tensor
     reward_logits: Tensor
@@ -87,30 +89,74 @@ class Moves(nn.Module):
         return (hidden @ apart).unflatten(-1, (self.members, 2))
 
 
-class OutcomeHeads(nn.Module):
-    """A small ensemble of heads that read the objects before a step, what became of them, and the objects after it.
+class StepHeads(nn.Module):
+    """A small ensemble that tells reward and ending from the objects before a step, their fate, and those after it.
+
+    Args:
+        config: of the model.
+        around: length of the code of an object's surroundings.
+        members: size E of the ensemble.
+        width: of the networks.
+    """
+
+    def __init__(self, config: ModelConfig, around: int, members: int, width: int):
+        super().__init__()
+        self.config = config
+        self.before, self.after = SetCode(config, 3, around, width), SetCode(config, 1, around, width)
+        self.time = TimeCode(width) if config.timing else None
+        self.scene = mlp(2 * width + CLOCK * config.clock, 2 * width, out=False, activation=nn.ReLU)
+        self.heads = nn.ModuleList(_rare(mlp(2 * width, width, BINS + 1, activation=nn.ReLU)) for _ in range(members))
+
+    def logits(
+        self, slots: Slots, here: SceneFeatures, there: SceneFeatures, same: Tensor, around: Tensor, beneath: Tensor
+    ) -> Tensor:
+        """Logits of the reward's bins and of the end, `[E, B, BINS + 1]`.
+
+        Args:
+            slots: the scenes before the step.
+            here, there: features of the scenes before and after it.
+            same: which object before is which after, see `_same`.
+            around, beneath: codes of the surroundings of the objects before, and after, `[R, D]`.
+        """
+        left = self.before(here, _fate(here, there, same, self.config), around)
+        left = left if self.time is None else left + self.time(slots)
+        right = self.after(there, _news(slots, same), beneath)
+        time = [clock(slots)] if self.config.clock else []
+        scene = self.scene(torch.cat([left, right, *time], -1))
+        members = [cast(nn.Sequential, head) for head in self.heads]  # all at once
+        weight, bias = (torch.cat([getattr(m[0], name) for m in members]) for name in ("weight", "bias"))
+        hidden = F.relu(F.linear(scene, weight, bias).to(scene.dtype))
+        hidden = hidden.unflatten(-1, (len(members), -1)).transpose(0, 1)
+        weight, bias = (torch.stack([getattr(m[-1], name) for m in members]) for name in ("weight", "bias"))
+        return torch.baddbmm(bias[:, None], hidden, weight.transpose(1, 2)).to(scene.dtype)
+
+
+class OutcomeHeads(StepHeads):
+    """Reward, ending and uncertainty of imagined steps; with `ModelConfig.imagined_heads`, others for observed steps.
+
+    Where an imagined step shows no hit, there may be one. Where an observed step shows none, there is none: heads that
+    learn from both kinds of steps, which they can't tell apart, expect too few rewards in imagination.
 
     Args:
         config: of the model.
         members: size E of the ensemble.
         width: of the networks.
+
+    Attributes:
+        seen: the heads for observed steps; None if they are the same.
     """
 
     bins: Tensor
 
     def __init__(self, config: ModelConfig, members: int = 4, width: int = 64):
-        super().__init__()
-        self.config = config
-        self.around, self.beneath = Surroundings(config), Surroundings(config, background_only=True)
-        self.before = SetCode(config, 3, self.around.width, width)
-        self.after = SetCode(config, 1, self.beneath.width, width)
-        self.moves = Moves(config.what + 7 + self.around.width, members)
-        self.time = TimeCode(width) if config.timing else None
-        self.scene = mlp(2 * width + CLOCK * config.clock, 2 * width, out=False, activation=nn.ReLU)
-        self.heads = nn.ModuleList(_rare(mlp(2 * width, width, BINS + 1, activation=nn.ReLU)) for _ in range(members))
+        around, beneath = Surroundings(config), Surroundings(config, background_only=True)
+        super().__init__(config, around.width, members, width)
+        self.around, self.beneath = around, beneath
+        self.moves = Moves(config.what + 7 + around.width, members)
+        self.seen = StepHeads(config, around.width, members, width) if config.imagined_heads else None
         self.register_buffer("bins", reward_bins(), persistent=False)
 
-    def forward(self, slots: Slots, action: Tensor | None, after: Slots, dense: bool) -> Outcome:
+    def forward(self, slots: Slots, action: Tensor | None, after: Slots, dense: bool, imagined: bool = True) -> Outcome:
         """See `WorldModel.outcome`."""
         number = slots.presence.shape[1]
         if after.scenery is not slots.scenery:
@@ -120,11 +166,8 @@ class OutcomeHeads(nn.Module):
         here, there = SceneFeatures.of(slots, self.config, dense), SceneFeatures.of(after, self.config, dense)
         same = _same(slots, after)
         around = self.around(here, action)
-        left = self.before(here, self._fate(here, there, same), around)
-        left = left if self.time is None else left + self.time(slots)
-        right = self.after(there, self._news(slots, same), self.beneath(there, None))
-        time = [clock(slots)] if self.config.clock else []
-        logits = self._logits(self.scene(torch.cat([left, right, *time], -1)))
+        heads = self if imagined or self.seen is None else self.seen
+        logits = heads.logits(slots, here, there, same, around, self.beneath(there, None))
         chance = logits[..., :BINS].softmax(-1).mean(0)
         moves = here.rows.put(self.moves(torch.cat([here.own, around], -1))).unflatten(0, here.shape)
         spread = _spread(moves) * slots.presence
@@ -132,6 +175,7 @@ class OutcomeHeads(nn.Module):
         return Outcome(
             reward=chance @ self.bins,
             nonzero=1 - chance[:, BINS // 2],
+            sign=chance @ self.bins.sign(),
             ends=logits[..., BINS].sigmoid().mean(0),
             uncertainty=spread.amax(1),
             reward_logits=logits[..., :BINS],
@@ -139,24 +183,17 @@ class OutcomeHeads(nn.Module):
             moves=moves.movedim(2, 0),
         )
 
-    def _logits(self, scene: Tensor) -> Tensor:
-        """`[B, D]` to `[E, B, BINS + 1]`, all members at once."""
-        members = [cast(nn.Sequential, head) for head in self.heads]
-        weight, bias = (torch.cat([getattr(m[0], name) for m in members]) for name in ("weight", "bias"))
-        hidden = F.relu(F.linear(scene, weight, bias).to(scene.dtype))
-        hidden = hidden.unflatten(-1, (len(members), -1)).transpose(0, 1)
-        weight, bias = (torch.stack([getattr(m[-1], name) for m in members]) for name in ("weight", "bias"))
-        return torch.baddbmm(bias[:, None], hidden, weight.transpose(1, 2)).to(scene.dtype)
 
-    def _fate(self, here: SceneFeatures, there: SceneFeatures, same: Tensor) -> Tensor:
-        """Whether each object is still there, and how far it went, `[B, N, 3]`."""
-        stays = same.any(2).to(here.centre.dtype)[..., None]
-        went = same.to(stays.dtype) @ there.centre.detach() - here.centre * stays
-        return torch.cat([stays, went / sum(self.config.object_share)], -1)
+def _fate(here: SceneFeatures, there: SceneFeatures, same: Tensor, config: ModelConfig) -> Tensor:
+    """Whether each object is still there, and how far it went, `[B, N, 3]`."""
+    stays = same.any(2).to(here.centre.dtype)[..., None]
+    went = same.to(stays.dtype) @ there.centre.detach() - here.centre * stays
+    return torch.cat([stays, went / sum(config.object_share)], -1)
 
-    def _news(self, slots: Slots, same: Tensor) -> Tensor:
-        """Whether each object after the step is new, `[B, N, 1]`."""
-        return 1 - same.any(1).to(slots.presence.dtype)[..., None]
+
+def _news(slots: Slots, same: Tensor) -> Tensor:
+    """Whether each object after the step is new, `[B, N, 1]`."""
+    return 1 - same.any(1).to(slots.presence.dtype)[..., None]
 
 
 def _spread(moves: Tensor) -> Tensor:

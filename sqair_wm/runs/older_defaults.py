@@ -72,6 +72,9 @@ BEFORE_0120: dict[str, Any] = {"model.timing": False, "model.recognition": False
 BEFORE_0140: dict[str, Any] = {"model.leaving": False}
 """The same of 0.13.0 and before."""
 
+BEFORE_0160: dict[str, Any] = {"model.imagined_heads": False, "imagination.weight_decay": 0.0}
+"""The same of 0.15.0 and before."""
+
 DEFAULTS_BEFORE = {
     (0, 4, 0): BEFORE_040,
     (0, 5, 0): BEFORE_050,
@@ -81,5 +84,6 @@ DEFAULTS_BEFORE = {
     (0, 11, 0): BEFORE_0110,
     (0, 12, 0): BEFORE_0120,
     (0, 14, 0): BEFORE_0140,
+    (0, 16, 0): BEFORE_0160,
 }
 """The defaults before each version, from 0.4.0 on, for settings that a run lacks."""

@@ -41,6 +41,8 @@ class ImaginationConfig(Schedule):
         intent: weight of the error of where objects are about to go, with `model.pairs=intent` or `hit`.
         outcome: weight of the losses of reward and ending after observed steps.
         dreamt: weight of the same losses after imagined steps.
+        weight_decay: of the heads for reward and ending, as in AdamW: rewards are so few that the heads would know
+            them by heart, and expect none in new scenes.
         astray: threshold in object sizes: an object whose imagined position is further than this from the observed one
             is put back at the observed one, and the rollout continues from there; 0 for no threshold.
         missed: additional weight of a step whose error exceeds `astray`; other steps have weight 1.
@@ -73,6 +75,7 @@ class ImaginationConfig(Schedule):
     intent: float = 0.3
     outcome: float = 1.0
     dreamt: float = 0.5
+    weight_decay: float = 1.0
     astray: float = 0.4
     missed: float = 8.0
     eventful: float = 0.5
@@ -81,7 +84,8 @@ class ImaginationConfig(Schedule):
     group = "imagination"
 
     LIMITS: ClassVar[Limits] = dict.fromkeys(
-        ("density", "stay", "look", "scenery", "births", "intent", "outcome", "dreamt", "curiosity"), (0, 1e6)
+        ("density", "stay", "look", "scenery", "births", "intent", "outcome", "dreamt", "curiosity", "weight_decay"),
+        (0, 1e6),
     ) | {
         "context": (None, 10_000),
         "steps": (0, None),

@@ -54,7 +54,7 @@ class ImaginationTrainer(Loop):
         self.errors = FrameErrors()
         self._noted: list[tuple[str, Tensor, Tensor]] = []
         loss = ImaginationLoss(world, config)
-        optimizer = torch.optim.Adam(loss.groups(), config.learning_rate, fused=True)
+        optimizer = torch.optim.AdamW(loss.groups(), config.learning_rate, weight_decay=0.0, fused=True)
         super().__init__(loss, optimizer, config, folder / CHECKPOINT, fabric, seed, follows)
 
     def extend(self, play: EncodedPlay) -> None:

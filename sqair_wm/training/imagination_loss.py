@@ -67,8 +67,11 @@ class ImaginationLoss(nn.Module):
     def groups(self) -> list[dict[str, Any]]:
         """The parameters in groups for an optimiser; `factor` is that of a group's learning rate, see `SELDOM`."""
         seldom = [w for part in (self.births, self.leaving) if part is not None for w in part.parameters()]
-        others = [w for w in self.parameters() if all(w is not x for x in seldom)]
-        return [{"params": others}, {"params": seldom, "factor": SELDOM}] if seldom else [{"params": others}]
+        heads = list(self.heads.parameters()) if self.config.weight_decay else []
+        others = [w for w in self.parameters() if all(w is not x for x in [*seldom, *heads])]
+        groups: list[dict[str, Any]] = [{"params": others}, {"params": seldom, "factor": SELDOM}]
+        groups.append({"params": heads, "weight_decay": self.config.weight_decay})
+        return [group for group in groups if group["params"]]
 
     def forward(self, play: Play, singles: Play) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss, and its terms as scalar tensors on the device; with them, as `ERRORS`, `[T - 1, B]`: the largest error

@@ -96,7 +96,7 @@ def outcome_losses(
         dense: see `SQAIR`.
     """
     first, second = singles.scene(0), singles.scene(1)
-    seen = heads(first, singles.actions[1], second, dense)
+    seen = heads(first, singles.actions[1], second, dense, imagined=False)
     actions, rewards, ends = (x[1:].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
     start, end = (Slots.cat(scenes).map(Tensor.detach) for scenes in (before, after))
     dreamt, weight = heads(start, actions, end, dense), play.weight.repeat(len(before))

@@ -124,7 +124,7 @@ class WorldModel(nn.Module):
             ValueError: if the model was trained on data without actions.
         """
         after = self.imagine(slots, action, noise=noise or Noise.none(slots), discover=discover)
-        return after, self.outcome(slots, action, after)
+        return after, self.outcome(slots, action, after, imagined=True)
 
     def unroll(
         self, slots: Slots, actions: Tensor, noise: Noise | None = None, *, discover: bool = True
@@ -175,15 +175,21 @@ class WorldModel(nn.Module):
         """Mean image and glimpses; see `SQAIR.render`."""
         return self.sqair.render(slots)
 
-    def outcome(self, slots: Slots, action: Tensor, after: Slots) -> Outcome:
-        """Reward and ending of a step from `slots` under `action` `[B]` to `after`, observed or imagined.
+    def outcome(self, slots: Slots, action: Tensor, after: Slots, *, imagined: bool = False) -> Outcome:
+        """Reward and ending of a step from `slots` under `action` `[B]` to `after`.
+
+        Args:
+            slots: `B` scenes before the step.
+            action: `[B]` int64.
+            after: the scenes after it.
+            imagined: whether these are imagined; otherwise they were observed.
 
         Raises:
             ValueError: if the model was trained on data without actions.
         """
         if self.heads is None:
             raise ValueError("this model was trained on data without actions and rewards, so it predicts no outcome")
-        return self.heads(slots, action, after, self.sqair.dense)
+        return self.heads(slots, action, after, self.sqair.dense, imagined)
 
     def make_env(self, **kwargs: Any) -> gym.Env:
         """The game with the frames that this model was trained on; `kwargs` go to `gymnasium.make`.

@@ -28,7 +28,7 @@ class Unlucky(Sampled):
 
     def step(self, slots, action):
         loss = torch.full_like(slots.presence[:, 0], 0.2 * self.spread)
-        return slots, brought(-(loss > 0).float())._replace(nonzero=loss)
+        return slots, brought(-loss)._replace(sign=-loss)
 
 
 def test_what_play_brings_is_counted_up_to_an_ending():

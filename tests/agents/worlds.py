@@ -28,7 +28,7 @@ class Places(TensorRecord):
 
 class Brought(NamedTuple):
     reward: Tensor
-    nonzero: Tensor
+    sign: Tensor
     ends: Tensor
 
 
@@ -38,7 +38,7 @@ def at(*places: int) -> Places:
 
 def brought(reward: Tensor, ends: Tensor | None = None) -> Brought:
     reward = reward.float()
-    return Brought(reward, (reward != 0).float(), torch.zeros_like(reward) if ends is None else ends.float())
+    return Brought(reward, reward.sign(), torch.zeros_like(reward) if ends is None else ends.float())
 
 
 class Corridor:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -62,6 +64,31 @@ def test_dense_and_packed_outcomes_agree_and_empty_scenes_have_one():
 def test_untrained_heads_expect_nothing_to_happen():
     outcome = OutcomeHeads(CONFIG)(scene(), torch.tensor([0, 1, 2]), scene(), dense=False)
     assert bool((outcome.ends < 0.1).all()) and bool((outcome.nonzero < 0.5).all())
+
+
+def test_the_expected_sign_is_that_of_gains_less_losses():
+    heads = OutcomeHeads(CONFIG)
+    for head in heads.heads:
+        torch.nn.init.zeros_(head[-1].weight)
+        head[-1].bias.data[:BINS] = -1e9
+        head[-1].bias.data[[BINS // 2 - 6, BINS // 2, BINS // 2 + 1]] = torch.tensor([0.1, 0.6, 0.3]).log()
+    outcome = heads(scene(), torch.tensor([0, 1, 2]), scene(), dense=False)
+    # A large loss is less likely than a small gain: the expected reward is negative, its expected sign is not.
+    assert bool((outcome.reward < 0).all())
+    assert outcome.sign.tolist() == pytest.approx([0.2] * 3) and outcome.nonzero.tolist() == pytest.approx([0.4] * 3)
+
+
+def test_observed_and_imagined_steps_have_heads_of_their_own():
+    before, after, action = scene(), scene(), torch.tensor([0, 1, 2])
+    for apart in (True, False):
+        heads = OutcomeHeads(replace(CONFIG, imagined_heads=apart))
+        now = [heads(before, action, after, False, imagined) for imagined in (True, False)]
+        for head in heads.heads:
+            head[-1].bias.data += torch.arange(BINS + 1.0)
+        later = [heads(before, action, after, False, imagined) for imagined in (True, False)]
+        changed = [not torch.equal(a.reward, b.reward) for a, b in zip(now, later, strict=True)]
+        assert changed == [True, not apart]
+        assert torch.equal(now[0].uncertainty, now[1].uncertainty), "they share what tells how uncertain a step is"
 
 
 def test_a_model_of_data_without_actions_has_no_outcome():

@@ -20,7 +20,7 @@ def explorer(monkeypatch, reward, ends=None, uncertainty=None, number=2, **how):
 
     def unroll(slots, actions, noise=None, *, discover=True):
         none = torch.zeros(actions.shape)
-        said = [f(actions).float() if f else none for f in (reward, None, ends, uncertainty)]
+        said = [f(actions).float() if f else none for f in (reward, None, None, ends, uncertainty)]
         return None, Outcome(*said, reward_logits=none, end_logits=none, moves=none)
 
     monkeypatch.setattr(world, "unroll", unroll)

@@ -10,6 +10,7 @@ from sqair_wm.nn.where import to_where
 from sqair_wm.training.encoded import Play
 from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.training.imagination_loss import ImaginationLoss
+from sqair_wm.training.terms import outcome_losses
 from sqair_wm.world.world_model import WorldModel
 from tests.conftest import no_data_from_host
 from tests.training.steering import CONFIG, QUICK, steered
@@ -86,14 +87,46 @@ def test_single_steps_teach_what_appears_and_what_leaves():
 
 def test_networks_of_seldom_events_learn_faster_and_change_no_other():
     loss = ImaginationLoss(WorldModel(CONFIG), ImaginationConfig(**QUICK))
-    others, seldom = loss.groups()
+    others, seldom, heads = loss.groups()
     assert "factor" not in others and seldom["factor"] > 1
-    everything = [w for group in (others, seldom) for w in group["params"]]
+    everything = [w for group in (others, seldom, heads) for w in group["params"]]
     assert sorted(map(id, everything)) == sorted(map(id, loss.parameters()))
     single = steered(2).cut(torch.tensor([0]), 2, torch.device("cpu"))
     loss._leaving(single).backward()
     leaving = {id(w) for w in loss.dynamics.leaving.parameters()}
     assert {id(w) for w in loss.parameters() if w.grad is not None} == leaving
+
+
+def test_only_the_heads_for_reward_and_ending_decay():
+    world = WorldModel(CONFIG)
+    loss = ImaginationLoss(world, ImaginationConfig(**QUICK, weight_decay=0.5))
+    decaying = [w for group in loss.groups() if group.get("weight_decay") for w in group["params"]]
+    assert {id(w) for w in decaying} == {id(w) for w in world.heads.parameters()}
+    without = ImaginationLoss(world, ImaginationConfig(**QUICK, weight_decay=0.0)).groups()
+    assert len(without) == 2 and not any("weight_decay" in group for group in without)
+
+
+def test_heads_learn_seen_and_imagined_steps_apart():
+    world, play = WorldModel(CONFIG), steered(8).cut(torch.tensor([0]), 8, torch.device("cpu"))
+    loss, single = (
+        ImaginationLoss(world, ImaginationConfig(**QUICK)),
+        steered(2).cut(torch.tensor([0]), 2, play.weight.device),
+    )
+    before, after = [play.scene(t) for t in range(7)], [play.scene(t) for t in range(1, 8)]
+    found = outcome_losses(world.heads, play, before, after, single, loss.unit, dense=False)
+
+    def taught(*names):
+        world.heads.zero_grad()
+        sum(found[name] for name in names).backward(retain_graph=True)
+        return {n.split(".")[0] for n, w in world.heads.named_parameters() if w.grad is not None and w.grad.any()}
+
+    assert "seen" in taught("reward", "ending") and not taught("reward", "ending") & {
+        "heads",
+        "scene",
+        "before",
+        "after",
+    }
+    assert "seen" not in taught("dreamt") and taught("dreamt") >= {"heads", "scene", "before", "after"}
 
 
 def test_the_loss_needs_no_value_on_the_host():
