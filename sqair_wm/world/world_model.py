@@ -124,7 +124,7 @@ class WorldModel(nn.Module):
             ValueError: if the model was trained on data without actions.
         """
         after = self.imagine(slots, action, noise=noise or Noise.none(slots), discover=discover)
-        return after, self.outcome(slots, action, after, imagined=True)
+        return after, self.outcome(slots, action, after)
 
     def unroll(
         self, slots: Slots, actions: Tensor, noise: Noise | None = None, *, discover: bool = True
@@ -175,7 +175,7 @@ class WorldModel(nn.Module):
         """Mean image and glimpses; see `SQAIR.render`."""
         return self.sqair.render(slots)
 
-    def outcome(self, slots: Slots, action: Tensor, after: Slots, *, imagined: bool = False) -> Outcome:
+    def outcome(self, slots: Slots, action: Tensor, after: Slots, *, imagined: bool = True) -> Outcome:
         """Reward and ending of a step from `slots` under `action` `[B]` to `after`.
 
         Args:

@@ -71,7 +71,7 @@ def foresee(model: WorldModel, sequences: PlaySequences, play: HeldOut, states: 
         before, after = states[t - 1].select(select), states[t].select(select)
         action = torch.from_numpy(sequences.actions[numbers]).to(select.device)
         imagined, foreseen = model.step(before, action)
-        seen = model.outcome(before, action, after)
+        seen = model.outcome(before, action, after, imagined=False)
         error = scene_errors(imagined, after, model.config.frame_size)
         found.append(numbers)
         moved.append(moving(before, after, sum(model.config.object_share)))

@@ -102,7 +102,7 @@ class Foreseer(Observes, WorldModel):
         sprite = edge[:, None] * edge * slots.presence[:, :, None, None, None]
         return Rendering(torch.full((len(slots.step), 1, SIZE, SIZE), 0.5), sprite)
 
-    def outcome(self, slots: Slots, action: Tensor, after: Slots):
+    def outcome(self, slots: Slots, action: Tensor, after: Slots, imagined: bool = True):
         assert torch.equal(after.step, slots.step + 1)
         return SimpleNamespace(
             nonzero=0.2 + 0.7 * (action == REWARDED).float(),
