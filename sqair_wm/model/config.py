@@ -51,7 +51,8 @@ class ModelSettings:
         clock: `interactive` dynamics and heads are told the time, in the episode and since something came or went.
         timing: heads and births have a code for every number of steps since something came or went, and since the
             episode or the life began; the model is told of lost lives.
-        imagined_heads: imagined steps have heads for reward and ending of their own.
+        imagined_heads: imagined steps have heads for reward and ending of their own, which also read what the dynamics
+            remembers of each object.
         recognition: where frames have opacity, what is seen far from where an object is expected, or after the object
             was unseen, has to have its colour; else it would take over whatever comes by.
         smooth: predict from a smoothed velocity instead of the last change of position; needs `residual`; `auto`: with

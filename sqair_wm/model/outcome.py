@@ -97,32 +97,39 @@ class StepHeads(nn.Module):
         around: length of the code of an object's surroundings.
         members: size E of the ensemble.
         width: of the networks.
+        recalls: whether they also read what the dynamics remembers of each object after the step, such as a punch that
+            is under way. Only imagined steps have it fresh.
     """
 
-    def __init__(self, config: ModelConfig, around: int, members: int, width: int):
+    def __init__(self, config: ModelConfig, around: int, members: int, width: int, recalls: bool = False):
         super().__init__()
         self.config = config
+        self.recall = mlp(config.hidden, width, width, out=False, activation=nn.ReLU) if recalls else None
         self.before, self.after = SetCode(config, 3, around, width), SetCode(config, 1, around, width)
         self.time = TimeCode(width) if config.timing else None
-        self.scene = mlp(2 * width + CLOCK * config.clock, 2 * width, out=False, activation=nn.ReLU)
+        codes = (2 + recalls) * width + CLOCK * config.clock
+        self.scene = mlp(codes, 2 * width, out=False, activation=nn.ReLU)
         self.heads = nn.ModuleList(_rare(mlp(2 * width, width, BINS + 1, activation=nn.ReLU)) for _ in range(members))
 
     def logits(
-        self, slots: Slots, here: SceneFeatures, there: SceneFeatures, same: Tensor, around: Tensor, beneath: Tensor
+        self, slots: Slots, after: Slots, here: SceneFeatures, there: SceneFeatures, around: Tensor, beneath: Tensor
     ) -> Tensor:
         """Logits of the reward's bins and of the end, `[E, B, BINS + 1]`.
 
         Args:
-            slots: the scenes before the step.
-            here, there: features of the scenes before and after it.
-            same: which object before is which after, see `_same`.
+            slots, after: the scenes before and after the step.
+            here, there: their features.
             around, beneath: codes of the surroundings of the objects before, and after, `[R, D]`.
         """
+        same = _same(slots, after)
         left = self.before(here, _fate(here, there, same, self.config), around)
         left = left if self.time is None else left + self.time(slots)
         right = self.after(there, _news(slots, same), beneath)
-        time = [clock(slots)] if self.config.clock else []
-        scene = self.scene(torch.cat([left, right, *time], -1))
+        more = [clock(slots)] if self.config.clock else []
+        if self.recall is not None:
+            kept = self.recall(there.rows.take(after.prior.flatten(0, 1)))
+            more.append(there.rows.put(kept).unflatten(0, there.shape).sum(1))
+        scene = self.scene(torch.cat([left, right, *more], -1))
         members = [cast(nn.Sequential, head) for head in self.heads]  # all at once
         weight, bias = (torch.cat([getattr(m[0], name) for m in members]) for name in ("weight", "bias"))
         hidden = F.relu(F.linear(scene, weight, bias).to(scene.dtype))
@@ -150,7 +157,7 @@ class OutcomeHeads(StepHeads):
 
     def __init__(self, config: ModelConfig, members: int = 4, width: int = 64):
         around, beneath = Surroundings(config), Surroundings(config, background_only=True)
-        super().__init__(config, around.width, members, width)
+        super().__init__(config, around.width, members, width, recalls=config.imagined_heads)
         self.around, self.beneath = around, beneath
         self.moves = Moves(config.what + 7 + around.width, members)
         self.seen = StepHeads(config, around.width, members, width) if config.imagined_heads else None
@@ -164,10 +171,9 @@ class OutcomeHeads(StepHeads):
         if not dense:
             slots, after = slots.trim(), after.trim()
         here, there = SceneFeatures.of(slots, self.config, dense), SceneFeatures.of(after, self.config, dense)
-        same = _same(slots, after)
         around = self.around(here, action)
         heads = self if imagined or self.seen is None else self.seen
-        logits = heads.logits(slots, here, there, same, around, self.beneath(there, None))
+        logits = heads.logits(slots, after, here, there, around, self.beneath(there, None))
         chance = logits[..., :BINS].softmax(-1).mean(0)
         moves = here.rows.put(self.moves(torch.cat([here.own, around], -1))).unflatten(0, here.shape)
         spread = _spread(moves) * slots.presence
