@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -165,28 +166,37 @@ class OutcomeHeads(StepHeads):
 
     def forward(self, slots: Slots, action: Tensor | None, after: Slots, dense: bool, imagined: bool = True) -> Outcome:
         """See `WorldModel.outcome`."""
+        return self.outcomes(slots, action, after, dense, (imagined,))[0]
+
+    def outcomes(
+        self, slots: Slots, action: Tensor | None, after: Slots, dense: bool, imagined: Sequence[bool]
+    ) -> list[Outcome]:
+        """The outcomes of the same steps, each taken as `imagined` or as observed."""
         number = slots.presence.shape[1]
         if after.scenery is not slots.scenery:
             after = after.replace(scenery=slots.scenery)
         if not dense:
             slots, after = slots.trim(), after.trim()
         here, there = SceneFeatures.of(slots, self.config, dense), SceneFeatures.of(after, self.config, dense)
-        around = self.around(here, action)
-        heads = self if imagined or self.seen is None else self.seen
-        logits = heads.logits(slots, after, here, there, around, self.beneath(there, None))
-        chance = logits[..., :BINS].softmax(-1).mean(0)
+        around, beneath = self.around(here, action), self.beneath(there, None)
         moves = here.rows.put(self.moves(torch.cat([here.own, around], -1))).unflatten(0, here.shape)
-        spread = _spread(moves) * slots.presence
-        moves = F.pad(moves, (0, 0, 0, 0, 0, number - here.shape[1]))
+        uncertainty = (_spread(moves) * slots.presence).amax(1)
+        moves = F.pad(moves, (0, 0, 0, 0, 0, number - here.shape[1])).movedim(2, 0)
+        heads = [self if kind or self.seen is None else self.seen for kind in imagined]
+        told = (x.logits(slots, after, here, there, around, beneath) for x in heads)
+        return [self._outcome(logits, uncertainty, moves) for logits in told]
+
+    def _outcome(self, logits: Tensor, uncertainty: Tensor, moves: Tensor) -> Outcome:
+        chance = logits[..., :BINS].softmax(-1).mean(0)
         return Outcome(
             reward=chance @ self.bins,
             nonzero=1 - chance[:, BINS // 2],
             sign=chance @ self.bins.sign(),
             ends=logits[..., BINS].sigmoid().mean(0),
-            uncertainty=spread.amax(1),
+            uncertainty=uncertainty,
             reward_logits=logits[..., :BINS],
             end_logits=logits[..., BINS],
-            moves=moves.movedim(2, 0),
+            moves=moves,
         )
 
 

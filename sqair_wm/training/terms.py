@@ -12,6 +12,9 @@ from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import window
 from sqair_wm.training.encoded import Play
 
+SHOWN = 0.5
+"""Weight of an observed reward or ending in the loss of the heads of imagined steps, relative to an imagined one."""
+
 
 def pick(x: Tensor, slot: Tensor) -> Tensor:
     """The values of `x` `[B, N, ...]` for one `slot` `[B, 1]` int64 of each scene, `[B, ...]`."""
@@ -87,6 +90,10 @@ def outcome_losses(
 ) -> dict[str, Tensor]:
     """Losses of the heads, on steps that were seen and on steps that were imagined.
 
+    Observed rewards and endings also teach the heads of imagined steps what these look like: the first points that are
+    ever won are hardly imagined. Observed steps without them do not, because an imagined step that looks like one of
+    these may bring a reward.
+
     Args:
         heads: the heads that learn.
         play: the stretches of `T` frames that were imagined.
@@ -96,13 +103,19 @@ def outcome_losses(
         dense: see `SQAIR`.
     """
     first, second = singles.scene(0), singles.scene(1)
-    seen = heads(first, singles.actions[1], second, dense, imagined=False)
+    kinds = (False,) if heads.seen is None else (False, True)
+    seen, *shown = heads.outcomes(first, singles.actions[1], second, dense, kinds)
     actions, rewards, ends = (x[1:].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
     start, end = (Slots.cat(scenes).map(Tensor.detach) for scenes in (before, after))
     dreamt, weight = heads(start, actions, end, dense), play.weight.repeat(len(before))
+    missed = reward_loss(dreamt, two_hot(rewards, heads.bins), weight) + ending_loss(dreamt, ends, weight)
+    for outcome in shown:
+        event = singles.weight * ((singles.rewards[1] != 0) | singles.ends[1])
+        events = reward_loss(outcome, two_hot(singles.rewards[1], heads.bins), event)
+        missed = missed + SHOWN * (events + ending_loss(outcome, singles.ends[1], event))
     return {
         "reward": reward_loss(seen, two_hot(singles.rewards[1], heads.bins), singles.weight),
         "ending": ending_loss(seen, singles.ends[1], singles.weight),
         "moves": members_loss(seen, *displacements(first, second, unit)),
-        "dreamt": reward_loss(dreamt, two_hot(rewards, heads.bins), weight) + ending_loss(dreamt, ends, weight),
+        "dreamt": missed,
     }

@@ -169,3 +169,17 @@ def test_training_meets_the_times_that_imagination_meets():
     own = since[-1] > 0
     assert 16 < own.sum() < 48 and not since[:, ~own].any()
     assert since[:, own].T.tolist() == [[1, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8]] * int(own.sum())
+
+
+def test_observed_rewards_teach_imagined_steps_and_their_absence_does_not():
+    world, play = WorldModel(CONFIG), steered(8).cut(torch.tensor([0]), 8, torch.device("cpu"))
+    single = steered(2).cut(torch.tensor([0]), 2, torch.device("cpu"))
+    before, after = [play.scene(t) for t in range(7)], [play.scene(t) for t in range(1, 8)]
+
+    def missed(heads, reward):
+        shown = replace(single, rewards=torch.full_like(single.rewards, reward), ends=single.ends & False)
+        return float(outcome_losses(heads, play, before, after, shown, torch.tensor(0.1), dense=False)["dreamt"])
+
+    assert missed(world.heads, 1.0) > missed(world.heads, 0.0) + 1, "an untrained head expects no reward"
+    shared = WorldModel(replace(CONFIG, imagined_heads=False)).heads
+    assert missed(shared, 1.0) == missed(shared, 0.0)
