@@ -11,6 +11,8 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from sqair_wm.training.regroup import fitting
+
 from .extractors import present
 from .imagined_returns import Counting, Steps
 from .networks import SlotNetworkSettings
@@ -219,7 +221,7 @@ class Dream:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` returned; `averaged` has to have its weights already."""
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(fitting(state["optimizer"], self.optimizer))
         self.range.load_state_dict(state["range"])
         # Checkpoints of versions before 0.8.0 hold no policy weights: the current policy was the one that played.
         self.policy.load_state_dict(state.get("policy", self.averaged.module.state_dict()))

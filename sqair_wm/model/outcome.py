@@ -23,6 +23,10 @@ RARELY = 5.0
 """Initial logit of no reward and of going on: most steps bring neither a reward nor an end."""
 
 
+ORDER = ("around", "beneath", "before", "after", "moves", "time", "scene", "heads", "recall", "seen")
+"""The order of the parameters of `OutcomeHeads`, by which the optimisers of runs from 0.15.0 and before know them."""
+
+
 class Outcome(NamedTuple):
     """Reward, ending and uncertainty of a step; tensors `[B]` unless said otherwise.
 
@@ -163,6 +167,8 @@ class OutcomeHeads(StepHeads):
         self.moves = Moves(config.what + 7 + around.width, members)
         self.seen = StepHeads(config, around.width, members, width) if config.imagined_heads else None
         self.register_buffer("bins", reward_bins(), persistent=False)
+        for name in filter(self._modules.__contains__, ORDER):
+            self._modules[name] = self._modules.pop(name)
 
     def forward(self, slots: Slots, action: Tensor | None, after: Slots, dense: bool, imagined: bool = True) -> Outcome:
         """See `WorldModel.outcome`."""

@@ -113,3 +113,10 @@ def test_an_ending_exactly_four_steps_after_a_change_or_a_lost_life_is_learned()
         slots = random_scene(CONFIG, 8, 2).replace(**{clock: torch.arange(8)})
         ends = heads(slots, action[:8], slots, False).ends
         assert ends[4] > 0.8 and ends[[0, 1, 2, 3, 5, 6, 7]].max() < 0.2
+
+
+def test_parameters_keep_the_order_by_which_older_optimisers_know_them():
+    older = OutcomeHeads(replace(CONFIG, imagined_heads=False))
+    names = list(dict.fromkeys(name.split(".")[0] for name, _ in older.named_parameters()))
+    assert names == ["around", "beneath", "before", "after", "moves", "time", "scene", "heads"]
+    assert [n for n, _ in OutcomeHeads(CONFIG).named_children()] == [*names, "recall", "seen"]

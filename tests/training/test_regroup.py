@@ -2,10 +2,11 @@
 
 import copy
 
+import pytest
 import torch
 from torch import nn
 
-from sqair_wm.training.regroup import regrouped
+from sqair_wm.training.regroup import fitting, regrouped
 
 
 def groups(net):
@@ -39,3 +40,18 @@ def test_states_with_these_groups_are_left_alone():
     step(net, optimizer, 0)
     state = optimizer.state_dict()
     assert regrouped(state, optimizer, net) is state
+
+
+def test_a_state_of_other_shapes_is_refused():
+    small, large, both = (
+        torch.nn.Sequential(*(torch.nn.Linear(n, 1) for n in sizes)) for sizes in ((2,), (3,), (2, 2))
+    )
+    optimizers = [torch.optim.Adam(net.parameters()) for net in (small, large, both)]
+    small(torch.ones(1, 2)).sum().backward()
+    optimizers[0].step()
+    state = optimizers[0].state_dict()
+    assert fitting(state, optimizers[0]) is state
+    with pytest.raises(ValueError, match=r"exp_avg of parameter 0 .* \[1, 2\], the parameter \[1, 3\]"):
+        fitting(state, optimizers[1])
+    with pytest.raises(ValueError, match="4 parameters, its saved state 2"):
+        fitting(state, optimizers[2])
