@@ -163,10 +163,8 @@ class AgentLoop:
         times["learning_the_world"] = time.perf_counter() - clock - sum(times.values())
         if self.rounds in s.anew:
             self.learner.begin_anew()
-        starts, own = (
-            self.play.starts(self.world.background.device, s.newest),
-            self.play.lately(1) if played and self.rounds else None,
-        )
+        starts = self.play.starts(self.world.background.device, s.newest)
+        own = self.play.lately(1) if played and self.rounds else None
         with told_if_diverged("learning in imagination", "agent.learning_rate or agent.world.rate"):
             learned = self.learner.learn(starts, s.dream_steps, self.play.lately(s.newest), own)
         times["dreaming"] = time.perf_counter() - clock - sum(times.values())

@@ -86,9 +86,11 @@ def real_futures(play: EncodedPlay, counting: Counting, steps: int) -> tuple[Ten
         Numbers of at most `SCENES` random frames, `[K]` int64, and the sums of gains, losses and endings in the steps
         after them, `[3]`, each up to an ending.
     """
-    last = len(play.part) - steps
-    good = torch.arange(max(last, 0))
-    good = good[~play.over[good] & (play.part[good] == play.part[good + steps])] if last > 0 else good
+    try:
+        good = play.starts(steps + 1)
+    except ValueError:  # no episode lasts that long
+        good = torch.zeros(0, dtype=torch.int64)
+    good = good[~play.over[good]]
     chosen = good[torch.randperm(len(good))[:SCENES].sort().values]
     later = chosen + torch.arange(1, steps + 1)[:, None]
     reward, over = counting.real(play.rewards[later]), play.over[later]

@@ -1,4 +1,4 @@
-"""States of optimisers that were saved before their parameters were divided into groups."""
+"""Saved states of optimisers: whether they fit, and those from before parameters were divided into groups."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ def regrouped(saved: dict[str, Any], optimizer: torch.optim.Optimizer, module: n
 
     Before 0.14.0, all parameters of `module` were one group, in their order. States with the same number of groups are
     returned as they are.
+
+    Raises:
+        ValueError: if it does not fit, see `fitting`.
     """
+    return fitting(_in_groups(saved, optimizer, module), optimizer)
+
+
+def _in_groups(saved: dict[str, Any], optimizer: torch.optim.Optimizer, module: nn.Module) -> dict[str, Any]:
     groups = optimizer.param_groups
     if len(saved["param_groups"]) != 1 or len(groups) == 1:
-        return fitting(saved, optimizer)
+        return saved
     (before,), numbers = saved["param_groups"], {id(w): i for i, w in enumerate(module.parameters())}
     order = [numbers[id(w)] for group in groups for w in group["params"]]
     if sorted(order) != sorted(before["params"]):
-        return fitting(saved, optimizer)
+        return saved
     state = {new: saved["state"][old] for new, old in enumerate(order) if old in saved["state"]}
     told, first = [], 0
     for group in groups:
@@ -28,7 +35,7 @@ def regrouped(saved: dict[str, Any], optimizer: torch.optim.Optimizer, module: n
         own = {name: x for name, x in group.items() if name not in before}
         told.append(before | own | {"params": list(range(first, last))})
         first = last
-    return fitting({"state": state, "param_groups": told}, optimizer)
+    return {"state": state, "param_groups": told}
 
 
 def fitting(saved: dict[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:

@@ -105,17 +105,17 @@ def outcome_losses(
     first, second = singles.scene(0), singles.scene(1)
     kinds = (False,) if heads.seen is None else (False, True)
     seen, *shown = heads.outcomes(first, singles.actions[1], second, dense, kinds)
+    reward, over = two_hot(singles.rewards[1], heads.bins), singles.ends[1]
     actions, rewards, ends = (x[1:].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
     start, end = (Slots.cat(scenes).map(Tensor.detach) for scenes in (before, after))
     dreamt, weight = heads(start, actions, end, dense), play.weight.repeat(len(before))
     missed = reward_loss(dreamt, two_hot(rewards, heads.bins), weight) + ending_loss(dreamt, ends, weight)
     for outcome in shown:
-        event = singles.weight * ((singles.rewards[1] != 0) | singles.ends[1])
-        events = reward_loss(outcome, two_hot(singles.rewards[1], heads.bins), event)
-        missed = missed + SHOWN * (events + ending_loss(outcome, singles.ends[1], event))
+        event = singles.weight * ((singles.rewards[1] != 0) | over)
+        missed = missed + SHOWN * (reward_loss(outcome, reward, event) + ending_loss(outcome, over, event))
     return {
-        "reward": reward_loss(seen, two_hot(singles.rewards[1], heads.bins), singles.weight),
-        "ending": ending_loss(seen, singles.ends[1], singles.weight),
+        "reward": reward_loss(seen, reward, singles.weight),
+        "ending": ending_loss(seen, over, singles.weight),
         "moves": members_loss(seen, *displacements(first, second, unit)),
         "dreamt": missed,
     }

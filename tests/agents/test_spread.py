@@ -9,7 +9,7 @@ from sqair_wm.agents.dreamer import Dreamer
 from sqair_wm.agents.imagined_returns import Counting, Sampled
 from sqair_wm.agents.settings import DreamAgent
 from sqair_wm.agents.spread import FIRST, SPREADS, SpreadMatch, deviance, real_futures
-from sqair_wm.training.encoded import reduced
+from sqair_wm.training.encoded import EncodedPlay, reduced
 from tests.agents.worlds import brought
 
 SIGNS = Counting(reward="sign")
@@ -20,7 +20,13 @@ def play(world, losses):
     """Play in which a step brings a loss with the frequency `losses`."""
     rewards = -(torch.rand(FRAMES, generator=torch.Generator().manual_seed(0)) < losses).float()
     calm = torch.zeros(FRAMES, dtype=torch.int64)
-    return SimpleNamespace(states=reduced(world.initial(FRAMES)), part=calm, over=calm > 0, rewards=rewards)
+    return Frames(states=reduced(world.initial(FRAMES)), part=calm, over=calm > 0, rewards=rewards)
+
+
+class Frames(SimpleNamespace):
+    """Frames of play, of which no more is told than is asked for."""
+
+    starts = EncodedPlay.starts
 
 
 class Unlucky(Sampled):
@@ -35,14 +41,14 @@ def test_what_play_brings_is_counted_up_to_an_ending():
     #  frame             0  1  2  3  4  5   6  7  8
     rewards = torch.tensor([0, 5, 0, 1, 0, -7, 0, 1, 0.0])
     part, over = torch.tensor([0, 0, 0, 0, 0, 0, 1, 1, 1]), torch.tensor([0, 0, 0, 0, 1, 1, 0, 0, 0]) > 0
-    chosen, sums = real_futures(SimpleNamespace(rewards=rewards, part=part, over=over), SIGNS, 2)
+    chosen, sums = real_futures(Frames(rewards=rewards, part=part, over=over), SIGNS, 2)
     assert chosen.tolist() == [0, 1, 2, 3, 6]
     # After 0: a gain. After 1: a gain. After 2: a gain and the end. After 3: the end. After 6: a gain.
     assert sums.tolist() == [4, 0, 2]
 
 
 def test_play_that_is_too_short_is_not_compared():
-    short = SimpleNamespace(rewards=torch.ones(3), part=torch.zeros(3), over=torch.zeros(3) > 0)
+    short = Frames(rewards=torch.ones(3), part=torch.zeros(3), over=torch.zeros(3) > 0)
     assert not len(real_futures(short, SIGNS, 5)[0])
 
 
