@@ -25,6 +25,9 @@ others are taken for them and seem to move."""
 LONGEST = 40
 """Frames that a pause lasts at most."""
 
+EDGE = 4
+"""The mean over neighbouring frames finds a pause so many frames late at most."""
+
 
 def moving(before: Slots, after: Slots, unit: float) -> Tensor:
     """How many objects move in a step, `[B]`: those that are seen before and after it, at another place.
@@ -43,6 +46,8 @@ def moving(before: Slots, after: Slots, unit: float) -> Tensor:
 def pauses(moved: Tensor, part: Tensor, over: Tensor, rewards: Tensor) -> Tensor:
     """Frames in which the game or a life is over: those of `over`, and those of the pause before each, `[F]` bool.
 
+    A pause begins with the last frame in which something moved: what happened with it is what costs the life.
+
     Args:
         moved: `[F]`, how many objects moved with each frame, see `moving`.
         part: `[F]` int64; frames with the same number follow one another.
@@ -50,12 +55,21 @@ def pauses(moved: Tensor, part: Tensor, over: Tensor, rewards: Tensor) -> Tensor
         rewards: `[F]`; a pause begins after the last reward.
     """
     counted = moved.clamp(max=ENOUGH).double()
+    still, nothing = counted < LESS * counted.mean(), rewards == 0
     quiet = _around(counted, part) < LESS * counted.mean()
-    quiet = nearby(quiet, -GAP, 0) & nearby(quiet, 0, GAP) & (rewards == 0)
-    paused, follows = over.clone(), torch.zeros_like(over)
-    for _ in range(LONGEST):
+    quiet = nearby(quiet, -GAP, 0) & nearby(quiet, 0, GAP) & nothing
+    paused = _grown(over, quiet, part, LONGEST)
+    paused = paused | _grown(paused & ~over, still & nothing, part, EDGE)
+    return paused | _grown(paused & ~over, nothing, part, 1)
+
+
+def _grown(paused: Tensor, more: Tensor, part: Tensor, most: int) -> Tensor:
+    """The frames that are `paused`, and at most `most` right before each stretch of them in which there are `more`;
+    all `[F]`."""
+    follows = torch.zeros_like(paused)
+    for _ in range(most):
         follows[:-1] = paused[1:] & (part[1:] == part[:-1])
-        paused = paused | (follows & quiet)
+        paused = paused | (follows & more)
     return paused
 
 
