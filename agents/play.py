@@ -36,8 +36,8 @@ from .saved import AGENT
 if TYPE_CHECKING:
     import tkinter
 
-AHEAD, RATE = 16, 15
-"""Imagined steps shown for each action; pictures a second."""
+AHEAD, RATE, FILMED = 16, 15, 900
+"""Imagined steps shown for each action; pictures a second; steps of a film unless said otherwise, a minute."""
 
 
 def find_agent(path: Path) -> Path:
@@ -141,24 +141,28 @@ def main(arguments: list[str] | None = None) -> None:
         "--video", type=Path, help="write this file (.mp4 or .gif) and open no window; without a screen: RUN/game.mp4"
     )
     parser.add_argument("--seed", type=int, default=FIRST_SEED, help=f"seed of the game ({FIRST_SEED})")
-    parser.add_argument("--steps", type=int, default=100_000, help="stop after so many steps (a whole game)")
+    said = f"stop after so many steps; by default a window shows the whole game, a film its first {FILMED} steps"
+    parser.add_argument("--steps", type=int, help=said)
     parser.add_argument("--actions", choices=CHOICES, help="draw actions, or take the likeliest")
     options = parser.parse_args(arguments)
-    if options.steps < 1:
+    if options.steps is not None and options.steps < 1:
         parser.error("--steps has to be at least 1")
     if not 0 <= options.seed <= LARGEST_SEED:
         parser.error(f"--seed has to lie between 0 and {LARGEST_SEED}")
     with in_one_line("stopped"):
         run = open_run(find_agent(options.run))
         use_cpu(int(run.config.threads))
-        pictures = islice(watch(run, options.seed, CHOICES.get(options.actions)), options.steps)
+        pictures = watch(run, options.seed, CHOICES.get(options.actions))
         root = None if options.video else window(f"{run.path.name}: what each action leads to")
         if root is not None:
-            show(root, pictures)
+            show(root, islice(pictures, options.steps))
             return
         target = options.video or run.path / "game.mp4"
+        pictures = islice(pictures, FILMED if options.steps is None else options.steps)
         pictures = tqdm(pictures, desc=f"playing into {target.name}", unit="step", leave=False, disable=None)
-        print(f"{target}: {write_video(target, pictures)} steps")
+        written = write_video(target, pictures)
+        cut = options.steps is None and written == FILMED
+        print(f"{target}: {written} steps" + (", the first of the game; --steps 100000 films all of it" if cut else ""))
 
 
 if __name__ == "__main__":

@@ -70,6 +70,17 @@ def test_a_game_is_written_as_a_video(command, folder, capsys):  # noqa: F811
         main([str(folder / "nobody")])
 
 
+def test_without_a_screen_the_first_minute_is_filmed_unless_more_is_asked_for(command, folder, capsys, monkeypatch):  # noqa: F811
+    command("agent=random")
+    path = folder / "Bouncing-random"
+    monkeypatch.setattr("sqair_wm.agents.play.window", lambda title: None)
+    monkeypatch.setattr("sqair_wm.agents.play.FILMED", 5)
+    main([str(path)])
+    assert f"{path / 'game.mp4'}: 5 steps, the first of the game; --steps 100000" in capsys.readouterr().out
+    main([str(path), "--steps", "100000"])
+    assert f"{path / 'game.mp4'}: 7 steps\n" in capsys.readouterr().out
+
+
 def test_a_world_model_leads_to_the_agent_beside_it(tmp_path):
     model, agent = tmp_path / "Pong", tmp_path / "Pong-dream"
     for folder in (model, agent, tmp_path / "Pong-cem"):
