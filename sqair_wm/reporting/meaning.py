@@ -56,6 +56,19 @@ MEANING = {
     "ending_recall": "share of the true endings that were predicted one step ahead",
     "ending_f1": "how well endings are predicted one step ahead (F1: harmonic mean of precision and recall)",
     "ending_ece": "how far the probability of an ending is off on average (expected calibration error)",
+    **{
+        f"{event}_called{kind}_{steps}": f"{what}, {steps} imagined steps ahead"
+        for event in ("reward", "ending")
+        for steps in (1, 4, 8)
+        for kind, what in (
+            ("", f"mean probability of each {event} that came"),
+            ("_elsewhere", f"mean probability of a {event} where none came"),
+            (
+                "_auc",
+                f"how often a scene before a {event} has a higher probability of it than one without (0.5: chance)",
+            ),
+        )
+    },
     "counting_accuracy": "share of frames with the true number of objects, hidden ones included (weighted particles)",
     "counting_accuracy_50": "share of frames with the true number of objects, by 50 sampled explanations instead of 5",
     "counting_accuracy_once": f"share of frames with the true number of objects, {ONCE}",

@@ -74,6 +74,8 @@ QUESTIONS: dict[str, list[Question]] = {
         Question("reward_f1", "Rewards predicted from seen scenes (F1)", HIGHER),
         Question("reward_f1_imagined", "Rewards predicted from imagined scenes (F1)", HIGHER),
         Question("ending_f1_imagined", "Endings predicted from imagined scenes (F1)", HIGHER),
+        Question("reward_called_auc_4", "Rewards told from none, 4 steps ahead (area under the curve)", HIGHER),
+        Question("ending_called_auc_4", "Endings told from none, 4 steps ahead (area under the curve)", HIGHER),
         *PERCEPTION,
         *TRAINING,
     ],

@@ -26,6 +26,7 @@ class Steps:
     """What the model predicted for `S` recorded steps, in their order, and what happened; arrays `[S]`.
 
     Attributes:
+        number: int64, of the frame that each step led to.
         rewarded: bool, whether the recorded reward is not zero.
         ended: bool, whether the game or a life was over with it, but not before it, see `pauses`.
         late: bool, whether it was over before already; such a step does not count for endings.
@@ -36,6 +37,7 @@ class Steps:
         error: distance in pixels between imagined and then observed objects, the mean over a scene; NaN without any.
     """
 
+    number: np.ndarray
     rewarded: np.ndarray
     ended: np.ndarray
     late: np.ndarray
@@ -81,7 +83,7 @@ def foresee(model: WorldModel, sequences: PlaySequences, play: HeldOut, states: 
     order = np.argsort(number)
     number, values = number[order], _array(torch.cat(said, 1))[:, order]
     begins, late = _over(sequences, number, torch.cat(moved).cpu()[torch.from_numpy(order)])
-    return Steps(sequences.rewards[number] != 0, begins, late, *values)
+    return Steps(number, sequences.rewards[number] != 0, begins, late, *values)
 
 
 def _over(sequences: PlaySequences, number: np.ndarray, moved: Tensor) -> tuple[np.ndarray, np.ndarray]:

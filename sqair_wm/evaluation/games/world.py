@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from sqair_wm.data.sequences import PlaySequences
+from sqair_wm.evaluation.games.called import Calls, call, call_metrics
 from sqair_wm.evaluation.games.futures import FORECASTS, HORIZONS, Futures, Reference, choose, compare_futures, gather
 from sqair_wm.evaluation.games.held_out import observe_play, rows_of
 from sqair_wm.evaluation.games.outcomes import Steps, foresee, outcome_metrics
@@ -22,16 +23,16 @@ def world_metrics(model: WorldModel, sequences: PlaySequences, truth: GameTruth 
         truth: the true boxes of its objects; None if they are not known.
 
     Returns:
-        Numbers by name, see `position_metrics`, `picture_metrics` and `outcome_metrics`. Position errors are against
-        the true objects (`against_truth` is 1), or else against the model's own tracks (0). A figure without any
-        objects, rewards or frames is left out.
+        Numbers by name, see `position_metrics`, `picture_metrics`, `outcome_metrics` and `call_metrics`. Position
+        errors are against the true objects (`against_truth` is 1), or else against the model's own tracks (0). A figure
+        without any objects, rewards or frames is left out.
 
     Raises:
         ValueError: if the recording has no step.
     """
     play = rows_of(sequences.episodes)
     chosen, first = choose(play), 0
-    futures, steps = [], []
+    futures, steps, calls = [], [], []
     for part in play.parts():
         states, rows = observe_play(model, sequences, part), part.index.shape[1]
         mine = chosen[(chosen[:, 1] >= first) & (chosen[:, 1] < first + rows)] - [0, first]
@@ -39,9 +40,13 @@ def world_metrics(model: WorldModel, sequences: PlaySequences, truth: GameTruth 
             futures.append(compare_futures(model, sequences, gather(mine, part, states), truth))
         if model.config.actions:
             steps.append(foresee(model, sequences, part, states))
+            calls.append(call(model, sequences, part, states))
         first += rows
     metrics = future_metrics(Futures.join(futures)) if futures else {}
-    return metrics | (outcome_metrics(Steps.join(steps)) if steps else {})
+    if not steps:
+        return metrics
+    happened = Steps.join(steps)
+    return metrics | outcome_metrics(happened) | call_metrics(Calls.join(calls), happened)
 
 
 def future_metrics(found: Futures) -> dict[str, float]:

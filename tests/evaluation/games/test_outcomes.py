@@ -66,7 +66,7 @@ def test_uncertainty_that_rises_with_the_error_correlates():
 
 def test_undefined_correlation_is_left_out():
     half, none = np.full(4, 0.5), np.zeros(4, bool)
-    steps = Steps(none, none, none, half, half, half, half, half, np.array([1.0, 2, np.nan, 3]))
+    steps = Steps(np.arange(4), none, none, none, half, half, half, half, half, np.array([1.0, 2, np.nan, 3]))
     assert "uncertainty_correlation" not in outcome_metrics(steps)
 
 
@@ -80,7 +80,7 @@ def endings(predicted, ended, late=()):
     """Precision, recall and F1 of endings; the arguments are numbers of steps, of 30."""
     said, true, after = (np.isin(np.arange(30), steps) for steps in (predicted, ended, late))
     half = np.full(30, 0.5)
-    found = endings_found("x", said, Steps(true, true, after, half, half, half, half, half, half))
+    found = endings_found("x", said, Steps(np.arange(30), true, true, after, *([half] * 6)))
     return found and tuple(found[f"x_{name}"] for name in ("precision", "recall", "f1"))
 
 
