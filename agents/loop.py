@@ -54,7 +54,7 @@ class LoopSettings:
     first: int = 2000
     play: int = 3000
     epsilon: float = 0.01
-    world_iterations: int = 120
+    world_iterations: int = 400
     dream_steps: int = 300_000
     newest: int = 20_000
     recorded: bool = True

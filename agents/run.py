@@ -42,7 +42,11 @@ OLDER = {
 }
 """Values of settings that runs of older versions lack: what the code did then."""
 
-FORMER = {"agent.spread": (0.25, "auto"), "agent.world.weight_decay": (0.0, 1.0)}
+FORMER = {
+    "agent.spread": (0.25, "auto"),
+    "agent.world.weight_decay": (0.0, 1.0),
+    "agent.world_iterations": (120, 400),
+}
 """Settings whose default changed: the former one, and that of now."""
 
 
