@@ -152,13 +152,13 @@ def main(arguments: list[str] | None = None) -> None:
     with in_one_line("stopped"):
         run = open_run(find_agent(options.run))
         use_cpu(int(run.config.threads))
-        pictures = watch(run, options.seed, CHOICES.get(options.actions))
         root = None if options.video else window(f"{run.path.name}: what each action leads to")
+        steps = FILMED if root is None and options.steps is None else options.steps
+        pictures = islice(watch(run, options.seed, CHOICES.get(options.actions)), steps)
         if root is not None:
-            show(root, islice(pictures, options.steps))
+            show(root, pictures)
             return
         target = options.video or run.path / "game.mp4"
-        pictures = islice(pictures, FILMED if options.steps is None else options.steps)
         pictures = tqdm(pictures, desc=f"playing into {target.name}", unit="step", leave=False, disable=None)
         written = write_video(target, pictures)
         cut = options.steps is None and written == FILMED

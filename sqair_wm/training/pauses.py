@@ -23,7 +23,7 @@ GAP = 3
 others are taken for them and seem to move."""
 
 LONGEST = 40
-"""Frames that a pause lasts at most."""
+"""Frames of a pause that the mean over neighbouring frames finds at most."""
 
 EDGE = 4
 """The mean over neighbouring frames finds a pause so many frames late at most."""

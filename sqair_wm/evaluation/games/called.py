@@ -6,7 +6,7 @@ before a life is counted as lost. What decides is whether it is called while it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -42,11 +42,6 @@ class Calls:
     number: np.ndarray
     reward: np.ndarray
     ending: np.ndarray
-
-    @staticmethod
-    def join(parts: list[Calls]) -> Calls:
-        """All scenes of several parts."""
-        return Calls(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Calls)})
 
 
 @torch.no_grad()
@@ -94,19 +89,15 @@ def call_metrics(calls: Calls, steps: Steps) -> dict[str, float]:
         `NAME_called_auc_N`, how often an event has the higher probability. Left out where there was no event.
     """
     metrics: dict[str, float] = {}
-    frames = 1 + max(int(x.max(initial=0)) for x in (calls.number + LENGTH, steps.number))
-    live = _marked(frames, steps.number[~steps.late])
-    for name, chance, happened in (
-        ("reward", calls.reward, _marked(frames, steps.number[steps.rewarded])),
-        ("ending", calls.ending, _marked(frames, steps.number[steps.ended])),
-    ):
+    frames = calls.number[:, None] + np.arange(LENGTH + 1)
+    live = np.isin(frames, steps.number[~steps.late])
+    for name, chance, events in (("reward", calls.reward, steps.rewarded), ("ending", calls.ending, steps.ended)):
+        happened = np.isin(frames, steps.number[events])
         for ahead in AHEAD:
             window = np.arange(max(1, ahead - AROUND), ahead + AROUND + 1)
             said = 1 - (1 - chance[:, window - 1]).prod(1)
-            goes_on = live[calls.number[:, None] + np.arange(ahead)].all(1)
-            there = happened[calls.number + ahead] & goes_on
-            near = happened[calls.number[:, None] + window].any(1)
-            elsewhere = ~near & goes_on & live[calls.number + ahead]
+            there = happened[:, ahead] & live[:, :ahead].all(1)
+            elsewhere = ~happened[:, window].any(1) & live[:, : ahead + 1].all(1)
             if there.any() and elsewhere.any():
                 metrics[f"{name}_called_{ahead}"] = float(said[there].mean())
                 metrics[f"{name}_called_elsewhere_{ahead}"] = float(said[elsewhere].mean())
@@ -114,14 +105,8 @@ def call_metrics(calls: Calls, steps: Steps) -> dict[str, float]:
     return metrics
 
 
-def _marked(frames: int, numbers: np.ndarray) -> np.ndarray:
-    """`[frames]` bool, true at `numbers`."""
-    marked = np.zeros(frames, bool)
-    marked[numbers] = True
-    return marked
-
-
 def _higher(some: np.ndarray, others: np.ndarray) -> float:
     """How often a value of `some` is higher than one of `others`; equal ones count half."""
-    below, upto = (np.searchsorted(np.sort(others), some, side=side) for side in ("left", "right"))
-    return float((below + upto).mean() / (2 * len(others)))
+    from scipy.stats import mannwhitneyu
+
+    return float(mannwhitneyu(some, others, method="asymptotic").statistic / (len(some) * len(others)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import tee
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ import torch
 from sqair_wm.data.sequences import PlaySequences, endings
 from sqair_wm.model.slots import Slots
 from sqair_wm.world.world_model import WorldModel
+
+Rows = TypeVar("Rows")
 
 LENGTH, WARM_UP, TOGETHER = 60, 10, 32
 """Frames of a row, frames that it shares with the row before it, rows that are filtered together."""
@@ -40,6 +43,12 @@ class HeldOut:
         """At most `rows` rows at a time."""
         for first in range(0, self.index.shape[1], rows):
             yield self.select(np.arange(first, min(first + rows, self.index.shape[1])))
+
+
+def join(parts: list[Rows]) -> Rows:
+    """What was found in several parts of a recording, one after the other: a dataclass of arrays with equal axes."""
+    kind: Any = type(parts[0])
+    return kind(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(kind)})
 
 
 def rows_of(episode: np.ndarray, length: int = LENGTH, warm_up: int = WARM_UP) -> HeldOut:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -47,11 +47,6 @@ class Steps:
     ends_imagined: np.ndarray
     uncertainty: np.ndarray
     error: np.ndarray
-
-    @staticmethod
-    def join(parts: list[Steps]) -> Steps:
-        """All steps of several parts."""
-        return Steps(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Steps)})
 
 
 @torch.no_grad()

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from sqair_wm.data.sequences import PlaySequences
-from sqair_wm.evaluation.games.called import Calls, call, call_metrics
+from sqair_wm.evaluation.games.called import call, call_metrics
 from sqair_wm.evaluation.games.futures import FORECASTS, HORIZONS, Futures, Reference, choose, compare_futures, gather
-from sqair_wm.evaluation.games.held_out import observe_play, rows_of
-from sqair_wm.evaluation.games.outcomes import Steps, foresee, outcome_metrics
+from sqair_wm.evaluation.games.held_out import join, observe_play, rows_of
+from sqair_wm.evaluation.games.outcomes import foresee, outcome_metrics
 from sqair_wm.evaluation.games.truth import GameTruth
 from sqair_wm.world.world_model import WorldModel
 
@@ -45,8 +45,8 @@ def world_metrics(model: WorldModel, sequences: PlaySequences, truth: GameTruth 
     metrics = future_metrics(Futures.join(futures)) if futures else {}
     if not steps:
         return metrics
-    happened = Steps.join(steps)
-    return metrics | outcome_metrics(happened) | call_metrics(Calls.join(calls), happened)
+    happened = join(steps)
+    return metrics | outcome_metrics(happened) | call_metrics(join(calls), happened)
 
 
 def future_metrics(found: Futures) -> dict[str, float]:

@@ -12,7 +12,7 @@ FRAMES = 60
 
 
 def happened(rewarded=(), ended=(), late=()):
-    """Steps to the frames 1 to 59, with events at these numbers."""
+    """Steps to the frames 0 to 59, with events at these numbers."""
     marks = np.zeros((3, FRAMES), bool)
     for row, numbers in zip(marks, (rewarded, ended, late), strict=True):
         row[list(numbers)] = True
