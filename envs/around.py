@@ -10,6 +10,7 @@ from sqair_wm.model.config import CELLS, ModelConfig
 from sqair_wm.model.scene_features import in_cells, windows
 from sqair_wm.model.scenery import scenery_of
 from sqair_wm.model.slots import Slots
+from sqair_wm.nn.light import light
 from sqair_wm.nn.packing import Rows
 from sqair_wm.world.world_model import WorldModel
 
@@ -53,7 +54,8 @@ class Around:
         rows = Rows(slots.presence.flatten() > 0, slots.presence.device.type != "cpu")
         place = in_cells(rows.take(slots.window[1].flatten(0, 1)), self.config)
         scene = rows.numbers() // slots.presence.shape[1]
-        grey = slots.scenery @ slots.scenery.new_full((slots.scenery.shape[3],), 1 / slots.scenery.shape[3])
+        scenery = light(slots.scenery, place.dtype)
+        grey = scenery @ scenery.new_full((scenery.shape[3],), 1 / scenery.shape[3])
         views = []
         for span, start in zip(SPANS, self._start, strict=True):
             cell = (place / span).floor()

@@ -33,19 +33,27 @@ class TensorRecord:
 
     @classmethod
     def cat(cls, parts: Sequence[Self], axis: int = 0) -> Self:
-        """Several records concatenated along an axis."""
+        """Several records concatenated along an axis.
+
+        Raises:
+            TypeError: if a field is not of one dtype in all of them.
+        """
         return cls._joined(torch.cat, parts, axis)
 
     @classmethod
     def stack(cls, parts: Sequence[Self], axis: int = 0) -> Self:
-        """Several records stacked along a new axis."""
+        """Several records stacked along a new axis; see `cat`."""
         return cls._joined(torch.stack, parts, axis)
 
     @classmethod
     def _joined(cls, join: Callable[..., Tensor], parts: Sequence[Self], axis: int) -> Self:
         def joined(values: list[Any]) -> Any:
             first = values[0]
-            return type(first)._joined(join, values, axis) if isinstance(first, TensorRecord) else join(values, axis)
+            if isinstance(first, TensorRecord):
+                return type(first)._joined(join, values, axis)
+            if any(x.dtype != first.dtype for x in values):  # joining would convert bytes without scaling them
+                raise TypeError(f"tensors of different dtypes can't be joined: {[str(x.dtype) for x in values]}")
+            return join(values, axis)
 
         return cls(**{n: joined([getattr(p, n) for p in parts]) for n in field_names(cls)})  # type: ignore[arg-type]
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sqair_wm.model.config import CELLS, ModelConfig
 from sqair_wm.model.slots import Slots
+from sqair_wm.nn.light import light
 from sqair_wm.nn.packing import Rows
 
 NEAR, FAR = 1.0, 4.0
@@ -155,13 +156,14 @@ def windows(maps: Tensor, scene: Tensor, cell: Tensor, side: int) -> tuple[Tenso
     """Parts of maps of cells around some cells, as rows of a table of overlapping windows.
 
     Args:
-        maps: `[B, h, w, C]`, with a margin of half a window.
+        maps: `[B, h, w, C]`, with a margin of half a window; in bytes or not, see `light`.
         scene: `[R]` int64, the map on which each cell is.
         cell: `[R, 2]` (y, x), numbers of the cells without the margin.
         side: height and width of a window.
 
     Returns:
-        Number of the first cell of each window, in all maps, `[R]` int64, and the windows, `[R, side ** 2 * C]`.
+        Number of the first cell of each window, in all maps, `[R]` int64, and the windows, `[R, side ** 2 * C]`, in the
+        dtype of `cell`.
     """
     number, tall, wide, channels = maps.shape
     y, x = cell.long().unbind(1)
@@ -170,7 +172,7 @@ def windows(maps: Tensor, scene: Tensor, cell: Tensor, side: int) -> tuple[Tenso
     table = maps.contiguous().as_strided(
         (number * tall * wide - (side - 1) * (wide + 1), side, side * channels), (channels, wide * channels, 1)
     )
-    return corner, table.index_select(0, corner).flatten(1)
+    return corner, light(table.index_select(0, corner).flatten(1), cell.dtype)
 
 
 def touches(where: Tensor, speed: Tensor, reach: Tensor, hit: bool = False) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from sqair_wm.model.config import CELLS, ModelConfig
 from sqair_wm.model.scene_features import SceneFeatures
+from sqair_wm.nn.light import light
 from sqair_wm.nn.networks import linear, mlp
 
 SELDOM = -5.0
@@ -57,12 +58,12 @@ def changed(scenery: Tensor, features: SceneFeatures, added: Tensor) -> Tensor:
     if features.rows.empty:
         return scenery
     added = added * features.there[:, None, None]
-    flat = scenery.flatten(0, 2).index_add(0, features.cells.flatten(), added.flatten(0, 1))
+    flat = light(scenery, added.dtype).flatten(0, 2).index_add(0, features.cells.flatten(), added.flatten(0, 1))
     return flat.view(scenery.shape).clamp_(0, 1)
 
 
 def scenery_error(features: SceneFeatures, added: Tensor, after: Tensor) -> Tensor:
     """Squared error of the cells around each object, summed, `[R]`, if the scenery is `after` `[B, h, w, S]`."""
-    true = after.flatten(0, 2)[features.cells]
+    true = light(after.flatten(0, 2)[features.cells], added.dtype)
     now = features.crops[:, :-2].unflatten(1, true.shape[1:])
     return (now + added - true).square().sum((1, 2)) * features.there

@@ -49,7 +49,7 @@ class Slots(_Memo):
         temporal: `[B, N, H]` memory of the inference network.
         prior: `[B, N, P]` memory of the dynamics.
         scenery: `[B, h, w, S]` the background when it was last seen, reduced to `ModelConfig.scenery_shape`, with a
-            margin of zeros.
+            margin of zeros. Stored scenes have it in bytes, see `sqair_wm.nn.light`.
         step: `[B]` int64, frames seen or imagined since the episode began or, with `ModelConfig.timing`, since a life
             was lost.
         since: `[B]` int64, steps since an object last came into sight or went out of it.

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from sqair_wm.data.sequences import PlaySequences, endings
 from sqair_wm.model.row_assignment import keep_rows
 from sqair_wm.model.slots import Slots
+from sqair_wm.nn.light import in_bytes, light
 from sqair_wm.training.contacts import arrivals, departed, hindsight, meetings
 from sqair_wm.training.drawing import EVENLY, LEAST, FrameErrors, Shares, draw, sums
 from sqair_wm.training.pauses import beginnings, ended
@@ -24,16 +25,14 @@ STREAMS, SHORTEST = 32, 64
 KNOWN = 0.5
 """Share of the stretches in which the velocities of new objects are known, as in imagination."""
 
-WHITE = 255.0
-"""The byte as which the largest value of the scenery is stored."""
-
 
 @dataclass
 class Play:
     """`B` stretches of `T` frames of play.
 
     Attributes:
-        states: the scenes, every tensor `[T, B, ...]`; an object keeps its row while it lives.
+        states: the scenes, every tensor `[T, B, ...]`; an object keeps its row while it lives. The scenery may be in
+            bytes, see `reduced`.
         actions: `[T, B]` int64, the action that led to each frame.
         rewards: `[T, B]`, the reward that came with each frame.
         ends: `[T, B]` bool, whether the game or a life is over with this frame; a time limit does not count.
@@ -181,14 +180,13 @@ class EncodedPlay:
             cleared: whether departed objects are left out of these stretches as well.
         """
         index = torch.arange(length)[:, None] + starts
-        states = self.states.map(lambda x: x[index].to(device))
+        states = self.states.map(lambda x: x.index_select(0, index.flatten()).unflatten(0, index.shape).to(device))
         gone = self.departed[index].to(device)
         if known is not None:
             later = self.hindsight[index].to(device)
             states = states.replace(velocity=torch.where(known.to(device)[:, None, None], later, states.velocity))
             left = gone & known.to(device)[:, None] & cleared
             states = states.replace(presence=states.presence * ~left, identity=states.identity.masked_fill(left, -1))
-        states = restored(states)
         weight = torch.ones(len(starts)) if weight is None else weight
         actions, rewards, ends = (x[index].to(device) for x in (self.actions, self.rewards, self.over))
         return Play(states, actions, rewards, ends, gone, weight.to(device), index.to(device), self.name)
@@ -232,14 +230,12 @@ def encode(model: WorldModel, sequences: PlaySequences, device: torch.device, pr
 
 def reduced(slots: Slots) -> Slots:
     """Without the memory of the inference network, which prediction does not need, and with the scenery in bytes."""
-    return slots.replace(temporal=slots.temporal[..., :0], scenery=(slots.scenery * WHITE).round().to(torch.uint8))
+    return slots.replace(temporal=slots.temporal[..., :0], scenery=in_bytes(slots.scenery))
 
 
 def restored(slots: Slots) -> Slots:
     """With the scenery in [0, 1] again, see `reduced`."""
-    if slots.scenery.dtype != torch.uint8:
-        return slots
-    return slots.replace(scenery=slots.scenery.to(slots.where.dtype) / WHITE)
+    return slots.replace(scenery=light(slots.scenery, slots.where.dtype))
 
 
 def _room(slots: Slots, frames: int) -> dict[str, Tensor]:

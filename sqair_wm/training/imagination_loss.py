@@ -19,7 +19,7 @@ from sqair_wm.model.scenery import SceneryChange, changed, scenery_error
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import window
 from sqair_wm.training.contacts import newly_seen
-from sqair_wm.training.encoded import Play
+from sqair_wm.training.encoded import Play, restored
 from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.training.terms import intent_error, mean_where, outcome_losses, pick, presence_loss
 from sqair_wm.world.world_model import WorldModel
@@ -83,13 +83,10 @@ class ImaginationLoss(nn.Module):
             singles: stretches of two frames, from which reward and ending are learned.
         """
         c = self.config
-        before, after, terms, scenery = [], [], [], []
-        for step in self._rollout(play):
-            prediction, target, missed = step.said
-            scenery.append(missed)
-            terms.append(self._terms(step.before, step.after, target, prediction, play.weight[:, None]))
-            before.append(step.before)
-            after.append(step.after)
+        before, after, said = map(list, zip(*self._rollout(play), strict=True))
+        predictions, targets, scenery = zip(*said, strict=True)
+        steps = zip(before, after, targets, predictions, strict=True)
+        terms = [self._terms(*step, play.weight[:, None]) for step in steps]
         distance, look, density, stay, intent, errors = (torch.stack(x) for x in zip(*terms, strict=True))
         losses = {
             "distance": distance.mean(),
@@ -123,23 +120,28 @@ class ImaginationLoss(nn.Module):
             lasts = there & ~play.departed[t + 1] if prediction.lasts_logit is not None else there
             imagined = move_on(slots, prediction, slots.presence * lasts)
             since = torch.where(own, since_change(slots, imagined), target.since)
-            scenery, missed = self._scenery(slots, prediction, target)
+            scenery, missed = self._scenery(slots, prediction, target, t + 1 < self.config.context)
             return imagined.replace(step=target.step, since=since, scenery=scenery), (prediction, target, missed)
 
         def correct(t: int, imagined: Slots) -> Slots:
             target = play.scene(t + 1)
             return self._put_back(imagined, target) if t + 1 >= self.config.context else self._seen(imagined, target)
 
-        return roll_out(play.scene(0), len(play) - 1, step, correct)
+        return roll_out(self._start(play.scene(0)), len(play) - 1, step, correct)
 
-    def _scenery(self, slots: Slots, prediction: Prediction, target: Slots) -> tuple[Tensor, Tensor]:
-        """The imagined scenery, without gradient, and its error around the objects, per scene."""
+    def _start(self, scenes: Slots) -> Slots:
+        """Observed scenes as rollouts begin with them: only where the scenery changes it can't stay in bytes."""
+        return scenes if self.scenery is None else restored(scenes)
+
+    def _scenery(self, slots: Slots, prediction: Prediction, target: Slots, observed: bool) -> tuple[Tensor, Tensor]:
+        """The imagined scenery, without gradient, and its error around the objects, per scene; that of `slots` if the
+        next scene is `observed` anyway."""
         if self.scenery is None:
             return slots.scenery, prediction.memory.new_zeros(())
         features = SceneFeatures.of(slots, self.model, self.dense)
         added = self.scenery(features, prediction.memory)
         missed = scenery_error(features, added, target.scenery).sum() / slots.presence.shape[0]
-        return changed(slots.scenery, features, added.detach()), missed
+        return slots.scenery if observed else changed(slots.scenery, features, added.detach()), missed
 
     def _births(self, play: Play, singles: Play, before: list[Slots]) -> Tensor:
         """Loss of the objects that appear; of several at once only the one in the first slot counts.
@@ -162,7 +164,7 @@ class ImaginationLoss(nn.Module):
             found.append((where, what, velocity, known, new, play.weight * waits, play.actions[t + 1]))
             if t + 1 >= self.config.context:
                 waits = waits * ~new
-        now = singles.scene(0)
+        now = self._start(singles.scene(0))
         new, where, what, velocity, _ = _newcomer(now, singles.scene(1))
         scenes.append(now.replace(presence=now.presence * ~singles.departed[0]))
         unknown = torch.zeros_like(singles.weight)
@@ -186,11 +188,10 @@ class ImaginationLoss(nn.Module):
         missed = presence_loss(prediction.lasts_logit, there.to(now.presence.dtype))
         return mean_where(missed, now.presence * ~singles.departed[0] * singles.weight[:, None])
 
-    @staticmethod
-    def _seen(imagined: Slots, target: Slots) -> Slots:
+    def _seen(self, imagined: Slots, target: Slots) -> Slots:
         """The scenes as they were seen, with the imagined memory of the dynamics for objects that were there before."""
         followed = (imagined.identity == target.identity) & (target.identity >= 0)
-        return target.replace(prior=torch.where(followed[..., None], imagined.prior, target.prior))
+        return self._start(target).replace(prior=torch.where(followed[..., None], imagined.prior, target.prior))
 
     def _put_back(self, imagined: Slots, target: Slots) -> Slots:
         """The scenes, with objects put back at their observed positions where the error exceeds `config.astray`.

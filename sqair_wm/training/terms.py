@@ -107,7 +107,9 @@ def outcome_losses(
     seen, *shown = heads.outcomes(first, singles.actions[1], second, dense, kinds)
     reward, over = two_hot(singles.rewards[1], heads.bins), singles.ends[1]
     actions, rewards, ends = (x[1:].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
-    start, end = (Slots.cat(scenes).map(Tensor.detach) for scenes in (before, after))
+    start = Slots.cat(before).map(Tensor.detach)
+    bare = [scene.replace(scenery=start.scenery[:0]) for scene in after]  # the heads take the scenery of `start`
+    end = Slots.cat(bare).map(Tensor.detach).replace(scenery=start.scenery)
     dreamt, weight = heads(start, actions, end, dense), play.weight.repeat(len(before))
     missed = reward_loss(dreamt, two_hot(rewards, heads.bins), weight) + ending_loss(dreamt, ends, weight)
     for outcome in shown:
