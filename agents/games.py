@@ -172,14 +172,17 @@ class RealGames:
         `watch` is told of the frames that are played again. A game whose replay does not reach the same frame begins
         anew, with a warning.
         """
+        begun = np.array(state["begun"]) > 0
         for i, (seed, taken) in enumerate(zip(state["seed"], state["taken"], strict=True)):
+            if not begun[i]:  # an agent that began with recorded play has not played yet
+                continue
             self._reset(i, seed)
             for action in taken.tolist():
                 self._act(i, action)
         self._first, self._begun = state["first"], list(state["begun"])
         self.fresh, self.over = state["flags"].numpy().copy()
         self._tracker.load_state_dict(state["tracker"])
-        other = (self.frames != state["frames"].numpy()).any((1, 2, 3))
+        other = (self.frames != state["frames"].numpy()).any((1, 2, 3)) & begun
         if other.any():
             warnings.warn(
                 f"{int(other.sum())} of {self.number} games went differently when played again from their seeds: "

@@ -78,6 +78,15 @@ def test_a_game_that_goes_differently_begins_anew_with_a_warning(world, short):
     assert (later.frames[0] == games.frames[0]).all()
 
 
+def test_games_that_have_not_begun_begin_later_as_they_would_have(world, short, recwarn):
+    games, later = RealGames(world, 2, seed=3), RealGames(world, 2, seed=9)
+    later.load_state_dict(games.state_dict())
+    assert not [w for w in recwarn if "differently" in str(w.message)] and later.over.all()
+    for x in (games, later):
+        x.begin(x.over)
+    assert (later.frames == games.frames).all() and later.state_dict()["seed"] == games.state_dict()["seed"] == [3, 4]
+
+
 def test_every_game_has_a_seed_of_its_own(world, short):
     games, seeds = RealGames(world, 2, seed=3), []
     for _ in range(30):
