@@ -1,6 +1,7 @@
 """Agents that see objects: planners, and an actor-critic that learns in imagination, beside the real game.
 
-`train` and `evaluate` are commands, `loop` is what learning agents share, `kinds` lists the agents that there are.
+`train`, `evaluate`, `play` and `report` are commands, `kinds` lists the agents that there are. `playing` holds the real
+game, `dreaming` the agent that learns in imagination, `sb3` the agents of stable-baselines3, `planning` the planners.
 
 The package is `sqair_wm.agents`, in a checkout as when installed. There, `python -m agents.COMMAND` works as well: the
 folder's own name stands for the package.

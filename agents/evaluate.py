@@ -20,8 +20,8 @@ from sqair_wm.common.version import VERSION
 from sqair_wm.games.names import find_game
 from sqair_wm.games.policies import Policy
 
-from .games import RealGames
 from .kinds import KINDS, open_run
+from .playing.games import RealGames
 from .progress import read_progress
 from .run import AgentRun
 from .saved import steps_in

@@ -15,8 +15,8 @@ from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import window
 from sqair_wm.world.world_model import WorldModel
 
-from .games import RealGames
 from .imagined_returns import Counting, Tally
+from .playing.games import RealGames
 
 ZOOM, SMALL = 4, 2
 """Factors by which the real frame and the futures are enlarged."""

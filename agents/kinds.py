@@ -16,18 +16,18 @@ from sqair_wm.common.settings import ConfigError, store, typed
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.world.world_model import WorldModel
 
-from .dreamer import load_networks, logits_of, train_dreamer, value_of
-from .games import RealGames
+from .dreaming.dreamer import load_networks, logits_of, train_dreamer, value_of
 from .planning.cem import CEM
 from .planning.mcts import MCTS
 from .planning.planner import Planner
 from .planning.shooting import Shooting
-from .reference_settings import DQNAgent, DQNPixels, DynaAgent, I2AAgent, OracleAgent, PPOAgent, PPOPixels
-from .references import dqn, dyna, i2a, ppo, train_reference
+from .playing.games import RealGames
 from .run import AgentRun, device_of, saved_config
 from .saved import read_agent
+from .sb3.reference_settings import DQNAgent, DQNPixels, DynaAgent, I2AAgent, OracleAgent, PPOAgent, PPOPixels
+from .sb3.references import dqn, dyna, i2a, ppo, train_reference
+from .sb3.sights import SightPolicy, SlotSight, sight_of
 from .settings import AgentRunSettings, CEMAgent, DreamAgent, MCTSAgent, RandomAgent, ShootingAgent
-from .sights import SightPolicy, SlotSight, sight_of
 
 Say = Callable[[dict[str, float]], None]
 

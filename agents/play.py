@@ -24,12 +24,12 @@ from sqair_wm.common.settings import ConfigError
 from sqair_wm.games.games import action_names
 from sqair_wm.model.slots import Slots
 
-from .dreamer import logits_of
+from .dreaming.dreamer import logits_of
 from .evaluate import CHOICES, FIRST_SEED, LARGEST_SEED
 from .expectations import look_ahead, picture
-from .games import RealGames
 from .imagined_returns import Counting
 from .kinds import KINDS, open_run
+from .playing.games import RealGames
 from .run import CONFIG, AgentRun
 from .saved import AGENT
 

@@ -13,9 +13,9 @@ from sqair_wm.common.settings import store
 from sqair_wm.games.names import find_game
 from sqair_wm.runs.config import run_name
 
-from .dream import DreamSettings
-from .learning import WorldSettings
-from .loop import LoopSettings
+from .dreaming.dream import DreamSettings
+from .dreaming.learning import WorldSettings
+from .dreaming.loop import LoopSettings
 from .planning.cem import CEMSettings
 from .planning.mcts import MCTSSettings
 from .planning.shooting import ShootingSettings

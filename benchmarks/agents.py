@@ -15,15 +15,15 @@ import gymnasium as gym
 import numpy as np
 import torch
 
-from sqair_wm.agents.dream import Dream, DreamSettings
+from sqair_wm.agents.dreaming.dream import Dream, DreamSettings
 from sqair_wm.agents.evaluate import play_whole
 from sqair_wm.agents.networks import actor_critic
 from sqair_wm.agents.planning.cem import CEM, CEMSettings
 from sqair_wm.agents.planning.mcts import MCTS, MCTSSettings
 from sqair_wm.agents.planning.planner import Planner, PlanSettings
 from sqair_wm.agents.planning.shooting import Shooting, ShootingSettings
+from sqair_wm.agents.playing.truth import LAYOUT, BouncingGames, BouncingRules, BouncingScenes, look
 from sqair_wm.agents.scores import interval
-from sqair_wm.agents.truth import LAYOUT, BouncingGames, BouncingRules, BouncingScenes, look
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.games.bouncing import SPRITE, STEPS
 from sqair_wm.games.policies import Policy, RandomPolicy

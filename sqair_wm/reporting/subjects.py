@@ -27,7 +27,7 @@ from sqair_wm.world.world_model import DESCRIPTION
 
 AGENT, GAME, DIGITS, VIDEO = "agent", "atari", "moving_mnist", "video"
 EVALUATION, PROGRESS = "evaluation.json", "progress.jsonl"
-"""The kinds of subjects; and the files of an agent's run, as `agents.evaluate` and `agents.loop` call them."""
+"""The kinds of subjects; and the files of an agent's run, as `agents.evaluate` and `agents.dreaming.loop` call them."""
 
 PROTOCOL = ("frame_skip", "sticky", "noop_steps", "rewards", "episode")
 """Settings that have to be equal in evaluations of agents that are compared, besides the game."""

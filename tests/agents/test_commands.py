@@ -12,10 +12,11 @@ import torch
 from stable_baselines3 import PPO
 
 import sqair_wm
-from sqair_wm.agents import evaluate, play, references, train
+from sqair_wm.agents import evaluate, play, train
+from sqair_wm.agents.dreaming.learning import WorldSettings
 from sqair_wm.agents.kinds import KINDS, open_run
-from sqair_wm.agents.learning import WorldSettings
 from sqair_wm.agents.saved import steps_in
+from sqair_wm.agents.sb3 import references
 from sqair_wm.agents.settings import DreamAgent
 from sqair_wm.common.limits import limits_of
 from sqair_wm.common.named_folders import MODELS

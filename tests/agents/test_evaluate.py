@@ -4,7 +4,7 @@ import gymnasium as gym
 import numpy as np
 
 from sqair_wm.agents.evaluate import figures, play_whole
-from sqair_wm.agents.games import RealGames
+from sqair_wm.agents.playing.games import RealGames
 
 
 class Upwards:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sqair_wm.agents.dream import DreamSettings
+from sqair_wm.agents.dreaming.dream import DreamSettings
 from sqair_wm.agents.imagined_returns import Sampled
 from sqair_wm.model.slots import Noise
 from sqair_wm.nn.where import to_where

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from sqair_wm.agents.expectations import look_ahead, picture
-from sqair_wm.agents.games import RealGames
 from sqair_wm.agents.imagined_returns import Counting, returns_of
 from sqair_wm.agents.play import find_agent, main
+from sqair_wm.agents.playing.games import RealGames
 from sqair_wm.agents.run import CONFIG
 from sqair_wm.agents.saved import AGENT
 from sqair_wm.games.games import action_names

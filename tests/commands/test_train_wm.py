@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 import sqair_wm
-from sqair_wm.agents.recorded import recordings_of
+from sqair_wm.agents.dreaming.recorded import recordings_of
 from tests.conftest import in_this_process
 from tests.reporting.pages import album, check
 

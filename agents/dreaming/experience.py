@@ -22,7 +22,7 @@ from sqair_wm.model.slots import Slots
 from sqair_wm.training.encoded import EncodedPlay, restored
 from sqair_wm.world.world_model import WorldModel
 
-from .stretch import ARRAYS, Stretch, encoded
+from ..playing.stretch import ARRAYS, Stretch, encoded
 
 SCENES = "scenes.safetensors"
 REMEDY = "the run of this agent can't go on without what it played: begin another one with name=..."

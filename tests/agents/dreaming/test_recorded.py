@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from sqair_wm.agents.experience import GrownPlay
-from sqair_wm.agents.learning import own_share
-from sqair_wm.agents.loop import AgentLoop
-from sqair_wm.agents.recorded import as_stretch, recall
+from sqair_wm.agents.dreaming.experience import GrownPlay
+from sqair_wm.agents.dreaming.learning import own_share
+from sqair_wm.agents.dreaming.loop import AgentLoop
+from sqair_wm.agents.dreaming.recorded import as_stretch, recall
 from sqair_wm.data.atari import record
 from sqair_wm.envs.starts import SETTLED
 from sqair_wm.games.names import BOUNCING
 from sqair_wm.games.play import Recording
 from sqair_wm.training.encoded import encode
-from tests.agents.test_loop import SETTINGS, Notes, WorldNotes
+from tests.agents.dreaming.test_loop import SETTINGS, Notes, WorldNotes
 from tests.envs.conftest import SIZE
 
 CPU = torch.device("cpu")

@@ -6,10 +6,10 @@ import pytest
 import torch
 from stable_baselines3 import PPO
 
-from sqair_wm.agents.dream import Dream, DreamSettings
+from sqair_wm.agents.dreaming.dream import Dream, DreamSettings
+from sqair_wm.agents.dreaming.real_play import RealPlay, return_targets
+from sqair_wm.agents.dreaming.returns import ReturnRange, lambda_returns
 from sqair_wm.agents.networks import NetworkSettings, actor_critic
-from sqair_wm.agents.real_play import RealPlay, return_targets
-from sqair_wm.agents.returns import ReturnRange, lambda_returns
 from sqair_wm.envs.layout import Layout
 from tests.agents.worlds import Corridor, TakeTurns, at
 

@@ -20,13 +20,13 @@ from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 from sqair_wm.training.encoded import EncodedPlay
 from sqair_wm.world.world_model import WorldModel
 
-from .diverged import check_weights, told_if_diverged
+from ..diverged import check_weights, told_if_diverged
+from ..playing.games import LEARNT_SEEDS, RealGames
+from ..playing.stretch import Stretch, play
+from ..progress import read_progress, write_progress
+from ..saved import AGENT, STATE, point, publish
 from .experience import GrownPlay
-from .games import LEARNT_SEEDS, RealGames
 from .learning import WorldLearner
-from .progress import read_progress, write_progress
-from .saved import AGENT, STATE, point, publish
-from .stretch import Stretch, play
 
 PLAY = "play"
 

@@ -3,7 +3,7 @@
 import torch
 
 import sqair_wm
-from sqair_wm.agents.dreamer import Dreamer
+from sqair_wm.agents.dreaming.dreamer import Dreamer
 from sqair_wm.agents.settings import DreamAgent
 
 

@@ -13,9 +13,9 @@ from sqair_wm.model.slots import Slots
 from sqair_wm.training.encoded import EncodedPlay
 from sqair_wm.world.world_model import WorldModel
 
+from ..extractors import present
+from ..imagined_returns import Counting, Sampled
 from .experience import imaginable
-from .extractors import present
-from .imagined_returns import Counting, Sampled
 
 SPREADS = (0.0, 0.125, 0.25, 0.5, 0.75, 1.0)
 """The scales of the noise that are compared, see `Sampled`."""

@@ -1,8 +1,8 @@
 """An imagination-augmented policy (Weber et al. 2017): PPO of stable-baselines3 that reads what each action leads to.
 
-The observation holds the rollouts, see `agents.rollouts`. This module has the networks that read them, and the training
-of the rollout policy, which acts in them. Differences from the paper: scenes are sets of objects, not pictures; the
-agent learns by PPO, not A3C; and the rollout policy has optimiser steps of its own, see `Distillation`.
+The observation holds the rollouts, see `agents.sb3.rollouts`. This module has the networks that read them, and the
+training of the rollout policy, which acts in them. Differences from the paper: scenes are sets of objects, not
+pictures; the agent learns by PPO, not A3C; and the rollout policy has optimiser steps of its own, see `Distillation`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from .extractors import SlotExtractor, present
-from .networks import NetworkSettings
+from ..extractors import SlotExtractor, present
+from ..networks import NetworkSettings
 from .rollouts import IMAGINED, REWARDS, SLOTS
 
 
@@ -80,7 +80,7 @@ class ImaginationExtractor(BaseFeaturesExtractor):
     losses of PPO do not train it.
 
     Args:
-        observation_space: see `agents.rollouts.rollout_space`.
+        observation_space: see `agents.sb3.rollouts.rollout_space`.
         model_free: number of features of the scene itself (the model-free path of the paper).
         code: length of the code of a rollout.
         width: of the codes of objects.

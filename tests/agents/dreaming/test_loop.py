@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from sqair_wm.agents.loop import AgentLoop, LoopSettings, reward_figures
+from sqair_wm.agents.dreaming.loop import AgentLoop, LoopSettings, reward_figures
+from sqair_wm.agents.playing.stretch import Stretch
 from sqair_wm.agents.progress import read_progress
 from sqair_wm.agents.saved import last_round
-from sqair_wm.agents.stretch import Stretch
 from sqair_wm.common.stopping import Interruptible
 
 SETTINGS = LoopSettings(games=2, first=20, play=10, world_iterations=3, dream_steps=50)

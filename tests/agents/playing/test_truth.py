@@ -9,7 +9,7 @@ from sqair_wm.agents.evaluate import play_whole
 from sqair_wm.agents.planning.cem import CEM, CEMSettings
 from sqair_wm.agents.planning.mcts import MCTS, MCTSSettings
 from sqair_wm.agents.planning.shooting import Shooting, ShootingSettings
-from sqair_wm.agents.truth import LAYOUT, BouncingGames, BouncingRules, look
+from sqair_wm.agents.playing.truth import LAYOUT, BouncingGames, BouncingRules, look
 from sqair_wm.games.policies import RandomPolicy
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from sqair_wm.envs.layout import Layout
 from sqair_wm.training.encoded import EncodedPlay
 
-from .extractors import present
-from .imagined_returns import Counting
+from ..extractors import present
+from ..imagined_returns import Counting
 from .returns import lambda_returns
 
 

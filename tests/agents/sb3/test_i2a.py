@@ -10,10 +10,10 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 
-from sqair_wm.agents.games import RealGames
-from sqair_wm.agents.i2a import Distillation, RolloutEncoder, imagination_options, rollout_policy_of
 from sqair_wm.agents.networks import NetworkSettings
-from sqair_wm.agents.rollouts import (
+from sqair_wm.agents.playing.games import RealGames
+from sqair_wm.agents.sb3.i2a import Distillation, RolloutEncoder, imagination_options, rollout_policy_of
+from sqair_wm.agents.sb3.rollouts import (
     IMAGINED,
     REWARDS,
     SLOTS,
@@ -22,8 +22,8 @@ from sqair_wm.agents.rollouts import (
     RolloutSight,
     rollout_space,
 )
-from sqair_wm.agents.sb3_games import SB3Games
-from sqair_wm.agents.sights import SightPolicy
+from sqair_wm.agents.sb3.sb3_games import SB3Games
+from sqair_wm.agents.sb3.sights import SightPolicy
 from tests.agents.worlds import Corridor, Places, at, brought
 
 ROWS = gym.spaces.Box(-np.inf, np.inf, (2, 8), np.float32)

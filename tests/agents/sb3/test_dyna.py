@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from sqair_wm.agents.dyna import Branching, Imagining, MixedReplay, Transitions
 from sqair_wm.agents.imagined_returns import Counting, returns_of
+from sqair_wm.agents.sb3.dyna import Branching, Imagining, MixedReplay, Transitions
 from sqair_wm.envs.layout import Layout
-from tests.agents.test_experience import stretch
+from tests.agents.dreaming.test_experience import stretch
 
 SETTINGS = Branching(reward="raw", discount=0.9, length=4, doubt=1e9, spread=0.0, branches=8)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from sqair_wm.agents.experience import GrownPlay
-from sqair_wm.agents.games import RealGames
-from sqair_wm.agents.stretch import play
+from sqair_wm.agents.dreaming.experience import GrownPlay
+from sqair_wm.agents.playing.games import RealGames
+from sqair_wm.agents.playing.stretch import play
 from sqair_wm.games.policies import RandomPolicy
 from sqair_wm.model.slots import Noise
 from sqair_wm.training.encoded import encode

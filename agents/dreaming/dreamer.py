@@ -18,15 +18,15 @@ from sqair_wm.training.checkpoint import load_checkpoint
 from sqair_wm.training.encoded import EncodedPlay
 from sqair_wm.world.world_model import WorldModel
 
+from ..imagined_returns import Sampled
+from ..networks import actor_critic
+from ..run import AgentRun, layout_of
+from ..saved import STATE, last_round, point, read_agent
 from .dream import Dream, DreamSettings
-from .imagined_returns import Sampled
 from .learning import ImaginationLearner
 from .loop import AgentLoop
-from .networks import actor_critic
 from .real_play import stretches_of
 from .recorded import recall
-from .run import AgentRun, layout_of
-from .saved import STATE, last_round, point, read_agent
 from .spread import SpreadMatch
 
 

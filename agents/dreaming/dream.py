@@ -13,9 +13,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sqair_wm.training.regroup import fitting
 
-from .extractors import present
-from .imagined_returns import Counting, Steps
-from .networks import SlotNetworkSettings
+from ..extractors import present
+from ..imagined_returns import Counting, Steps
+from ..networks import SlotNetworkSettings
 from .real_play import RealPlay, ReturnTargets, return_targets
 from .returns import ReturnRange, lambda_returns
 

@@ -22,9 +22,9 @@ from sqair_wm.model.slots import Slots
 from sqair_wm.training.encoded import reduced
 from sqair_wm.world.world_model import WorldModel
 
-from .experience import imaginable
-from .imagined_returns import Counting, Sampled, Tally
-from .planning.planner import slots_of
+from ..dreaming.experience import imaginable
+from ..imagined_returns import Counting, Sampled, Tally
+from ..planning.planner import slots_of
 
 
 @dataclass(frozen=True)

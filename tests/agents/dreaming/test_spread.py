@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from sqair_wm.agents.dreamer import Dreamer
+from sqair_wm.agents.dreaming.dreamer import Dreamer
+from sqair_wm.agents.dreaming.spread import FIRST, SPREADS, SpreadMatch, deviance, real_futures
 from sqair_wm.agents.imagined_returns import Counting, Sampled
 from sqair_wm.agents.settings import DreamAgent
-from sqair_wm.agents.spread import FIRST, SPREADS, SpreadMatch, deviance, real_futures
 from sqair_wm.training.encoded import EncodedPlay, reduced
 from tests.agents.worlds import brought
 

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from sqair_wm.common.limits import Limits
 
+from ..imagined_returns import Counting
+from ..networks import NetworkSettings, SlotNetworkSettings
+from ..settings import NUMBERS
 from .dyna import Branching
-from .imagined_returns import Counting
-from .networks import NetworkSettings, SlotNetworkSettings
 from .rollouts import RolloutSettings
-from .settings import NUMBERS
 
 
 @dataclass(frozen=True)

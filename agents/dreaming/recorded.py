@@ -15,8 +15,8 @@ from sqair_wm.training.encoded import EncodedPlay, encode
 from sqair_wm.training.rounds import PLAY
 from sqair_wm.world.world_model import WorldModel
 
+from ..playing.stretch import Stretch
 from .experience import GrownPlay
-from .stretch import Stretch
 
 
 def recall(play: GrownPlay, world: WorldModel, run: Path) -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from sqair_wm.agents.games import RealGames
-from sqair_wm.agents.oracle import BEFORE_CODE, SPACE, TruthSight, code_of
-from sqair_wm.agents.sb3_games import SB3Games
-from sqair_wm.agents.sights import SightPolicy
+from sqair_wm.agents.playing.games import RealGames
+from sqair_wm.agents.playing.oracle import BEFORE_CODE, SPACE, TruthSight, code_of
+from sqair_wm.agents.sb3.sb3_games import SB3Games
+from sqair_wm.agents.sb3.sights import SightPolicy
 from tests.agents.worlds import Notes
 
 

@@ -21,16 +21,16 @@ from sqair_wm.common.files import new_folder
 from sqair_wm.common.stopping import stop_if_asked
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 
-from .diverged import check_weights, told_if_diverged
+from ..diverged import check_weights, told_if_diverged
+from ..imagined_returns import Counting
+from ..networks import extractor_options
+from ..playing.games import RealGames
+from ..run import AgentRun
+from ..saved import AGENT, STATE, last_round, point, publish, read_agent, steps_in
 from .dyna import Branching, Imagining, MixedReplay, greedy
-from .games import RealGames
 from .i2a import Distillation, imagination_options, rollout_policy_of
-from .imagined_returns import Counting
-from .networks import extractor_options
 from .reference_state import buffer_arrays, fill_buffer, go_on, state_of
 from .rollouts import RolloutSettings
-from .run import AgentRun
-from .saved import AGENT, STATE, last_round, point, publish, read_agent, steps_in
 from .sb3_games import SB3Games
 from .sights import pixels_only, sight_of
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from sqair_wm.agents.games import RealGames
-from sqair_wm.agents.pixels import SPACE, STACK, PixelSight, grey
-from sqair_wm.agents.sb3_games import SB3Games
-from sqair_wm.agents.sights import SightPolicy
+from sqair_wm.agents.playing.games import RealGames
+from sqair_wm.agents.playing.pixels import SPACE, STACK, PixelSight, grey
+from sqair_wm.agents.sb3.sb3_games import SB3Games
+from sqair_wm.agents.sb3.sights import SightPolicy
 from tests.agents.worlds import Notes
 
 

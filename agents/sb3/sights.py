@@ -13,12 +13,12 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from sqair_wm.envs.layout import Layout
 from sqair_wm.world.world_model import WorldModel
 
-from .games import RealGames
+from ..playing.games import RealGames
+from ..playing.oracle import TruthSight
+from ..playing.pixels import PixelSight
+from ..run import AgentRun
 from .i2a import rollout_policy_of
-from .oracle import TruthSight
-from .pixels import PixelSight
 from .rollouts import RolloutSettings, RolloutSight
-from .run import AgentRun
 
 
 class Sight(Protocol):

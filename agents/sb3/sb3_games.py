@@ -11,8 +11,8 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvO
 
 from sqair_wm.model.slots import Slots
 
-from .games import RealGames
-from .oracle import TruthSight
+from ..playing.games import RealGames
+from ..playing.oracle import TruthSight
 from .sights import Sight
 
 

@@ -21,8 +21,8 @@ from sqair_wm.common.finite import check_finite
 from sqair_wm.envs.layout import Layout
 from sqair_wm.world.world_model import WorldModel
 
-from .games import RealGames
-from .imagined_returns import Counting, Steps
+from ..imagined_returns import Counting, Steps
+from ..playing.games import RealGames
 
 SLOTS, IMAGINED, REWARDS = "slots", "imagined", "rewards"
 """Keys of an observation, see `rollout_space`."""

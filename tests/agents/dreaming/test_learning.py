@@ -2,7 +2,7 @@
 
 import pytest
 
-from sqair_wm.agents.learning import InRounds
+from sqair_wm.agents.dreaming.learning import InRounds
 
 
 def test_the_learning_rate_falls_in_every_round_and_begins_anew():

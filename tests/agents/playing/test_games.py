@@ -4,8 +4,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from sqair_wm.agents.games import LEARNT_SEEDS, RealGames
 from sqair_wm.agents.planning.planner import slots_of
+from sqair_wm.agents.playing.games import LEARNT_SEEDS, RealGames
 from sqair_wm.training.checkpoint import load_checkpoint, save_checkpoint
 
 
