@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from .planning.mcts import MCTS
 from .planning.planner import Planner
 from .planning.shooting import Shooting
 from .playing.games import RealGames
-from .run import AgentRun, device_of, saved_config
+from .run import AgentRun, device_of, fill_older, saved_config
 from .saved import read_agent
 from .sb3.reference_settings import DQNAgent, DQNPixels, DynaAgent, I2AAgent, OracleAgent, PPOAgent, PPOPixels
 from .sb3.references import dqn, dyna, i2a, ppo, train_reference
@@ -92,6 +92,8 @@ def open_run(path: Path) -> AgentRun:
     path = find_folder(path, (CONFIG,), "no run of an agent")
     config = saved_config(path)
     try:
+        if (kind := KINDS.get(config.agent.get("kind"))) is not None:
+            fill_older(config, [field.name for field in fields(kind.settings)])
         settings = settings_of(config)
     except ConfigError as error:
         raise ConfigError(f"{path / CONFIG} is damaged, or from another version: {error}") from error

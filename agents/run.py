@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ OLDER = {
     "agent.world.final": 1.0,
     "agent.around": False,
     "agent.memory": False,
+    "agent.samples": 1,
+    "agent.spread": 0.0,
     "agent.world.brief": 0,
     "agent.world.briefs": 3,
     "agent.world.wrong": 0.8,
@@ -138,6 +141,14 @@ def keep_former(config: DictConfig) -> None:
         if began.get(key) == former and OmegaConf.select(config, key) == default:
             OmegaConf.update(config, key, former)
             print(f"{file.parent} goes on with {key}={former}, as it began; the default is {default} now")
+
+
+def fill_older(config: DictConfig, names: Collection[str]) -> None:
+    """Give the agent of a run the values of `OLDER` for settings with these `names` that its file lacks."""
+    for key, value in OLDER.items():
+        name = key.removeprefix("agent.")
+        if name in names and name not in config.agent:
+            config.agent[name] = value
 
 
 def begin(config: DictConfig, settings: Any) -> AgentRun:

@@ -21,7 +21,9 @@ from .planning.mcts import MCTSSettings
 from .planning.shooting import ShootingSettings
 
 NUMBERS: Limits = (
-    dict.fromkeys(("games", "branches", "plans", "simulations", "considered", "iterations", "elite"), (1, 1e6))
+    dict.fromkeys(
+        ("games", "branches", "plans", "samples", "simulations", "considered", "iterations", "elite"), (1, 1e6)
+    )
     | dict.fromkeys(("features", "width", "hidden", "layers", "code"), (1, 10_000))
     | dict.fromkeys(("scenes", "horizon", "passes", "parts", "stretches", "hold", "length", "every", "room"), (1, 1e7))
     | dict.fromkeys(("first", "play", "newest", "n_steps", "batch_size", "n_epochs", "buffer_size"), (1, 1e9))

@@ -30,8 +30,8 @@ from sqair_wm.games.policies import Policy, RandomPolicy
 
 ACTIONS, FIRST_SEED = len(STEPS), 10_000
 PLANNERS: dict[str, tuple[type[Planner], PlanSettings]] = {
-    "shooting": (Shooting, ShootingSettings()),
-    "cem": (CEM, CEMSettings()),
+    "shooting": (Shooting, ShootingSettings(horizon=4, hold=3, plans=64, samples=1)),
+    "cem": (CEM, CEMSettings(horizon=4, hold=3, plans=64, samples=1, iterations=3, elite=8)),
     "mcts": (MCTS, MCTSSettings(horizon=4, hold=4)),
 }
 

@@ -9,25 +9,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..imagined_returns import returns_of
-from .planner import Planner, PlanSettings
+from .planner import Comparing, ComparisonSettings
 
 
 @dataclass(frozen=True)
-class CEMSettings(PlanSettings):
+class CEMSettings(ComparisonSettings):
     """How the cross-entropy method looks ahead.
 
     Attributes:
-        plans: number of plans drawn in every iteration.
         iterations: number of iterations in a step of the game.
         elite: number of best plans of an iteration, to which the next distribution is fitted.
         keep: share of the old distribution in the next one.
         warm: share of the last game step's distribution in the first one; the rest is uniform.
     """
 
-    plans: int = 64
-    iterations: int = 3
-    elite: int = 8
+    iterations: int = 2
+    elite: int = 4
     keep: float = 0.1
     warm: float = 0.5
 
@@ -39,7 +36,7 @@ class CEMSettings(PlanSettings):
             raise ValueError(f"keep and warm have to be at least 0 and less than 1: {self}")
 
 
-class CEM(Planner):
+class CEM(Comparing):
     """Categorical cross-entropy method over `horizon` decisions, each independent of the others; see `Planner`.
 
     Its memory is the distribution `[B, horizon * hold, A]` of actions at every step. The next search begins with it,
@@ -49,18 +46,22 @@ class CEM(Planner):
     settings: CEMSettings
 
     def plan(self, scenes: Any, memory: Tensor | None, fresh: Tensor) -> tuple[Tensor, Tensor]:
-        """The first action of the best plan of all iterations; see `Planner.plan`."""
+        """The first action of the best plan; see `Planner.plan`.
+
+        If the worth of a plan is certain, it is the best of all iterations. If it is estimated from samples, it is the
+        best of the last one: the best of many estimates is likely to be overestimated.
+        """
         s, batch = self.settings, len(fresh)
-        chance, copies = self._start(memory, fresh), scenes.repeat(s.plans)
+        chance, copies = self._start(memory, fresh), self.copies(scenes)
         most = torch.full((batch,), -torch.inf, device=fresh.device)
         best = chance.new_zeros((batch, s.horizon), dtype=torch.int64)
         for _ in range(s.iterations):
             plans = self._draw(chance)
-            found = self._worth(copies, plans)
+            found = self.worth(copies, plans)
             value, index = found.topk(s.elite, 1)
             elite = plans.gather(1, index[..., None].expand(-1, -1, s.horizon))
             chance = s.keep * chance + (1 - s.keep) * F.one_hot(elite, self.actions).float().mean(1)
-            better = value[:, 0] > most
+            better = (value[:, 0] > most) | (s.samples > 1)
             most, best = torch.where(better, value[:, 0], most), torch.where(better[:, None], elite[:, 0], best)
         return best[:, 0], chance.repeat_interleave(s.hold, 1)
 
@@ -78,9 +79,3 @@ class CEM(Planner):
         """Plans `[B, plans, horizon]` from a distribution `[B, horizon, A]`."""
         drawn = torch.multinomial(chance.flatten(0, 1), self.settings.plans, True, generator=self.random(chance.device))
         return drawn.unflatten(0, chance.shape[:2]).transpose(1, 2)
-
-    def _worth(self, copies: Any, plans: Tensor) -> Tensor:
-        """The imagined returns `[B, plans]` of `plans` `[B, plans, horizon]`."""
-        s = self.settings
-        steps = plans.flatten(0, 1).T.repeat_interleave(s.hold, 0)
-        return returns_of(self.world, copies, steps, s, self.value).unflatten(0, plans.shape[:2])

@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..imagined_returns import Counting, Steps, Value
+from sqair_wm.world.world_model import WorldModel
+
+from ..imagined_returns import Counting, Sampled, Steps, Value, returns_of
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,32 @@ class PlanSettings(Counting):
         super().__post_init__()
         if min(self.horizon, self.hold) < 1:
             raise ValueError(f"horizon and hold have to be at least 1, got {self.horizon} and {self.hold}")
+
+
+@dataclass(frozen=True)
+class ComparisonSettings(PlanSettings):
+    """How a planner compares whole plans.
+
+    Attributes:
+        plans: number of plans that are compared at once.
+        samples: futures that are imagined of each plan; its worth is their mean. A plan that is good in the likeliest
+            future alone, such as one that hits a ball with the edge of the paddle, is worth less than a safe one.
+        spread: scale of the noise of these futures, from 0 to 1, see `Sampled`; 0 for the likeliest one. It matters for
+            a `WorldModel` only: other models have chances of their own, or none.
+    """
+
+    horizon: int = 8
+    hold: int = 4
+    plans: int = 16
+    samples: int = 4
+    spread: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.plans, self.samples) < 1:
+            raise ValueError(f"plans and samples have to be at least 1, got {self.plans} and {self.samples}")
+        if not 0 <= self.spread <= 1:
+            raise ValueError(f"spread has to lie between 0 and 1, got {self.spread}")
 
 
 class Planner(ABC):
@@ -110,6 +138,32 @@ class Planner(ABC):
         if self.scenes is None:
             raise ValueError("a planner plans from scenes: give it the game that is played as scenes=...")
         return slots_of(self.scenes)
+
+
+class Comparing(Planner):
+    """A planner that compares the worth of whole plans; see `Planner`."""
+
+    settings: ComparisonSettings
+
+    def copies(self, scenes: Any) -> Any:
+        """Each of `B` scenes once for every future that is imagined from it."""
+        return scenes.repeat(self.settings.plans * self.settings.samples)
+
+    def worth(self, copies: Any, plans: Tensor) -> Tensor:
+        """The mean imagined returns of plans.
+
+        Args:
+            copies: `B` scenes, copied by `copies`.
+            plans: `[B, plans, horizon]` int64, the action of each decision.
+
+        Returns:
+            `[B, plans]`.
+        """
+        s, world = self.settings, self.world
+        if s.spread and isinstance(world, WorldModel):
+            world = Sampled(world, self.random(plans.device), spread=s.spread)
+        steps = plans.flatten(0, 1).repeat_interleave(s.samples, 0).T.repeat_interleave(s.hold, 0)
+        return returns_of(world, copies, steps, s, self.value).unflatten(0, (*plans.shape[:2], s.samples)).mean(2)
 
 
 def slots_of(env: Any) -> Any:

@@ -8,31 +8,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..imagined_returns import returns_of
-from .planner import Planner, PlanSettings
+from .planner import Comparing, ComparisonSettings
 
 
 @dataclass(frozen=True)
-class ShootingSettings(PlanSettings):
-    """How random shooting looks ahead.
+class ShootingSettings(ComparisonSettings):
+    """How random shooting looks ahead."""
 
-    Attributes:
-        plans: number of random plans that are compared.
-    """
-
-    plans: int = 64
+    plans: int = 32
 
 
-class Shooting(Planner):
+class Shooting(Comparing):
     """Imagines random plans and takes the first action of the one with the largest return; see `Planner`."""
 
     settings: ShootingSettings
 
     def plan(self, scenes: Any, memory: Tensor | None, fresh: Tensor) -> tuple[Tensor, None]:
         """The first action of the best plan; see `Planner.plan`."""
-        s, batch, device = self.settings, len(fresh), fresh.device
-        shape = (s.horizon, batch * s.plans)
-        choices = torch.randint(self.actions, shape, generator=self.random(device), device=device)
-        found = returns_of(self.world, scenes.repeat(s.plans), choices.repeat_interleave(s.hold, 0), s, self.value)
-        best = found.unflatten(0, (batch, s.plans)).argmax(1)
-        return choices[0].unflatten(0, (batch, s.plans)).gather(1, best[:, None])[:, 0], None
+        s, device = self.settings, fresh.device
+        shape = (len(fresh), s.plans, s.horizon)
+        plans = torch.randint(self.actions, shape, generator=self.random(device), device=device)
+        best = self.worth(self.copies(scenes), plans).argmax(1, keepdim=True)
+        return plans[:, :, 0].gather(1, best)[:, 0], None

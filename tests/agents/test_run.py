@@ -5,9 +5,9 @@ from dataclasses import asdict
 import pytest
 from omegaconf import OmegaConf
 
-from sqair_wm.agents.kinds import settings_of
+from sqair_wm.agents.kinds import open_run, settings_of
 from sqair_wm.agents.run import CONFIG, begin, keep_former
-from sqair_wm.agents.settings import AgentRunSettings, DreamAgent
+from sqair_wm.agents.settings import AgentRunSettings, CEMAgent, DreamAgent
 from sqair_wm.common.settings import ConfigError, schema
 
 
@@ -31,6 +31,22 @@ def test_a_run_of_before_a_setting_goes_on_without_it(tmp_path):
         begin(begun, settings_of(begun))
     same = config(tmp_path, replay=0.0, around=False, world={"final": 1.0})
     assert begin(same, settings_of(same)).settings.replay == 0
+
+
+def test_a_planner_of_before_a_setting_plays_as_it_did(tmp_path):
+    begun = OmegaConf.merge(
+        schema(AgentRunSettings),
+        {"model": "none", "name": "old", "runs": str(tmp_path), "agent": OmegaConf.create(asdict(CEMAgent()))},
+    )
+    begin(begun, settings_of(begun))
+    file = tmp_path / "old" / CONFIG
+    assert (open_run(file.parent).settings.samples, open_run(file.parent).settings.spread) == (4, 0.5)
+    said = OmegaConf.load(file)
+    for name in ("samples", "spread"):
+        said.agent.pop(name)
+    OmegaConf.save(said, file)
+    settings = open_run(file.parent).settings
+    assert (settings.samples, settings.spread, settings.plans) == (1, 0.0, CEMAgent().plans)
 
 
 def test_a_run_goes_on_with_a_default_that_has_changed_since(tmp_path, capsys):

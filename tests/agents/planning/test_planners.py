@@ -8,7 +8,7 @@ from sqair_wm.agents.imagined_returns import Counting, returns_of
 from sqair_wm.agents.planning.cem import CEM, CEMSettings
 from sqair_wm.agents.planning.mcts import MCTS, MCTSSettings
 from sqair_wm.agents.planning.shooting import Shooting, ShootingSettings
-from tests.agents.worlds import Corridor, TakeTurns, at
+from tests.agents.worlds import Corridor, TakeTurns, at, brought
 
 PLANNERS = {
     "shooting": (Shooting, ShootingSettings, {"plans": 128}),
@@ -66,6 +66,23 @@ def test_an_action_that_is_held_gets_further(name):
     assert choose(name, world, 2, horizon=2, hold=3, **settings) == [1]
 
 
+class Gamble:
+    """Action 0 brings 1 for certain; action 1 brings 4 with probability 0.2, and otherwise costs 1."""
+
+    def step(self, slots, action):
+        won = torch.where(torch.rand(len(action), generator=self.chance) < 0.2, 4.0, -1.0)
+        return slots, brought(torch.where(action == 0, torch.ones(()), won))
+
+    chance = torch.Generator().manual_seed(0)
+
+
+@pytest.mark.parametrize("name", ["shooting", "cem"])
+def test_a_safe_plan_is_better_than_one_that_was_lucky_in_a_single_future(name):
+    games = [0] * 50
+    lucky, safe = (choose(name, Gamble(), *games, actions=2, horizon=1, samples=n) for n in (1, 256))
+    assert sum(lucky) > 40 and sum(safe) == 0
+
+
 def test_a_plan_is_worth_its_discounted_rewards_up_to_the_ending():
     world = Corridor([0, 0, 1, 4, 9], ends=(3,))
     actions = torch.tensor([[1, 1], [1, 2], [1, 2]])
@@ -85,7 +102,7 @@ def test_rewards_count_as_chosen():
 
 
 def test_a_warm_start_remembers_the_plan_unless_a_game_has_begun():
-    planner = CEM(Corridor([0, 0, 0, 0, 0, 1]), 3, CEMSettings(hold=1, horizon=4, iterations=6))
+    planner = CEM(Corridor([0, 0, 0, 0, 0, 1]), 3, CEMSettings(hold=1, horizon=4, iterations=6, plans=64, elite=8, samples=1))
     _, memory = planner.predict(at(1, 1))
     assert memory.shape == (2, 4, 3) and memory[:, :, 1].min() > 0.5
     first = planner._start(memory, torch.tensor([False, True]))
