@@ -102,7 +102,9 @@ def test_rewards_count_as_chosen():
 
 
 def test_a_warm_start_remembers_the_plan_unless_a_game_has_begun():
-    planner = CEM(Corridor([0, 0, 0, 0, 0, 1]), 3, CEMSettings(hold=1, horizon=4, iterations=6, plans=64, elite=8, samples=1))
+    planner = CEM(
+        Corridor([0, 0, 0, 0, 0, 1]), 3, CEMSettings(hold=1, horizon=4, iterations=6, plans=64, elite=8, samples=1)
+    )
     _, memory = planner.predict(at(1, 1))
     assert memory.shape == (2, 4, 3) and memory[:, :, 1].min() > 0.5
     first = planner._start(memory, torch.tensor([False, True]))
