@@ -71,8 +71,7 @@ def settings_of(config: DictConfig) -> Any:
     Raises:
         ConfigError: if there is no such kind of agent, or a setting is not valid.
     """
-    agent = config.agent
-    kind = agent.get("kind") if isinstance(agent, DictConfig) else None
+    agent, kind = config.agent, _name(config)
     if kind not in KINDS:
         raise ConfigError(f"agent.kind is {kind!r}; choose one of {', '.join(KINDS)}")
     try:
@@ -80,6 +79,12 @@ def settings_of(config: DictConfig) -> Any:
         return typed(KINDS[kind].settings, agent, "agent")
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def _name(config: DictConfig) -> str | None:
+    """The name of the kind of agent of a configuration, which may be none."""
+    name = config.agent.get("kind") if isinstance(config.agent, DictConfig) else None
+    return name if isinstance(name, str) else None
 
 
 def open_run(path: Path) -> AgentRun:
@@ -92,7 +97,7 @@ def open_run(path: Path) -> AgentRun:
     path = find_folder(path, (CONFIG,), "no run of an agent")
     config = saved_config(path)
     try:
-        if (kind := KINDS.get(config.agent.get("kind"))) is not None:
+        if (kind := KINDS.get(_name(config) or "")) is not None:
             fill_older(config, [field.name for field in fields(kind.settings)])
         settings = settings_of(config)
     except ConfigError as error:

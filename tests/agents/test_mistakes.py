@@ -75,7 +75,16 @@ def test_scores_of_different_agents_are_not_put_together(command, folder):  # no
 
 
 @pytest.mark.parametrize(
-    "text", ["agent: 3\n", "agent: [1]\n", "agent: {}\n", "agent: null\n", "threads: 0\n", "seed: -4\n"]
+    "text",
+    [
+        "agent: 3\n",
+        "agent: {kind: [1]}\n",
+        "agent: [1]\n",
+        "agent: {}\n",
+        "agent: null\n",
+        "threads: 0\n",
+        "seed: -4\n",
+    ],
 )
 def test_a_damaged_configuration_is_named(command, folder, text):  # noqa: F811
     command("agent=random")
