@@ -71,20 +71,19 @@ def settings_of(config: DictConfig) -> Any:
     Raises:
         ConfigError: if there is no such kind of agent, or a setting is not valid.
     """
-    agent, kind = config.agent, _name(config)
-    if kind not in KINDS:
-        raise ConfigError(f"agent.kind is {kind!r}; choose one of {', '.join(KINDS)}")
+    kind = _kind_of(config)
     try:
         check_limits(AgentRunSettings, {name: config[name] for name in limits_of(AgentRunSettings)})
-        return typed(KINDS[kind].settings, agent, "agent")
+        return typed(kind.settings, config.agent, "agent")
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
 
-def _name(config: DictConfig) -> str | None:
-    """The name of the kind of agent of a configuration, which may be none."""
+def _kind_of(config: DictConfig) -> Kind:
     name = config.agent.get("kind") if isinstance(config.agent, DictConfig) else None
-    return name if isinstance(name, str) else None
+    if not isinstance(name, str) or name not in KINDS:
+        raise ConfigError(f"agent.kind is {name!r}; choose one of {', '.join(KINDS)}")
+    return KINDS[name]
 
 
 def open_run(path: Path) -> AgentRun:
@@ -97,8 +96,7 @@ def open_run(path: Path) -> AgentRun:
     path = find_folder(path, (CONFIG,), "no run of an agent")
     config = saved_config(path)
     try:
-        if (kind := KINDS.get(_name(config) or "")) is not None:
-            fill_older(config, [field.name for field in fields(kind.settings)])
+        fill_older(config, [field.name for field in fields(_kind_of(config).settings)])
         settings = settings_of(config)
     except ConfigError as error:
         raise ConfigError(f"{path / CONFIG} is damaged, or from another version: {error}") from error
