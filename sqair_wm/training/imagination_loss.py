@@ -21,7 +21,7 @@ from sqair_wm.nn.where import window
 from sqair_wm.training.contacts import newly_seen
 from sqair_wm.training.encoded import Play, restored
 from sqair_wm.training.horizons import ImaginationConfig
-from sqair_wm.training.terms import intent_error, mean_where, outcome_losses, pick, presence_loss
+from sqair_wm.training.terms import intent_error, mean_where, outcome_losses, pick, presence_loss, without_scenery
 from sqair_wm.world.world_model import WorldModel
 
 ERRORS = "errors"
@@ -164,12 +164,12 @@ class ImaginationLoss(nn.Module):
             found.append((where, what, velocity, known, new, play.weight * waits, play.actions[t + 1]))
             if t + 1 >= self.config.context:
                 waits = waits * ~new
-        now = self._start(singles.scene(0))
+        now = singles.scene(0)
         new, where, what, velocity, _ = _newcomer(now, singles.scene(1))
         scenes.append(now.replace(presence=now.presence * ~singles.departed[0]))
         unknown = torch.zeros_like(singles.weight)
         found.append((where, what, velocity, unknown, new, singles.weight, singles.actions[1]))
-        left = Slots.cat(scenes).map(Tensor.detach)
+        left = without_scenery(scenes)
         where, what, velocity, known, new, weight, action = (torch.cat(x) for x in zip(*found, strict=True))
         expected = self.births(SceneFeatures.of(left, self.model, self.dense), left, action)
         return birth_loss(expected, new, (where, what, velocity, known), weight)

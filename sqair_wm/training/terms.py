@@ -21,6 +21,12 @@ def pick(x: Tensor, slot: Tensor) -> Tensor:
     return x[torch.arange(len(x), device=x.device), slot.squeeze(1)]
 
 
+def without_scenery(scenes: list[Slots]) -> Slots:
+    """Scenes as one batch, without gradients and without their scenery, which is by far the largest part of them."""
+    none = scenes[0].scenery[:0]
+    return Slots.cat([scene.replace(scenery=none) for scene in scenes]).map(Tensor.detach)
+
+
 def mean_where(x: Tensor, weight: Tensor) -> Tensor:
     """The sum of `x` where `weight`, of the same shape, is positive, over the sum of `weight` or 1; a scalar.
 
@@ -108,8 +114,7 @@ def outcome_losses(
     reward, over = two_hot(singles.rewards[1], heads.bins), singles.ends[1]
     actions, rewards, ends = (x[1:].flatten(0, 1) for x in (play.actions, play.rewards, play.ends))
     start = Slots.cat(before).map(Tensor.detach)
-    bare = [scene.replace(scenery=start.scenery[:0]) for scene in after]  # the heads take the scenery of `start`
-    end = Slots.cat(bare).map(Tensor.detach).replace(scenery=start.scenery)
+    end = without_scenery(after).replace(scenery=start.scenery)  # the heads read no other
     dreamt, weight = heads(start, actions, end, dense), play.weight.repeat(len(before))
     missed = reward_loss(dreamt, two_hot(rewards, heads.bins), weight) + ending_loss(dreamt, ends, weight)
     for outcome in shown:
