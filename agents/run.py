@@ -42,12 +42,14 @@ OLDER = {
     "agent.world.briefs": 3,
     "agent.world.wrong": 0.8,
     "agent.world.weight_decay": 0.0,
+    "agent.world.muon": 0.0,
 }
 """Values of settings that runs of older versions lack: what the code did then."""
 
 FORMER = {
     "agent.spread": (0.25, "auto"),
     "agent.world.weight_decay": (0.0, 1.0),
+    "agent.world.muon": (0.0, 8.0),
     "agent.world_iterations": (120, 400),
 }
 """Settings whose default changed: the former one, and that of now."""

@@ -37,7 +37,7 @@ NUMBERS: Limits = (
     | dict.fromkeys(("entropy", "ent_coef", "value", "replay", "noise", "doubt", "fresh"), (0, 1e6))
     | dict.fromkeys(("batch", "imagined", "singles"), (1, 1e6))
     | {"context": (2, 10_000), "stretch": (2, 10_000), "dream_steps": (1, 1e9)}
-    | {"brief": (0, 10_000), "briefs": (0, 10_000), "wrong": (0, 0.999), "weight_decay": (0, 1e6)}
+    | {"brief": (0, 10_000), "briefs": (0, 10_000), "wrong": (0, 0.999), "weight_decay": (0, 1e6), "muon": (0, 1e6)}
 )
 """The limits of agents' settings, by name; a name means the same for all agents."""
 

@@ -64,7 +64,7 @@ class WorldSettings:
         batch: stretches of play in an iteration.
         context: observed frames before imagination begins (burn-in).
         imagined: imagined steps (horizon).
-        brief, briefs, wrong, weight_decay: see `ImaginationConfig`.
+        brief, briefs, wrong, weight_decay, muon: see `ImaginationConfig`.
         singles: single steps in an iteration from which reward and ending are learned.
         fresh: how much more often a frame of the agent's play is sampled than one of the model's original training
             data.
@@ -79,6 +79,7 @@ class WorldSettings:
     briefs: int = 3
     wrong: float = 0.8
     weight_decay: float = 1.0
+    muon: float = 8.0
     singles: int = 384
     fresh: float = 4.0
 
@@ -114,6 +115,7 @@ class ImaginationLearner:
             briefs=settings.briefs,
             wrong=settings.wrong,
             weight_decay=settings.weight_decay,
+            muon=settings.muon,
             singles=settings.singles,
             final=settings.final,
         )

@@ -75,6 +75,9 @@ BEFORE_0140: dict[str, Any] = {"model.leaving": False}
 BEFORE_0160: dict[str, Any] = {"model.imagined_heads": False, "imagination.weight_decay": 0.0}
 """The same of 0.15.0 and before."""
 
+BEFORE_0190: dict[str, Any] = {"imagination.muon": 0.0}
+"""The same of 0.18.0 and before."""
+
 DEFAULTS_BEFORE = {
     (0, 4, 0): BEFORE_040,
     (0, 5, 0): BEFORE_050,
@@ -85,5 +88,6 @@ DEFAULTS_BEFORE = {
     (0, 12, 0): BEFORE_0120,
     (0, 14, 0): BEFORE_0140,
     (0, 16, 0): BEFORE_0160,
+    (0, 19, 0): BEFORE_0190,
 }
 """The defaults before each version, from 0.4.0 on, for settings that a run lacks."""

@@ -43,6 +43,8 @@ class ImaginationConfig(Schedule):
         dreamt: weight of the same losses after imagined steps.
         weight_decay: of the heads for reward and ending, as in AdamW: rewards are so few that the heads would know
             them by heart, and expect none in new scenes.
+        muon: factor on the learning rate of the layers of the dynamics, which Muon trains, see `MuonAdamW`; 0 to train
+            all parameters with AdamW.
         astray: threshold in object sizes: an object whose imagined position is further than this from the observed one
             is put back at the observed one, and the rollout continues from there; 0 for no threshold.
         missed: additional weight of a step whose error exceeds `astray`; other steps have weight 1.
@@ -76,6 +78,7 @@ class ImaginationConfig(Schedule):
     outcome: float = 1.0
     dreamt: float = 0.5
     weight_decay: float = 1.0
+    muon: float = 3.0
     astray: float = 0.4
     missed: float = 8.0
     eventful: float = 0.5
@@ -87,6 +90,7 @@ class ImaginationConfig(Schedule):
         ("density", "stay", "look", "scenery", "births", "intent", "outcome", "dreamt", "curiosity", "weight_decay"),
         (0, 1e6),
     ) | {
+        "muon": (0, 1e6),
         "context": (None, 10_000),
         "steps": (0, None),
         "brief": (0, 10_000),

@@ -14,6 +14,7 @@ from sqair_wm.training.encoded import EncodedPlay, Play
 from sqair_wm.training.horizons import ImaginationConfig
 from sqair_wm.training.imagination_loss import ERRORS, ImaginationLoss
 from sqair_wm.training.loop import Loop
+from sqair_wm.training.optimiser import MuonAdamW
 from sqair_wm.world.world_model import WorldModel
 
 CHECKPOINT = "imagination.pt"
@@ -54,7 +55,7 @@ class ImaginationTrainer(Loop):
         self.errors = FrameErrors()
         self._noted: list[tuple[str, Tensor, Tensor]] = []
         loss = ImaginationLoss(world, config)
-        optimizer = torch.optim.AdamW(loss.groups(), config.learning_rate, weight_decay=0.0, fused=True)
+        optimizer = MuonAdamW(loss.groups(), config.learning_rate, config.muon)
         super().__init__(loss, optimizer, config, folder / CHECKPOINT, fabric, seed, follows)
 
     def extend(self, play: EncodedPlay) -> None:

@@ -65,12 +65,12 @@ class ImaginationLoss(nn.Module):
         self.register_buffer("unit", torch.tensor(sum(world.config.object_share)), persistent=False)
 
     def groups(self) -> list[dict[str, Any]]:
-        """The parameters in groups for an optimiser; `factor` is that of a group's learning rate, see `SELDOM`."""
+        """The parameters in groups for `MuonAdamW`; `factor` is that of a group's learning rate, see `SELDOM`."""
         seldom = [w for part in (self.births, self.leaving) if part is not None for w in part.parameters()]
         heads = list(self.heads.parameters()) if self.config.weight_decay else []
         apart = {id(w) for w in [*seldom, *heads]}
         others = [w for w in self.parameters() if id(w) not in apart]
-        groups: list[dict[str, Any]] = [{"params": others}, {"params": seldom, "factor": SELDOM}]
+        groups: list[dict[str, Any]] = [{"params": others, "layers": True}, {"params": seldom, "factor": SELDOM}]
         groups.append({"params": heads, "weight_decay": self.config.weight_decay})
         return [group for group in groups if group["params"]]
 
