@@ -58,7 +58,7 @@ class MuonAdamW(torch.optim.Optimizer):
         super().__setstate__(state)
         self._share()
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step of both; see `torch.optim.Optimizer.step`."""
         loss = None
         if closure is not None:

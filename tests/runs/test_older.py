@@ -110,6 +110,7 @@ def test_a_setting_that_did_not_exist_yet_has_the_value_of_the_code_of_then(olde
     assert config.model.size == "free" and config.model.conditional_discovery is True
     assert (config.model.patience, config.training.brief) == (10, 0)
     assert (config.model.lasting, config.model.inertia, config.imagination.astray) == (False, "free", 0)
+    assert config.imagination.muon == 0, "its checkpoints hold a state of AdamW"
     assert config.imagination.objects == 0
     with pytest.raises(ConfigError, match=r"model\.size: free there, steady now"):
         go_on(folder, "game", "model.size=steady")
