@@ -43,8 +43,8 @@ class ImaginationConfig(Schedule):
         dreamt: weight of the same losses after imagined steps.
         weight_decay: of the heads for reward and ending, as in AdamW: rewards are so few that the heads would know
             them by heart, and expect none in new scenes.
-        muon: factor on the learning rate of the layers of the dynamics, which Muon trains, see `MuonAdamW`; 0 to train
-            all parameters with AdamW.
+        muon: factor on the learning rate of the layers of the dynamics and of the heads, which Muon trains, see
+            `MuonAdamW`; 0 to train all parameters with AdamW.
         astray: threshold in object sizes: an object whose imagined position is further than this from the observed one
             is put back at the observed one, and the rollout continues from there; 0 for no threshold.
         missed: additional weight of a step whose error exceeds `astray`; other steps have weight 1.

@@ -71,7 +71,7 @@ class ImaginationLoss(nn.Module):
         apart = {id(w) for w in [*seldom, *heads]}
         others = [w for w in self.parameters() if id(w) not in apart]
         groups: list[dict[str, Any]] = [{"params": others, "layers": True}, {"params": seldom, "factor": SELDOM}]
-        groups.append({"params": heads, "weight_decay": self.config.weight_decay})
+        groups.append({"params": heads, "weight_decay": self.config.weight_decay, "layers": True})
         return [group for group in groups if group["params"]]
 
     def forward(self, play: Play, singles: Play) -> tuple[Tensor, dict[str, Tensor]]:

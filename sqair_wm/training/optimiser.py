@@ -17,7 +17,7 @@ class MuonAdamW(torch.optim.Optimizer):
 
     Muon gives all singular values of an update about the same size, so that a layer also learns in directions in which
     its gradients are small. The root mean square of its updates is that of AdamW (Liu et al. 2025, "Muon is Scalable
-    for LLM Training"), times `muon`.
+    for LLM Training"), times `muon`; weights decay as with AdamW.
 
     Args:
         groups: of parameters, as for AdamW. Those with a true value of `layers` give their matrices to Muon. The
@@ -33,9 +33,11 @@ class MuonAdamW(torch.optim.Optimizer):
             options = {name: x for name, x in group.items() if name not in ("params", "layers")}
             chosen = [w for w in group["params"] if muon and group.get("layers") and is_layer(w)]
             known = {id(w) for w in chosen}
-            layers.append(options | {"params": chosen, "factor": muon * options.get("factor", 1.0)})
             others.append(options | {"params": [w for w in group["params"] if id(w) not in known]})
-        layers, others = ([group for group in some if group["params"]] for some in (layers, others))
+            if chosen:
+                factor, decay = muon * options.get("factor", 1.0), options.get("weight_decay", 0.0) / muon
+                layers.append(options | {"params": chosen, "factor": factor, "weight_decay": decay})
+        others = [group for group in others if group["params"]]
         super().__init__(layers + others, {"lr": learning_rate})
         self._parts: list[torch.optim.Optimizer] = []
         if layers:

@@ -18,7 +18,10 @@ def groups(net):
     """The first two layers and the table of two rows are one group, the biases another one, which learns faster."""
     weights = [net[0].weight, net[2].weight, net[3].weight]
     biases = [net[0].bias, net[2].bias, net[3].bias]
-    return [{"params": weights, "layers": True}, {"params": biases, "factor": 5.0, "weight_decay": 0.1}]
+    return [
+        {"params": weights, "layers": True, "weight_decay": 0.6},
+        {"params": biases, "factor": 5.0, "weight_decay": 0.1},
+    ]
 
 
 def learn(net, optimizers, seed=0):
@@ -37,9 +40,9 @@ def test_layers_move_as_with_muon_and_everything_else_as_with_adamw():
     one = MuonAdamW(groups(mine), 0.01, 3.0)
     for group in one.param_groups:
         group["lr"] = 0.01 * group.get("factor", 1.0)
-    muon = torch.optim.Muon([other[0].weight, other[2].weight], 0.03, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    muon = torch.optim.Muon([other[0].weight, other[2].weight], 0.03, weight_decay=0.2, adjust_lr_fn="match_rms_adamw")
     biases = {"params": [other[n].bias for n in (0, 2, 3)], "lr": 0.05, "weight_decay": 0.1}
-    adam = torch.optim.AdamW([{"params": [other[3].weight]}, biases], 0.01, weight_decay=0.0)
+    adam = torch.optim.AdamW([{"params": [other[3].weight], "weight_decay": 0.6}, biases], 0.01, weight_decay=0.0)
     for seed in range(4):
         learn(mine, [one], seed)
         learn(other, [muon, adam], seed)
