@@ -1,9 +1,9 @@
 """Regression test of numbers: losses, weights, observations and imagined steps stay the same to the bit.
 
-`numbers.json` was recorded on one CPU thread, digits and the film by the code of 0.1.0, games by later code. Other
-kinds of processors round sums differently; there, the first losses and the sizes of what is seen have to agree to
-three digits, and of what is imagined to two. If you change numbers on purpose, record them again: `python -m
-tests.golden.record`.
+`numbers.json` was recorded on one CPU thread of the kind of machine that it names; digits and the film are those of the
+code of 0.1.0, as far as another machine can tell. Other kinds of processors round sums differently; there, the first
+losses and the sizes of what is seen have to agree to three digits, and of what is imagined to two. If you change
+numbers on purpose, record them again: `python -m tests.golden.record`.
 """
 
 import json
