@@ -38,14 +38,13 @@ class MuonAdamW(torch.optim.Optimizer):
                 factor, decay = muon * options.get("factor", 1.0), options.get("weight_decay", 0.0) / muon
                 layers.append(options | {"params": chosen, "factor": factor, "weight_decay": decay})
         others = [group for group in others if group["params"]]
-        super().__init__(layers + others, {"lr": learning_rate})
         self._parts: list[torch.optim.Optimizer] = []
         if layers:
             own = torch.optim.Muon(layers, learning_rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
             self._parts.append(own)
         if others:
             self._parts.append(torch.optim.AdamW(others, learning_rate, weight_decay=0.0, fused=True))
-        self.param_groups = [group for part in self._parts for group in part.param_groups]
+        super().__init__([group for part in self._parts for group in part.param_groups], {})
         self._share()
 
     def _share(self) -> None:
