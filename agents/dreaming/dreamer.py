@@ -89,7 +89,7 @@ class Dreamer:
 
     def state_dict(self) -> dict[str, Any]:
         """See `Learner.state_dict`."""
-        match = {} if self.match is None else {"match": self.match.misses}
+        match = {} if self.match is None else {"match": self.match.state_dict()}
         return {"dream": self.dream.state_dict(), "generator": self.generator.get_state()} | match
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -97,7 +97,7 @@ class Dreamer:
         self.dream.load_state_dict(state["dream"])
         self.generator.set_state(state["generator"])
         if self.match is not None and "match" in state:
-            self.match.misses = state["match"]
+            self.match.load_state_dict(state["match"])
             self.drawn.spread = self.match.best
 
 

@@ -26,6 +26,10 @@ FIRST = 0.25
 SCENES, KEPT = 400, 0.7
 """Most scenes of play from which futures are compared; and what earlier play counts for, each round."""
 
+BETTER = 2.0
+"""By how much the deviance of another scale has to be less for it to replace the present one. Where points are few, as
+in Pong, all scales are about as good; a different one in each round would be a different game in each round."""
+
 
 class SpreadMatch:
     """Chooses the scale of the noise of sampled futures by comparing them with the game.
@@ -36,16 +40,13 @@ class SpreadMatch:
     as an opponent's punches; how much noise makes up for it differs between games and changes as the agent learns.
 
     Attributes:
-        misses: `[S]`, the deviance of each scale, over all rounds, those before counted less; the lowest is the best.
+        misses: `[S]`, the deviance of each scale, over all rounds, those before counted less.
+        best: the scale in use: the one with the lowest deviance, unless the one before is about as good (`BETTER`).
     """
 
     def __init__(self) -> None:
         self.misses = torch.tensor([float(spread != FIRST) for spread in SPREADS])
-
-    @property
-    def best(self) -> float:
-        """The scale that matches best so far."""
-        return SPREADS[int(self.misses.argmin())]
+        self.best = FIRST
 
     def update(self, world: Sampled, policy: ActorCriticPolicy, look: Callable[[Any], Tensor], play: EncodedPlay,
                counting: Counting, steps: int) -> dict[str, float]:  # fmt: skip
@@ -73,10 +74,21 @@ class SpreadMatch:
             world.spread = spread
             found.append(imagined_futures(world, policy, look, scenes, counting, steps).cpu())
         self.misses = KEPT * self.misses + torch.stack([deviance(true, x) for x in found]) / steps
+        if self.misses.min() < self.misses[SPREADS.index(self.best)] - BETTER:
+            self.best = SPREADS[int(self.misses.argmin())]
         world.spread = self.best
         names, best = ("gains", "losses", "endings"), found[SPREADS.index(self.best)]
         real = {f"{name}_real": float(x) / len(chosen) for name, x in zip(names, true, strict=True)}
         return real | {f"{name}_imagined": float(x) / len(chosen) for name, x in zip(names, best, strict=True)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The deviances, and the scale in use."""
+        return {"misses": self.misses, "best": self.best}
+
+    def load_state_dict(self, state: Any) -> None:
+        """Continue from what `state_dict` returned, or from the deviances alone, as runs up to 0.19.0 saved them."""
+        whole = state if isinstance(state, dict) else {"misses": state, "best": SPREADS[int(state.argmin())]}
+        self.misses, self.best = whole["misses"], whole["best"]
 
 
 def real_futures(play: EncodedPlay, counting: Counting, steps: int) -> tuple[Tensor, Tensor]:

@@ -16,11 +16,11 @@ SIGNS = Counting(reward="sign")
 FRAMES, STEPS = 400, 3
 
 
-def play(world, losses):
+def play(world, losses, frames=FRAMES):
     """Play in which a step brings a loss with the frequency `losses`."""
-    rewards = -(torch.rand(FRAMES, generator=torch.Generator().manual_seed(0)) < losses).float()
-    calm = torch.zeros(FRAMES, dtype=torch.int64)
-    return Frames(states=reduced(world.initial(FRAMES)), part=calm, over=calm > 0, rewards=rewards)
+    rewards = -(torch.rand(frames, generator=torch.Generator().manual_seed(0)) < losses).float()
+    calm = torch.zeros(frames, dtype=torch.int64)
+    return Frames(states=reduced(world.initial(frames)), part=calm, over=calm > 0, rewards=rewards)
 
 
 class Frames(SimpleNamespace):
@@ -67,6 +67,17 @@ def test_the_noise_that_brings_as_many_losses_as_the_game_is_chosen(world, losse
     assert figures["losses_real"] == pytest.approx(STEPS * losses, rel=0.3) and figures["gains_real"] == 0
 
 
+def test_where_rewards_are_few_the_noise_stays_as_it_is(world):
+    match, drawn = SpreadMatch(), Unlucky(world, torch.Generator(), spread=FIRST)
+    agent = Dreamer(world, DreamAgent(width=8, features=8, hidden=8, around=False))
+    few = play(world, 0.0, 120)
+    few.rewards[::24] = -1  # 0.125 stands for a loss in 40 steps, 0.25 for one in 20
+    for _ in range(9):
+        match.update(drawn, agent.policy.policy, agent.layout.features, few, SIGNS, STEPS)
+        assert drawn.spread == FIRST
+    assert SPREADS[int(match.misses.argmin())] < FIRST
+
+
 def test_later_play_counts_more_than_earlier_play(world):
     match, drawn = SpreadMatch(), Unlucky(world, torch.Generator(), spread=FIRST)
     agent = Dreamer(world, DreamAgent(width=8, features=8, hidden=8, around=False))
@@ -81,7 +92,10 @@ def test_an_agent_begins_with_the_first_scale_and_keeps_what_it_found(world):
     settings = DreamAgent(width=8, features=8, hidden=8, around=False)
     agent, other = Dreamer(world, settings), Dreamer(world, settings)
     assert agent.drawn.spread == FIRST and agent.dream.world is agent.drawn
-    agent.match.misses = torch.tensor([float(x != 0.75) for x in SPREADS])
+    agent.match.misses, agent.match.best = torch.tensor([float(x != 0.5) for x in SPREADS]), 0.75
     other.load_state_dict(agent.state_dict())
-    assert other.drawn.spread == 0.75
+    assert other.drawn.spread == 0.75 and torch.equal(other.match.misses, agent.match.misses)
+    older = agent.state_dict() | {"match": agent.match.misses}  # of versions up to 0.19.0
+    other.load_state_dict(older)
+    assert other.drawn.spread == 0.5
     assert Dreamer(world, DreamAgent(spread=0.5, around=False)).drawn.spread == 0.5
