@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sqair_wm.games.policies import Policy
 from sqair_wm.model.slots import Slots
+from sqair_wm.training.behind import as_seen, in_hindsight
 from sqair_wm.training.encoded import EncodedPlay, reduced
 from sqair_wm.training.pauses import ended
 
@@ -92,12 +93,16 @@ def play(games: RealGames, policy: Policy, steps: int, *, epsilon: float, random
     named["rewards"] = named["rewards"].astype(np.float32)
     whole = Slots.stack(scenes).map(lambda x: x.transpose(0, 1).flatten(0, 1))
     images = [np.stack(x).swapaxes(0, 1).reshape(-1, *shown[0].shape[1:]) for x in (shown, behind)] if pictures else []
-    return Stretch(whole, named, len(ticks), *images)
+    stretch = Stretch(whole, named, len(ticks), *images)
+    rewards = torch.from_numpy(named["rewards"])
+    stretch.scenes = in_hindsight(whole, stretch.part, rewards, games.world.config)
+    return stretch
 
 
 def _scenes(games: RealGames) -> Slots:
-    """The scenes of games as `reduced`, on the CPU."""
-    return reduced(games.slots).to("cpu")
+    """The scenes of games as `reduced`, on the CPU, with the background that is seen."""
+    seen = torch.from_numpy(games.backgrounds).permute(0, 3, 1, 2).float() / 255
+    return reduced(as_seen(games.slots.to("cpu"), seen, games.world.config))
 
 
 def encoded(stretches: Sequence[Stretch], unit: float, name: str = "") -> EncodedPlay:

@@ -44,6 +44,8 @@ class ModelSettings:
             contact, and with one layer less).
         changing: the background changes in imagination where objects pass (eaten pellets); else it stays. `auto`: if it
             changes in the recorded play; a background that stays is imagined faster.
+        behind: with `changing`, the background behind an object is what the object has made of it, which training knows
+            in hindsight (an eaten pellet is gone); else it is what was last seen there.
         births: new objects in imagination are learned from play; else they are drawn from the discovery prior.
         lasting: with `interactive` dynamics an object leaves imagination at the step in which it was last seen, which
             training knows in hindsight; tracking gives it up only after `patience` frames.
@@ -99,6 +101,7 @@ class ModelSettings:
     residual: bool = True
     pairs: str = "hit"
     changing: Any = "auto"
+    behind: bool = True
     births: bool = True
     lasting: bool = True
     leaving: bool = True
@@ -224,6 +227,11 @@ class ModelConfig(ModelSettings):
     def colours(self) -> int:
         """Channels of the mean colour by which objects are recognised: all but opacity; 0 where frames have none."""
         return self.channels - 1 if self.scenery and self.recognition else 0
+
+    @property
+    def looks_behind(self) -> bool:
+        """Whether the background behind objects is what they have made of it, see `behind`."""
+        return bool(self.behind and self.changing and self.scenery and self.dynamics == "interactive")
 
     @property
     def surprise(self) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 BEFORE: dict[str, Any] = {
     "pairs": "place",
     "changing": False,
+    "behind": False,
     "births": False,
     "clock": False,
     "timing": False,
@@ -26,7 +27,8 @@ def upgrade(data: dict[str, Any]) -> dict[str, Any]:
     Before 0.3.0, pairs of objects were described without contact, and in imagination the background stayed and new
     objects were drawn from the discovery prior; nothing was told the time. Before 0.4.0, what left stayed on in
     imagination for a while, and velocities were not kept. Before 0.12.0, objects were not recognised by their colour,
-    and the model was not told of lost lives. Before 0.16.0, the same heads judged observed and imagined steps.
+    and the model was not told of lost lives. Before 0.16.0, the same heads judged observed and imagined steps. Before
+    0.20.0, the background behind an object was what had been seen there last.
     """
     data = BEFORE | data
     if isinstance(data.get("decoder"), int):

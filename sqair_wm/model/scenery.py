@@ -8,11 +8,15 @@ from torch import Tensor, nn
 
 from sqair_wm.model.config import CELLS, ModelConfig
 from sqair_wm.model.scene_features import SceneFeatures
+from sqair_wm.model.slots import Slots
 from sqair_wm.nn.light import light
 from sqair_wm.nn.networks import linear, mlp
 
 SELDOM = -5.0
 """Initial logit of a cell's share that changes: most steps change nothing."""
+
+HIDES = 3
+"""Cells from the middle of an object within which the background is not taken for what was last seen of it."""
 
 
 def scenery_of(background: Tensor, config: ModelConfig) -> Tensor:
@@ -39,18 +43,42 @@ class SceneryChange(nn.Module):
         nn.init.zeros_(self.share.weight)
         self.share.bias.data.fill_(SELDOM)
 
-    def forward(self, features: SceneFeatures, memory: Tensor) -> Tensor:
+    def forward(self, features: SceneFeatures, memory: Tensor, decided: bool = False) -> Tensor:
         """What is added to the cells around each object, `[R, CELLS ** 2, S]`.
 
         Args:
             features: the scenes before the step.
             memory: `[B, N, P]` of the dynamics after it.
+            decided: a cell changes as a whole or not at all, whichever is likelier.
         """
         now = features.crops[:, :-2].unflatten(1, (-1, self.config.scenery))
         inputs = [features.crops, features.own, features.rows.take(memory.flatten(0, 1))]
         hidden = self.hidden(torch.cat(inputs, -1).detach())
         share, colour = self.share(hidden).sigmoid()[..., None], self.colour(hidden).sigmoid()[:, None]
-        return share * (colour - now)
+        return (share.round() if decided else share) * (colour - now)
+
+    def behind(self, before: Slots, memory: Tensor, after: Slots, dense: bool) -> Slots:
+        """The scenes `after` an observed step; near objects, their scenery becomes what the objects made of it.
+
+        What an object has just changed is still covered by it, and is accepted as background some frames after it
+        shows.
+
+        Args:
+            before: the scenes before the step.
+            memory: `[B, N, P]` of the dynamics after it.
+            after: the scenes after it.
+            dense: see `Rows`.
+        """
+        features = SceneFeatures.of(before, self.config, dense)
+        if features.rows.empty:
+            return after
+        seen = after.scenery
+        expected = changed(before.scenery, features, self(features, memory, decided=True))
+        middle = slice(CELLS // 2 - HIDES, CELLS // 2 + HIDES + 1)
+        cells = features.cells.unflatten(1, (CELLS, CELLS))[:, middle, middle]
+        near = features.there[:, None, None].expand(cells.shape)
+        hidden = near.new_zeros(seen.shape[:3].numel()).index_add(0, cells.flatten(), near.flatten()) > 0
+        return after.replace(scenery=torch.where(hidden.view(*seen.shape[:3], 1), expected, seen))
 
 
 def changed(scenery: Tensor, features: SceneFeatures, added: Tensor) -> Tensor:

@@ -99,6 +99,7 @@ class SQAIR(nn.Module):
         """
         view = self.view(frame, slots.presence.shape[0])
         after, step = self.infer(slots, view, action, noise, explore)
+        after = self._behind(step, after)
         return after.pad(self.config.slots) if pad else after, self.score([step], view)
 
     def filter(self, slots: Slots, frame: Frame, action: Tensor | None = None, *, checked: bool = False) -> Slots:
@@ -117,7 +118,13 @@ class SQAIR(nn.Module):
         after, step = self.infer(slots, self.view(frame, slots.presence.shape[0]), action, Noise.none(slots))
         if checked:
             check_finite(step.log_q[:, None].cpu().numpy(), "a log density")
-        return after.pad(self.config.slots)
+        return self._behind(step, after).pad(self.config.slots)
+
+    def _behind(self, step: Inferred, after: Slots) -> Slots:
+        """The scenes after a step, with the background behind objects, see `SceneryChange.behind`."""
+        if self.scenery is None or not self.config.looks_behind:
+            return after
+        return self.scenery.behind(step.before, step.prediction.memory, after, self.dense)
 
     def view(self, frame: Frame, scenes: int) -> FrameView:
         """A frame as `infer` and `score` take it, for that number of scenes; see `observe`."""

@@ -78,6 +78,9 @@ BEFORE_0160: dict[str, Any] = {"model.imagined_heads": False, "imagination.weigh
 BEFORE_0190: dict[str, Any] = {"imagination.muon": 0.0}
 """The same of 0.18.0 and before."""
 
+BEFORE_0200: dict[str, Any] = {"model.behind": False}
+"""The same of 0.19.0 and before."""
+
 DEFAULTS_BEFORE = {
     (0, 4, 0): BEFORE_040,
     (0, 5, 0): BEFORE_050,
@@ -89,5 +92,6 @@ DEFAULTS_BEFORE = {
     (0, 14, 0): BEFORE_0140,
     (0, 16, 0): BEFORE_0160,
     (0, 19, 0): BEFORE_0190,
+    (0, 20, 0): BEFORE_0200,
 }
 """The defaults before each version, from 0.4.0 on, for settings that a run lacks."""

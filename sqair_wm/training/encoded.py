@@ -14,6 +14,7 @@ from sqair_wm.data.sequences import PlaySequences, endings
 from sqair_wm.model.row_assignment import keep_rows
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.light import in_bytes, light
+from sqair_wm.training.behind import as_seen, in_hindsight
 from sqair_wm.training.contacts import arrivals, departed, hindsight, meetings
 from sqair_wm.training.drawing import EVENLY, LEAST, FrameErrors, Shares, draw, sums
 from sqair_wm.training.pauses import beginnings, ended
@@ -218,14 +219,15 @@ def encode(model: WorldModel, sequences: PlaySequences, device: torch.device, pr
         slots, previous = slots.overwrite(fresh, empty), torch.where(fresh[:, None], empty.identity, previous)
         batch = sequences.cut(rows, 1, device)
         slots = model.filter(slots, batch.frames[0], batch.actions[0], lost=ends[rows].to(device))
-        arranged = reduced(keep_rows(slots, previous))
+        arranged = reduced(as_seen(keep_rows(slots, previous), batch.frames[0].background, model.config))
         previous = arranged.identity
         for name, store in kept.items():
             store[rows] = getattr(arranged, name).cpu()
         part[rows] = torch.from_numpy(sequences.episodes[rows] * streams + np.arange(streams))
     arrays = (sequences.actions, sequences.rewards)
     actions, rewards = (torch.from_numpy(x) for x in arrays)
-    return EncodedPlay(Slots(**kept), part, actions, rewards, ends, sum(model.config.object_share))
+    states = in_hindsight(Slots(**kept), part, rewards, model.config)
+    return EncodedPlay(states, part, actions, rewards, ends, sum(model.config.object_share))
 
 
 def reduced(slots: Slots) -> Slots:

@@ -1,10 +1,11 @@
 """How the background changes in imagination, on hand-made scenes."""
 
+import pytest
 import torch
 
 from sqair_wm.model.config import CELLS
 from sqair_wm.model.scene_features import SceneFeatures
-from sqair_wm.model.scenery import SceneryChange, changed, scenery_error
+from sqair_wm.model.scenery import HIDES, SceneryChange, changed, scenery_error
 from tests.conftest import random_scene, small
 
 CONFIG = small(scenery=3, channels=4, actions=2, dynamics="interactive", object_size=(6.0, 6.0))
@@ -62,3 +63,26 @@ def test_an_object_that_clears_the_cell_beneath_it_is_learned():
     assert float(left[features.cells[:, middle]].max()) < 0.3
     others = features.cells[:, :middle]
     assert float((left[others] - slots.scenery.flatten(0, 2)[others]).abs().mean()) < 0.05
+
+
+@pytest.mark.parametrize(("logit", "near"), [(1.0, 0.25), (-1.0, 0.5)], ids=["likely", "unlikely"])
+@pytest.mark.parametrize("dense", [False, True])
+def test_near_an_object_the_background_is_what_it_made_of_it_and_elsewhere_what_is_seen(logit, near, dense):
+    net, before = SceneryChange(CONFIG), random_scene(CONFIG, 2, 1)
+    before.where[..., 2:] = 0
+    before = before.replace(scenery=torch.full_like(before.scenery, 0.5), presence=before.presence * PRESENT)
+    torch.nn.init.constant_(net.share.bias, logit)  # the whole cell changes if that is likelier
+    torch.nn.init.zeros_(net.colour.weight)
+    torch.nn.init.constant_(net.colour.bias, torch.tensor(0.25).logit())
+    seen = before.replace(scenery=torch.full_like(before.scenery, 0.75))
+    after = net.behind(before, before.prior, seen, dense).scenery
+    assert (after[1] == 0.75).all(), "no object is there"
+    torch.testing.assert_close(after[0].amin(), torch.tensor(near))
+    rows, columns = (after[0, ..., 0] < 0.7).nonzero().unbind(1)
+    assert len(rows) == (2 * HIDES + 1) ** 2 and int(rows.max() - rows.min()) == 2 * HIDES
+    middle = SceneFeatures(before, CONFIG, dense=False).cells[0, CELLS**2 // 2]
+    assert int(rows.float().mean()) * CONFIG.scenery_shape[1] + int(columns.float().mean()) == int(middle)
+
+
+PRESENT = torch.tensor([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]])
+"""Objects in the first scene only."""
