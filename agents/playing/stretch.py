@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -93,16 +93,15 @@ def play(games: RealGames, policy: Policy, steps: int, *, epsilon: float, random
     named["rewards"] = named["rewards"].astype(np.float32)
     whole = Slots.stack(scenes).map(lambda x: x.transpose(0, 1).flatten(0, 1))
     images = [np.stack(x).swapaxes(0, 1).reshape(-1, *shown[0].shape[1:]) for x in (shown, behind)] if pictures else []
-    stretch = Stretch(whole, named, len(ticks), *images)
+    seen = Stretch(whole, named, len(ticks), *images)
     rewards = torch.from_numpy(named["rewards"])
-    stretch.scenes = in_hindsight(whole, stretch.part, rewards, games.world.config)
-    return stretch
+    return replace(seen, scenes=in_hindsight(whole, seen.part, rewards, games.world.config))
 
 
 def _scenes(games: RealGames) -> Slots:
     """The scenes of games as `reduced`, on the CPU, with the background that is seen."""
-    seen = torch.from_numpy(games.backgrounds).permute(0, 3, 1, 2).float() / 255
-    return reduced(as_seen(games.slots.to("cpu"), seen, games.world.config))
+    background = torch.from_numpy(games.backgrounds).movedim(-1, 1)
+    return reduced(as_seen(games.slots, background, games.world.config)).to("cpu")
 
 
 def encoded(stretches: Sequence[Stretch], unit: float, name: str = "") -> EncodedPlay:

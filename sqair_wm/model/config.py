@@ -231,7 +231,12 @@ class ModelConfig(ModelSettings):
     @property
     def looks_behind(self) -> bool:
         """Whether the background behind objects is what they have made of it, see `behind`."""
-        return bool(self.behind and self.changing and self.scenery and self.dynamics == "interactive")
+        return self.behind and self.learns_changes
+
+    @property
+    def learns_changes(self) -> bool:
+        """Whether the model learns how the background changes where objects pass, see `changing`."""
+        return bool(self.changing and self.scenery and self.dynamics == "interactive")
 
     @property
     def surprise(self) -> float:

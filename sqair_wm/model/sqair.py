@@ -57,8 +57,7 @@ class SQAIR(nn.Module):
         self.discovery_prior = DISCOVERY_PRIORS.build(config.discovery_prior, config)
         self.appearance = Appearance(config, DECODERS.build(config.decoder, config))
         self.inference = INFERENCE.build(config.inference, config, self.appearance.decode)
-        changes = config.changing and config.scenery and config.dynamics == "interactive"
-        self.scenery = SceneryChange(config) if changes else None
+        self.scenery = SceneryChange(config) if config.learns_changes else None
         learned = config.births and config.actions and config.dynamics == "interactive"
         self.births = Births(config) if learned else None
 
@@ -98,8 +97,8 @@ class SQAIR(nn.Module):
             ValueError: if the frame does not fit the model or the batch.
         """
         view = self.view(frame, slots.presence.shape[0])
-        after, step = self.infer(slots, view, action, noise, explore)
-        after = self._behind(step, after)
+        _, step = self.infer(slots, view, action, noise, explore)
+        after = self._behind(step)
         return after.pad(self.config.slots) if pad else after, self.score([step], view)
 
     def filter(self, slots: Slots, frame: Frame, action: Tensor | None = None, *, checked: bool = False) -> Slots:
@@ -115,16 +114,16 @@ class SQAIR(nn.Module):
             ValueError: if the frame does not fit the model or the batch.
             FloatingPointError: if `checked` and a density is not finite: presences decided by it mean nothing.
         """
-        after, step = self.infer(slots, self.view(frame, slots.presence.shape[0]), action, Noise.none(slots))
+        _, step = self.infer(slots, self.view(frame, slots.presence.shape[0]), action, Noise.none(slots))
         if checked:
             check_finite(step.log_q[:, None].cpu().numpy(), "a log density")
-        return self._behind(step, after).pad(self.config.slots)
+        return self._behind(step).pad(self.config.slots)
 
-    def _behind(self, step: Inferred, after: Slots) -> Slots:
+    def _behind(self, step: Inferred) -> Slots:
         """The scenes after a step, with the background behind objects, see `SceneryChange.behind`."""
-        if self.scenery is None or not self.config.looks_behind:
-            return after
-        return self.scenery.behind(step.before, step.prediction.memory, after, self.dense)
+        if self.scenery is None or not self.config.behind:
+            return step.after
+        return self.scenery.behind(step.before, step.prediction.memory, step.after, self.dense)
 
     def view(self, frame: Frame, scenes: int) -> FrameView:
         """A frame as `infer` and `score` take it, for that number of scenes; see `observe`."""

@@ -9,6 +9,7 @@ from sqair_wm.model.config import CELLS, ModelConfig
 from sqair_wm.model.scene_features import in_cells
 from sqair_wm.model.scenery import scenery_of
 from sqair_wm.model.slots import Slots
+from sqair_wm.nn.light import light
 
 LEAST = 8
 """A cell changes if one of its channels does by more than this, of 255."""
@@ -23,11 +24,15 @@ FAR = 1e9
 """The distance of what is not there."""
 
 AT_ONCE = 4096
+"""Frames, or changes, that are looked at together: it bounds the memory that this takes."""
 
 
 def as_seen(slots: Slots, background: Tensor, config: ModelConfig) -> Slots:
-    """`B` scenes with the scenery that is seen, `background` `[B, C, H, W]`; unchanged if models take no other one."""
-    return slots.replace(scenery=scenery_of(background, config)) if config.looks_behind else slots
+    """`B` scenes with the scenery that is seen, from a `background` `[B, C, H, W]` in [0, 1] or in bytes; unchanged if
+    the model does not look behind objects."""
+    if not config.looks_behind:
+        return slots
+    return slots.replace(scenery=scenery_of(light(background.to(slots.where.device), slots.where.dtype), config))
 
 
 def in_hindsight(states: Slots, part: Tensor, rewards: Tensor, config: ModelConfig) -> Slots:
