@@ -81,6 +81,11 @@ class SceneryChange(nn.Module):
         return after.replace(scenery=torch.where(hidden.view(*seen.shape[:3], 1), expected, seen))
 
 
+def look_behind(net: SceneryChange | None, before: Slots, memory: Tensor, after: Slots, dense: bool) -> Slots:
+    """`SceneryChange.behind`; the scenes `after` as they are if the model does not look behind objects."""
+    return after if net is None or not net.config.behind else net.behind(before, memory, after, dense)
+
+
 def changed(scenery: Tensor, features: SceneFeatures, added: Tensor) -> Tensor:
     """The scenery `[B, h, w, S]` with what is `added` to the cells around each object, see `SceneryChange`."""
     if features.rows.empty:

@@ -23,7 +23,7 @@ from sqair_wm.model.factories import DECODERS, DISCOVERY_PRIORS, DYNAMICS, INFER
 from sqair_wm.model.leaving import as_far_as_seen
 from sqair_wm.model.merging import merge, new_identities
 from sqair_wm.model.scene_features import SceneFeatures
-from sqair_wm.model.scenery import SceneryChange, changed, scenery_of
+from sqair_wm.model.scenery import SceneryChange, changed, look_behind, scenery_of
 from sqair_wm.model.scoring import Inferred, score
 from sqair_wm.model.slots import Noise, Slots, StepTerms
 from sqair_wm.nn.attention import FrameView
@@ -97,8 +97,8 @@ class SQAIR(nn.Module):
             ValueError: if the frame does not fit the model or the batch.
         """
         view = self.view(frame, slots.presence.shape[0])
-        _, step = self.infer(slots, view, action, noise, explore)
-        after = self._behind(step)
+        after, step = self.infer(slots, view, action, noise, explore)
+        after = look_behind(self.scenery, step.before, step.prediction.memory, after, self.dense)
         return after.pad(self.config.slots) if pad else after, self.score([step], view)
 
     def filter(self, slots: Slots, frame: Frame, action: Tensor | None = None, *, checked: bool = False) -> Slots:
@@ -114,16 +114,11 @@ class SQAIR(nn.Module):
             ValueError: if the frame does not fit the model or the batch.
             FloatingPointError: if `checked` and a density is not finite: presences decided by it mean nothing.
         """
-        _, step = self.infer(slots, self.view(frame, slots.presence.shape[0]), action, Noise.none(slots))
+        after, step = self.infer(slots, self.view(frame, slots.presence.shape[0]), action, Noise.none(slots))
         if checked:
             check_finite(step.log_q[:, None].cpu().numpy(), "a log density")
-        return self._behind(step).pad(self.config.slots)
-
-    def _behind(self, step: Inferred) -> Slots:
-        """The scenes after a step, with the background behind objects, see `SceneryChange.behind`."""
-        if self.scenery is None or not self.config.behind:
-            return step.after
-        return self.scenery.behind(step.before, step.prediction.memory, step.after, self.dense)
+        after = look_behind(self.scenery, step.before, step.prediction.memory, after, self.dense)
+        return after.pad(self.config.slots)
 
     def view(self, frame: Frame, scenes: int) -> FrameView:
         """A frame as `infer` and `score` take it, for that number of scenes; see `observe`."""
