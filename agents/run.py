@@ -43,6 +43,8 @@ OLDER = {
     "agent.world.wrong": 0.8,
     "agent.world.weight_decay": 0.0,
     "agent.world.muon": 0.0,
+    "agent.world.context": 4,
+    "agent.remember": False,
 }
 """Values of settings that runs of older versions lack: what the code did then."""
 
@@ -51,6 +53,8 @@ FORMER = {
     "agent.world.weight_decay": (0.0, 1.0),
     "agent.world.muon": (0.0, 8.0),
     "agent.world_iterations": (120, 400),
+    "agent.world.context": (4, 2),
+    "agent.remember": (False, True),
 }
 """Settings whose default changed: the former one, and that of now."""
 

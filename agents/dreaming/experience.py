@@ -20,9 +20,10 @@ from sqair_wm.envs.starts import SETTLED
 from sqair_wm.games.play import Recording
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.encoded import EncodedPlay, restored
+from sqair_wm.training.remembering import remember
 from sqair_wm.world.world_model import WorldModel
 
-from ..playing.stretch import ARRAYS, Stretch, encoded
+from ..playing.stretch import ARRAYS, Stretch, encoded, joined
 
 SCENES = "scenes.safetensors"
 REMEDY = "the run of this agent can't go on without what it played: begin another one with name=..."
@@ -71,6 +72,21 @@ class GrownPlay:
         self._write(self._name(len(self.stretches)), stretch)
         self.stretches.append(Stretch(stretch.scenes, stretch.arrays, stretch.length))
 
+    def remember(self) -> None:
+        """Compute what the dynamics remembers of all frames in memory again, with its weights of now; see `remember`.
+
+        What is stored on disk stays as it was when it was played.
+        """
+        for stretches in ([self.recorded] if self.recorded else [], self.stretches):
+            if not stretches:
+                continue
+            scenes, part = joined(stretches)
+            actions = torch.from_numpy(np.concatenate([s.arrays["actions"] for s in stretches]))
+            remember(self.world, scenes, part, actions)
+            memories = scenes.prior.split([len(s.part) for s in stretches])
+            for stretch, memory in zip(stretches, memories, strict=True):
+                stretch.scenes = stretch.scenes.replace(prior=memory)
+
     def _write(self, name: str, stretch: Stretch) -> None:
         """Write a stretch, whole or not at all."""
         with new_folder(self.folder / name) as partial:
@@ -106,7 +122,7 @@ class GrownPlay:
 
     @cached_property
     def known(self) -> EncodedPlay | None:
-        """The play that the world model was trained on, encoded as by `encoded`."""
+        """The play that the world model was trained on, encoded as by `encoded`; its scenes are those of `recorded`."""
         recorded, unit = self.recorded, sum(self.world.config.object_share)
         return None if recorded is None else encoded([recorded], unit, RECORDED)
 

@@ -73,7 +73,7 @@ class WorldSettings:
     rate: float = 6e-4
     final: float = 0.1
     batch: int = 64
-    context: int = 4
+    context: int = 2
     imagined: int = 16
     brief: int = 4
     briefs: int = 3
@@ -110,6 +110,7 @@ class ImaginationLearner:
             learning_rate=settings.rate,
             decay=[],
             context=settings.context,
+            remember=0,  # `GrownPlay.remember` does it once a round
             steps=[[0, settings.imagined]],
             brief=settings.brief,
             briefs=settings.briefs,

@@ -43,6 +43,8 @@ class LoopSettings:
         world_iterations: training iterations of the world model in a round.
         dream_steps: imagined steps of a round.
         newest: number of the latest scenes of play that serve as start states.
+        remember: before learning in imagination, compute what the dynamics remembers of all stored scenes again: its
+            weights have changed since these were seen.
         recorded: begin with the play that the world model was trained on, if its run is there, instead of random play.
         anew: numbers of rounds after which the agent's networks begin anew. What an agent learned while its world model
             was poor can hold it back (Nikishin et al. 2022, "The Primacy Bias in Deep Reinforcement Learning").
@@ -57,6 +59,7 @@ class LoopSettings:
     world_iterations: int = 400
     dream_steps: int = 300_000
     newest: int = 20_000
+    remember: bool = True
     recorded: bool = True
     anew: list[int] = field(default_factory=list)
     pictures: bool = False
@@ -136,6 +139,8 @@ class AgentLoop:
         self.games = RealGames(world, settings.games, first, layout)
         if "games" in state:  # runs of versions before 0.9.0 did not save them: new games begin
             self.games.load_state_dict(state["games"])
+        if done and settings.remember:
+            self.play.remember()
         if done:
             torch.set_rng_state(state["random"])
         if "random_cuda" in state and world.background.is_cuda:
@@ -163,6 +168,8 @@ class AgentLoop:
         times["learning_the_world"] = time.perf_counter() - clock - sum(times.values())
         if self.rounds in s.anew:
             self.learner.begin_anew()
+        if s.remember:
+            self.play.remember()
         starts = self.play.starts(self.world.background.device, s.newest)
         own = self.play.lately(1) if played and self.rounds else None
         with told_if_diverged("learning in imagination", "agent.learning_rate or agent.world.rate"):

@@ -106,11 +106,17 @@ def _scenes(games: RealGames) -> Slots:
 
 def encoded(stretches: Sequence[Stretch], unit: float, name: str = "") -> EncodedPlay:
     """Stretches as one training set; `unit` and `name` as in `EncodedPlay`."""
+    scenes, part = joined(stretches)
+    names = ("actions", "rewards", "ends", "losses")
+    arrays = [torch.from_numpy(np.concatenate([s.arrays[n] for s in stretches])) for n in names]
+    return EncodedPlay(scenes, part, arrays[0], arrays[1], arrays[2] | arrays[3], unit, name)
+
+
+def joined(stretches: Sequence[Stretch]) -> tuple[Slots, Tensor]:
+    """The scenes of all frames of some stretches, each tensor `[F, ...]`, and their parts, `[F]` int64."""
     parts, last = [], 0
     for stretch in stretches:
         parts.append(stretch.part + last)
         last = int(parts[-1][-1]) + 1
-    names = ("actions", "rewards", "ends", "losses")
-    arrays = [torch.from_numpy(np.concatenate([s.arrays[n] for s in stretches])) for n in names]
-    scenes = Slots.cat([s.scenes for s in stretches])
-    return EncodedPlay(scenes, torch.cat(parts), arrays[0], arrays[1], arrays[2] | arrays[3], unit, name)
+    alone = stretches[0].scenes if len(stretches) == 1 else None
+    return alone or Slots.cat([s.scenes for s in stretches]), torch.cat(parts)

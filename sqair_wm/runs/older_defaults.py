@@ -81,6 +81,9 @@ BEFORE_0190: dict[str, Any] = {"imagination.muon": 0.0}
 BEFORE_0200: dict[str, Any] = {"model.behind": False}
 """The same of 0.19.0 and before."""
 
+BEFORE_0210: dict[str, Any] = {"imagination.remember": 0, "imagination.context": 4}
+"""The same of 0.20.0 and before."""
+
 DEFAULTS_BEFORE = {
     (0, 4, 0): BEFORE_040,
     (0, 5, 0): BEFORE_050,
@@ -93,5 +96,6 @@ DEFAULTS_BEFORE = {
     (0, 16, 0): BEFORE_0160,
     (0, 19, 0): BEFORE_0190,
     (0, 20, 0): BEFORE_0200,
+    (0, 21, 0): BEFORE_0210,
 }
 """The defaults before each version, from 0.4.0 on, for settings that a run lacks."""

@@ -21,6 +21,8 @@ class ImaginationConfig(Schedule):
 
     Attributes:
         context: observed frames before a rollout begins (burn-in).
+        remember: iterations after which the memories of the dynamics in all frames are computed again with its weights
+            of then, see `training.remembering`; 0 to keep those with which the recording was encoded.
         steps: [[iteration, steps], ...]: the horizon of rollouts from that iteration on.
         brief: the horizon of brief iterations, with `MORE` times as many stretches; 0 for no brief iterations.
         briefs: number of brief iterations after each other one.
@@ -60,7 +62,8 @@ class ImaginationConfig(Schedule):
     learning_rate: float = 1.5e-3
     decay: list[list[float]] = field(default_factory=lambda: [[0.6, 0.5], [0.8, 0.2], [0.92, 0.05]])
     clip: float = 10.0
-    context: int = 4
+    context: int = 2
+    remember: int = 50
     steps: list[list[int]] = field(default_factory=lambda: [[0, 2], [200, 5], [600, 10], [1200, 16]])
     brief: int = 4
     briefs: int = 3
@@ -92,6 +95,7 @@ class ImaginationConfig(Schedule):
     ) | {
         "muon": (0, 1e6),
         "context": (None, 10_000),
+        "remember": (0, None),
         "steps": (0, None),
         "brief": (0, 10_000),
         "briefs": (0, 10_000),

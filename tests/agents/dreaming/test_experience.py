@@ -95,6 +95,30 @@ def test_imagination_starts_from_scenes_that_are_settled_and_not_over(world, sho
     assert len(kept.starts(CPU, newest=3).step) == 3
 
 
+def test_what_is_remembered_follows_the_weights_and_a_run_that_goes_on_remembers_the_same(world, short, tmp_path):
+    kept, games = GrownPlay(tmp_path, world), RealGames(world, 2)
+    kept.recall(stretch(world))
+    for _ in range(2):
+        kept.add(stretch(world, 11, games=games))
+    played = kept.known.states.prior.clone(), kept.encoded.states.prior
+    weights = world.sqair.dynamics.readout.weight, world.sqair.dynamics.cell.input.weight
+    with torch.no_grad():
+        for w in weights:
+            w.mul_(1.5)
+        try:
+            kept.remember()
+            again = GrownPlay(tmp_path, world, 2)
+            again.remember()
+        finally:
+            for w in weights:
+                w.div_(1.5)
+    for now, before in zip((kept.known.states.prior, kept.encoded.states.prior), played, strict=True):
+        assert not torch.equal(now, before)
+    assert torch.equal(kept.known.states.prior, again.known.states.prior)
+    assert torch.equal(kept.encoded.states.prior, again.encoded.states.prior)
+    assert torch.equal(kept.starts(CPU).prior, again.starts(CPU).prior)
+
+
 def test_objects_may_appear_in_what_is_imagined_from_there(world, short, tmp_path):
     kept = GrownPlay(tmp_path, world)
     kept.add(stretch(world))
