@@ -22,7 +22,7 @@ from sqair_wm.data.atari import AtariSequences
 from sqair_wm.data.stored import NOTE
 from sqair_wm.runs.older import complete, read_saved
 from sqair_wm.training.checkpoint import load_checkpoint
-from sqair_wm.training.rounds import PLAY
+from sqair_wm.training.rounds import PLAY, PLAYER
 from sqair_wm.world.loading import load
 from sqair_wm.world.world_model import DESCRIPTION
 
@@ -54,6 +54,7 @@ REMEDIES = {
 OTHERWISE = "copy it again from where it came from, or delete it and have it made again"
 PLAYED = f"delete its folder and imagination.pt, and {AGAIN} plays and learns imagination anew"
 PLAYED_BY_AGENT = "the agent's run can't go on without it: begin another one; agent.zip plays as it is"
+OF_PLAYER = f"delete its folder, and {AGAIN} goes on with the model as it is, though not to the bit"
 SCENES = "scenes.safetensors"
 """The file by which a folder of an agent's play is told from others."""
 
@@ -90,11 +91,16 @@ def _walk(path: Path) -> Iterator[Finding]:
     if path.name.endswith(PARTIAL):
         yield Finding(path, LEFT, "half written", "delete it, unless a process is writing to it now")
     elif path.is_file():
-        yield _examine(path, _file, REMEDIES.get(path.name, OTHERWISE))
+        yield _examine(path, _file, OF_PLAYER if _of_player(path.parent) else REMEDIES.get(path.name, OTHERWISE))
     elif (path / NOTE).exists() or (path / SUMS).exists():
         yield _examine(path, _arrays, _remedy(path))
     else:
         yield from _folder(path)
+
+
+def _of_player(folder: Path) -> bool:
+    """Whether a folder holds the model that played a round of the training of imagination."""
+    return folder.parent.name == PLAY and folder.name.startswith(PLAYER.format(""))
 
 
 def _remedy(path: Path) -> str:
@@ -109,7 +115,7 @@ def _folder(path: Path) -> Iterator[Finding]:
         if part.name not in ("tensorboard", "__pycache__") and not part.name.startswith("."):
             yield from _walk(part)
     if (path / WEIGHTS).exists() and (path / DESCRIPTION).exists():
-        together = _examine(path, _model, REMEDIES[WEIGHTS])
+        together = _examine(path, _model, OF_PLAYER if _of_player(path) else REMEDIES[WEIGHTS])
         if together.state == DAMAGED:
             yield together
 

@@ -24,7 +24,9 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
     folder.mkdir()
     model = WorldModel(small())
-    model.save(folder)
+    (folder / "play" / "model-1").mkdir(parents=True)
+    for place in (folder, folder / "play" / "model-1"):
+        model.save(place)
     save_checkpoint(folder / "imagination.pt", {"iteration": 3, "model": model.state_dict()})
     record(Recording("Bouncing", frames=20, size=40), folder / "play" / "1", np.zeros((40, 40, 3), np.uint8))
     (folder / "training.jsonl").write_text(json.dumps({"iteration": 1, "loss": 2.0}) + "\n")
@@ -49,7 +51,7 @@ def test_what_is_whole_is_told_from_what_has_no_checksum(run, capsys):
     with pytest.raises(SystemExit) as ended:
         main([str(run)])
     assert not ended.value.code
-    assert "4 whole by their checksums, 2 readable without one, 0 damaged, 0 left over" in capsys.readouterr().out
+    assert "6 whole by their checksums, 2 readable without one, 0 damaged, 0 left over" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,7 @@ def test_what_is_whole_is_told_from_what_has_no_checksum(run, capsys):
     [
         ("imagination.pt", "learns imagination anew; the training of objects is not lost"),
         ("model.safetensors", "writes it again"),
+        ("play/model-1/model.safetensors", "goes on with the model as it is, though not to the bit"),
         ("play/1/frames.npy", "delete its folder and imagination.pt"),
         ("play/1/rewards.npy", "delete its folder and imagination.pt"),
     ],

@@ -27,6 +27,9 @@ def play(tmp_path_factory) -> AtariSequences:
 def training(play, folder, **changes):
     torch.manual_seed(0)
     world = WorldModel(CONFIG, play.source, play.background)
+    torch.nn.init.constant_(
+        world.sqair.inference.discovery.presence[-1].bias, 2.0
+    )  # takes whatever moves for an object
     seen = encode(world.eval(), play, CPU, progress=False)
     folder.mkdir(exist_ok=True)
     config = ImaginationConfig(**(SHORT | {"iterations": 6, "rounds": [[2, 20], [4, 20], [6, 20]]} | changes))
@@ -44,13 +47,18 @@ def test_each_round_is_played_by_the_model_of_then_and_learned_from(play, tmp_pa
     assert np.array_equal(rounds[0].background, play.background)
 
 
-def test_a_training_stopped_in_between_goes_on_with_what_was_played(play, tmp_path):
-    world, whole = training(play, tmp_path / "whole")
+@pytest.mark.parametrize("stop", [2, 3, 5])
+def test_a_training_stopped_in_between_goes_on_with_what_was_played(play, tmp_path, monkeypatch, stop):
+    world, whole = training(play, tmp_path / "whole", remember=2)
+    assert whole.play.states.presence.sum() > 60
     train_in_rounds(whole, world, play, tmp_path / "whole")
-    world, half = training(play, tmp_path / "halves")
-    half.train(2)
+    world, half = training(play, tmp_path / "halves", remember=2)
+    step = half.step
+    monkeypatch.setattr(half, "step", lambda: step() if half.iteration < stop else pytest.fail("stopped"))
+    with pytest.raises(pytest.fail.Exception):
+        train_in_rounds(half, world, play, tmp_path / "halves")
     half.save()
-    world, again = training(play, tmp_path / "halves")
+    world, again = training(play, tmp_path / "halves", remember=2)
     train_in_rounds(again, world, play, tmp_path / "halves")
     weights = [torch.cat([p.flatten() for p in loop.loss.parameters()]) for loop in (whole, again)]
     assert torch.equal(*weights)
