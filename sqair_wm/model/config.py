@@ -88,6 +88,8 @@ class ModelSettings:
         certainty: bound of the presence logits that guided inference learns; 0 for no bound.
         gradient_outside: objects outside the frame pass gradients on to earlier frames in training.
         patience: guided inference drops an object after so many frames without foreground that only it explains.
+        patience_when_full: the same for the object that was unseen for longest where no slot is free: as long as it is
+            kept, nothing new can be found.
         search_radius: standard deviation of the search around a predicted position, in object sizes, see `search_size`.
     """
 
@@ -129,6 +131,7 @@ class ModelSettings:
     certainty: float = 0.0
     gradient_outside: bool = True
     patience: int = 10
+    patience_when_full: int = 3
     search_radius: float = 1.0
 
     LIMITS: ClassVar[Limits] = {
@@ -145,6 +148,7 @@ class ModelSettings:
         "no_discovery_bias": (-100, 100),
         "certainty": (None, 1000),
         "patience": (1, 100_000),
+        "patience_when_full": (1, 100_000),
         "search_radius": (0.001, 1000),
         "frame_size": (None, 4096),
         "channels": (1, 64),

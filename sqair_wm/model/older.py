@@ -16,6 +16,7 @@ BEFORE: dict[str, Any] = {
     "lasting": False,
     "leaving": False,
     "inertia": "free",
+    "patience_when_full": 100_000,
 }
 """How models behave whose description, written by an older version, lacks a setting."""
 
@@ -28,7 +29,8 @@ def upgrade(data: dict[str, Any]) -> dict[str, Any]:
     objects were drawn from the discovery prior; nothing was told the time. Before 0.4.0, what left stayed on in
     imagination for a while, and velocities were not kept. Before 0.12.0, objects were not recognised by their colour,
     and the model was not told of lost lives. Before 0.16.0, the same heads judged observed and imagined steps. Before
-    0.20.0, the background behind an object was what had been seen there last.
+    0.20.0, the background behind an object was what had been seen there last. Before 0.21.0, nothing new was found as
+    long as all slots were taken by objects that had been seen lately.
     """
     data = BEFORE | data
     if isinstance(data.get("decoder"), int):

@@ -81,7 +81,11 @@ BEFORE_0190: dict[str, Any] = {"imagination.muon": 0.0}
 BEFORE_0200: dict[str, Any] = {"model.behind": False}
 """The same of 0.19.0 and before."""
 
-BEFORE_0210: dict[str, Any] = {"imagination.remember": 0, "imagination.context": 4}
+BEFORE_0210: dict[str, Any] = {
+    "model.patience_when_full": 100_000,
+    "imagination.remember": 0,
+    "imagination.context": 4,
+}
 """The same of 0.20.0 and before."""
 
 DEFAULTS_BEFORE = {

@@ -143,7 +143,7 @@ def sight(
     An object is seen if its window holds foreground that no object before it explains. Older objects come before it,
     and much larger ones, so that a window that shrank onto a part of another object is dropped in time; so is one that
     shrank to a point. Where something of another colour is seen in the place of an object that was unseen before, the
-    object is given up.
+    object is given up; where no slot is free, so is the one that was unseen for longest.
 
     Args:
         config: of the model.
@@ -164,12 +164,22 @@ def sight(
     seen = shows(view, look.glimpses, scale, claims)
     unseen = torch.where(seen, 0, since + 1)
     if not config.colours:
-        return rows.put(unseen).view(b, n), slots.colour
+        return _with_room(config, rows.put(unseen).view(b, n), slots), slots.colour
     known, now = rows.take(slots.colour.flatten(0, 1)), mean_colour(look.glimpses, look.claims)
     unseen = unseen.masked_fill(seen & (since > 0) & unlike(known, now), config.patience)
     first, shown = ~known.any(1, keepdim=True), seen[:, None] & now.any(1, keepdim=True)
     colour = torch.where(shown, torch.where(first, now, torch.lerp(known, now, RENEWED)), known)
-    return rows.put(unseen).view(b, n), rows.put(colour).unflatten(0, (b, n))
+    return _with_room(config, rows.put(unseen).view(b, n), slots), rows.put(colour).unflatten(0, (b, n))
+
+
+def _with_room(config: ModelConfig, unseen: Tensor, slots: Slots) -> Tensor:
+    """Frames since each object was last seen, `[B, N]`, `ModelConfig.patience` for the one that makes room."""
+    if unseen.shape[1] < config.slots:
+        return unseen
+    longest, row = unseen.max(1, keepdim=True)
+    full = (slots.presence > 0).all(1, keepdim=True) & (longest >= config.patience_when_full)
+    makes_room = full & (torch.arange(unseen.shape[1], device=unseen.device) == row)
+    return unseen.masked_fill(makes_room, config.patience)
 
 
 def _claims(rows: Rows, slots: Slots, view: FrameView, place: tuple[Tensor, Tensor], look: Look) -> Tensor:

@@ -22,8 +22,8 @@ def repeated(frames, times):
     return frames.map(lambda x: x.repeat(times, 1, 1, 1, 1))
 
 
-def follow(frames, explore=None):
-    model = certain_model(ATARI).requires_grad_(False)
+def follow(frames, explore=None, config=ATARI):
+    model = certain_model(config).requires_grad_(False)
     slots, states = model.initial(frames.batch), []
     for frame in frames:
         slots, terms = model.observe(slots, frame, noise=Noise.none(slots), explore=explore)
@@ -109,6 +109,20 @@ def test_an_object_that_vanishes_is_given_up_after_the_patience_and_not_before()
     frames.foreground[3:, :, :, :, :40] = 0
     counts = [int(slots.count) for slots, _ in follow(frames)]
     assert counts[: 2 + ATARI.patience] == [2] * (2 + ATARI.patience) and counts[-1] == 1
+
+
+@pytest.mark.parametrize(("slots", "when_full", "kept"), [(2, 3, 3), (2, 100, ATARI.patience), (4, 3, ATARI.patience)])
+def test_where_no_slot_is_free_an_object_that_vanished_makes_room_sooner(slots, when_full, kept):
+    frames = repeated(moving_sprites(ATARI, 1, 1, 2), 6 + ATARI.patience)
+    shown = frames.foreground[3:]
+    moved = shown[..., :40].roll(30, 3)
+    shown[..., :40] = moved  # one object vanishes, and another one appears elsewhere
+    states = follow(frames, config=replace(ATARI, slots=slots, patience_when_full=when_full))
+    names = [set(state.identity[0].tolist()) - {-1} for state, _ in states]
+    gone, new = (
+        [t for t, now in enumerate(names) if (name in now) == there] for name, there in ((0, False), (2, True))
+    )
+    assert gone[0] == 2 + kept and new[0] == (3 if slots == 4 else gone[0])
 
 
 @pytest.mark.parametrize(("shrunk", "survivor"), [(None, 0), (0, 1), (1, 0)])
