@@ -85,6 +85,11 @@ def intent_error(slots: Slots, prediction: Prediction, centre: Tensor, unit: Ten
     return ((slots.window[1] + prediction.intent - centre).square().sum(-1) + 1e-6).sqrt() / unit
 
 
+def _holds_departed(play: Play) -> Tensor:
+    """Which stretches hold an object that is tracked but not seen any more, `[B]` bool."""
+    return (play.departed & (play.states.presence > 0)).any(2).any(0)
+
+
 def outcome_losses(
     heads: OutcomeHeads,
     play: Play,
@@ -98,7 +103,8 @@ def outcome_losses(
 
     Observed rewards and endings also teach the heads of imagined steps what these look like: the first points that are
     ever won are hardly imagined. Observed steps without them do not, because an imagined step that looks like one of
-    these may bring a reward.
+    these may bring a reward; nor do those with departed objects, which imagination does not hold: an object would bring
+    its reward where tracking still keeps it, and once more where it is gone.
 
     Args:
         heads: the heads that learn.
@@ -118,7 +124,7 @@ def outcome_losses(
     dreamt, weight = heads(start, actions, end, dense), play.weight.repeat(len(before))
     missed = reward_loss(dreamt, two_hot(rewards, heads.bins), weight) + ending_loss(dreamt, ends, weight)
     for outcome in shown:
-        event = singles.weight * ((singles.rewards[1] != 0) | over)
+        event = singles.weight * ((singles.rewards[1] != 0) | over) * ~_holds_departed(singles)
         missed = missed + SHOWN * (reward_loss(outcome, reward, event) + ending_loss(outcome, over, event))
     return {
         "reward": reward_loss(seen, reward, singles.weight),

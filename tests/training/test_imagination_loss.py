@@ -183,3 +183,7 @@ def test_observed_rewards_teach_imagined_steps_and_their_absence_does_not():
     assert missed(world.heads, 1.0) > missed(world.heads, 0.0) + 1, "an untrained head expects no reward"
     shared = WorldModel(replace(CONFIG, imagined_heads=False)).heads
     assert missed(shared, 1.0) == missed(shared, 0.0)
+    taught, single.departed[1] = missed(world.heads, 1.0), single.states.presence[1] > 0
+    assert missed(world.heads, 1.0) == missed(world.heads, 0.0), "imagination holds no departed objects"
+    single.states.presence[1] = 0
+    assert missed(world.heads, 1.0) == pytest.approx(taught, abs=0.1), "it is left out of the scene"
