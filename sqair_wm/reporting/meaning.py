@@ -14,6 +14,7 @@ MEANING = {
     "decision_share_low": "lower limit of the share of the possible gain (95 %, bootstrap over states)",
     "decision_share_high": "upper limit of the share of the possible gain (95 %, bootstrap over states)",
     "decision_correlation": "correlation of the imagined returns of plans with the true ones, mean over states",
+    "decision_amount": "size of the imagined returns of plans, divided by that of the true ones",
     "decision_states": "states of the game in which plans bring different rewards, so that the choice matters",
     "contact_identity": "share of moving objects that touch another one and still have their identity 4 frames later",
     "contacts_seen": "number of contacts between moving objects",

@@ -34,12 +34,15 @@ class Decisions:
     main: int
 
     def figures(self, suffix: str = "") -> dict[str, float]:
-        """For each horizon N: `decision_share_N`, `..._low`, `..._high`, `decision_correlation_N`, `decision_states_N`.
+        """For each horizon N: `decision_share_N`, `..._low`, `..._high`, and `decision_correlation_N`, `..._amount_N`
+        and `..._states_N`.
 
         The share is the gain of choosing by foresight divided by the gain of the best choice. A gain is a true return
         less the mean of all sequences, summed over the states: a share of 0 is choosing at random, 1 is perfect. `low`
         and `high` are the limits of its 95 % confidence interval, from `DRAWS` resamplings of the states. The
-        correlation of true and foreseen returns is a mean over states. A state in which all sequences have the same
+        correlation of true and foreseen returns is a mean over states. The amount is the sum of the absolute values of
+        all foreseen returns, divided by that of the true ones: above 1, some rewards are foreseen that do not come, or
+        come once and are foreseen several times. A state in which all sequences have the same
         true return does not count; if no state counts, there is only `decision_states_N`. Names without a number are
         those of the main horizon.
 
@@ -70,6 +73,7 @@ def _figures(rows: list[Choice]) -> dict[str, float]:
         "decision_share{}_low": float(low),
         "decision_share{}_high": float(high),
         "decision_correlation{}": float(np.mean([correlation(c) for c in rows])),
+        "decision_amount{}": float(sum(np.abs(c.guess).sum() for c in rows) / sum(np.abs(c.truth).sum() for c in rows)),
     }
 
 

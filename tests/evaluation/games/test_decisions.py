@@ -94,6 +94,7 @@ def test_figures_by_hand() -> None:
     hand = [np.corrcoef(*x)[0, 1] for x in ([[0, 0, 4, 0], [0, 1, 2, 1]], [[2, 0, 0, 2], [0, 3, 2, 1]])]
     hand.append(np.corrcoef([6, 0, 0, 2], [1, 1, 0, 0])[0, 1])
     assert figures["decision_correlation_better"] == pytest.approx(np.mean(hand))
+    assert figures["decision_amount_24_better"] == pytest.approx((4 + 6 + 2) / (4 + 4 + 8))
     assert Decisions([nothing], (24,), 24).figures() == {"decision_states_24": 0}
 
 
