@@ -42,9 +42,9 @@ class Decisions:
         and `high` are the limits of its 95 % confidence interval, from `DRAWS` resamplings of the states. The
         correlation of true and foreseen returns is a mean over states. The amount is the sum of the absolute values of
         all foreseen returns, divided by that of the true ones: above 1, some rewards are foreseen that do not come, or
-        come once and are foreseen several times. A state in which all sequences have the same
-        true return does not count; if no state counts, there is only `decision_states_N`. Names without a number are
-        those of the main horizon.
+        come once and are foreseen several times. A state in which all sequences have the same true return does not
+        count; if no state counts, there is only `decision_states_N`. Names without a number are those of the main
+        horizon.
 
         Args:
             suffix: appended to all names.
