@@ -132,4 +132,4 @@ class ImaginationTrainer(Loop):
 
 def _copy(module: nn.Module) -> dict[str, Tensor]:
     """The weights of a module as they are now."""
-    return {name: x.detach().clone() for name, x in module.state_dict().items()}
+    return {name: x.clone() for name, x in module.state_dict().items()}
