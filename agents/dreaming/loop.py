@@ -139,8 +139,6 @@ class AgentLoop:
         self.games = RealGames(world, settings.games, first, layout)
         if "games" in state:  # runs of versions before 0.9.0 did not save them: new games begin
             self.games.load_state_dict(state["games"])
-        if done and settings.remember:
-            self.play.remember()
         if done:
             torch.set_rng_state(state["random"])
         if "random_cuda" in state and world.background.is_cuda:
@@ -150,6 +148,8 @@ class AgentLoop:
         """Continue until `steps` real steps are played and learned from; calls `on_round` with each round's figures."""
         if self.rounds:
             self._publish()
+            if self.settings.remember and self.play.steps < steps:
+                self.play.remember()  # what is stored is still as it was played
         while self.play.steps < steps:
             record = self.round(steps - self.play.steps)
             if on_round is not None:

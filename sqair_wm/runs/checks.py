@@ -91,16 +91,18 @@ def _walk(path: Path) -> Iterator[Finding]:
     if path.name.endswith(PARTIAL):
         yield Finding(path, LEFT, "half written", "delete it, unless a process is writing to it now")
     elif path.is_file():
-        yield _examine(path, _file, OF_PLAYER if _of_player(path.parent) else REMEDIES.get(path.name, OTHERWISE))
+        yield _examine(path, _file, _remedy_of_file(path))
     elif (path / NOTE).exists() or (path / SUMS).exists():
         yield _examine(path, _arrays, _remedy(path))
     else:
         yield from _folder(path)
 
 
-def _of_player(folder: Path) -> bool:
-    """Whether a folder holds the model that played a round of the training of imagination."""
-    return folder.parent.name == PLAY and folder.name.startswith(PLAYER.format(""))
+def _remedy_of_file(path: Path) -> str:
+    """What to do about a damaged file; the model that played a round is not that of a run."""
+    folder = path.parent
+    of_player = folder.parent.name == PLAY and folder.name.startswith(PLAYER.format(""))
+    return OF_PLAYER if of_player else REMEDIES.get(path.name, OTHERWISE)
 
 
 def _remedy(path: Path) -> str:
@@ -115,7 +117,7 @@ def _folder(path: Path) -> Iterator[Finding]:
         if part.name not in ("tensorboard", "__pycache__") and not part.name.startswith("."):
             yield from _walk(part)
     if (path / WEIGHTS).exists() and (path / DESCRIPTION).exists():
-        together = _examine(path, _model, OF_PLAYER if _of_player(path) else REMEDIES[WEIGHTS])
+        together = _examine(path, _model, _remedy_of_file(path / WEIGHTS))
         if together.state == DAMAGED:
             yield together
 

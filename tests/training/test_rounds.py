@@ -27,9 +27,8 @@ def play(tmp_path_factory) -> AtariSequences:
 def training(play, folder, **changes):
     torch.manual_seed(0)
     world = WorldModel(CONFIG, play.source, play.background)
-    torch.nn.init.constant_(
-        world.sqair.inference.discovery.presence[-1].bias, 2.0
-    )  # takes whatever moves for an object
+    accepts = world.sqair.inference.discovery.presence[-1].bias
+    torch.nn.init.constant_(accepts, 2.0)  # whatever moves is an object
     seen = encode(world.eval(), play, CPU, progress=False)
     folder.mkdir(exist_ok=True)
     config = ImaginationConfig(**(SHORT | {"iterations": 6, "rounds": [[2, 20], [4, 20], [6, 20]]} | changes))

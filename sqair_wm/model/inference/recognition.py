@@ -162,14 +162,14 @@ def sight(
     if n > 1:
         claims = _claims(rows, slots, view, (scale, centre), look)
     seen = shows(view, look.glimpses, scale, claims)
-    unseen = torch.where(seen, 0, since + 1)
-    if not config.colours:
-        return _with_room(config, rows.put(unseen).view(b, n), slots), slots.colour
-    known, now = rows.take(slots.colour.flatten(0, 1)), mean_colour(look.glimpses, look.claims)
-    unseen = unseen.masked_fill(seen & (since > 0) & unlike(known, now), config.patience)
-    first, shown = ~known.any(1, keepdim=True), seen[:, None] & now.any(1, keepdim=True)
-    colour = torch.where(shown, torch.where(first, now, torch.lerp(known, now, RENEWED)), known)
-    return _with_room(config, rows.put(unseen).view(b, n), slots), rows.put(colour).unflatten(0, (b, n))
+    unseen, colour = torch.where(seen, 0, since + 1), slots.colour
+    if config.colours:
+        known, now = rows.take(slots.colour.flatten(0, 1)), mean_colour(look.glimpses, look.claims)
+        unseen = unseen.masked_fill(seen & (since > 0) & unlike(known, now), config.patience)
+        first, shown = ~known.any(1, keepdim=True), seen[:, None] & now.any(1, keepdim=True)
+        renewed = torch.where(shown, torch.where(first, now, torch.lerp(known, now, RENEWED)), known)
+        colour = rows.put(renewed).unflatten(0, (b, n))
+    return _with_room(config, rows.put(unseen).view(b, n), slots), colour
 
 
 def _with_room(config: ModelConfig, unseen: Tensor, slots: Slots) -> Tensor:
