@@ -47,6 +47,7 @@ class ModelSettings:
         behind: with `changing`, the background behind an object is what the object has made of it, which training knows
             in hindsight (an eaten pellet is gone); else it is what was last seen there.
         births: new objects in imagination are learned from play; else they are drawn from the discovery prior.
+        at_once: with `births`, most new objects of an imagined step, and at most half as many as slots.
         lasting: with `interactive` dynamics an object leaves imagination at the step in which it was last seen, which
             training knows in hindsight; tracking gives it up only after `patience` frames.
         leaving: with `lasting`, networks of its own say when an object leaves.
@@ -105,6 +106,7 @@ class ModelSettings:
     changing: Any = "auto"
     behind: bool = True
     births: bool = True
+    at_once: int = 3
     lasting: bool = True
     leaving: bool = True
     clock: bool = True
@@ -138,6 +140,7 @@ class ModelSettings:
         "decoder_width": (0, 16_384),
         "slots": (None, 1000),
         "object_size": (None, 4096),
+        "at_once": (1, 100),
         "what": (1, 4096),
         "glimpse": (None, 512),
         "hidden": (1, 16_384),

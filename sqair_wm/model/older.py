@@ -9,6 +9,7 @@ BEFORE: dict[str, Any] = {
     "changing": False,
     "behind": False,
     "births": False,
+    "at_once": 1,
     "clock": False,
     "timing": False,
     "imagined_heads": False,
@@ -30,7 +31,8 @@ def upgrade(data: dict[str, Any]) -> dict[str, Any]:
     imagination for a while, and velocities were not kept. Before 0.12.0, objects were not recognised by their colour,
     and the model was not told of lost lives. Before 0.16.0, the same heads judged observed and imagined steps. Before
     0.20.0, the background behind an object was what had been seen there last. Before 0.21.0, nothing new was found as
-    long as all slots were taken by objects that had been seen lately.
+    long as all slots were taken by objects that had been seen lately. Before 0.22.0, at most one new object appeared in
+    an imagined step.
     """
     data = BEFORE | data
     if isinstance(data.get("decoder"), int):

@@ -227,8 +227,10 @@ class Noise(TensorRecord):
         """
         n = self.where.shape[1] // 2
         where, what = (torch.cat([x[:, :n] * share, x[:, n:]], 1) for x in (self.where, self.what))
-        decided = 0.5 + share * (self.presence[:, : n + 1] - 0.5)
-        return self.replace(where=where, what=what, presence=torch.cat([decided, self.presence[:, n + 1 :]], 1))
+        decides = torch.arange(2 * n, device=self.presence.device)
+        decides = (decides < n) | ((decides - n) % 2 == 0)
+        presence = torch.where(decides, 0.5 + share * (self.presence - 0.5), self.presence)
+        return self.replace(where=where, what=what, presence=presence)
 
     def split(self, tracked: int) -> tuple[Noise, Noise]:
         """Noise of the first `tracked` of the tracked slots, and of the `N` discovered ones."""

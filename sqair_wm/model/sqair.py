@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sqair_wm.common.finite import check_finite
 from sqair_wm.common.frame import Frame
 from sqair_wm.model.appearance import Appearance
-from sqair_wm.model.births import Births, Expected
+from sqair_wm.model.births import Births, Newcomers
 from sqair_wm.model.clock import since_change
 from sqair_wm.model.config import ModelConfig
 from sqair_wm.model.discovery import SetEncoder
@@ -190,8 +190,8 @@ class SQAIR(nn.Module):
             after = tracked.replace(step=slots.step + 1)
             return after.replace(since=since_change(slots, after)).pad(self.config.slots)
         if self.births is not None and action is not None:
-            expected = self.births(SceneFeatures.of(slots, self.config, self.dense), slots, action)
-            found = self._born(tracked, expected, discover_noise)
+            context = self.births.context(SceneFeatures.of(slots, self.config, self.dense), slots, action)
+            found = self._born(tracked, self.births.draw(context, discover_noise))
         else:
             found = self._appear(tracked, prediction.stay_logit, discover_noise)
         return self._join(slots, tracked, found).pad(self.config.slots)
@@ -200,12 +200,12 @@ class SQAIR(nn.Module):
         """p of every object of `B` scenes one step on under `action` `[B]`: scored by `observe`, drawn by `imagine`."""
         return self.dynamics(slots, action, self.dense)
 
-    def _born(self, tracked: Slots, expected: Expected, noise: Noise) -> Slots:
-        """The new object of each scene, if one is born and a slot is free."""
-        presence, where, what, velocity = (x[:, None] for x in expected.draw(noise))
-        presence = presence * (tracked.count < self.config.slots)[:, None]
-        temporal, prior = self.inference.memory(what, where)
-        return self._new(tracked, what, where, presence, velocity, temporal, prior)
+    def _born(self, tracked: Slots, new: Newcomers) -> Slots:
+        """The new objects of each scene, as many as there are free slots for."""
+        number = torch.arange(new.presence.shape[1], device=new.presence.device)
+        presence = new.presence * (tracked.count[:, None] + number < self.config.slots)
+        temporal, prior = self.inference.memory(new.what, new.where)
+        return self._new(tracked, new.what, new.where, presence, new.velocity, temporal, prior)
 
     def _appear(self, tracked: Slots, stay_logit: Tensor, noise: Noise) -> Slots:
         """New objects from the prior, present ones first; they never need more than the free slots."""

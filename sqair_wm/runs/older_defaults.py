@@ -88,6 +88,9 @@ BEFORE_0210: dict[str, Any] = {
 }
 """The same of 0.20.0 and before."""
 
+BEFORE_0220: dict[str, Any] = {"model.at_once": 1}
+"""The same of 0.21.0 and before."""
+
 DEFAULTS_BEFORE = {
     (0, 4, 0): BEFORE_040,
     (0, 5, 0): BEFORE_050,
@@ -101,5 +104,6 @@ DEFAULTS_BEFORE = {
     (0, 19, 0): BEFORE_0190,
     (0, 20, 0): BEFORE_0200,
     (0, 21, 0): BEFORE_0210,
+    (0, 22, 0): BEFORE_0220,
 }
 """The defaults before each version, from 0.4.0 on, for settings that a run lacks."""

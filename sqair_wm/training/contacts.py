@@ -47,17 +47,23 @@ def hindsight(states: Slots, part: Tensor, new: Tensor) -> Tensor:
 def departed(states: Slots, part: Tensor) -> Tensor:
     """Which objects of `F` frames are still tracked although they are not seen any more, now or later, `[F, N]` bool.
 
-    An object that is out of sight when its part ends does not count: it might have been seen later.
+    So are objects that are seen in a single frame, from that frame on: they are errors of tracking, such as a second
+    object where one has jumped to. An object that is tracked when its part ends does not count: it might have been
+    seen later.
     """
     frame = torch.arange(len(part))[:, None].expand_as(states.identity)
     new = torch.ones_like(states.identity, dtype=torch.bool)
     new[1:] = (states.identity[1:] != states.identity[:-1]) | (part[1:] != part[:-1])[:, None]
     stay = new.cumsum(0) - 1  # numbers the objects that hold a row one after the other
     nothing = torch.full_like(frame, -1)
-    last_seen = nothing.scatter_reduce(0, stay, torch.where(states.unseen > 0, -1, frame), "amax").gather(0, stay)
+    hidden = states.unseen > 0
+    last_seen = nothing.scatter_reduce(0, stay, torch.where(hidden, -1, frame), "amax").gather(0, stay)
+    never = torch.full_like(frame, len(part))
+    first_seen = never.scatter_reduce(0, stay, torch.where(hidden, len(part), frame), "amin").gather(0, stay)
     last = nothing.scatter_reduce(0, stay, frame, "amax").gather(0, stay)
     cut_off = torch.cat([part[1:] != part[:-1], part.new_ones(1, dtype=torch.bool)])
-    return (states.identity >= 0) & (frame > last_seen) & ~cut_off[last]
+    gone = (frame > last_seen) | (first_seen == last_seen)
+    return (states.identity >= 0) & gone & ~cut_off[last]
 
 
 def newly_seen(before: Slots, after: Slots) -> Tensor:

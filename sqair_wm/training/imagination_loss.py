@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from sqair_wm.model.births import Births, birth_loss
+from sqair_wm.model.births import Births
 from sqair_wm.model.clock import since_change
 from sqair_wm.model.dynamics import Dynamics, Prediction, move_on
 from sqair_wm.model.motion import expecting
@@ -18,10 +18,10 @@ from sqair_wm.model.scene_features import SceneFeatures
 from sqair_wm.model.scenery import SceneryChange, changed, scenery_error
 from sqair_wm.model.slots import Slots
 from sqair_wm.nn.where import window
-from sqair_wm.training.contacts import newly_seen
 from sqair_wm.training.encoded import Play, restored
 from sqair_wm.training.horizons import ImaginationConfig
-from sqair_wm.training.terms import intent_error, mean_where, outcome_losses, pick, presence_loss, without_scenery
+from sqair_wm.training.newborn import births_loss
+from sqair_wm.training.terms import intent_error, mean_where, outcome_losses, presence_loss
 from sqair_wm.world.world_model import WorldModel
 
 ERRORS = "errors"
@@ -144,35 +144,10 @@ class ImaginationLoss(nn.Module):
         return slots.scenery if observed else changed(slots.scenery, features, added.detach()), missed
 
     def _births(self, play: Play, singles: Play, before: list[Slots]) -> Tensor:
-        """Loss of the objects that appear; of several at once only the one in the first slot counts.
-
-        The first scenes are left out, because their memory of the dynamics was computed before this training. Objects
-        that will not be seen again are left out as well: tracking keeps them for a while, but imagination does not.
-        Imagined scenes count until something appears in them: from then on it is missing in them. Single steps, of
-        which many are drawn where something appears, count as well.
-        """
+        """See `births_loss`; 0 without a network for it."""
         if self.births is None or len(play) < 4:
             return play.weight.new_zeros(())
-        waits, scenes, found = torch.ones_like(play.weight), [], []
-        for t in range(1, len(play) - 2):
-            later = play.scene(t + 2)
-            new, where, what, _, name = _newcomer(play.scene(t), play.scene(t + 1))
-            stays = (later.identity == name[:, None]) & (later.presence > 0) & (later.unseen == 0)
-            velocity = pick(later.velocity, stays.to(torch.uint8).argmax(1)[:, None])
-            scenes.append(before[t].replace(presence=before[t].presence * ~play.departed[t]))
-            known = stays.any(1).to(velocity.dtype)
-            found.append((where, what, velocity, known, new, play.weight * waits, play.actions[t + 1]))
-            if t + 1 >= self.config.context:
-                waits = waits * ~new
-        now = singles.scene(0)
-        new, where, what, velocity, _ = _newcomer(now, singles.scene(1))
-        scenes.append(now.replace(presence=now.presence * ~singles.departed[0]))
-        unknown = torch.zeros_like(singles.weight)
-        found.append((where, what, velocity, unknown, new, singles.weight, singles.actions[1]))
-        left = without_scenery(scenes)
-        where, what, velocity, known, new, weight, action = (torch.cat(x) for x in zip(*found, strict=True))
-        expected = self.births(SceneFeatures.of(left, self.model, self.dense), left, action)
-        return birth_loss(expected, new, (where, what, velocity, known), weight)
+        return births_loss(self.births, play, singles, before, self.config.context, self.dense)
 
     def _leaving(self, singles: Play) -> Tensor:
         """Cross entropy of whether objects are seen again, on single steps, of which many are drawn where something
@@ -240,11 +215,3 @@ class ImaginationLoss(nn.Module):
             (intent_error(slots, prediction, true_centre, self.unit), seen),
         )
         return *(mean_where(x, w) for x, w in counted), errors
-
-
-def _newcomer(now: Slots, after: Slots) -> tuple[Tensor, ...]:
-    """Whether an object appears with a step, `[B]` bool; and where, what, velocity and identity of the one in the first
-    slot, `[B, ...]`."""
-    new = newly_seen(now, after)
-    slot = new.to(torch.uint8).argmax(1)[:, None]
-    return new.any(1), *(pick(x, slot) for x in (after.where, after.what, after.velocity, after.identity))

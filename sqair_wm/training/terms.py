@@ -16,11 +16,6 @@ SHOWN = 0.5
 """Weight of an observed reward or ending in the loss of the heads of imagined steps, relative to an imagined one."""
 
 
-def pick(x: Tensor, slot: Tensor) -> Tensor:
-    """The values of `x` `[B, N, ...]` for one `slot` `[B, 1]` int64 of each scene, `[B, ...]`."""
-    return x[torch.arange(len(x), device=x.device), slot.squeeze(1)]
-
-
 def without_scenery(scenes: list[Slots]) -> Slots:
     """Scenes as one batch, without gradients and without their scenery, which is by far the largest part of them."""
     none = scenes[0].scenery[:0]

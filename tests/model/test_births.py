@@ -1,9 +1,11 @@
 """New objects in imagination, compared with numbers computed by hand, and in a game that serves after five steps."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from sqair_wm.model.births import Births, Expected, birth_loss
+from sqair_wm.model.births import Births, Expected, Newcomers
 from sqair_wm.model.clock import since_change
 from sqair_wm.model.scene_features import SceneFeatures
 from sqair_wm.model.slots import Noise
@@ -17,8 +19,8 @@ SIZE = 4 + CONFIG.what + 2
 
 
 def expected(logit=0.0, ways=(0.0, 1.0, -1.0), means=(0.0, 1.0, 2.0)):
-    mean = torch.tensor(means)[None, :, None].expand(1, len(means), SIZE)
-    return Expected(torch.tensor([logit]), torch.tensor([ways]), Normal(mean, torch.full_like(mean, 0.1)))
+    mean = torch.tensor(means)[:, None].expand(len(means), SIZE)
+    return Expected(torch.tensor([logit]), torch.tensor([ways]), lambda ways: Normal(mean[ways], mean[ways] * 0 + 0.1))
 
 
 def noise(birth=0.5, way=0.5):
@@ -45,23 +47,21 @@ def test_alternatives_are_drawn_with_their_probabilities():
         assert abs(drawn.count(mean) / 1000 - share) < 0.002
 
 
-def test_log_p_of_an_object_is_that_of_a_mixture():
+def test_log_p_of_an_object_is_that_of_the_ways_in_which_it_may_have_appeared():
     said, one = expected(), torch.full((1, SIZE), 0.9)
     parts = one.split((4, CONFIG.what, 2), -1)
-    each = torch.distributions.Normal(said.object.mean, said.object.std).log_prob(one[:, None]).sum(-1)
-    torch.testing.assert_close(
-        said.log_prob(*parts, torch.ones(1)), torch.logsumexp(said.ways.log_softmax(-1) + each, -1)
-    )
-    without = torch.distributions.Normal(said.object.mean, said.object.std).log_prob(one[:, None])[..., :-2].sum(-1)
-    torch.testing.assert_close(
-        said.log_prob(*parts, torch.zeros(1)), torch.logsumexp(said.ways.log_softmax(-1) + without, -1)
-    )
+    means, chance = torch.tensor([0.0, 1.0, 2.0]), torch.tensor([0.0, 1.0, -1.0]).log_softmax(0)
+    for size, moving in ((SIZE, 1.0), (SIZE - 2, 0.0)):
+        each = chance + size * torch.distributions.Normal(means, 0.1).log_prob(torch.tensor(0.9))
+        for ways in ([0, 1, 2], [1]):
+            found = said.log_prob(torch.tensor([ways]), *parts, torch.tensor([moving]))
+            torch.testing.assert_close(found, torch.logsumexp(each[ways], 0)[None])
 
 
-@pytest.mark.parametrize("clock", ["since", "step"])
-def test_a_serve_five_steps_after_a_change_or_a_lost_life_is_learned(clock):
+@pytest.mark.parametrize(("clock", "at_once"), [("since", 1), ("step", 3)])
+def test_a_serve_five_steps_after_a_change_or_a_lost_life_is_learned(clock, at_once):
     torch.manual_seed(0)
-    births, batch = Births(CONFIG, width=32), 64
+    births, batch = Births(replace(CONFIG, at_once=at_once), width=32), 64
     optimizer = torch.optim.Adam(births.parameters(), 5e-3)
     place, look, speed = (
         torch.tensor([-1.0, -1.0, 0.3, -0.4]),
@@ -71,19 +71,46 @@ def test_a_serve_five_steps_after_a_change_or_a_lost_life_is_learned(clock):
     for _ in range(450):
         time = torch.randint(10, (batch,))
         slots = random_scene(CONFIG, batch, 2).replace(**{clock: time})
-        said = births(SceneFeatures(slots, CONFIG, dense=False), slots, torch.randint(2, (batch,)))
-        target = tuple(x.expand(batch, -1) for x in (place, look, speed)), torch.ones(batch)
-        loss = birth_loss(said, time == 5, (*target[0], target[1]), torch.ones(batch))
+        known = births.context(SceneFeatures(slots, CONFIG, dense=False), slots, torch.randint(2, (batch,)))
+        new = Newcomers((time == 5).float()[:, None], *(x.expand(batch, 1, -1) for x in (place, look, speed)))
+        loss = births.loss(known, new, torch.ones(batch, 1), torch.ones(batch))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     slots = random_scene(CONFIG, 10, 2).replace(**{clock: torch.arange(10)})
-    said = births(SceneFeatures(slots, CONFIG, dense=False), slots, torch.zeros(10, dtype=torch.int64))
+    said = births(births.context(SceneFeatures(slots, CONFIG, dense=False), slots, torch.zeros(10, dtype=torch.int64)))
     assert (said.logit.sigmoid() > 0.5).tolist() == [n == 5 for n in range(10)]
     presence, where, what, velocity = said.draw(Noise.none(slots).split(3)[1])
     assert presence.tolist() == [float(n == 5) for n in range(10)]
     for found, true in ((where, place), (what, look), (velocity, speed)):
         torch.testing.assert_close(found[5], true, atol=0.12, rtol=0)
+
+
+def test_a_player_and_a_car_that_appear_in_the_same_step_are_both_imagined():
+    torch.manual_seed(0)
+    config = replace(CONFIG, slots=4)
+    births, batch = Births(config, width=32), 64
+    optimizer = torch.optim.Adam(births.parameters(), 5e-3)
+    player, car = (torch.tensor([-1.0, -1.0, x, 0.9]) for x in (0.9, -0.9))
+    none = torch.zeros(batch, 2, config.what), torch.zeros(batch, 2, 2)
+    for _ in range(200):
+        slots = random_scene(config, batch, 2).replace(since=torch.randint(4, 6, (batch,)))
+        both = torch.rand(batch) < 0.5  # the player appears always; the car every second time, and it comes first
+        where = torch.where(both[:, None, None], torch.stack([car, player]), torch.stack([player, player]))
+        presence = (slots.since == 5)[:, None] * torch.stack([torch.ones(batch), both], 1)
+        known = births.context(SceneFeatures(slots, config, dense=False), slots, torch.zeros(batch, dtype=torch.int64))
+        loss = births.loss(known, Newcomers(presence, where, *none), torch.ones(batch, 2), torch.ones(batch))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    slots = random_scene(config, 400, 2).replace(since=torch.full((400,), 5))
+    with torch.no_grad():
+        known = births.context(SceneFeatures(slots, config, dense=False), slots, torch.zeros(400, dtype=torch.int64))
+        noise = Noise.draw(slots).split(4)[1]
+        new = births.draw(known, noise.replace(where=torch.zeros_like(noise.where)))
+    near = ((new.where[:, :, None] - torch.stack([player, car])).abs().amax(-1) < 0.3) & (new.presence > 0)[..., None]
+    players, cars = near.float().sum(1).unbind(-1)
+    assert (players == 1).float().mean() > 0.85 and 0.3 < (cars == 1).float().mean() < 0.6
 
 
 def test_an_imagined_birth_is_a_new_object_that_moves_on():

@@ -54,6 +54,14 @@ def test_an_object_has_departed_once_it_is_tracked_but_never_seen_again():
     assert not departed(states, torch.arange(8)).any()
 
 
+def test_what_is_seen_in_a_single_frame_was_never_there():
+    states = scenes([0.9] * 8)
+    states.identity[:, 0] = torch.tensor([0, 5, 5, 5, 6, 6, 6, 7])
+    states.unseen[:, 0] = torch.tensor([0, 0, 1, 2, 0, 1, 0, 0])
+    gone = departed(states, torch.zeros(8, dtype=torch.int64))
+    assert gone[:, 0].tolist() == [True, True, True, True, False, False, False, False]
+
+
 def play(frames=400, event=200):
     states = scenes([0.9] * frames)
     rewards = torch.zeros(frames)
