@@ -16,7 +16,7 @@ from sqair_wm.common.settings import ConfigError, store, typed
 from sqair_wm.games.policies import Policy, RandomPolicy
 from sqair_wm.world.world_model import WorldModel
 
-from .dreaming.dreamer import load_networks, logits_of, train_dreamer, value_of
+from .dreaming.dreamer import held, load_networks, logits_of, train_dreamer, value_of
 from .planning.cem import CEM
 from .planning.mcts import MCTS
 from .planning.planner import Planner
@@ -160,7 +160,7 @@ def _reference(build: Callable[[AgentRun, Any], Any]) -> tuple[Any, Any]:
 
 
 def _dreamer(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:
-    return load_networks(run.path, world, run.settings)
+    return held(load_networks(run.path, world, run.settings), run.settings)
 
 
 def _random(run: AgentRun, world: WorldModel, games: RealGames) -> Policy:

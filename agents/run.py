@@ -45,6 +45,7 @@ OLDER = {
     "agent.world.muon": 0.0,
     "agent.world.context": 4,
     "agent.remember": False,
+    "agent.hold": 1,
 }
 """Values of settings that runs of older versions lack: what the code did then."""
 

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from sqair_wm.training.regroup import fitting
 
 from ..extractors import present
-from ..imagined_returns import Counting, Steps
+from ..imagined_returns import Counting, Steps, Tally
 from ..networks import SlotNetworkSettings
 from .real_play import RealPlay, ReturnTargets, return_targets
 from .returns import ReturnRange, lambda_returns
@@ -26,7 +26,9 @@ class DreamSettings(SlotNetworkSettings, Counting):
 
     Attributes:
         scenes: number of start states, imagined as one batch.
-        horizon: imagined steps from each start state; the critic estimates the return of the steps beyond.
+        horizon: imagined decisions from each start state; the critic estimates the return of the steps beyond.
+        hold: steps for which a decision is held, in imagination and in the game. With 1, waiting for several steps is
+            learned only if waiting a single step is of use. See `agents.playing.held`.
         lam: lambda of the lambda returns: 0 for one step, 1 for the whole horizon.
         entropy: weight of the policy's entropy; advantages are divided by the range of returns, see `ReturnRange`.
         learning_rate: of Adam.
@@ -51,6 +53,7 @@ class DreamSettings(SlotNetworkSettings, Counting):
     reward: str = "sign"
     scenes: int = 256
     horizon: int = 15
+    hold: int = 1
     lam: float = 0.95
     entropy: float = 3e-4
     learning_rate: float = 5e-4
@@ -70,8 +73,8 @@ class DreamSettings(SlotNetworkSettings, Counting):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if min(self.scenes, self.horizon, self.passes, self.parts, self.stretches) < 1:
-            raise ValueError(f"scenes, horizon, passes, parts and stretches have to be at least 1: {self}")
+        if min(self.scenes, self.horizon, self.hold, self.passes, self.parts, self.stretches) < 1:
+            raise ValueError(f"scenes, horizon, hold, passes, parts and stretches have to be at least 1: {self}")
         if self.stretch < 2:
             raise ValueError(f"stretch has to be at least 2: a return takes two frames, got {self.stretch}")
         if self.spread != "auto" and not (isinstance(self.spread, (int, float)) and 0 <= self.spread <= 1):
@@ -79,15 +82,15 @@ class DreamSettings(SlotNetworkSettings, Counting):
 
 
 class Imagined(NamedTuple):
-    """Rollouts of `T` imagined steps from `B` scenes, with what the losses need; no tensor has gradients.
+    """Rollouts of `T` imagined decisions from `B` scenes, with what the losses need; no tensor has gradients.
 
     Attributes:
-        seen: `[T, B, N, D]`, the observation before each step.
-        action: `[T, B]` int64, the action of each step.
+        seen: `[T, B, N, D]`, the observation before each decision.
+        action: `[T, B]` int64, the action of each decision.
         chance: `[T, B]`, its log probability under the policy that acted.
-        value: `[T, B]`, the critic's value before each step.
-        returns: `[T, B]`, the lambda return of each step.
-        alive: `[T, B]`, the probability that the episode had not ended before the step.
+        value: `[T, B]`, the critic's value before each decision.
+        returns: `[T, B]`, the lambda return of each decision.
+        alive: `[T, B]`, the probability that the episode had not ended before the decision.
     """
 
     seen: Tensor
@@ -148,7 +151,7 @@ class Dream:
             imagined = self.imagine(starts)
             known = return_targets(real(), self.policy, self.settings.discount, self.settings.lam) if real else None
             records.append(self._learn_from(imagined, known))
-            done += imagined.action.numel()
+            done += imagined.action.numel() * self.settings.hold
         means = torch.stack([torch.stack(list(r.values())) for r in records]).mean(0).tolist()
         found = dict(zip(records[0], means, strict=True))
         if not all(torch.isfinite(torch.tensor(means))):
@@ -165,15 +168,18 @@ class Dream:
         for _ in range(s.horizon):
             seen.append(self.look(scenes))
             action, value, chance = self.policy(present(seen[-1]))
-            scenes, outcome = self.world.step(scenes, action)
+            tally = Tally(s, s.scenes, device)
+            for _ in range(s.hold):
+                scenes, outcome = self.world.step(scenes, action)
+                tally.add(outcome)
             said.append((action, chance, value[:, 0]))
-            rewards.append(s.of(outcome))
-            weights.append(s.discount * (1 - outcome.ends))
+            rewards.append(tally.total)
+            weights.append(tally.weight)
         action, chance, value = (torch.stack(x) for x in zip(*said, strict=True))
         beyond = self.policy.predict_values(present(self.look(scenes)))[:, 0]
         weight = torch.stack(weights)
         returns = lambda_returns(torch.stack(rewards), weight, torch.cat([value, beyond[None]]), s.lam)
-        alive = torch.cat([torch.ones_like(weight[:1]), (weight[:-1] / s.discount).cumprod(0)])
+        alive = torch.cat([torch.ones_like(weight[:1]), (weight[:-1] / s.discount**s.hold).cumprod(0)])
         return Imagined(torch.stack(seen), action, chance, value, returns, alive)
 
     def _learn_from(self, imagined: Imagined, known: ReturnTargets | None = None) -> dict[str, Tensor]:

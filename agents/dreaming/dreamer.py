@@ -13,6 +13,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
 
 from sqair_wm.envs.layout import Layout
+from sqair_wm.games.policies import Policy
 from sqair_wm.model.slots import Slots
 from sqair_wm.training.checkpoint import load_checkpoint
 from sqair_wm.training.encoded import EncodedPlay
@@ -20,6 +21,7 @@ from sqair_wm.world.world_model import WorldModel
 
 from ..imagined_returns import Sampled
 from ..networks import actor_critic
+from ..playing.held import Held
 from ..run import AgentRun, layout_of
 from ..saved import STATE, last_round, point, read_agent
 from .dream import Dream, DreamSettings
@@ -39,23 +41,28 @@ class Dreamer:
         seed: of weights and random numbers.
 
     Attributes:
-        policy: the model of stable-baselines3 that plays and is saved; its weights are the moving average of the
-            trained ones, see `DreamSettings.average`.
+        model: of stable-baselines3, whose policy plays and is saved; its weights are the moving average of the trained
+            ones, see `DreamSettings.average`.
     """
 
     def __init__(self, world: WorldModel, settings: DreamSettings, seed: int = 0):
         device, self.world = world.background.device, world
-        self.policy = networks(world, settings, seed)
+        self.model = networks(world, settings, seed)
         self.generator = torch.Generator(device).manual_seed(seed)
         self.match = SpreadMatch() if settings.stochastic and settings.spread == "auto" else None
         spread = settings.spread if self.match is None else self.match.best
         self.drawn = Sampled(world, self.generator, settings.discover, spread)
         imagined = self.drawn if settings.stochastic else world
         self.settings, self.layout = settings, layout_of(world, settings)
-        self.dream = Dream(imagined, self.policy.policy, self.layout.features, settings)
+        self.dream = Dream(imagined, self.model.policy, self.layout.features, settings)
         averaged = self.dream.averaged.module
         assert isinstance(averaged, ActorCriticPolicy)
-        self.policy.policy = averaged
+        self.model.policy = averaged
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that plays the real game."""
+        return held(self.model, self.settings)
 
     def learn(
         self, starts: Slots, steps: int, real: EncodedPlay | None = None, own: EncodedPlay | None = None
@@ -71,21 +78,21 @@ class Dreamer:
         """See `SpreadMatch.update`; the figures, and the scale."""
         if self.match is None:
             return {}
-        s, policy, found = self.settings, self.policy.policy, {}
+        s, policy, found = self.settings, self.model.policy, {}
         if own is not None:
             policy.set_training_mode(False)
-            found = self.match.update(self.drawn, policy, self.layout.features, own, s, s.horizon)
+            found = self.match.update(self.drawn, policy, self.layout.features, own, s, s.horizon, s.hold)
         return found | {"spread": self.drawn.spread}
 
     def begin_anew(self) -> None:
         """See `Learner.begin_anew`: new weights, optimiser, averages and range of returns."""
         fresh = Dreamer(self.world, self.settings, int(torch.randint(2**31, ())))
-        self.policy, self.dream, self.generator = fresh.policy, fresh.dream, fresh.generator
+        self.model, self.dream, self.generator = fresh.model, fresh.dream, fresh.generator
         self.match, self.drawn = fresh.match, fresh.drawn
 
     def save(self, path: Path) -> None:
         """Write the model of stable-baselines3, see `stable_baselines3.PPO.save`."""
-        self.policy.save(path)
+        self.model.save(path)
 
     def state_dict(self) -> dict[str, Any]:
         """See `Learner.state_dict`."""
@@ -93,7 +100,7 @@ class Dreamer:
         return {"dream": self.dream.state_dict(), "generator": self.generator.get_state()} | match
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from what `state_dict` returned; `policy` has to have its weights already, from its own file."""
+        """Continue from what `state_dict` returned; `model` has to have its weights already, from its own file."""
         self.dream.load_state_dict(state["dream"])
         self.generator.set_state(state["generator"])
         if self.match is not None and "match" in state:
@@ -121,6 +128,11 @@ def load_networks(folder: Path, world: WorldModel, settings: DreamSettings) -> P
     return model
 
 
+def held(model: PPO, settings: DreamSettings) -> Policy:
+    """The policy of an actor-critic, whose decisions are held as long as it learned to, see `DreamSettings.hold`."""
+    return model if settings.hold == 1 else Held(model, settings.hold)
+
+
 def train_dreamer(run: AgentRun, say: Callable[[dict[str, float]], None]) -> None:
     """Train the agent of a run, or continue its training; `say` is called with the figures of every round."""
     done = last_round(run.path)
@@ -130,7 +142,7 @@ def train_dreamer(run: AgentRun, say: Callable[[dict[str, float]], None]) -> Non
     dreamer = Dreamer(world, settings, run.seed)
     world_learner = ImaginationLearner(world, settings.world, fabric, folder, run.seed)
     if folder is not None:
-        read_agent(dreamer.policy, folder, world.background.device, f"delete {folder}, and the run begins anew")
+        read_agent(dreamer.model, folder, world.background.device, f"delete {folder}, and the run begins anew")
         dreamer.load_state_dict(load_checkpoint(folder / STATE)["learner"])
     loop = AgentLoop(run.path, world, dreamer, world_learner, settings, run.seed, done, dreamer.layout)
     if settings.recorded:

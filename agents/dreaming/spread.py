@@ -49,7 +49,7 @@ class SpreadMatch:
         self.best = FIRST
 
     def update(self, world: Sampled, policy: ActorCriticPolicy, look: Callable[[Any], Tensor], play: EncodedPlay,
-               counting: Counting, steps: int) -> dict[str, float]:  # fmt: skip
+               counting: Counting, decisions: int, hold: int = 1) -> dict[str, float]:  # fmt: skip
         """Compare with play, and give `world` the best scale.
 
         Args:
@@ -58,11 +58,13 @@ class SpreadMatch:
             look: function from scenes to observations `[B, N, D]`.
             play: of that policy alone.
             counting: transforms the rewards.
-            steps: for how long futures are compared.
+            decisions: for how many futures are compared.
+            hold: steps for which each is held.
 
         Returns:
             Gains, losses and endings of a future, in the game and in imagination with the best scale.
         """
+        steps = decisions * hold
         chosen, true = real_futures(play, counting, steps)
         if not len(chosen):
             return {}
@@ -72,7 +74,7 @@ class SpreadMatch:
         found = []
         for spread in SPREADS:
             world.spread = spread
-            found.append(imagined_futures(world, policy, look, scenes, counting, steps).cpu())
+            found.append(imagined_futures(world, policy, look, scenes, counting, decisions, hold).cpu())
         self.misses = KEPT * self.misses + torch.stack([deviance(true, x) for x in found]) / steps
         if self.misses.min() < self.misses[SPREADS.index(self.best)] - BETTER:
             self.best = SPREADS[int(self.misses.argmin())]
@@ -117,12 +119,14 @@ def imagined_futures(
     look: Callable[[Any], Tensor],
     scenes: Slots,
     counting: Counting,
-    steps: int,
+    decisions: int,
+    hold: int = 1,
 ) -> Tensor:
-    """The expected sums of gains, losses and endings of `steps` steps from some scenes, `[3]`."""
+    """The expected sums of gains, losses and endings of some decisions, `[3]`, each held for `hold` steps."""
     going, sums = torch.ones_like(scenes.presence[:, 0]), []
-    for _ in range(steps):
-        action = policy(present(look(scenes)))[0]
+    for step in range(decisions * hold):
+        if step % hold == 0:
+            action = policy(present(look(scenes)))[0]
         scenes, outcome = world.step(scenes, action)
         reward = counting.of(outcome)
         sums.append(torch.stack([reward.clamp(min=0), (-reward).clamp(min=0), outcome.ends]) @ going)

@@ -70,6 +70,17 @@ def test_what_is_imagined_gives_each_action_its_own_reward():
     assert torch.equal(imagined.returns[3], right[3])
 
 
+def test_a_decision_that_is_held_brings_the_rewards_of_all_its_steps():
+    _, learner = dream(TakeTurns(), 2, horizon=2, hold=3, lam=1.0, discount=0.5)
+    learner.policy.value_net.weight.data.zero_()
+    imagined = learner.imagine(at(0))
+    # Action 0 brings a reward in steps 0, 2 and 4, action 1 in steps 1, 3 and 5. The second decision begins with step 3.
+    first, second = torch.tensor([1 + 0.25, 0.5]), torch.tensor([0.5, 1 + 0.25])
+    assert torch.allclose(imagined.returns[1], second[imagined.action[1]])
+    assert torch.allclose(imagined.returns[0], first[imagined.action[0]] + second[imagined.action[1]] / 8)
+    assert learner.learn(at(0), 400)["steps"] == 64 * 2 * 3 * 2
+
+
 def test_steps_after_an_ending_do_not_teach():
     _, learner = dream(Corridor([0, 0, 5, 5, 5, 5, 5], ends=(2, 3, 4, 5, 6)), horizon=6)
     imagined = learner.imagine(at(2, 1))

@@ -8,7 +8,7 @@ from sqair_wm.agents.settings import DreamAgent
 
 
 def weights(dreamer: Dreamer) -> torch.Tensor:
-    return torch.cat([p.detach().flatten() for p in dreamer.policy.policy.parameters()])
+    return torch.cat([p.detach().flatten() for p in dreamer.model.policy.parameters()])
 
 
 def test_an_agent_that_begins_anew_knows_nothing_of_before(model):
@@ -22,4 +22,4 @@ def test_an_agent_that_begins_anew_knows_nothing_of_before(model):
     dreamer.begin_anew()
     assert not torch.equal(weights(dreamer), learned) and not torch.equal(weights(dreamer), first)
     assert not dreamer.dream.optimizer.state_dict()["state"] and dreamer.dream.range.average == 0
-    assert dreamer.policy.policy is dreamer.dream.averaged.module, "what plays is what learns"
+    assert dreamer.model.policy is dreamer.dream.averaged.module, "what plays is what learns"

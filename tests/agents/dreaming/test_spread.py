@@ -61,7 +61,7 @@ def test_a_deviance_is_lowest_for_what_happened():
 def test_the_noise_that_brings_as_many_losses_as_the_game_is_chosen(world, losses, best):
     match, drawn = SpreadMatch(), Unlucky(world, torch.Generator(), spread=FIRST)
     agent = Dreamer(world, DreamAgent(width=8, features=8, hidden=8, around=False))
-    figures = match.update(drawn, agent.policy.policy, agent.layout.features, play(world, losses), SIGNS, STEPS)
+    figures = match.update(drawn, agent.model.policy, agent.layout.features, play(world, losses), SIGNS, STEPS)
     assert match.best == drawn.spread == best
     assert figures["losses_imagined"] == pytest.approx(STEPS * 0.2 * best, rel=1e-4)
     assert figures["losses_real"] == pytest.approx(STEPS * losses, rel=0.3) and figures["gains_real"] == 0
@@ -73,7 +73,7 @@ def test_where_rewards_are_few_the_noise_stays_as_it_is(world):
     few = play(world, 0.0, 120)
     few.rewards[::24] = -1  # 0.125 stands for a loss in 40 steps, 0.25 for one in 20
     for _ in range(9):
-        match.update(drawn, agent.policy.policy, agent.layout.features, few, SIGNS, STEPS)
+        match.update(drawn, agent.model.policy, agent.layout.features, few, SIGNS, STEPS)
         assert drawn.spread == FIRST
     assert SPREADS[int(match.misses.argmin())] < FIRST
 
@@ -83,7 +83,7 @@ def test_later_play_counts_more_than_earlier_play(world):
     agent = Dreamer(world, DreamAgent(width=8, features=8, hidden=8, around=False))
     found = []
     for losses in (0.2, 0.2, 0.0, 0.0, 0.0, 0.0):
-        match.update(drawn, agent.policy.policy, agent.layout.features, play(world, losses), SIGNS, STEPS)
+        match.update(drawn, agent.model.policy, agent.layout.features, play(world, losses), SIGNS, STEPS)
         found.append(match.best)
     assert found[1] == 1 and found[-1] < 0.5 and found == sorted(found[:2]) + sorted(found[2:], reverse=True)
 
