@@ -74,7 +74,7 @@ def test_a_decision_that_is_held_brings_the_rewards_of_all_its_steps():
     _, learner = dream(TakeTurns(), 2, horizon=2, hold=3, lam=1.0, discount=0.5)
     learner.policy.value_net.weight.data.zero_()
     imagined = learner.imagine(at(0))
-    # Action 0 brings a reward in steps 0, 2 and 4, action 1 in steps 1, 3 and 5. The second decision begins with step 3.
+    # Action 0 brings a reward in even steps, action 1 in odd ones. The second decision begins with step 3.
     first, second = torch.tensor([1 + 0.25, 0.5]), torch.tensor([0.5, 1 + 0.25])
     assert torch.allclose(imagined.returns[1], second[imagined.action[1]])
     assert torch.allclose(imagined.returns[0], first[imagined.action[0]] + second[imagined.action[1]] / 8)
