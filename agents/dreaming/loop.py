@@ -166,12 +166,13 @@ class AgentLoop:
         world = self.world_learner.learn(self.play, s.world_iterations) if len(self.play) else {}
         check_weights(self.world, "the world model", "agent.world.rate")
         times["learning_the_world"] = time.perf_counter() - clock - sum(times.values())
-        if self.rounds in s.anew:
+        anew = self.rounds in s.anew
+        if anew:
             self.learner.begin_anew()
         if s.remember:
             self.play.remember()
         starts = self.play.starts(self.world.background.device, s.newest)
-        own = self.play.lately(1) if played and self.rounds else None
+        own = self.play.lately(1) if played and self.rounds and not anew else None
         with told_if_diverged("learning in imagination", "agent.learning_rate or agent.world.rate"):
             learned = self.learner.learn(starts, s.dream_steps, self.play.lately(s.newest), own)
         times["dreaming"] = time.perf_counter() - clock - sum(times.values())

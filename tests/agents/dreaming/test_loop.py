@@ -90,6 +90,7 @@ def test_an_agent_begins_anew_after_the_rounds_that_are_asked_for(world, short, 
     run.run(40)
     order = [a for a, b in zip(notes.asked, [None, *notes.asked], strict=False) if a != b]
     assert order == ["world", "dream", "play", "world", "anew", "dream", "play", "world", "anew", "dream"]
+    assert notes.owned == [0, 0, 0], "the policy of before played, and not that of now"
     with pytest.raises(ValueError, match="anew takes numbers of rounds"):
         replace(SETTINGS, anew=[0]).check()
 
