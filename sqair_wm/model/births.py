@@ -198,9 +198,7 @@ class Births(nn.Module):
             said, there = self(context), presence * (weight > 0)
             missed = F.binary_cross_entropy_with_logits(said.logit, presence, weight, reduction="sum")
             whether, born = whether + missed, born + there.sum()
-            which = (
-                which
-                - torch.where(there > 0, said.log_prob(self._ways(where), where, what, velocity, known, LOOK), 0).sum()
-            )
+            density = said.log_prob(self._ways(where), where, what, velocity, known, LOOK)
+            which = which - torch.where(there > 0, density, 0).sum()
             context, weight = self.joined(context, presence, where, what), weight * presence
         return whether / scenes + WHICH * which / born.clamp(min=1)
