@@ -112,11 +112,11 @@ class Births(nn.Module):
         self.each = mlp(config.what + 7 + config.hidden, width, width, out=False, activation=nn.ReLU)
         self.action, self.since = nn.Embedding(config.actions, width), nn.Embedding(LONGEST, width)
         self.time = TimeCode(width) if config.timing else None
-        self.config, self.at_once = config, config.at_once
-        self.another = mlp(4 + config.what, width, width, out=False, activation=nn.ReLU) if self.at_once > 1 else None
+        self.config, several = config, config.at_once > 1
+        self.another = mlp(4 + config.what, width, width, out=False, activation=nn.ReLU) if several else None
         self.scene = mlp(3 * width, width, out=False, activation=nn.ReLU)
         self.size = 4 + config.what + 2
-        self.cell = nn.Embedding(CELLS**2, width) if self.at_once > 1 else None
+        self.cell = nn.Embedding(CELLS**2, width) if several else None
         ways = WAYS if self.cell is None else CELLS**2
         self.birth, self.ways = linear(width, 1), linear(width, ways)
         self.object = linear(width, (WAYS if self.cell is None else 1) * 2 * self.size)
@@ -173,12 +173,12 @@ class Births(nn.Module):
             context: of `B` scenes.
             noise: of the slots that may be discovered.
         """
-        drawn: list[tuple[Tensor, ...]] = []
-        for number in range(max(1, min(self.at_once, noise.presence.shape[1] // 2))):
-            presence, where, what, velocity = self(context).draw(noise, number)
-            presence = presence * drawn[-1][0] if drawn else presence
-            context = self.joined(context, presence, where, what)
-            drawn.append((presence, where, what, velocity))
+        drawn = [self(context).draw(noise)]
+        for number in range(1, min(self.config.at_once, noise.presence.shape[1] // 2)):
+            there, where, what, _ = drawn[-1]
+            context = self.joined(context, there, where, what)
+            presence, *which = self(context).draw(noise, number)
+            drawn.append((presence * there, *which))
         return Newcomers(*(torch.stack(x, 1) for x in zip(*drawn, strict=True)))
 
     def loss(self, context: Tensor, new: Newcomers, moving: Tensor, weight: Tensor) -> Tensor:

@@ -56,13 +56,12 @@ def departed(states: Slots, part: Tensor) -> Tensor:
     new[1:] = (states.identity[1:] != states.identity[:-1]) | (part[1:] != part[:-1])[:, None]
     stay = new.cumsum(0) - 1  # numbers the objects that hold a row one after the other
     nothing = torch.full_like(frame, -1)
-    hidden = states.unseen > 0
-    last_seen = nothing.scatter_reduce(0, stay, torch.where(hidden, -1, frame), "amax").gather(0, stay)
-    never = torch.full_like(frame, len(part))
-    first_seen = never.scatter_reduce(0, stay, torch.where(hidden, len(part), frame), "amin").gather(0, stay)
+    seen = states.unseen == 0
+    last_seen = nothing.scatter_reduce(0, stay, torch.where(seen, frame, -1), "amax").gather(0, stay)
+    times_seen = torch.zeros_like(frame).scatter_add(0, stay, seen.long()).gather(0, stay)
     last = nothing.scatter_reduce(0, stay, frame, "amax").gather(0, stay)
     cut_off = torch.cat([part[1:] != part[:-1], part.new_ones(1, dtype=torch.bool)])
-    gone = (frame > last_seen) | (first_seen == last_seen)
+    gone = (frame > last_seen) | (times_seen == 1)
     return (states.identity >= 0) & gone & ~cut_off[last]
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from sqair_wm.model.births import Births, Newcomers
 from sqair_wm.model.scene_features import SceneFeatures
 from sqair_wm.model.slots import Slots
+from sqair_wm.nn.packing import flat_rows, take_rows
 from sqair_wm.training.contacts import newly_seen
 from sqair_wm.training.encoded import Play
 from sqair_wm.training.terms import without_scenery
@@ -51,11 +52,11 @@ def births_loss(births: Births, play: Play, singles: Play, before: list[Slots], 
     """
     steps, waits = [], torch.ones_like(play.weight)
     for t in range(1, len(play) - 2):
-        step = _step(play, t, before[t], births.at_once)
+        step = _step(play, t, before[t], births.config.at_once)
         steps.append(step._replace(weight=step.weight * waits))
         if t + 1 >= context:
             waits = waits * (1 - step.new.presence[:, 0])
-    steps.append(_step(singles, 0, singles.scene(0), births.at_once))
+    steps.append(_step(singles, 0, singles.scene(0), births.config.at_once))
     scenes, action, _, moving, weight = zip(*steps, strict=True)
     left, new = without_scenery(list(scenes)), Newcomers(*map(torch.cat, zip(*(s.new for s in steps), strict=True)))
     known = births.context(SceneFeatures.of(left, births.config, dense), left, torch.cat(action))
@@ -70,22 +71,16 @@ def _step(play: Play, t: int, before: Slots, most: int) -> Step:
     """
     after, last = play.scene(t + 1), t + 2 == len(play)
     later = play.scene(t + 1 if last else t + 2)
-    height = torch.where(_fresh(play, t), after.window[1][..., 0], torch.inf)
-    order = height.sort(dim=1, stable=True).indices[:, :most]
-    fresh, where, what, name = (_take(x, order) for x in (_fresh(play, t), after.where, after.what, after.identity))
+    appears = newly_seen(play.scene(t), after) & ~play.departed[t + 1]
+    order = torch.where(appears, after.window[1][..., 0], torch.inf).sort(dim=1, stable=True).indices[:, :most]
+    rows = flat_rows(order, appears.shape[1])
+    fresh, where, what, name = (
+        take_rows(x, rows, order.shape) for x in (appears, after.where, after.what, after.identity)
+    )
     stays = (later.identity[:, None] == name[..., None]) & (later.presence > 0)[:, None] & (later.unseen == 0)[:, None]
-    velocity = _take(later.velocity, stays.to(torch.uint8).argmax(2))
+    slot = stays.to(torch.uint8).argmax(2)
+    velocity = take_rows(later.velocity, flat_rows(slot, appears.shape[1]), slot.shape)
     moving = (stays.any(2) & fresh).to(where.dtype) * (not last)
     scene = before.replace(presence=before.presence * ~play.departed[t])
     new = Newcomers(fresh.to(where.dtype), where, what, velocity)
     return Step(scene, play.actions[t + 1], new, moving, play.weight)
-
-
-def _fresh(play: Play, t: int) -> Tensor:
-    """Which objects appear after frame `t`, `[B, N]` bool."""
-    return newly_seen(play.scene(t), play.scene(t + 1)) & ~play.departed[t + 1]
-
-
-def _take(x: Tensor, slots: Tensor) -> Tensor:
-    """The values of `x` `[B, N, ...]` in some `slots` `[B, M]` of each scene, `[B, M, ...]`."""
-    return x[torch.arange(len(x), device=x.device)[:, None], slots]
