@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium as gym
@@ -25,12 +25,14 @@ class NetworkSettings:
         width: length of the code of an object.
         layers: number of attention layers.
         hidden: hidden units of the policy, and of the value.
+        ahead: numbers of steps after which relative positions of objects are given as well, see `SlotExtractor`.
     """
 
     features: int = 128
     width: int = 64
     layers: int = 1
     hidden: int = 64
+    ahead: list[int] = field(default_factory=lambda: [2, 4, 8, 16])
 
     def __post_init__(self) -> None:
         # Dataclasses that inherit from several classes check them all.
@@ -39,6 +41,8 @@ class NetworkSettings:
             raise ValueError(
                 f"agent.width is {self.width}: it has to be a multiple of {HEADS}, for the attention heads"
             )
+        if any(steps < 1 for steps in self.ahead):
+            raise ValueError(f"agent.ahead takes numbers of steps, from 1 on, got {list(self.ahead)}")
 
 
 @dataclass(frozen=True)
@@ -53,16 +57,15 @@ class SlotNetworkSettings(NetworkSettings):
     around: bool | None = None
 
 
+def reading_options(settings: NetworkSettings) -> dict[str, Any]:
+    """How a `SlotExtractor` reads a scene, for any number of features: plain data, to be saved."""
+    return {"width": settings.width, "layers": settings.layers, "ahead": tuple(settings.ahead)}
+
+
 def extractor_options(settings: NetworkSettings) -> dict[str, Any]:
     """`policy_kwargs` of stable-baselines3 for observations of objects: plain data and a class, to be saved."""
-    return {
-        "features_extractor_class": SlotExtractor,
-        "features_extractor_kwargs": {
-            "features_dim": settings.features,
-            "width": settings.width,
-            "layers": settings.layers,
-        },
-    }
+    told = {"features_dim": settings.features} | reading_options(settings)
+    return {"features_extractor_class": SlotExtractor, "features_extractor_kwargs": told}
 
 
 def actor_critic(

@@ -46,6 +46,7 @@ OLDER = {
     "agent.world.context": 4,
     "agent.remember": False,
     "agent.hold": 1,
+    "agent.ahead": [],
 }
 """Values of settings that runs of older versions lack: what the code did then."""
 

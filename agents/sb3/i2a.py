@@ -7,6 +7,7 @@ pictures; the agent learns by PPO, not A3C; and the rollout policy has optimiser
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -17,7 +18,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 from ..extractors import SlotExtractor, present
-from ..networks import NetworkSettings
+from ..networks import NetworkSettings, reading_options
 from .rollouts import IMAGINED, REWARDS, SLOTS
 
 
@@ -28,11 +29,12 @@ class RolloutPolicy(nn.Module):
         rows: space of a scene's rows, `[N, D]`.
         actions: number A of actions.
         width: of its codes of objects.
+        ahead: see `SlotExtractor`.
     """
 
-    def __init__(self, rows: gym.Space, actions: int, width: int = 64):
+    def __init__(self, rows: gym.Space, actions: int, width: int = 64, ahead: Sequence[int] = ()):
         super().__init__()
-        self.look = SlotExtractor(rows, width, width=width)
+        self.look = SlotExtractor(rows, width, width=width, ahead=ahead)
         self.choose = nn.Linear(width, actions)
 
     def forward(self, seen: Tensor) -> Tensor:
@@ -50,11 +52,12 @@ class RolloutEncoder(nn.Module):
         code: length of the code of a rollout.
         width: of the codes of objects.
         layers: of attention over objects.
+        ahead: see `SlotExtractor`.
     """
 
-    def __init__(self, rows: gym.Space, code: int = 64, width: int = 64, layers: int = 1):
+    def __init__(self, rows: gym.Space, code: int = 64, width: int = 64, layers: int = 1, ahead: Sequence[int] = ()):
         super().__init__()
-        self.look = SlotExtractor(rows, code, width=width, layers=layers)
+        self.look = SlotExtractor(rows, code, width=width, layers=layers, ahead=ahead)
         self.read = nn.LSTM(code + 1, code)
 
     def forward(self, imagined: Tensor, rewards: Tensor) -> Tensor:
@@ -85,6 +88,7 @@ class ImaginationExtractor(BaseFeaturesExtractor):
         code: length of the code of a rollout.
         width: of the codes of objects.
         layers: of attention over objects.
+        ahead: see `SlotExtractor`.
 
     Attributes:
         rollout_policy: the policy that acts in imagination.
@@ -97,12 +101,13 @@ class ImaginationExtractor(BaseFeaturesExtractor):
         code: int = 64,
         width: int = 64,
         layers: int = 1,
+        ahead: Sequence[int] = (),
     ):
         rows, (actions, _) = observation_space[SLOTS], observation_space[REWARDS].shape or (0, 0)
         super().__init__(observation_space, model_free + actions * code)
-        self.model_free = SlotExtractor(rows, model_free, width=width, layers=layers)
-        self.encoder = RolloutEncoder(rows, code, width, layers)
-        self.rollout_policy = RolloutPolicy(rows, actions, width)
+        self.model_free = SlotExtractor(rows, model_free, width=width, layers=layers, ahead=ahead)
+        self.encoder = RolloutEncoder(rows, code, width, layers, ahead)
+        self.rollout_policy = RolloutPolicy(rows, actions, width, ahead)
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """`B` observations to `[B, model_free + A * code]`."""
@@ -112,7 +117,7 @@ class ImaginationExtractor(BaseFeaturesExtractor):
 
 def imagination_options(settings: NetworkSettings, code: int) -> dict[str, Any]:
     """`policy_kwargs` of stable-baselines3 for observations with rollouts: plain data and a class, to be saved."""
-    told = {"model_free": settings.features, "code": code, "width": settings.width, "layers": settings.layers}
+    told = {"model_free": settings.features, "code": code} | reading_options(settings)
     return {"features_extractor_class": ImaginationExtractor, "features_extractor_kwargs": told}
 
 

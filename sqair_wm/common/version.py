@@ -1,3 +1,3 @@
 """The version of this program, which is saved with every run."""
 
-VERSION = "0.22.0"
+VERSION = "0.23.0"

@@ -108,7 +108,28 @@ def test_a_relation_says_where_the_sender_is():
     assert apart[0, 0].abs().sum() == 0
 
 
+def test_a_relation_also_says_where_the_sender_will_be():
+    x = torch.zeros(1, 2, 9)
+    x[0, 1, :2], x[0, 1, 4:6] = torch.tensor([0.6, -1.0]), torch.tensor([-0.1, 0.5])
+    later = relation(x, torch.tensor([2.0, 1.0]), (3,))[0, 0, 1, 6:]
+    y, x = 0.6 - 3 * 2 * 0.1, -1.0 + 3 * 0.5
+    assert torch.allclose(later, torch.tensor([2 * y, 2 * x, 8 * y, 8 * x]).tanh(), atol=1e-6)
+
+
+def test_the_unit_of_positions_does_not_change_where_objects_will_be():
+    scene, features = rows(), {}
+    large = scene.clone()
+    large[..., 1:7] *= 40
+    for name, seen in (("half frames", scene), ("pixels", large)):
+        torch.manual_seed(1)
+        reader = extractor(ahead=(2, 8)).train()
+        with torch.no_grad():
+            reader(seen)
+            features[name] = reader.eval()(seen)
+    assert torch.allclose(*features.values(), atol=1e-4)
+
+
 def test_learning_reaches_every_weight():
-    features = extractor(layers=2).train()
+    features = extractor(layers=2, ahead=(2, 8)).train()
     features(rows()).square().sum().backward()
     assert all(w.grad is not None and w.grad.abs().sum() > 0 for n, w in features.named_parameters() if "bias" not in n)

@@ -28,6 +28,7 @@ def stopped(main, *arguments):
         (("device=cuda:9",), "device=cuda"),
         (("name=",), "names no folder for the run"),
         (("agent=dream", "agent.width=15"), "agent.width is 15: it has to be a multiple of 4"),
+        (("agent=dream", "agent.ahead=[0]"), "agent.ahead takes numbers of steps, from 1 on, got [0]"),
         (("agent=dream", "agent.dream_steps=0"), "agent.dream_steps is 0"),
         (("agent=ppo_slots", "agent.batch_size=1"), "agent.batch_size (1)"),
         (("agent=ppo_slots", "agent.n_steps=1", "agent.games=1"), "have to be at least 2"),

@@ -160,7 +160,7 @@ def test_ppo_learns_from_imagination_what_its_control_cannot():
 
 
 def test_the_rollout_policy_comes_to_do_what_the_agent_does():
-    won, agent, _ = learned(imagine=False, shown=True)
+    won, agent, _ = learned(imagine=False, shown=True, rounds=8)
     assert won > 0.9, "here the scene itself tells"
     with torch.no_grad():
         likely = rollout_policy_of(agent)(look(at(*range(ACTIONS)))).softmax(-1)
