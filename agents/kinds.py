@@ -22,8 +22,8 @@ from .planning.mcts import MCTS
 from .planning.planner import Planner
 from .planning.shooting import Shooting
 from .playing.games import RealGames
-from .run import AgentRun, device_of, fill_older, saved_config
-from .saved import read_agent
+from .run import AgentRun, device_of, fill_older, holds_agent, saved_config
+from .saved import AGENT, read_agent
 from .sb3.reference_settings import DQNAgent, DQNPixels, DynaAgent, I2AAgent, OracleAgent, PPOAgent, PPOPixels
 from .sb3.references import dqn, dyna, i2a, ppo, train_reference
 from .sb3.sights import SightPolicy, SlotSight, sight_of
@@ -86,14 +86,26 @@ def _kind_of(config: DictConfig) -> Kind:
     return KINDS[name]
 
 
+def find_agent(path: Path) -> Path:
+    """The run of an agent: `path`, or for a world model the first trained agent beside it, such as `Pong-dream`.
+
+    Raises:
+        ConfigError: if the configuration at `path` is damaged.
+        FileNotFoundError: if there is nothing at `path`, and no run of that name.
+    """
+    path = find_folder(path, missing="no run of an agent")
+    beside = [p for p in sorted(path.parent.glob(f"{path.name}-*")) if (p / AGENT).exists() and (p / CONFIG).exists()]
+    return path if holds_agent(path) or not beside else beside[0]
+
+
 def open_run(path: Path) -> AgentRun:
-    """An existing run of an agent, by its folder or its name, see `find_folder`.
+    """An existing run of an agent, by its folder, its name, or the world model beside it, see `find_agent`.
 
     Raises:
         ConfigError: if it is damaged, or not the run of an agent.
         FileNotFoundError: if there is none.
     """
-    path = find_folder(path, (CONFIG,), "no run of an agent")
+    path = find_agent(path)
     config = saved_config(path)
     try:
         fill_older(config, [field.name for field in fields(_kind_of(config).settings)])

@@ -19,7 +19,6 @@ from sqair_wm.common.command import in_one_line
 from sqair_wm.common.cpu import use_cpu
 from sqair_wm.common.figures import moving_picture, write_mp4
 from sqair_wm.common.files import write_atomically
-from sqair_wm.common.named_folders import find_folder
 from sqair_wm.common.settings import ConfigError
 from sqair_wm.games.games import action_names
 from sqair_wm.model.slots import Slots
@@ -30,27 +29,13 @@ from .expectations import look_ahead, picture
 from .imagined_returns import Counting
 from .kinds import KINDS, open_run
 from .playing.games import RealGames
-from .run import CONFIG, AgentRun
-from .saved import AGENT
+from .run import AgentRun
 
 if TYPE_CHECKING:
     import tkinter
 
 AHEAD, RATE, FILMED = 16, 15, 900
 """Imagined steps shown for each action; pictures a second; steps of a film unless said otherwise, a minute."""
-
-
-def find_agent(path: Path) -> Path:
-    """The run of an agent: `path`, or for a world model the first trained agent beside it, such as `Pong-dream`.
-
-    Raises:
-        FileNotFoundError: if there is nothing at `path`, and no run of that name.
-    """
-    path = find_folder(path, missing="no run of an agent")
-    beside = [p for p in sorted(path.parent.glob(f"{path.name}-*")) if (p / AGENT).exists() and (p / CONFIG).exists()]
-    if (path / AGENT).exists() or not beside:
-        return path
-    return beside[0]
 
 
 def watch(run: AgentRun, seed: int = FIRST_SEED, deterministic: bool | None = None) -> Iterator[np.ndarray]:
@@ -150,7 +135,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not 0 <= options.seed <= LARGEST_SEED:
         parser.error(f"--seed has to lie between 0 and {LARGEST_SEED}")
     with in_one_line("stopped"):
-        run = open_run(find_agent(options.run))
+        run = open_run(options.run)
         use_cpu(int(run.config.threads))
         root = None if options.video else window(f"{run.path.name}: what each action leads to")
         steps = FILMED if root is None and options.steps is None else options.steps

@@ -205,6 +205,11 @@ def saved_config(path: Path) -> DictConfig:
     return config
 
 
+def holds_agent(path: Path) -> bool:
+    """Whether a folder is the run of an agent, trained or not; raises ConfigError if its configuration is damaged."""
+    return (path / CONFIG).exists() and "agent" in _read(path / CONFIG)
+
+
 def _read(file: Path) -> DictConfig:
     try:
         config = OmegaConf.load(file)

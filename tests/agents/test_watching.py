@@ -9,7 +9,8 @@ import torch
 
 from sqair_wm.agents.expectations import look_ahead, picture
 from sqair_wm.agents.imagined_returns import Counting, returns_of
-from sqair_wm.agents.play import find_agent, main
+from sqair_wm.agents.kinds import find_agent, open_run
+from sqair_wm.agents.play import main
 from sqair_wm.agents.playing.games import RealGames
 from sqair_wm.agents.run import CONFIG
 from sqair_wm.agents.saved import AGENT
@@ -85,11 +86,20 @@ def test_a_world_model_leads_to_the_agent_beside_it(tmp_path):
     model, agent = tmp_path / "Pong", tmp_path / "Pong-dream"
     for folder in (model, agent, tmp_path / "Pong-cem"):
         folder.mkdir()
-    for name in (AGENT, CONFIG):
-        (agent / name).write_text("")
+    (agent / AGENT).write_text("")
+    (agent / CONFIG).write_text("agent:\n  kind: dream\n")
     assert find_agent(model) == find_agent(agent) == agent
-    (model / AGENT).write_text("")
-    assert find_agent(model) == model
+    (model / CONFIG).write_text("model:\n  slots: 4\n")
+    assert find_agent(model) == agent
+
+
+def test_an_agent_that_is_not_trained_yet_leads_to_no_other(tmp_path):
+    first, second = tmp_path / "Pong-dream", tmp_path / "Pong-dream-seed1"
+    for folder in (first, second):
+        folder.mkdir()
+        (folder / CONFIG).write_text("agent:\n  kind: dream\n")
+    (second / AGENT).write_text("")
+    assert find_agent(first) == first
 
 
 def test_the_agent_that_comes_with_the_project_plays(monkeypatch, tmp_path, capsys):
@@ -97,3 +107,4 @@ def test_the_agent_that_comes_with_the_project_plays(monkeypatch, tmp_path, caps
     main(["pretrained/Pong", "--video", str(tmp_path / "game.mp4"), "--steps", "3"])
     assert "3 steps" in capsys.readouterr().out
     assert find_agent(Path("pretrained/Pong")) == Path("pretrained/Pong-dream")
+    assert open_run(Path("pretrained/Pong")).settings.kind == "dream"
