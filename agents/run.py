@@ -159,12 +159,21 @@ def fill_older(config: DictConfig, names: Collection[str]) -> None:
             config.agent[name] = value
 
 
+def fill_in(config: DictConfig, settings: Any) -> None:
+    """Write down the `settings` that older runs lack, so that a run is not taken for one of them later."""
+    for key in OLDER:
+        name = key.removeprefix("agent.")
+        if hasattr(settings, name) and name not in config.agent:
+            config.agent[name] = getattr(settings, name)
+
+
 def begin(config: DictConfig, settings: Any) -> AgentRun:
     """The run that a configuration describes; an existing one is continued.
 
     Raises:
         ConfigError: if the folder can't be written to, or is that of another configuration.
     """
+    fill_in(config, settings)
     path = Path(config.runs) / config.name
     file, new = path / CONFIG, OmegaConf.to_container(config, resolve=True)
     try:

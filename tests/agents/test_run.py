@@ -49,6 +49,13 @@ def test_a_planner_of_before_a_setting_plays_as_it_did(tmp_path):
     assert (settings.samples, settings.spread, settings.plans) == (1, 0.0, CEMAgent().plans)
 
 
+def test_a_run_begun_with_few_settings_is_not_taken_for_an_older_one(tmp_path):
+    told = {"model": "none", "name": "old", "runs": str(tmp_path), "agent": {"kind": "dream"}}
+    begun = OmegaConf.merge(schema(AgentRunSettings), told)
+    settings = begin(begun, settings_of(begun)).settings
+    assert open_run(tmp_path / "old").settings == settings == DreamAgent()
+
+
 def test_a_run_goes_on_with_a_default_that_has_changed_since(tmp_path, capsys):
     begun = config(tmp_path, spread=0.25)
     begin(begun, settings_of(begun))
