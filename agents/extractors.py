@@ -168,8 +168,8 @@ class SlotExtractor(BaseFeaturesExtractor):
             rows = rows.unflatten(1, (self.slots, -1))
         there = rows[..., 0] > 0
         x = self.scale(rows[..., 1:], there)
-        pace = self.scale.deviation[MOVING] / self.scale.deviation[CENTRE]
-        code, apart = self.embed(x), relation(x, pace, self.ahead)
+        deviation = self.scale.deviation
+        code, apart = self.embed(x), relation(x, deviation[MOVING] / deviation[CENTRE], self.ahead)
         for layer in self.relations:
             code = layer(code, apart, there)
         code = code.relu() * there[..., None]

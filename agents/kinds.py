@@ -94,8 +94,10 @@ def find_agent(path: Path) -> Path:
         FileNotFoundError: if there is nothing at `path`, and no run of that name.
     """
     path = find_folder(path, missing="no run of an agent")
-    beside = [p for p in sorted(path.parent.glob(f"{path.name}-*")) if (p / AGENT).exists() and (p / CONFIG).exists()]
-    return path if holds_agent(path) or not beside else beside[0]
+    if holds_agent(path):
+        return path
+    beside = sorted(path.parent.glob(f"{path.name}-*"))
+    return next((p for p in beside if (p / AGENT).exists() and (p / CONFIG).exists()), path)
 
 
 def open_run(path: Path) -> AgentRun:

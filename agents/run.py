@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,18 +153,14 @@ def keep_former(config: DictConfig) -> None:
 
 def fill_older(config: DictConfig, names: Collection[str]) -> None:
     """Give the agent of a run the values of `OLDER` for settings with these `names` that its file lacks."""
-    for key, value in OLDER.items():
-        name = key.removeprefix("agent.")
-        if name in names and name not in config.agent:
+    _fill(config, {name: OLDER.get(f"agent.{name}") for name in names})
+
+
+def _fill(config: DictConfig, values: Mapping[str, Any]) -> None:
+    """Give the agent of a run the `values` of settings that runs of older versions lack, where it lacks them."""
+    for name, value in values.items():
+        if f"agent.{name}" in OLDER and name not in config.agent:
             config.agent[name] = value
-
-
-def fill_in(config: DictConfig, settings: Any) -> None:
-    """Write down the `settings` that older runs lack, so that a run is not taken for one of them later."""
-    for key in OLDER:
-        name = key.removeprefix("agent.")
-        if hasattr(settings, name) and name not in config.agent:
-            config.agent[name] = getattr(settings, name)
 
 
 def begin(config: DictConfig, settings: Any) -> AgentRun:
@@ -173,7 +169,7 @@ def begin(config: DictConfig, settings: Any) -> AgentRun:
     Raises:
         ConfigError: if the folder can't be written to, or is that of another configuration.
     """
-    fill_in(config, settings)
+    _fill(config, vars(settings))  # so that it is not taken for an older run when it is opened
     path = Path(config.runs) / config.name
     file, new = path / CONFIG, OmegaConf.to_container(config, resolve=True)
     try:
